@@ -1,0 +1,37 @@
+"""The settings of the events, typed, with their defaults; read when asked for, so that tests may override them."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+
+class Conf:
+    """`conf.batch_size` is the setting EVENTS_BATCH_SIZE, or its default here."""
+
+    source: str = "/"
+    """CloudEvents `source` of this service's events, a URI reference."""
+    partitions: int = 1
+    """Number of partitions, fixed when the database is first migrated."""
+    subscribers: dict[str, str] = {}
+    """Consumer group -> dotted path of its Subscriber class."""
+    max_event_bytes: int = 1_000_000
+    """The largest `data` that record() takes."""
+    stream_max_length: int = 100_000
+    """The stream is trimmed to about so many entries: the window on the log."""
+    flush_timeout_seconds: float = 0.25
+    """How long a request waits for Redis after its commit before it leaves its events to the relay."""
+    relay_interval_seconds: float = 0.5
+    """How often the relay looks for events that were left over."""
+    batch_size: int = 500
+    """How many events a consumer hands to its subscriber at once, at most."""
+    block_seconds: float = 1.0
+    """How long an idle consumer waits for the stream before it compares its checkpoint with the log."""
+
+    if not TYPE_CHECKING:
+
+        def __getattribute__(self, name: str) -> Any:
+            default = object.__getattribute__(self, name)
+            return default if name.startswith("_") else getattr(settings, f"EVENTS_{name.upper()}", default)
+
+
+conf = Conf()

@@ -1,0 +1,72 @@
+"""An event as the log and the stream carry it: the CloudEvents 1.0 attributes around its JSON."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from events.event import Event, decode
+
+SPEC_VERSION = "1.0"
+CONTENT_TYPE = "application/json"
+SCHEMA_PREFIX = "urn:event:"
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """One event with its metadata; `position` is its place in the partition, None until the relay gave it one."""
+
+    id: UUID
+    type: str
+    schema_version: int
+    source: str
+    subject: str
+    aggregate_version: int
+    time: datetime
+    data: str
+    correlation_id: str
+    causation_id: str = ""
+    actor: str = ""
+    traceparent: str = ""
+    position: int | None = None
+
+    def open(self) -> Event:
+        """Return the typed event; see `events.event.decode` for what is raised."""
+        return decode(self.type, self.schema_version, self.data)
+
+    def to_fields(self) -> dict[str, str]:
+        """Return the flat entry of the stream: `id` first, optional attributes only where they say something."""
+        fields = {
+            "id": str(self.id),
+            "specversion": SPEC_VERSION,
+            "source": self.source,
+            "type": self.type,
+            "subject": self.subject,
+            "time": self.time.isoformat(),
+            "dataschema": f"{SCHEMA_PREFIX}{self.type}:{self.schema_version}",
+            "datacontenttype": CONTENT_TYPE,
+            "data": self.data,
+            "aggregateversion": str(self.aggregate_version),
+            "correlationid": self.correlation_id,
+        }
+        optional = {"causationid": self.causation_id, "actor": self.actor, "traceparent": self.traceparent}
+        return fields | {name: value for name, value in optional.items() if value}
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, str], position: int) -> "Envelope":
+        """Read an entry of the stream; raise KeyError or ValueError for one that is not ours."""
+        return cls(
+            id=UUID(fields["id"]),
+            type=fields["type"],
+            schema_version=int(fields["dataschema"].rpartition(":")[2]),
+            source=fields["source"],
+            subject=fields["subject"],
+            aggregate_version=int(fields["aggregateversion"]),
+            time=datetime.fromisoformat(fields["time"]),
+            data=fields["data"],
+            correlation_id=fields["correlationid"],
+            causation_id=fields.get("causationid", ""),
+            actor=fields.get("actor", ""),
+            traceparent=fields.get("traceparent", ""),
+            position=position,
+        )

@@ -1,0 +1,40 @@
+"""What can go wrong on an event's way. The type of an exception is the policy; its docstring is the message."""
+
+
+class EventError(Exception):
+    """An event could not go on its way."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class NotInTransaction(EventError):
+    """record() needs a transaction: put the change and its events into one `with unit_of_work():` block."""
+
+
+class RetryLater(EventError):
+    """A handler can't do its work now but will be able to: the batch is kept and tried again, with growing pauses."""
+
+
+class Unprocessable(EventError):
+    """A handler will never be able to handle this event: it is parked as a dead letter, and the next ones go on."""
+
+
+class UnknownEventType(Unprocessable):
+    """No event class is registered under this name."""
+
+
+class UnknownEventVersion(RetryLater):
+    """The event was written by a newer release than this one: it waits until this process is upgraded."""
+
+
+class TargetLost(EventError):
+    """What the events were written into is gone (an index was deleted): the subscriber is opened anew."""
+
+
+class StreamUnavailable(EventError):
+    """Redis does not answer, or refuses to write; the log keeps the events until it does."""
+
+
+class Diverged(EventError):
+    """The stream ends with an entry that is not this log's: nothing is appended until the stream is reset."""

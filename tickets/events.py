@@ -1,0 +1,60 @@
+"""What happens to tickets, as the world is told. An event carries the ticket as it is after the change."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+
+from events.event import Event, event_type
+
+
+class TicketState(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket with the model's own field names; `price` is a decimal number as a string, times are UTC."""
+
+    id: UUID
+    code: str
+    title: str
+    venue: str
+    starts_at: datetime
+    seat: str
+    holder_name: str
+    holder_email: str
+    price: Decimal
+    currency: str
+    status: str
+    replaces: UUID | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class TicketEvent(Event, frozen=True, kw_only=True, rename="camel"):
+    """An event of one ticket."""
+
+    ticket: TicketState
+
+    @property
+    def subject(self) -> str:
+        return str(self.ticket.id)
+
+    @property
+    def aggregate_version(self) -> int:
+        return self.ticket.version
+
+
+@event_type("ticket.issued")
+class TicketIssued(TicketEvent, frozen=True, kw_only=True, rename="camel"):
+    """A ticket came into being, new or as the replacement of the ticket in `ticket.replaces`."""
+
+
+@event_type("ticket.checked_in")
+class TicketCheckedIn(TicketEvent, frozen=True, kw_only=True, rename="camel"):
+    """The ticket's holder went through the gate."""
+
+
+@event_type("ticket.canceled")
+class TicketCanceled(TicketEvent, frozen=True, kw_only=True, rename="camel"):
+    """The ticket is void; the ticket with `new_ticket_id` replaces it."""
+
+    new_ticket_id: UUID | None = None
