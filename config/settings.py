@@ -90,10 +90,10 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 DATABASES = {"default": database(DATABASE_URL)} if DATABASE_URL else {}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-EVENT_STREAM_URL = env.str("EVENT_STREAM_URL", default="redis://localhost:6379/tickets")
 ELASTICSEARCH_URL = env.str("ELASTICSEARCH_URL", default="http://localhost:9200")
 ACCESS_SYSTEM_URL = env.str("ACCESS_SYSTEM_URL", default="")
 
+EVENTS_STREAM_URL = env.str("EVENT_STREAM_URL", default="redis://localhost:6379/tickets")
 EVENTS_SOURCE = env.str("EVENTS_SOURCE", default="/tickets")
 EVENTS_SUBSCRIBERS = {
     "readmodel": "readmodel.subscriber.ReadModel",

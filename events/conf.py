@@ -8,6 +8,8 @@ from django.conf import settings
 class Conf:
     """`conf.batch_size` is the setting EVENTS_BATCH_SIZE, or its default here."""
 
+    stream_url: str = "redis://localhost:6379/events"
+    """DSN of the stream; see `events.dsn`."""
     source: str = "/"
     """CloudEvents `source` of this service's events, a URI reference."""
     partitions: int = 1

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from events.event import Event, decode
+from events.event import Event, aggregate_type_of, decode
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
@@ -29,6 +29,10 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     actor: str = ""
     traceparent: str = ""
     position: int | None = None
+
+    @property
+    def aggregate_type(self) -> str:
+        return aggregate_type_of(self.type)
 
     def open(self) -> Event:
         """Return the typed event; see `events.event.decode` for what is raised."""

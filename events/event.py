@@ -31,13 +31,14 @@ class EventType(msgspec.Struct, frozen=True):
     version: int
     event_class: type[Event]
 
-    @property
-    def aggregate_type(self) -> str:
-        return self.name.partition(".")[0]
-
 
 _by_name: dict[str, EventType] = {}
 _by_class: dict[type[Event], EventType] = {}
+
+
+def aggregate_type_of(name: str) -> str:
+    """Return `ticket` of `ticket.canceled`."""
+    return name.partition(".")[0]
 
 
 def event_type[E: type[Event]](name: str, *, version: int = 1) -> Callable[[E], E]:

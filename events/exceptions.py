@@ -12,6 +12,14 @@ class NotInTransaction(EventError):
     """record() needs a transaction: put the change and its events into one `with unit_of_work():` block."""
 
 
+class EventTooLarge(EventError):
+    """The event's JSON is larger than EVENTS_MAX_EVENT_BYTES: let it refer to the large part, or raise the limit."""
+
+
+class VersionTaken(EventError):
+    """Another transaction recorded this version of the aggregate first: load it again and repeat the change."""
+
+
 class RetryLater(EventError):
     """A handler can't do its work now but will be able to: the batch is kept and tried again, with growing pauses."""
 
@@ -34,6 +42,10 @@ class TargetLost(EventError):
 
 class StreamUnavailable(EventError):
     """Redis does not answer, or refuses to write; the log keeps the events until it does."""
+
+
+class GroupLost(EventError):
+    """The consumer group is gone (the stream was wiped or deleted): it is created again at the checkpoint."""
 
 
 class Diverged(EventError):

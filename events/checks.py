@@ -1,0 +1,51 @@
+"""What is checked when a process starts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from django.utils.module_loading import import_string
+
+from events.conf import conf
+from events.dsn import StreamDSN
+from events.subscriber import Subscriber
+
+
+@register
+def check_stream_url(**_: Any) -> Sequence[CheckMessage]:
+    try:
+        StreamDSN.parse(conf.stream_url)
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="events.E001")]
+    return []
+
+
+@register
+def check_subscribers(**_: Any) -> Sequence[CheckMessage]:
+    return [error for group, path in conf.subscribers.items() for error in _check_subscriber(group, path)]
+
+
+def _check_subscriber(group: str, path: str) -> Sequence[CheckMessage]:
+    try:
+        subscriber = import_string(path)
+    except ImportError as error:
+        return [Error(f"EVENTS_SUBSCRIBERS[{group!r}]: {error}", id="events.E002")]
+    if not (isinstance(subscriber, type) and issubclass(subscriber, Subscriber)):
+        hint = "Derive the class from events.subscriber.Subscriber."
+        return [Error(f"EVENTS_SUBSCRIBERS[{group!r}]: {path} is no Subscriber", hint=hint, id="events.E003")]
+    return []
+
+
+@register(Tags.database)
+def check_partitions(*, databases: Sequence[str] | None, **_: Any) -> Sequence[CheckMessage]:
+    from events.models import Partition  # noqa: PLC0415 (checks are registered before the models are loaded)
+
+    if not databases or Partition._meta.db_table not in connections[databases[0]].introspection.table_names():
+        return []
+    count = Partition.objects.count()
+    if count in {0, conf.partitions}:
+        return []
+    hint = f"Set EVENTS_PARTITIONS to {count}: the number is fixed when the database is first migrated."
+    return [Error(f"EVENTS_PARTITIONS is {conf.partitions}, the database has {count}", hint=hint, id="events.E004")]

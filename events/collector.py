@@ -1,0 +1,115 @@
+"""Hold what the events of one unit of work have in common, and flush them together once they are committed.
+
+In:   record(*events), from model methods.
+Out:  rows in the log, inside the caller's transaction; after its commit, one flush.
+Next: events/outbox.py
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from uuid import UUID, uuid4
+
+import msgspec
+from django.db import connection, transaction
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from events.conf import conf
+from events.envelope import Envelope
+from events.event import Event, type_of
+from events.exceptions import EventTooLarge, NotInTransaction
+
+
+class Collector:
+    """What belongs together: one request, one command, or one `with unit_of_work()` block."""
+
+    def __init__(
+        self,
+        *,
+        correlation_id: str = "",
+        causation_id: str = "",
+        actor: Callable[[], str] = str,
+        traceparent: str = "",
+    ) -> None:
+        self.correlation_id = correlation_id or str(uuid4())
+        self.causation_id = causation_id
+        self.actor = actor
+        self.traceparent = traceparent
+        self._released: set[int] = set()
+
+    def envelop(self, event: Event) -> Envelope:
+        """Put the event's JSON into its envelope; raise TypeError or EventTooLarge."""
+        event_type = type_of(event)
+        data = msgspec.json.encode(event)
+        if len(data) > conf.max_event_bytes:
+            raise EventTooLarge(f"{event_type.name} of {event.subject} has {len(data):,} bytes; {EventTooLarge.__doc__}")
+        return Envelope(
+            id=UUID(int=uuid7().int),
+            type=event_type.name,
+            schema_version=event_type.version,
+            source=conf.source,
+            subject=event.subject,
+            aggregate_version=event.aggregate_version,
+            time=timezone.now(),
+            data=data.decode(),
+            correlation_id=self.correlation_id,
+            causation_id=self.causation_id,
+            actor=self.actor(),
+            traceparent=self.traceparent,
+        )
+
+    def release(self, partitions: set[int]) -> None:
+        """Take note of a commit; flush at once if nobody will do so at the end of the unit of work."""
+        self._released |= partitions
+        if _current.get() is not self:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was committed, as far as that is quickly done; the relay does the rest. Never raises for Redis."""
+        from events.relay import flush_released  # noqa: PLC0415 (as in record)
+
+        released, self._released = self._released, set()
+        if released:
+            flush_released(released)
+
+
+_current: ContextVar[Collector | None] = ContextVar("collector", default=None)
+
+
+def record(*events: Event) -> None:
+    """Store the events in the log with the change they tell of, one statement per 1,000, and flush on commit.
+
+    The caller holds the aggregate's row, or has updated its version. Raise NotInTransaction, EventTooLarge,
+    VersionTaken (somebody else changed the aggregate first), or TypeError for a class that is not registered.
+    """
+    from events.outbox import store  # noqa: PLC0415 (its models load after this package)
+
+    if not connection.in_atomic_block:
+        raise NotInTransaction
+    collector = _current.get() or Collector()
+    partitions = store([collector.envelop(event) for event in events])
+    transaction.on_commit(lambda: collector.release(partitions), robust=True)
+
+
+@contextmanager
+def collecting(collector: Collector) -> Iterator[Collector]:
+    """Make the collector the current one; whoever opened it flushes it afterwards, however the block ended."""
+    token = _current.set(collector)
+    try:
+        yield collector
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Collector]:
+    """Open a collector and a transaction in one; inside of another unit of work or a request, join its collector."""
+    joined = _current.get()
+    collector = joined or Collector()
+    try:
+        with collecting(collector), transaction.atomic():
+            yield collector
+    finally:
+        if not joined:
+            collector.flush()

@@ -1,0 +1,71 @@
+"""Give each request a collector: its id, its user and its trace stand in the envelopes of its events."""
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from events.collector import Collector, collecting
+
+REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class CollectorMiddleware:
+    """Open a collector around the view, and answer the request's id in X-Request-ID.
+
+    It opens no transaction: the project sets ATOMIC_REQUESTS, or its views open their own.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Coroutine[Any, Any, HttpResponseBase]:
+        if iscoroutinefunction(self):
+            return self._answer(request)
+        collector = _collector_of(request)
+        try:
+            with collecting(collector):
+                response: HttpResponseBase = self.get_response(request)
+        finally:
+            collector.flush()
+        return _with_request_id(response, collector)
+
+    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        collector = _collector_of(request)
+        try:
+            with collecting(collector):
+                response: HttpResponseBase = await self.get_response(request)
+        finally:
+            await sync_to_async(collector.flush)()
+        return _with_request_id(response, collector)
+
+
+def _collector_of(request: HttpRequest) -> Collector:
+    def actor() -> str:
+        # Asked when an event is recorded: a REST view finds out who the user is later than the middleware does.
+        return request.user.get_username() if hasattr(request, "user") and request.user.is_authenticated else ""
+
+    return Collector(
+        correlation_id=_header(request, "X-Request-ID", REQUEST_ID),
+        traceparent=_header(request, "traceparent", TRACEPARENT),
+        actor=actor,
+    )
+
+
+def _header(request: HttpRequest, name: str, pattern: re.Pattern[str]) -> str:
+    value = request.headers.get(name, "")
+    return value if pattern.fullmatch(value) else ""
+
+
+def _with_request_id(response: HttpResponseBase, collector: Collector) -> HttpResponseBase:
+    response["X-Request-ID"] = collector.correlation_id
+    return response

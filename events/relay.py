@@ -1,0 +1,81 @@
+"""Bring the stream up to the log: give positions, then compare and append.
+
+In:   committed rows, from events/outbox.py; on commit, and as the sweep of `manage.py relay_events`.
+Out:  the stream's entries, in the order of their positions. Any number of processes may do this at once.
+Next: events/stream.py
+"""
+
+import logging
+from collections.abc import Collection
+from functools import cache
+
+from circuitbreaker import CircuitBreaker, CircuitBreakerError
+from django.db import DatabaseError
+
+from events import log
+from events.conf import conf
+from events.exceptions import Diverged, StreamUnavailable
+from events.log import EMPTY, Tail
+from events.stream import Stream, open_stream
+
+logger = logging.getLogger(__name__)
+
+# Keeps an outage of Redis from costing every request its time-out.
+breaker = CircuitBreaker(failure_threshold=3, recovery_timeout=5, expected_exception=StreamUnavailable)
+
+
+@cache
+def _stream_of_requests() -> Stream:
+    return open_stream(timeout_seconds=conf.flush_timeout_seconds)
+
+
+def flush_released(partitions: Collection[int]) -> None:
+    """Send what the current request committed, one batch per partition, or leave it to the relay; never raise."""
+    for partition in sorted(partitions):
+        try:
+            breaker.call(flush_batch, _stream_of_requests(), partition)
+        except CircuitBreakerError:
+            return
+        except (StreamUnavailable, DatabaseError) as error:
+            logger.warning("flush of partition %d is left to the relay: %s", partition, error)
+        except Diverged as error:
+            logger.error("%s", error)
+
+
+def flush_batch(stream: Stream, partition: int) -> None:
+    """Give positions to one batch of rows, without waiting for the lock, and append them."""
+    given = log.give_positions(partition, wait=False)
+    if not given:
+        return  # Nothing is left, or another flusher holds the lock: what it numbers, it or the relay appends.
+    tail = _append_batch(stream, partition, log.tail_before(partition, given[0]))
+    if tail.position < given[0]:
+        _expect_own(partition, tail)
+        _append_batch(stream, partition, tail)
+
+
+def sweep(stream: Stream, partition: int) -> int:
+    """Flush all that is waiting in the partition; return how many positions the stream has gained by it.
+
+    After a wipe only the window is sent again. Raise StreamUnavailable, or Diverged.
+    """
+    tail = stream.tail(partition)
+    _expect_own(partition, tail)  # First: a log restored from a backup must give no position anew.
+    start = tail.position
+    while log.give_positions(partition) or tail.position < log.last_position(partition):
+        window_start = log.last_position(partition) - conf.stream_max_length
+        tail = _append_batch(stream, partition, tail, above=window_start)
+        _expect_own(partition, tail)
+    return tail.position - start
+
+
+def _append_batch(stream: Stream, partition: int, expected: Tail, *, above: int = 0) -> Tail:
+    """Append the events that follow the expected last entry; return the real one, which tells whether it was that."""
+    return stream.append(partition, expected, log.read_after(partition, max(expected.position, above)))
+
+
+def _expect_own(partition: int, tail: Tail) -> None:
+    if tail != EMPTY and not log.knows(partition, tail):
+        raise Diverged(
+            f"the stream of partition {partition} ends with event {tail.event_id or '?'} at position {tail.position}, "
+            "which the log does not have there; nothing is appended until the stream is reset"
+        )
