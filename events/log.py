@@ -11,13 +11,14 @@ from events.models import LogEntry, Partition
 BATCH_ROWS = 500
 BATCH_BYTES = 1_000_000
 GIVE_POSITIONS = """
-WITH waiting AS (
+UPDATE events_log SET position = %s + waiting.rank
+FROM (
     SELECT id, row_number() OVER (ORDER BY id) AS rank
     FROM (
         SELECT id FROM events_log WHERE partition = %s AND position IS NULL ORDER BY id LIMIT %s
     ) AS oldest
-)
-UPDATE events_log SET position = %s + waiting.rank FROM waiting WHERE events_log.id = waiting.id
+) AS waiting
+WHERE events_log.id = waiting.id
 """
 ENVELOPE_COLUMNS = {
     "event_id": "id",
@@ -58,7 +59,7 @@ def give_positions(partition: int, *, wait: bool = True) -> range:
             return range(0)
         with connection.cursor() as cursor:
             # A statement of its own: its snapshot is taken after the lock, so it sees what the last holder gave.
-            cursor.execute(GIVE_POSITIONS, [partition, BATCH_ROWS, last])
+            cursor.execute(GIVE_POSITIONS, [last, partition, BATCH_ROWS])
             given = range(last + 1, last + 1 + cursor.rowcount)
         if given:
             Partition.objects.filter(number=partition).update(last_position=given[-1])
