@@ -91,6 +91,7 @@ DATABASES = {"default": database(DATABASE_URL)} if DATABASE_URL else {}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 ELASTICSEARCH_URL = env.str("ELASTICSEARCH_URL", default="http://localhost:9200")
+READMODEL_ALIAS = env.str("READMODEL_ALIAS", default="tickets")
 ACCESS_SYSTEM_URL = env.str("ACCESS_SYSTEM_URL", default="")
 
 EVENTS_STREAM_URL = env.str("EVENT_STREAM_URL", default="redis://localhost:6379/tickets")

@@ -1,0 +1,151 @@
+"""Keep the tickets' documents in Elasticsearch; the only module that speaks to it.
+
+In:   documents with their versions.
+Out:  the index behind the alias, which holds the newest version of each.
+Next: readmodel/search.py
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError, TransportError
+
+from events.exceptions import RetryLater, TargetLost, Unprocessable
+from readmodel.bulk import conflicts_of, to_ndjson
+from readmodel.mapping import MAPPINGS, template_for
+from readmodel.projections import VersionedDocument
+
+REQUEST_TIMEOUT_SECONDS = 5
+BULK_TIMEOUT_SECONDS = 30
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A concrete index: its name, and the UUID that no other index has, not even a later one of that name."""
+
+    name: str
+    uuid: str
+
+
+class TicketIndex:
+    """The index behind an alias. Every method raises RetryLater if Elasticsearch can't answer now."""
+
+    def __init__(self, url: str, alias: str) -> None:
+        # The callers decide what to try again and when; the client's own retries would multiply the time-outs.
+        self._client = Elasticsearch(
+            url, request_timeout=REQUEST_TIMEOUT_SECONDS, max_retries=0, retry_on_timeout=False
+        )
+        self._alias = alias
+
+    def ensure(self) -> Target:
+        """Return the index behind the alias; make it if there is none. Any number of processes may do so at once."""
+        try:
+            with errors_translated():
+                self._client.indices.put_index_template(name=self._alias, **template_for(self._alias))
+                target = self._find() or self._create()
+                self._complete_mapping(target)
+                return target
+        except (TargetLost, Unprocessable) as error:
+            # A hand at work beside us, or one that has to help: to go on trying mends the one and tells of the other.
+            raise RetryLater(str(error)) from error
+
+    def write(self, target: Target, documents: Sequence[VersionedDocument]) -> None:
+        """Store each document unless its version, or a newer one, is stored already.
+
+        Raise Unprocessable for a document that does not fit, TargetLost if the target is not behind the alias any more.
+        """
+        with errors_translated():
+            answer = self._client.options(request_timeout=BULK_TIMEOUT_SECONDS).bulk(
+                index=target.name,
+                operations=to_ndjson(documents),
+                timeout=f"{REQUEST_TIMEOUT_SECONDS}s",
+                filter_path=["items.index._id", "items.index.status", "items.index.error"],
+            )
+            conflicts = conflicts_of(answer["items"])
+            if conflicts:
+                self._check_stored(target, [document for document in documents if document.id in conflicts])
+            # Afterwards: another index may have taken the name between two batches, and a UUID never comes back.
+            if self._find() != target:
+                raise TargetLost(f"{self._alias!r} is not {target.name} ({target.uuid}) any more")
+
+    def search(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the answer to a search request; raise TargetLost if there is no index."""
+        with errors_translated():
+            answer = self._client.search(index=self._alias, allow_partial_search_results=False, body=dict(request))
+            return answer.body  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _find(self) -> Target | None:
+        try:
+            found = self._client.indices.get(index=self._alias, features="settings").body
+        except NotFoundError:
+            return None
+        if self._alias in found or len(found) != 1:
+            names = ", ".join(sorted(found))
+            raise RetryLater(f"{self._alias!r} must be the alias of one index, but it is {names}: delete or rename that")
+        [(name, description)] = found.items()
+        return Target(name, description["settings"]["index"]["uuid"])
+
+    def _create(self) -> Target:
+        name = f"{self._alias}-000001"
+        try:
+            self._client.indices.create(index=name, aliases={self._alias: {}})
+        except BadRequestError as error:
+            if error.error != "resource_already_exists_exception":
+                raise
+            # Another process was faster, which makes this a repetition, or the index has lost its alias.
+            self._client.indices.put_alias(index=name, name=self._alias)
+        created = self._find()
+        if created is None:
+            raise TargetLost(f"{name} was deleted as soon as it was made")
+        return created
+
+    def _complete_mapping(self, target: Target) -> None:
+        """Add the fields that this release has and the index has not; a release that lacks some changes nothing."""
+        try:
+            self._client.indices.put_mapping(index=target.name, **MAPPINGS)
+        except BadRequestError as error:
+            raise RetryLater(
+                f"{target.name} can't take this release's mapping ({error}): delete it, and it is filled anew from the log"
+            ) from error
+
+    def _check_stored(self, target: Target, documents: Sequence[VersionedDocument]) -> None:
+        """Believe a conflict only if the stored version says so; a GET is real time."""
+        answer = self._client.mget(index=target.name, ids=[document.id for document in documents], source=False)
+        stored = {found["_id"]: found.get("_version", -1) for found in answer["docs"]}
+        for document in documents:
+            if stored[document.id] < document.version:
+                raise RetryLater(
+                    f"Elasticsearch refuses version {document.version} of {document.id} for a newer one, but holds "
+                    f"{stored[document.id]}; after a deletion by hand that passes within a minute"
+                )
+
+
+@contextmanager
+def errors_translated() -> Generator[None]:
+    try:
+        yield
+    except TransportError as error:
+        raise RetryLater(f"Elasticsearch does not answer: {error}") from error
+    except ApiError as error:
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            raise TargetLost(f"the index is gone: {error}") from error
+        if error.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}:
+            raise Unprocessable(f"Elasticsearch refuses the request: {error}") from error
+        raise RetryLater(f"Elasticsearch can't do this now: {error}") from error
+
+
+@cache
+def connect(url: str, alias: str) -> TicketIndex:
+    return TicketIndex(url, alias)
+
+
+def ticket_index() -> TicketIndex:
+    """Return the index that the settings name; the process has one client, which threads share."""
+    return connect(settings.ELASTICSEARCH_URL, settings.READMODEL_ALIAS)

@@ -1,0 +1,46 @@
+"""What Elasticsearch is told about the documents: their fields, and the settings of an index of them."""
+
+from typing import Any
+
+KEYWORD = {"type": "keyword"}
+TEXT = {"type": "text"}
+DATE = {"type": "date"}
+
+# Strict: an event may not change the schema. A test compares the names with TicketDocument's.
+MAPPINGS: dict[str, Any] = {
+    "dynamic": "strict",
+    "properties": {
+        "id": KEYWORD,
+        "code": {"type": "text", "fields": {"exact": KEYWORD}},
+        "title": TEXT,
+        "venue": TEXT,
+        "starts_at": DATE,
+        "seat": KEYWORD,
+        "holder_name": TEXT,
+        "holder_email": KEYWORD,
+        "price": {"type": "double"},
+        "currency": KEYWORD,
+        "status": KEYWORD,
+        "replaces": KEYWORD,
+        "version": {"type": "long"},
+        "created_at": DATE,
+        "updated_at": DATE,
+        "replaced_by": KEYWORD,
+        "folded": TEXT,
+    },
+}
+
+# The interval is said although it is the default: unsaid, an index that nobody searches for 30 s stops refreshing.
+SETTINGS: dict[str, Any] = {
+    "index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "refresh_interval": "1s"},
+}
+
+
+def template_for(alias: str) -> dict[str, Any]:
+    """Return the index template of the indices behind the alias; no write may create one of them."""
+    return {
+        "index_patterns": [alias, f"{alias}-*"],
+        "template": {"mappings": MAPPINGS, "settings": SETTINGS},
+        "allow_auto_create": False,
+        "priority": 500,
+    }

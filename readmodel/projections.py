@@ -1,0 +1,87 @@
+"""Project events of tickets to documents; pure.
+
+In:   the envelopes of a batch.
+Out:  one document per ticket, with its version.
+Next: readmodel/index.py
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from events.envelope import Envelope
+from events.event import Event
+from events.exceptions import Unprocessable
+from readmodel.folding import fold
+from tickets.events import TicketCanceled, TicketCheckedIn, TicketEvent, TicketIssued, TicketState
+
+# Room between two events for a repair, which must not overtake the next event.
+VERSION_STEP = 65_536
+
+
+class TicketDocument(TicketState, frozen=True, kw_only=True):
+    """A ticket as it is searched: its own fields, and what only the read model needs."""
+
+    replaced_by: UUID | None = None
+    folded: str
+    """The searched fields without case and accents; never shown."""
+
+
+class VersionedDocument(msgspec.Struct, frozen=True):
+    """A document with its id and its external version: of two states the higher version stays."""
+
+    id: str
+    version: int
+    source: TicketDocument
+
+
+def ticket_as_it_is(event: TicketEvent) -> TicketDocument:
+    return document_of(event.ticket)
+
+
+def ticket_with_replacement(event: TicketCanceled) -> TicketDocument:
+    return document_of(event.ticket, replaced_by=event.new_ticket_id)
+
+
+def document_of(ticket: TicketState, replaced_by: UUID | None = None) -> TicketDocument:
+    folded = fold(f"{ticket.code} {ticket.title} {ticket.venue} {ticket.holder_name}")
+    return TicketDocument(**msgspec.structs.asdict(ticket), replaced_by=replaced_by, folded=folded)
+
+
+# An event that is not here changes no document.
+PROJECTIONS: Mapping[type[Event], Callable[[Any], TicketDocument]] = {
+    TicketIssued: ticket_as_it_is,
+    TicketCheckedIn: ticket_as_it_is,
+    TicketCanceled: ticket_with_replacement,
+}
+
+
+def project(batch: Sequence[Envelope]) -> list[VersionedDocument]:
+    """Return the newest state of each ticket in the batch.
+
+    Raise Unprocessable for an event that can't be read, UnknownEventVersion for one of a newer release.
+    """
+    newest: dict[str, Event] = {}
+    for event in map(open_envelope, batch):
+        known = newest.get(event.subject)
+        if type(event) in PROJECTIONS and (known is None or known.aggregate_version <= event.aggregate_version):
+            newest[event.subject] = event
+    return [versioned_document(event) for event in newest.values()]
+
+
+def open_envelope(envelope: Envelope) -> Event:
+    """Return the typed event; one whose data tell of another aggregate, or version, than its envelope is refused."""
+    event = envelope.open()
+    if (event.subject, event.aggregate_version) != (envelope.subject, envelope.aggregate_version):
+        raise Unprocessable(
+            f"event {envelope.id} is addressed to {envelope.subject} version {envelope.aggregate_version}, "
+            f"but its data are of {event.subject} version {event.aggregate_version}"
+        )
+    return event
+
+
+def versioned_document(event: Event) -> VersionedDocument:
+    source = PROJECTIONS[type(event)](event)
+    return VersionedDocument(event.subject, event.aggregate_version * VERSION_STEP, source)

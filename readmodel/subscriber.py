@@ -1,0 +1,36 @@
+"""Feed the read model: what the consumer group `readmodel` runs.
+
+In:   batches of envelopes, in order, at least once.
+Out:  the same, as documents in the index.
+Next: readmodel/projections.py
+"""
+
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from events.envelope import Envelope
+from events.subscriber import Subscriber
+from readmodel.index import Target, TicketIndex
+from readmodel.projections import project
+
+
+class ReadModel(Subscriber):
+    """Writes the newest state of each ticket; any order and repetition of batches ends in the same documents."""
+
+    def __init__(self) -> None:
+        self._index = TicketIndex(settings.ELASTICSEARCH_URL, settings.READMODEL_ALIAS)
+        self._target: Target  # from open() on
+
+    def open(self) -> str:
+        """Return the UUID of the index: one that was deleted and made again is fed from the start of the log."""
+        self._target = self._index.ensure()
+        return self._target.uuid
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        documents = project(batch)
+        if documents:
+            self._index.write(self._target, documents)
+
+    def close(self) -> None:
+        self._index.close()
