@@ -43,7 +43,9 @@ class Collector:
         event_type = type_of(event)
         data = msgspec.json.encode(event)
         if len(data) > conf.max_event_bytes:
-            raise EventTooLarge(f"{event_type.name} of {event.subject} has {len(data):,} bytes; {EventTooLarge.__doc__}")
+            raise EventTooLarge(
+                f"{event_type.name} of {event.subject} has {len(data):,} bytes; {EventTooLarge.__doc__}"
+            )
         return Envelope(
             id=UUID(int=uuid7().int),
             type=event_type.name,

@@ -35,7 +35,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         return aggregate_type_of(self.type)
 
     def open(self) -> Event:
-        """Return the typed event; see `events.event.decode` for what is raised."""
+        """Return the typed event; raise UnknownEventType, UnknownEventVersion or Unprocessable."""
         return decode(self.type, self.schema_version, self.data)
 
     def to_fields(self) -> dict[str, str]:

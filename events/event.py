@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from events.exceptions import UnknownEventType, UnknownEventVersion
+from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -42,7 +42,7 @@ def aggregate_type_of(name: str) -> str:
 
 
 def event_type[E: type[Event]](name: str, *, version: int = 1) -> Callable[[E], E]:
-    """Register a class as `<aggregate type>.<what happened>`; raise ValueError for a name that is taken or malformed."""
+    """Register a class as `<aggregate type>.<what happened>`; raise ValueError for a taken or malformed name."""
     if not all(name.partition(".")):
         raise ValueError(f"{name!r} names no event type: it must read <aggregate type>.<what happened>")
 
@@ -64,13 +64,13 @@ def type_of(event: Event) -> EventType:
 
 
 def decode(name: str, version: int, data: str | bytes) -> Event:
-    """Make the typed event of its JSON.
-
-    Raise UnknownEventType, UnknownEventVersion, or msgspec.ValidationError where the JSON does not fit the class.
-    """
+    """Make the typed event of its JSON; raise UnknownEventType, UnknownEventVersion or Unprocessable."""
     registered = _by_name.get(name)
     if registered is None:
         raise UnknownEventType(f"no event class is registered as {name!r}")
     if version > registered.version:
         raise UnknownEventVersion(f"{name} has version {version}; this release knows up to {registered.version}")
-    return msgspec.json.decode(data, type=registered.event_class)
+    try:
+        return msgspec.json.decode(data, type=registered.event_class)
+    except msgspec.DecodeError as error:
+        raise Unprocessable(f"{name}: {error}") from error

@@ -32,7 +32,7 @@ COLUMNS = (
     "actor",
     "traceparent",
 )
-INSERT = f"INSERT INTO events_log ({', '.join(COLUMNS)}) VALUES "
+INSERT = f"INSERT INTO events_log ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 (names of ours)
 ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
 
 
@@ -43,7 +43,7 @@ def store(envelopes: Sequence[Envelope]) -> set[int]:
     """
     rows = [_row(envelope) for envelope in envelopes]
     with connection.cursor() as cursor:
-        for some in batched(rows, ROWS_PER_STATEMENT):
+        for some in batched(rows, ROWS_PER_STATEMENT, strict=False):
             try:
                 cursor.execute(INSERT + ", ".join([ROW] * len(some)), [value for row in some for value in row])
             except IntegrityError as error:

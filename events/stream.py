@@ -59,7 +59,8 @@ class Stream:
     def __init__(self, dsn: StreamDSN, *, timeout_seconds: float = TCP_TIMEOUT_SECONDS) -> None:
         self.dsn = dsn
         self._timeout_seconds = timeout_seconds
-        self._client = redis.Redis.from_url(
+        # Any: the client's types describe both protocols and both kinds of decoding at once.
+        self._client: Any = redis.Redis.from_url(
             dsn.url,
             decode_responses=True,
             protocol=2,
@@ -97,22 +98,23 @@ class Stream:
                     raise
 
     def read(
-        self, partition: int, group: str, consumer: str, *, count: int, block_seconds: float
-    ) -> list[Entry]:
-        """Return the group's next entries, waiting for the first; raise GroupLost if the group is gone."""
-        # The socket waits longer than the server, or an idle stream would look like an outage.
-        block = min(block_seconds, self._timeout_seconds / 2)
-        return self._read_group(partition, group, consumer, ">", count=count, block=max(1, int(block * 1000)))
+        self, group: str, consumer: str, partitions: Sequence[int], *, count: int, block_seconds: float
+    ) -> dict[int, list[Entry]]:
+        """Return the group's next entries by partition, waiting for the first; raise GroupLost if the group is gone."""
+        by_key = {self.key(partition): partition for partition in partitions}
+        # The socket must wait longer than the server, or an idle stream would look like an outage.
+        block = max(1, int(min(block_seconds, self._timeout_seconds / 2) * 1000))
+        answer = self._read_group(group, consumer, dict.fromkeys(by_key, ">"), count=count, block=block)
+        return {by_key[key]: [_entry(*raw) for raw in entries] for key, entries in answer}
 
     def read_pending(self, partition: int, group: str, consumer: str, *, after: str, count: int) -> list[Entry]:
         """Return what this consumer has read before and not acknowledged, above the entry id `after`."""
-        return self._read_group(partition, group, consumer, after, count=count)
+        answer = self._read_group(group, consumer, {self.key(partition): after}, count=count)
+        return [_entry(*raw) for _, entries in answer for raw in entries]
 
-    def _read_group(self, partition: int, group: str, consumer: str, start: str, **options: Any) -> list[Entry]:
-        key = self.key(partition)
+    def _read_group(self, group: str, consumer: str, starts: dict[str, str], **options: int) -> Any:
         with _redis_errors():
-            answer = self._client.xreadgroup(group, consumer, {key: start}, **options)
-        return [_entry(*raw) for _, entries in answer or [] for raw in entries]
+            return self._client.xreadgroup(group, consumer, starts, **options) or []
 
     def acknowledge(self, partition: int, group: str, entry_ids: Sequence[str]) -> None:
         """Take the entries off the group's pending list."""

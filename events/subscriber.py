@@ -29,7 +29,7 @@ class Subscriber(ABC):
         then split until that event is alone, and parked), TargetLost if `open` must be called again.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (most have nothing to close)
         """Let go of connections; called once, when the consumer stops."""
 
 

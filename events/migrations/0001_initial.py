@@ -5,83 +5,96 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Partition',
+            name="Partition",
             fields=[
-                ('number', models.PositiveSmallIntegerField(primary_key=True, serialize=False)),
-                ('last_position', models.PositiveBigIntegerField(default=0)),
-                ('compacted_to', models.PositiveBigIntegerField(default=0)),
+                ("number", models.PositiveSmallIntegerField(primary_key=True, serialize=False)),
+                ("last_position", models.PositiveBigIntegerField(default=0)),
+                ("compacted_to", models.PositiveBigIntegerField(default=0)),
             ],
             options={
-                'db_table': 'events_partition',
+                "db_table": "events_partition",
             },
         ),
         migrations.CreateModel(
-            name='Checkpoint',
+            name="Checkpoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('group', models.CharField(max_length=100)),
-                ('target', models.CharField(blank=True, max_length=100)),
-                ('partition', models.PositiveSmallIntegerField()),
-                ('position', models.PositiveBigIntegerField(default=0)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("group", models.CharField(max_length=100)),
+                ("target", models.CharField(blank=True, max_length=100)),
+                ("partition", models.PositiveSmallIntegerField()),
+                ("position", models.PositiveBigIntegerField(default=0)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'db_table': 'events_checkpoint',
-                'constraints': [models.UniqueConstraint(fields=('group', 'target', 'partition'), name='events_checkpoint_group')],
+                "db_table": "events_checkpoint",
+                "constraints": [
+                    models.UniqueConstraint(fields=("group", "target", "partition"), name="events_checkpoint_group")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DeadLetter',
+            name="DeadLetter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('group', models.CharField(max_length=100)),
-                ('target', models.CharField(blank=True, max_length=100)),
-                ('partition', models.PositiveSmallIntegerField()),
-                ('position', models.PositiveBigIntegerField()),
-                ('event_id', models.UUIDField()),
-                ('type', models.CharField(max_length=100)),
-                ('subject', models.CharField(max_length=200)),
-                ('error', models.TextField()),
-                ('parked_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("group", models.CharField(max_length=100)),
+                ("target", models.CharField(blank=True, max_length=100)),
+                ("partition", models.PositiveSmallIntegerField()),
+                ("position", models.PositiveBigIntegerField()),
+                ("event_id", models.UUIDField()),
+                ("type", models.CharField(max_length=100)),
+                ("subject", models.CharField(max_length=200)),
+                ("error", models.TextField()),
+                ("parked_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'db_table': 'events_dead_letter',
-                'constraints': [models.UniqueConstraint(fields=('group', 'target', 'event_id'), name='events_dead_letter_event')],
+                "db_table": "events_dead_letter",
+                "constraints": [
+                    models.UniqueConstraint(fields=("group", "target", "event_id"), name="events_dead_letter_event")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LogEntry',
+            name="LogEntry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('event_id', models.UUIDField(unique=True)),
-                ('partition', models.PositiveSmallIntegerField()),
-                ('position', models.PositiveBigIntegerField(null=True)),
-                ('type', models.CharField(max_length=100)),
-                ('schema_version', models.PositiveSmallIntegerField()),
-                ('source', models.CharField(max_length=200)),
-                ('subject', models.CharField(max_length=200)),
-                ('aggregate_type', models.CharField(max_length=100)),
-                ('aggregate_version', models.PositiveBigIntegerField()),
-                ('time', models.DateTimeField()),
-                ('data', models.TextField()),
-                ('correlation_id', models.CharField(max_length=200)),
-                ('causation_id', models.CharField(blank=True, max_length=36)),
-                ('actor', models.CharField(blank=True, max_length=200)),
-                ('traceparent', models.CharField(blank=True, max_length=55)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("event_id", models.UUIDField(unique=True)),
+                ("partition", models.PositiveSmallIntegerField()),
+                ("position", models.PositiveBigIntegerField(null=True)),
+                ("type", models.CharField(max_length=100)),
+                ("schema_version", models.PositiveSmallIntegerField()),
+                ("source", models.CharField(max_length=200)),
+                ("subject", models.CharField(max_length=200)),
+                ("aggregate_type", models.CharField(max_length=100)),
+                ("aggregate_version", models.PositiveBigIntegerField()),
+                ("time", models.DateTimeField()),
+                ("data", models.TextField()),
+                ("correlation_id", models.CharField(max_length=200)),
+                ("causation_id", models.CharField(blank=True, max_length=36)),
+                ("actor", models.CharField(blank=True, max_length=200)),
+                ("traceparent", models.CharField(blank=True, max_length=55)),
             ],
             options={
-                'verbose_name_plural': 'log entries',
-                'db_table': 'events_log',
-                'indexes': [models.Index(condition=models.Q(('position', None)), fields=['partition', 'id'], name='events_log_without_position')],
-                'constraints': [models.UniqueConstraint(fields=('aggregate_type', 'subject', 'aggregate_version'), name='events_log_aggregate_version'), models.UniqueConstraint(fields=('partition', 'position'), name='events_log_position')],
+                "verbose_name_plural": "log entries",
+                "db_table": "events_log",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("position", None)),
+                        fields=["partition", "id"],
+                        name="events_log_without_position",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("aggregate_type", "subject", "aggregate_version"), name="events_log_aggregate_version"
+                    ),
+                    models.UniqueConstraint(fields=("partition", "position"), name="events_log_position"),
+                ],
             },
         ),
     ]

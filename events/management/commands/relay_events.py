@@ -1,0 +1,61 @@
+"""Append to the stream what the log has and the stream lacks."""
+
+import logging
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connections
+
+from events.conf import conf
+from events.exceptions import Diverged, StreamUnavailable
+from events.partitions import partition_count
+from events.relay import sweep
+from events.shutdown import Interrupted, Shutdown
+from events.stream import Stream, open_stream
+
+logger = logging.getLogger("events.relay")
+
+
+class Command(BaseCommand):
+    help = (
+        "Bring the event stream up to the log, for ever: events that a request could not flush, and all that a wiped "
+        "or failed-over Redis has lost. Any number of copies may run. SIGTERM ends it."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="flush what is waiting, say how much it was, and end")
+
+    def handle(self, *, once: bool, **_: Any) -> None:
+        stream = open_stream()
+        if once:
+            return self._flush_once(stream)
+        shutdown = Shutdown()
+        shutdown.listen()
+        logger.info("relaying to %s", stream.dsn)
+        try:
+            while True:
+                _flush_or_log(stream)
+                shutdown.sleep(conf.relay_interval_seconds)
+        except Interrupted:
+            logger.info("stopped")
+
+    def _flush_once(self, stream: Stream) -> None:
+        try:
+            self.stdout.write(f"{_flush(stream)} events appended to {stream.dsn}")
+        except (Diverged, StreamUnavailable) as error:
+            raise CommandError(str(error)) from error
+
+
+def _flush(stream: Stream) -> int:
+    return sum(sweep(stream, partition) for partition in range(partition_count()))
+
+
+def _flush_or_log(stream: Stream) -> None:
+    try:
+        _flush(stream)
+    except (Diverged, StreamUnavailable) as error:
+        logger.error("%s", error)
+    except DatabaseError as error:
+        logger.error("the database does not answer: %s", error)
+        connections.close_all()

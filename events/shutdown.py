@@ -1,0 +1,48 @@
+"""Let a long-running command end well: SIGTERM and SIGINT end a wait at once, and work when it is done."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(BaseException):
+    """The process was asked to stop while it waited; its outermost loop catches this."""
+
+
+class Shutdown:
+    """Whether the process was asked to stop."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._waiting = False
+
+    def listen(self) -> None:
+        """Take over SIGTERM and SIGINT; call it in the main thread."""
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, self._request)
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Mark a wait: a request to stop raises Interrupted in it. What is waited for must bear to be dropped."""
+        self._waiting = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._waiting = False
+
+    def check(self) -> None:
+        """Raise Interrupted if the process was asked to stop."""
+        if self.requested:
+            raise Interrupted
+
+    def sleep(self, seconds: float) -> None:
+        with self.interruptible():
+            time.sleep(seconds)
+
+    def _request(self, _signum: int, _frame: FrameType | None) -> None:
+        self.requested = True
+        if self._waiting:
+            self.check()
