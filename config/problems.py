@@ -1,0 +1,118 @@
+"""Errors of the REST interface as problem details (RFC 9457)."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.deprecation import MiddlewareMixin
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.fields import get_error_detail
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from events.exceptions import VersionTaken
+from tickets.exceptions import ConcurrentChange, TransitionRefused
+
+CONTENT_TYPE = "application/problem+json"
+API = "/api/"
+LOST_RACES = {
+    "40001",  # serialization failure
+    "40P01",  # deadlock
+    "55P03",  # lock time-out
+    "23505",  # unique violation: what was checked beforehand came from somebody else meanwhile
+    "SQLITE_BUSY",
+    "SQLITE_CONSTRAINT_UNIQUE",
+}
+LOST_RACE = "Another change was faster. Nothing was changed; try again."
+
+
+INVALID = "Some fields do not fit; `errors` says which and why."
+
+
+class Conflict(exceptions.APIException):
+    """What is asked for and what is stored do not go together."""
+
+    status_code = HTTPStatus.CONFLICT
+    default_code = "transition-refused"
+
+
+class ConcurrentConflict(Conflict):
+    """Somebody else was faster; asked again, it may work."""
+
+    default_code = "concurrent-change"
+
+
+def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an exception of a REST view; DRF's own handler rolls the request's transaction back."""
+    known = _as_api_exception(error)
+    response = exception_handler(known, context)
+    if response is None:
+        return None
+    if isinstance(known, exceptions.ValidationError):
+        response.data = _problem(response.status_code, INVALID, errors=_by_field(known.detail))
+    else:
+        kind = known.default_code if isinstance(known, Conflict) else ""
+        response.data = _problem(response.status_code, str(response.data["detail"]), kind=kind)
+    response.content_type = CONTENT_TYPE
+    return response
+
+
+class LostRaceMiddleware(MiddlewareMixin):
+    """Answer 409 where the database let somebody else go first, at a transaction's start and its commit too."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if request.path.startswith(API) and is_lost_race(error):
+            return _respond(_problem(HTTPStatus.CONFLICT, LOST_RACE, kind=ConcurrentConflict.default_code))
+        return None
+
+
+def is_lost_race(error: Exception) -> bool:
+    """Tell whether the database gave way to another transaction, and a repetition may succeed."""
+    cause = error.__cause__ if isinstance(error, DatabaseError) else None
+    return bool(LOST_RACES & {getattr(cause, "sqlstate", None), getattr(cause, "sqlite_errorname", None)})
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Be Django's handler404; a path under /api/ that leads nowhere is a problem too."""
+    if request.path.startswith(API):
+        return _respond(_problem(HTTPStatus.NOT_FOUND, f"There is nothing at {request.path}"))
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Be Django's handler500."""
+    if request.path.startswith(API):
+        return _respond(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed; the server's log says why."))
+    return defaults.server_error(request)
+
+
+def _as_api_exception(error: Exception) -> Exception:
+    if isinstance(error, ValidationError):
+        return exceptions.ValidationError(get_error_detail(error))
+    if isinstance(error, TransitionRefused):
+        return Conflict(str(error))
+    if isinstance(error, ConcurrentChange | VersionTaken):
+        return ConcurrentConflict(str(error))
+    return error
+
+
+def _by_field(detail: Any) -> dict[str, Any]:
+    return detail if isinstance(detail, dict) else {"non_field_errors": detail}
+
+
+def _problem(status: int, detail: str, *, kind: str = "", **members: Any) -> dict[str, Any]:
+    title = kind.replace("-", " ").capitalize() or HTTPStatus(status).phrase
+    return {
+        "type": f"urn:problem:{kind}" if kind else "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **members,
+    }
+
+
+def _respond(problem: dict[str, Any]) -> HttpResponse:
+    return JsonResponse(problem, status=problem["status"], content_type=CONTENT_TYPE)

@@ -1,0 +1,31 @@
+"""Add to the OpenAPI document what all operations have in common."""
+
+from typing import Any
+
+from config.problems import CONTENT_TYPE
+
+PROBLEM = {
+    "type": "object",
+    "description": "What went wrong (RFC 9457).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference", "example": "urn:problem:transition-refused"},
+        "title": {"type": "string", "example": "Transition refused"},
+        "status": {"type": "integer", "example": 409},
+        "detail": {"type": "string", "example": "ticket K7WQ2MXA was canceled already; its replacement is 9FDR4TCH"},
+        "errors": {"type": "object", "additionalProperties": {}, "description": "What does not fit, by field."},
+    },
+}
+ANY_ERROR = {
+    "description": "The request was refused, or failed.",
+    "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def document_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Be a postprocessing hook of drf-spectacular: every operation may answer a problem."""
+    result["components"]["schemas"]["Problem"] = PROBLEM
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["default"] = ANY_ERROR
+    return result

@@ -1,0 +1,194 @@
+"""Tickets and what may happen to them; an event is recorded where the state changes.
+
+In:   issue(), cancel(), check_in(), from the REST views, the admin and the import.
+Out:  the changed rows, and record(*events), in one unit of work.
+Next: events/collector.py
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, NoReturn, NotRequired, TypedDict, Unpack
+from uuid import UUID
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
+from uuid_utils.compat import uuid7
+
+from events import record, unit_of_work
+from tickets.events import TicketCanceled, TicketCheckedIn, TicketEvent, TicketIssued, TicketState
+from tickets.exceptions import DeletionRefused, TransitionRefused
+from tickets.managers import TicketQuerySet
+from tickets.validators import validate_code, validate_currency, validate_instant, validate_text
+
+CENT = Decimal("0.01")
+
+
+class TicketDetails(TypedDict):
+    """What a ticket is for and whose it is; its replacement has the same."""
+
+    title: str
+    venue: str
+    starts_at: datetime
+    seat: NotRequired[str]
+    holder_name: str
+    holder_email: str
+    price: Decimal
+    currency: str
+
+
+class TicketFields(TicketDetails):
+    """What issue() takes; an id and a code are made where none is given."""
+
+    id: NotRequired[UUID]
+    code: NotRequired[str]
+
+
+class Status(models.TextChoices):
+    ISSUED = "issued"
+    CHECKED_IN = "checked_in", "checked in"
+    CANCELED = "canceled"
+
+
+class Ticket(FSMModelMixin, models.Model):
+    """A place at an event for one holder. Each change takes the next version and records an event."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    code = models.CharField(
+        max_length=20, unique=True, blank=True, validators=[validate_code], help_text="Made where none is given."
+    )
+    title = models.CharField(max_length=200, validators=[validate_text])
+    venue = models.CharField(max_length=200, validators=[validate_text])
+    starts_at = models.DateTimeField(validators=[validate_instant])
+    seat = models.CharField(max_length=50, blank=True, validators=[validate_text])
+    holder_name = models.CharField(max_length=200, validators=[validate_text])
+    holder_email = models.EmailField()
+    price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
+    currency = models.CharField(max_length=3, validators=[validate_currency], help_text="ISO 4217, for example EUR.")
+    status = FSMField(max_length=20, choices=Status, default=Status.ISSUED, protected=True)
+    replaces = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, editable=False, related_name="replacement"
+    )
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = TicketQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("cancel_ticket", "Can cancel ticket"), ("check_in_ticket", "Can check in ticket")]
+        constraints = [
+            models.CheckConstraint(condition=Q(price__gte=0), name="tickets_ticket_price"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="tickets_ticket_version"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="tickets_ticket_status"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    @classmethod
+    def issue(cls, **fields: Unpack[TicketFields]) -> "Ticket":
+        """Issue a ticket; raise ValidationError, which names the fields, and write nothing if one does not fit."""
+        return cls.issue_many([fields])[0]
+
+    @classmethod
+    def issue_many(cls, tickets: Iterable[TicketFields]) -> list["Ticket"]:
+        """Issue all of the tickets or, with a ValidationError, none."""
+        issued = [cls(**fields, status=Status.ISSUED, version=1) for fields in tickets]
+        with unit_of_work():
+            cls.objects.insert(issued)
+            record(*(TicketIssued(ticket=ticket.state()) for ticket in issued))
+        return issued
+
+    def cancel(self) -> "Ticket":
+        """Cancel an issued ticket and return its replacement: the same place and holder, a new id and code.
+
+        Raise TransitionRefused if the ticket was canceled or checked in already, ConcurrentChange if it was changed
+        since it was read.
+        """
+        return self.cancel_many([self])[0]
+
+    @classmethod
+    def cancel_many(cls, tickets: Sequence["Ticket"]) -> list["Ticket"]:
+        """Cancel all of the tickets and return their replacements, in the same order, or raise as cancel() does."""
+        with unit_of_work():
+            canceled = cls._change(tickets, cls._to_canceled, Status.CANCELED)
+            replacements = [cls(replaces_id=ticket.id, **ticket.details()) for ticket in canceled]
+            cls.objects.insert(replacements)
+            record(*_cancellations(canceled, replacements))
+        for ticket, row, replacement in zip(tickets, canceled, replacements, strict=True):
+            ticket.take_over(row)
+            replacement.replaces = ticket
+        return replacements
+
+    def check_in(self) -> None:
+        """Let the holder of an issued ticket in; raise as cancel() does."""
+        self.check_in_many([self])
+
+    @classmethod
+    def check_in_many(cls, tickets: Sequence["Ticket"]) -> None:
+        """Check in all of the tickets, or raise as cancel() does."""
+        with unit_of_work():
+            checked_in = cls._change(tickets, cls._to_checked_in, Status.CHECKED_IN)
+            record(*(TicketCheckedIn(ticket=ticket.state()) for ticket in checked_in))
+        for ticket, row in zip(tickets, checked_in, strict=True):
+            ticket.take_over(row)
+
+    @classmethod
+    def _change(cls, tickets: Sequence["Ticket"], change: Callable[["Ticket"], None], status: str) -> list["Ticket"]:
+        """Return the tickets' rows, locked and changed; the tickets in hand stay as they are until all is written."""
+        rows = cls.objects.lock(tickets)
+        now = timezone.now()
+        for row in rows:
+            try:
+                change(row)
+            except TransitionNotAllowed as error:
+                raise TransitionRefused(row.history()) from error
+            row.version += 1
+            row.updated_at = now
+        changed = cls.objects.filter(id__in=[row.id for row in rows])
+        changed.update(status=status, version=F("version") + 1, updated_at=now)
+        return rows
+
+    @transition(field=status, source=Status.ISSUED, target=Status.CANCELED)
+    def _to_canceled(self) -> None: ...
+
+    @transition(field=status, source=Status.ISSUED, target=Status.CHECKED_IN)
+    def _to_checked_in(self) -> None: ...
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG002 (Django's signature)
+        raise DeletionRefused
+
+    def details(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in TicketDetails.__annotations__}
+
+    def history(self) -> str:
+        """Say what became of the ticket, for a person who wanted something else of it."""
+        replacement = type(self).objects.filter(replaces=self).first()
+        successor = f"; its replacement is {replacement.code}" if replacement else ""
+        return f"ticket {self.code} was {self.get_status_display()} already{successor}"
+
+    def state(self) -> TicketState:
+        """Return the ticket as its events carry it."""
+        fields = {name: getattr(self, name) for name in TicketState.__struct_fields__ if name != "replaces"}
+        return TicketState(**fields, replaces=self.replaces_id)
+
+    def take_over(self, row: "Ticket") -> None:
+        """Become what was written; past the protection of the status, as its transition was made on the locked row."""
+        self.__dict__ |= {name: row.__dict__[name] for name in ("status", "version", "updated_at")}
+
+    def validate(self) -> None:
+        """Check the fields, each by itself, and turn their values into those that the database will hold."""
+        self.clean_fields(exclude={"status", "replaces"})
+        self.price = (self.price + 0).quantize(CENT)  # + 0: a database has no -0
+        self.starts_at = self.starts_at.astimezone(UTC)
+
+
+def _cancellations(canceled: Iterable[Ticket], replacements: Iterable[Ticket]) -> Iterable[TicketEvent]:
+    for ticket, replacement in zip(canceled, replacements, strict=True):
+        yield TicketCanceled(ticket=ticket.state(), new_ticket_id=replacement.id)
+        yield TicketIssued(ticket=replacement.state())

@@ -1,0 +1,86 @@
+"""The REST interface of tickets."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.http import parse_etags
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import APIException
+from rest_framework.filters import OrderingFilter
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tickets.models import Ticket
+from tickets.serializers import CancellationSerializer, TicketSerializer
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description='Do it only to this version, the ETag: `"1"`.'
+)
+ETAG = OpenApiParameter("ETag", str, OpenApiParameter.HEADER, response=True, description="The ticket's version.")
+
+
+class PreconditionFailed(APIException):
+    status_code = HTTPStatus.PRECONDITION_FAILED
+
+
+class StableOrdering(OrderingFilter):
+    """Order what is equal by id, or pages would repeat some tickets and leave out others."""
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: APIView) -> Sequence[str]:
+        return [*(super().get_ordering(request, queryset, view) or []), "-id"]
+
+
+class TicketViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Ticket]
+):
+    """Tickets: list, show, issue, cancel, check in."""
+
+    queryset = Ticket.objects.select_related("replacement")
+    serializer_class = TicketSerializer
+    filter_backends = [DjangoFilterBackend, StableOrdering]
+    filterset_fields = ["status", "venue", "code"]
+    ordering_fields = ["created_at", "starts_at", "title", "venue", "code", "price"]
+    required_permission = ""
+
+    @extend_schema(parameters=[ETAG])
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Show a ticket; its ETag is the version, for If-Match."""
+        response = super().retrieve(request, *args, **kwargs)
+        response["ETag"] = _etag(response.data["version"])
+        return response
+
+    def get_success_headers(self, data: Any) -> dict[str, str]:
+        return {"Location": self.reverse_action("detail", [data["id"]])}
+
+    @extend_schema(request=None, responses=CancellationSerializer, parameters=[IF_MATCH])
+    @action(detail=True, methods=["post"], required_permission="tickets.cancel_ticket")
+    def cancel(self, request: Request, **_: Any) -> Response:
+        """Cancel an issued ticket, and issue its replacement."""
+        ticket = self._matching_ticket(request)
+        replacement = ticket.cancel()
+        return Response(CancellationSerializer({"canceled": ticket, "replacement": replacement}).data)
+
+    @extend_schema(request=None, responses=TicketSerializer, parameters=[IF_MATCH])
+    @action(detail=True, methods=["post"], url_path="check-in", required_permission="tickets.check_in_ticket")
+    def check_in(self, request: Request, **_: Any) -> Response:
+        """Check in an issued ticket."""
+        ticket = self._matching_ticket(request)
+        ticket.check_in()
+        return Response(self.get_serializer(ticket).data)
+
+    def _matching_ticket(self, request: Request) -> Ticket:
+        ticket = self.get_object()
+        expected = parse_etags(request.headers.get("If-Match", "*"))
+        if not {"*", _etag(ticket.version)} & set(expected):
+            raise PreconditionFailed(f"ticket {ticket.code} is at version {ticket.version}, not {', '.join(expected)}")
+        return ticket
+
+
+def _etag(version: int) -> str:
+    return f'"{version}"'
