@@ -30,7 +30,7 @@ class StreamDSN(msgspec.Struct, frozen=True, kw_only=True):
             port = parts.port or 6379
         except ValueError as error:
             raise ImproperlyConfigured(f"EVENT_STREAM_URL is no URL ({error}); it must read {FORM}") from None
-        shown = _without_password(parts)
+        shown = _without_password(dsn, parts)
 
         def refuse(reason: str) -> ImproperlyConfigured:
             return ImproperlyConfigured(f"EVENT_STREAM_URL {shown}: {reason}; it must read {FORM}")
@@ -69,8 +69,8 @@ def _host(parts: SplitResult) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _without_password(parts: SplitResult) -> str:
+def _without_password(dsn: str, parts: SplitResult) -> str:
     if parts.password is None:
-        return parts.geturl()
-    user = parts.username or ""
-    return parts._replace(netloc=f"{user}:***@{parts.netloc.rpartition('@')[2]}").geturl()
+        return dsn
+    host = parts.netloc.rpartition("@")[2]
+    return dsn.replace(parts.netloc, f"{parts.username or ''}:***@{host}", 1)

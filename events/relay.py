@@ -33,13 +33,18 @@ def flush_released(partitions: Collection[int]) -> None:
     """Send what the current request committed, one batch per partition, or leave it to the relay; never raise."""
     for partition in sorted(partitions):
         try:
-            breaker.call(flush_batch, _stream_of_requests(), partition)
+            _flush_for_request(partition)
         except CircuitBreakerError:
             return
         except (StreamUnavailable, DatabaseError) as error:
             logger.warning("flush of partition %d is left to the relay: %s", partition, error)
         except Diverged as error:
             logger.error("%s", error)
+
+
+@breaker
+def _flush_for_request(partition: int) -> None:
+    flush_batch(_stream_of_requests(), partition)
 
 
 def flush_batch(stream: Stream, partition: int) -> None:

@@ -1,0 +1,110 @@
+"""What a stream guarantees, whichever server is behind it; a test class of each tier derives from this."""
+
+import pytest
+from pytest_django.fixtures import SettingsWrapper
+
+from events.envelope import Envelope
+from events.exceptions import GroupLost
+from events.log import EMPTY, Tail
+from events.stream import Entry, Stream
+from tests.things import envelope_at
+
+GROUP = "readers"
+READER = "one"
+
+
+def filled(stream: Stream, count: int) -> list[Envelope]:
+    envelopes = [envelope_at(position) for position in range(1, count + 1)]
+    assert stream.append(0, EMPTY, envelopes) == tail_of(envelopes)
+    return envelopes
+
+
+def tail_of(envelopes: list[Envelope]) -> Tail:
+    return Tail(envelopes[-1].position or 0, str(envelopes[-1].id))
+
+
+def entries_of(envelopes: list[Envelope]) -> list[Entry]:
+    return [Entry(f"{envelope.position}-0", envelope) for envelope in envelopes]
+
+
+@pytest.mark.django_db
+class StreamContract:
+    def test_an_empty_stream_ends_nowhere(self, stream: Stream) -> None:
+        assert stream.tail(0) == EMPTY
+        assert stream.length(0) == 0
+
+    def test_what_was_appended_is_read_as_it_was(self, stream: Stream) -> None:
+        envelopes = filled(stream, 3)
+
+        assert stream.entries(0, after="0", count=10) == entries_of(envelopes)
+        assert stream.last_entries(0, count=2) == entries_of(envelopes[1:])
+        assert stream.tail(0) == tail_of(envelopes)
+
+    def test_a_repeated_append_changes_nothing(self, stream: Stream) -> None:
+        envelopes = filled(stream, 3)
+
+        assert stream.append(0, EMPTY, envelopes) == tail_of(envelopes)
+
+        assert stream.entries(0, after="0", count=10) == entries_of(envelopes)
+
+    def test_an_append_after_another_event_than_the_last_is_refused(self, stream: Stream) -> None:
+        envelopes = filled(stream, 2)
+        another = Tail(2, str(envelope_at(2).id))
+
+        assert stream.append(0, another, [envelope_at(3)]) == tail_of(envelopes)
+
+        assert stream.length(0) == 2
+
+    def test_a_later_position_first_is_refused(self, stream: Stream) -> None:
+        envelopes = filled(stream, 1)
+        later = envelope_at(3)
+
+        assert stream.append(0, Tail(2, str(envelope_at(2).id)), [later]) == tail_of(envelopes)
+
+        assert stream.length(0) == 1
+
+    def test_a_stream_trimmed_to_nothing_knows_its_last_position(self, stream: Stream) -> None:
+        filled(stream, 3)
+        stream._client.xtrim(stream.key(0), maxlen=0, approximate=False)
+
+        assert stream.tail(0) == Tail(3, "")
+        fourth = envelope_at(4)
+        assert stream.append(0, Tail(3, ""), [fourth]) == tail_of([fourth])
+
+    def test_a_foreign_entry_is_told_apart(self, stream: Stream) -> None:
+        filled(stream, 1)
+        stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id="7-0")
+
+        assert stream.tail(0) == Tail(7, "foreign")
+        assert stream.entries(0, after="1-0", count=10) == [Entry("7-0", None)]
+
+    def test_a_group_reads_each_entry_once_and_its_pending_ones_again(self, stream: Stream) -> None:
+        entries = entries_of(filled(stream, 3))
+        stream.create_group(0, GROUP, after=0)
+
+        assert stream.read(GROUP, READER, [0], count=2, block_seconds=0.01) == {0: entries[:2]}
+        assert stream.read(GROUP, READER, [0], count=2, block_seconds=0.01) == {0: entries[2:]}
+        assert stream.read(GROUP, READER, [0], count=2, block_seconds=0.01) == {}
+        stream.acknowledge(0, GROUP, [entries[0].id])
+        assert stream.read_pending(0, GROUP, READER, after="0", count=10) == entries[1:]
+        assert stream.pending(0, GROUP) == 2
+
+    def test_a_group_starts_after_its_position_and_is_created_once(self, stream: Stream) -> None:
+        entries = entries_of(filled(stream, 3))
+        stream.create_group(0, GROUP, after=2)
+        stream.create_group(0, GROUP, after=0)
+
+        assert stream.read(GROUP, READER, [0], count=10, block_seconds=0.01) == {0: entries[2:]}
+
+    def test_a_missing_group_is_said_to_be_lost(self, stream: Stream) -> None:
+        filled(stream, 1)
+
+        with pytest.raises(GroupLost):
+            stream.read(GROUP, READER, [0], count=10, block_seconds=0.01)
+
+    def test_the_stream_is_trimmed_to_about_its_maximum(self, stream: Stream, settings: SettingsWrapper) -> None:
+        settings.EVENTS_STREAM_MAX_LENGTH = 100
+
+        filled(stream, 1_000)
+
+        assert 100 <= stream.length(0) < 300

@@ -1,0 +1,68 @@
+"""A small domain for the tests of the events: things that are made and moved."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from events.collector import Collector
+from events.envelope import Envelope
+from events.event import Event, event_type
+from events.subscriber import Subscriber
+
+
+class ThingEvent(Event, frozen=True, kw_only=True, rename="camel"):
+    name: str
+    version: int = 1
+    note: str = ""
+
+    @property
+    def subject(self) -> str:
+        return self.name
+
+    @property
+    def aggregate_version(self) -> int:
+        return self.version
+
+
+@event_type("thing.made")
+class ThingMade(ThingEvent, frozen=True, kw_only=True, rename="camel"):
+    """A thing came into being."""
+
+
+@event_type("thing.moved", version=2)
+class ThingMoved(ThingEvent, frozen=True, kw_only=True, rename="camel"):
+    """A thing is elsewhere now."""
+
+
+def envelope_at(position: int, *, note: str = "") -> Envelope:
+    """Make the envelope of a made thing, as if the log had given it this position."""
+    envelope = Collector(correlation_id="test").envelop(ThingMade(name=f"thing-{position}", note=note))
+    return Envelope(**{name: getattr(envelope, name) for name in envelope.__struct_fields__} | {"position": position})
+
+
+class Recorder(Subscriber):
+    """Remembers what it was given; raises what it is told to raise, once per order."""
+
+    def __init__(self) -> None:
+        self.target = ""
+        self.handled: list[Envelope] = []
+        self.raises: list[Exception] = []
+        self.refuses: dict[UUID | str, Exception] = {}
+        self.closed = False
+
+    def open(self) -> str:
+        return self.target
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        if self.raises:
+            raise self.raises.pop()
+        for envelope in batch:
+            if envelope.subject in self.refuses:
+                raise self.refuses[envelope.subject]
+        self.handled += batch
+
+    def close(self) -> None:
+        self.closed = True
+
+    @property
+    def positions(self) -> list[int | None]:
+        return [envelope.position for envelope in self.handled]

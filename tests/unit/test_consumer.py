@@ -1,0 +1,200 @@
+import pytest
+from pytest_django.fixtures import SettingsWrapper
+
+from events import log, record, relay, unit_of_work
+from events.consumer import Consumer
+from events.exceptions import RetryLater, TargetLost, Unprocessable
+from events.models import Checkpoint, DeadLetter, LogEntry
+from events.shutdown import Shutdown
+from events.stream import Stream
+from tests.things import Recorder, ThingMade
+
+pytestmark = pytest.mark.django_db
+
+GROUP = "recorder"
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture(autouse=True)
+def _impatient(settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EVENTS_BLOCK_SECONDS = 0.01
+    monkeypatch.setattr("events.consumer.FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("events.consumer.connections.close_all", lambda: None)  # The test's transaction lives in one.
+
+
+def make_things(count: int, stream: Stream) -> None:
+    first = LogEntry.objects.count() + 1
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}") for number in range(first, first + count)))
+    relay.sweep(stream, 0)
+
+
+def consume(recorder: Recorder, stream: Stream) -> list[int | None]:
+    Consumer(GROUP, recorder, stream, name="one", shutdown=Shutdown()).run(until_idle=True)
+    return recorder.positions
+
+
+def checkpoint(target: str = "") -> int:
+    return Checkpoint.objects.get(group=GROUP, target=target).position
+
+
+def test_events_are_handled_in_order_and_acknowledged(recorder: Recorder, stream: Stream) -> None:
+    make_things(7, stream)
+
+    assert consume(recorder, stream) == [1, 2, 3, 4, 5, 6, 7]
+
+    assert checkpoint() == 7
+    assert stream.pending(0, GROUP) == 0
+    assert recorder.closed
+
+
+def test_a_second_run_goes_on_where_the_first_ended(recorder: Recorder, stream: Stream) -> None:
+    make_things(2, stream)
+    consume(recorder, stream)
+    make_things(2, stream)
+
+    assert consume(recorder, stream) == [1, 2, 3, 4]
+
+
+def test_what_was_read_but_not_handled_is_read_again(recorder: Recorder, stream: Stream) -> None:
+    make_things(3, stream)
+    stream.create_group(0, GROUP, after=0)
+    stream.read(GROUP, "one", [0], count=2, block_seconds=0.01)  # By a process that died then.
+
+    assert consume(recorder, stream) == [1, 2, 3]
+
+    assert stream.pending(0, GROUP) == 0
+
+
+def test_what_was_handled_but_not_acknowledged_is_passed_over(recorder: Recorder, stream: Stream) -> None:
+    make_things(3, stream)
+    consume(recorder, stream)
+    stream._client.xgroup_setid(stream.key(0), GROUP, "0")
+    stream.read(GROUP, "one", [0], count=2, block_seconds=0.01)
+
+    assert consume(recorder, stream) == [1, 2, 3]
+
+    assert stream.pending(0, GROUP) == 0
+
+
+@pytest.mark.parametrize("lost", [("2-0",), ("1-0", "2-0", "3-0"), ("5-0",), ("1-0", "2-0", "3-0", "4-0", "5-0")])
+def test_positions_that_the_stream_lacks_are_read_from_the_log(
+    recorder: Recorder, stream: Stream, lost: tuple[str, ...]
+) -> None:
+    make_things(5, stream)
+    stream._client.xdel(stream.key(0), *lost)
+
+    assert consume(recorder, stream) == [1, 2, 3, 4, 5]
+
+
+def test_after_a_wipe_it_goes_on_without_the_stream(recorder: Recorder, stream: Stream) -> None:
+    make_things(2, stream)
+    consume(recorder, stream)
+    make_things(2, stream)
+    stream._client.flushall()
+
+    assert consume(recorder, stream) == [1, 2, 3, 4]
+
+
+def test_compacted_positions_are_no_gap(recorder: Recorder, stream: Stream) -> None:
+    make_things(4, stream)
+    LogEntry.objects.filter(position__in=[1, 3]).delete()
+    stream._client.xdel(stream.key(0), "1-0", "3-0")
+
+    assert consume(recorder, stream) == [2, 4]
+
+    assert checkpoint() == 4
+
+
+@pytest.mark.parametrize("foreign_id", ["*", "4-0"])
+def test_a_foreign_entry_is_passed_over_and_moves_no_checkpoint(
+    recorder: Recorder, stream: Stream, foreign_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_things(3, stream)
+    stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id=foreign_id)
+
+    assert consume(recorder, stream) == [1, 2, 3]
+
+    assert checkpoint() == 3
+    assert stream.pending(0, GROUP) == 0
+    assert "is not one of this log's" in caplog.text
+
+
+def test_retry_later_keeps_the_batch(recorder: Recorder, stream: Stream) -> None:
+    make_things(3, stream)
+    recorder.raises = [RetryLater("not yet"), RetryLater("not yet")]
+
+    assert consume(recorder, stream) == [1, 2, 3]
+
+    assert not DeadLetter.objects.exists()
+
+
+def test_a_bug_in_a_subscriber_is_logged_and_loses_nothing(
+    recorder: Recorder, stream: Stream, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_things(3, stream)
+    recorder.raises = [ZeroDivisionError("a bug")]
+
+    assert consume(recorder, stream) == [1, 2, 3]
+
+    assert "ZeroDivisionError: a bug" in caplog.text
+
+
+def test_what_can_not_be_handled_is_parked_alone(recorder: Recorder, stream: Stream) -> None:
+    make_things(5, stream)
+    recorder.refuses = {"thing-3": Unprocessable("it does not fit")}
+
+    consume(recorder, stream)
+
+    assert set(recorder.positions) == {1, 2, 4, 5}
+    [letter] = DeadLetter.objects.all()
+    assert (letter.group, letter.position, letter.type, letter.subject, letter.error) == (
+        GROUP,
+        3,
+        "thing.made",
+        "thing-3",
+        "it does not fit",
+    )
+    assert checkpoint() == 5
+
+
+def test_a_new_target_is_fed_from_the_start_of_the_log(recorder: Recorder, stream: Stream) -> None:
+    make_things(3, stream)
+    recorder.target = "first"
+    consume(recorder, stream)
+    recorder.target = "second"
+
+    assert consume(recorder, stream) == [1, 2, 3, 1, 2, 3]
+
+    assert (checkpoint("first"), checkpoint("second")) == (3, 3)
+
+
+def test_a_target_that_is_lost_under_way_is_opened_again(recorder: Recorder, stream: Stream) -> None:
+    make_things(3, stream)
+
+    class Deleted(TargetLost):
+        def __init__(self) -> None:
+            recorder.target = "anew"
+            super().__init__("the index is gone")
+
+    consume(recorder, stream)
+    recorder.raises = []
+    make_things(1, stream)
+    recorder.refuses = {"thing-4": Unprocessable("never reached")}
+    recorder.raises = [Deleted()]
+
+    consume(recorder, stream)
+
+    assert checkpoint("anew") == 4
+
+
+def test_the_checkpoint_never_exceeds_the_log(recorder: Recorder, stream: Stream) -> None:
+    make_things(2, stream)
+
+    consume(recorder, stream)
+
+    assert checkpoint() == log.last_position(0) == 2

@@ -1,0 +1,147 @@
+import msgspec
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import SettingsWrapper
+
+from events import record, unit_of_work
+from events.collector import Collector, collecting
+from events.event import Event, event_type
+from events.exceptions import EventTooLarge, NotInTransaction, VersionTaken
+from events.models import LogEntry
+from events.stream import Stream
+from tests.things import ThingMade, ThingMoved
+
+
+class Unregistered(Event, frozen=True):
+    """An event class without a name."""
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRecord:
+    def test_events_are_stored_in_order_with_what_they_have_in_common(self) -> None:
+        with unit_of_work() as unit:
+            record(ThingMade(name="a"), ThingMoved(name="a", version=2))
+
+        first, second = LogEntry.objects.order_by("id")
+        assert (first.type, first.schema_version, first.aggregate_version) == ("thing.made", 1, 1)
+        assert (second.type, second.schema_version, second.aggregate_version) == ("thing.moved", 2, 2)
+        assert first.data == '{"name":"a","version":1,"note":""}'
+        assert first.correlation_id == second.correlation_id == unit.correlation_id
+        assert first.aggregate_type == "thing"
+        assert first.event_id < second.event_id
+
+    def test_outside_of_a_transaction_it_says_what_to_write_instead(self) -> None:
+        with pytest.raises(NotInTransaction, match="with unit_of_work"):
+            record(ThingMade(name="a"))
+
+        assert not LogEntry.objects.exists()
+
+    def test_an_event_goes_with_the_savepoint_that_is_rolled_back(self) -> None:
+        with unit_of_work():
+            record(ThingMade(name="kept"))
+            savepoint = transaction.savepoint_create()
+            record(ThingMade(name="dropped"))
+            transaction.savepoint_rollback(savepoint)
+
+        assert list(LogEntry.objects.values_list("subject", flat=True)) == ["kept"]
+
+    def test_an_exception_takes_the_events_with_it(self) -> None:
+        with pytest.raises(ZeroDivisionError), unit_of_work():
+            record(ThingMade(name="a"))
+            raise ZeroDivisionError
+
+        assert not LogEntry.objects.exists()
+
+    def test_any_number_of_events_is_one_statement(
+        self, django_assert_num_queries: DjangoAssertNumQueries, stream: Stream
+    ) -> None:
+        with unit_of_work():
+            record(ThingMade(name="first"))
+            with django_assert_num_queries(1):
+                record(*(ThingMade(name=f"thing-{number}") for number in range(1_000)))
+
+        assert LogEntry.objects.count() == 1_001
+
+    def test_a_unit_without_events_asks_nobody(self, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+        with django_assert_num_queries(2) as queries, unit_of_work():
+            pass
+
+        assert [query["sql"].split()[0] for query in queries.captured_queries] == ["BEGIN", "COMMIT"]
+
+    def test_the_same_version_twice_is_refused(self) -> None:
+        with pytest.raises(VersionTaken, match="load it again"), unit_of_work():
+            record(ThingMade(name="a"))
+            record(ThingMoved(name="a"))
+
+        assert not LogEntry.objects.exists()
+
+    def test_an_event_that_is_too_large_is_refused(self, settings: SettingsWrapper) -> None:
+        settings.EVENTS_MAX_EVENT_BYTES = 100
+
+        with pytest.raises(EventTooLarge, match="thing.made of a has .* bytes"), unit_of_work():
+            record(ThingMade(name="a", note="x" * 100))
+
+        assert not LogEntry.objects.exists()
+
+    def test_a_class_without_a_name_is_refused(self) -> None:
+        with pytest.raises(TypeError, match="Unregistered is not registered"), unit_of_work():
+            record(Unregistered())
+
+    def test_a_unit_within_a_unit_joins_it(self, stream: Stream) -> None:
+        with unit_of_work() as outer:
+            record(ThingMade(name="a"))
+            with unit_of_work() as inner:
+                record(ThingMade(name="b"))
+
+        assert inner is outer
+        assert len(set(LogEntry.objects.values_list("correlation_id", flat=True))) == 1
+
+    def test_a_foreign_callback_that_fails_keeps_nobody_from_flushing(self, stream: Stream) -> None:
+        with unit_of_work():
+            transaction.on_commit(lambda: 1 / 0, robust=True)
+            record(ThingMade(name="a"))
+
+        assert [entry.envelope and entry.envelope.subject for entry in stream.entries(0, after="0", count=9)] == ["a"]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestFlushOnCommit:
+    def test_a_commit_reaches_the_stream(self, stream: Stream) -> None:
+        with transaction.atomic():
+            record(ThingMade(name="a"))
+            assert stream.length(0) == 0
+
+        [entry] = stream.entries(0, after="0", count=10)
+        assert entry.id == "1-0"
+        assert entry.envelope is not None
+        assert entry.envelope.open() == ThingMade(name="a")
+
+    def test_a_unit_of_several_commits_is_flushed_once(self, stream: Stream) -> None:
+        with CaptureQueriesContext(connection) as queries, collecting(Collector()) as collector:
+            for name in "abc":
+                with unit_of_work():
+                    record(ThingMade(name=name))
+            assert stream.length(0) == 0
+            collector.flush()
+
+        assert stream.length(0) == 3
+        assert len([query for query in queries.captured_queries if "UPDATE events_log" in query["sql"]]) == 1
+
+
+def test_a_name_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="'thing.made' is registered already, by ThingMade"):
+        event_type("thing.made")(Unregistered)
+
+
+def test_a_name_says_what_happened_to_what() -> None:
+    with pytest.raises(ValueError, match="<aggregate type>.<what happened>"):
+        event_type("made")
+
+
+def test_event_types_are_frozen() -> None:
+    with pytest.raises(AttributeError):
+        ThingMade(name="a").name = "b"  # type: ignore[misc]
+
+    assert msgspec.json.encode(ThingMade(name="ü")) == '{"name":"ü","version":1,"note":""}'.encode()

@@ -1,0 +1,198 @@
+import pytest
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import SettingsWrapper
+
+from events import log, record, relay, unit_of_work
+from events.exceptions import Diverged
+from events.log import EMPTY
+from events.models import LogEntry, Partition
+from events.stream import Stream
+from tests.things import ThingMade, envelope_at
+
+pytestmark = pytest.mark.django_db
+
+
+def make_things(count: int, *, note: str = "") -> None:
+    first = LogEntry.objects.count() + 1
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}", note=note) for number in range(first, first + count)))
+
+
+def positions_on(stream: Stream) -> list[str]:
+    return [entry.id for entry in stream.entries(0, after="0", count=10_000)]
+
+
+def ids(first: int, last: int) -> list[str]:
+    return [f"{position}-0" for position in range(first, last + 1)]
+
+
+class TestPositions:
+    def test_rows_are_numbered_in_the_order_of_their_ids_without_gaps(self) -> None:
+        make_things(3)
+        assert log.give_positions(0) == range(1, 4)
+        make_things(2)
+        assert log.give_positions(0) == range(4, 6)
+
+        assert list(LogEntry.objects.order_by("id").values_list("position", flat=True)) == [1, 2, 3, 4, 5]
+        assert log.last_position(0) == 5
+
+    def test_without_new_rows_nothing_is_given(self) -> None:
+        assert log.give_positions(0) == range(0)
+        assert log.last_position(0) == 0
+
+    def test_at_most_500_are_given_under_one_lock(self) -> None:
+        make_things(501)
+
+        assert log.give_positions(0) == range(1, 501)
+        assert log.give_positions(0) == range(501, 502)
+
+    def test_a_batch_ends_at_a_megabyte_but_has_one_event_at_least(self) -> None:
+        make_things(3, note="x" * 900_000)
+        log.give_positions(0)
+
+        assert [envelope.position for envelope in log.read_after(0, 0)] == [1]
+        assert [envelope.position for envelope in log.read_after(0, 1)] == [2]
+
+
+class TestSweep:
+    def test_it_brings_the_stream_up_to_the_log_in_batches(self, stream: Stream) -> None:
+        make_things(1_203)
+
+        assert relay.sweep(stream, 0) == 1_203
+
+        assert positions_on(stream) == ids(1, 1_203)
+
+    def test_with_nothing_to_do_it_changes_nothing(self, stream: Stream) -> None:
+        make_things(2)
+        relay.sweep(stream, 0)
+
+        assert relay.sweep(stream, 0) == 0
+
+        assert positions_on(stream) == ids(1, 2)
+
+    def test_a_wiped_stream_is_filled_again(self, stream: Stream) -> None:
+        make_things(5)
+        relay.sweep(stream, 0)
+        stream._client.flushall()
+
+        assert relay.sweep(stream, 0) == 5
+
+        assert positions_on(stream) == ids(1, 5)
+
+    def test_after_a_wipe_only_the_window_is_sent_again(self, stream: Stream, settings: SettingsWrapper) -> None:
+        settings.EVENTS_STREAM_MAX_LENGTH = 100
+        make_things(300)
+        relay.sweep(stream, 0)
+        stream._client.flushall()
+
+        relay.sweep(stream, 0)
+
+        assert positions_on(stream) == ids(201, 300)
+
+    def test_a_lost_suffix_is_sent_again(self, stream: Stream) -> None:
+        make_things(5)
+        relay.sweep(stream, 0)
+        stream._client.flushall()
+        stream.append(0, EMPTY, log.read_after(0, 0, limit=2))  # As after a fail-over to a replica that was behind.
+
+        assert relay.sweep(stream, 0) == 3
+
+        assert positions_on(stream) == ids(1, 5)
+
+    def test_a_stream_trimmed_to_nothing_goes_on_at_its_position(self, stream: Stream) -> None:
+        make_things(3)
+        relay.sweep(stream, 0)
+        stream._client.xtrim(stream.key(0), maxlen=0, approximate=False)
+        make_things(1)
+
+        assert relay.sweep(stream, 0) == 1
+
+        assert positions_on(stream) == ids(4, 4)
+
+    @pytest.mark.parametrize("foreign_id", ["2-0", "1795456618552-0"])
+    def test_a_foreign_entry_stops_it_and_no_position_is_given(self, stream: Stream, foreign_id: str) -> None:
+        make_things(1)
+        relay.sweep(stream, 0)
+        stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id=foreign_id)
+        make_things(5)
+
+        with pytest.raises(Diverged, match="until the stream is reset"):
+            relay.sweep(stream, 0)
+
+        assert positions_on(stream) == ["1-0", foreign_id]
+        assert log.last_position(0) == 1
+
+    def test_an_event_of_another_log_stops_it_for_good(self, stream: Stream) -> None:
+        stream.append(0, EMPTY, [envelope_at(1), envelope_at(2)])
+        make_things(1)
+        for _ in range(3):
+            with pytest.raises(Diverged):
+                relay.sweep(stream, 0)
+            make_things(1)
+
+        assert positions_on(stream) == ids(1, 2)
+
+    def test_below_the_compacted_events_a_tail_that_the_log_lacks_is_its_own(self, stream: Stream) -> None:
+        make_things(3)
+        relay.sweep(stream, 0)
+        LogEntry.objects.filter(position=3).delete()
+        Partition.objects.update(compacted_to=3)
+        make_things(1)
+
+        assert relay.sweep(stream, 0) == 1
+
+        assert positions_on(stream) == ids(1, 4)
+
+
+class TestFlushBatch:
+    def test_it_appends_what_was_committed(self, stream: Stream) -> None:
+        make_things(2)
+        relay.flush_batch(stream, 0)
+        make_things(1)
+        relay.flush_batch(stream, 0)
+
+        assert positions_on(stream) == ids(1, 3)
+
+    def test_it_takes_one_batch_and_leaves_the_rest_to_the_relay(self, stream: Stream) -> None:
+        make_things(700)
+
+        relay.flush_batch(stream, 0)
+
+        assert positions_on(stream) == ids(1, 500)
+
+    def test_where_the_stream_is_not_that_far_it_goes_on_after_its_end(self, stream: Stream) -> None:
+        make_things(3)
+        log.give_positions(0)  # By a flusher that died before it appended.
+        make_things(1)
+
+        relay.flush_batch(stream, 0)
+
+        assert positions_on(stream) == ids(1, 4)
+
+
+class TestFlushReleased:
+    def test_an_outage_is_left_to_the_relay_and_soon_costs_nothing(
+        self, caplog: pytest.LogCaptureFixture, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for _ in range(3):
+            make_things(1)
+            relay.flush_released({0})
+        assert caplog.text.count("left to the relay") == 3
+
+        make_things(1)
+        with django_assert_num_queries(0):
+            relay.flush_released({0})
+
+        assert caplog.text.count("left to the relay") == 3
+
+    def test_a_diverged_stream_fails_no_request(self, stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+        make_things(2)
+        relay.sweep(stream, 0)
+        stream._client.delete(stream.key(0))
+        stream.append(0, EMPTY, [envelope_at(1)])
+        make_things(1)
+
+        relay.flush_released({0})
+
+        assert "until the stream is reset" in caplog.text
+        assert positions_on(stream) == ["1-0"]
