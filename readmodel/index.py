@@ -61,7 +61,7 @@ class TicketIndex:
         with errors_translated():
             answer = self._client.options(request_timeout=BULK_TIMEOUT_SECONDS).bulk(
                 index=target.name,
-                operations=to_ndjson(documents),
+                operations=to_ndjson(documents),  # type: ignore[arg-type]  # the client sends bytes as they are
                 timeout=f"{REQUEST_TIMEOUT_SECONDS}s",
                 filter_path=["items.index._id", "items.index.status", "items.index.error"],
             )
@@ -88,7 +88,9 @@ class TicketIndex:
             return None
         if self._alias in found or len(found) != 1:
             names = ", ".join(sorted(found))
-            raise RetryLater(f"{self._alias!r} must be the alias of one index, but it is {names}: delete or rename that")
+            raise RetryLater(
+                f"{self._alias!r} must be the alias of one index, but it is {names}: delete or rename that"
+            )
         [(name, description)] = found.items()
         return Target(name, description["settings"]["index"]["uuid"])
 
@@ -112,7 +114,7 @@ class TicketIndex:
             self._client.indices.put_mapping(index=target.name, **MAPPINGS)
         except BadRequestError as error:
             raise RetryLater(
-                f"{target.name} can't take this release's mapping ({error}): delete it, and it is filled anew from the log"
+                f"{target.name} can't take this release's mapping: delete it, and the log fills a new one; {error}"
             ) from error
 
     def _check_stored(self, target: Target, documents: Sequence[VersionedDocument]) -> None:
@@ -141,11 +143,14 @@ def errors_translated() -> Generator[None]:
         raise RetryLater(f"Elasticsearch can't do this now: {error}") from error
 
 
-@cache
-def connect(url: str, alias: str) -> TicketIndex:
-    return TicketIndex(url, alias)
+def connect() -> TicketIndex:
+    """Return the index that the settings name, with a client of its own: the caller closes it."""
+    return TicketIndex(settings.ELASTICSEARCH_URL, settings.READMODEL_ALIAS)
 
 
-def ticket_index() -> TicketIndex:
-    """Return the index that the settings name; the process has one client, which threads share."""
-    return connect(settings.ELASTICSEARCH_URL, settings.READMODEL_ALIAS)
+def shared_index() -> TicketIndex:
+    """Return the index that the settings name, with the client that all threads of this process share."""
+    return _shared(settings.ELASTICSEARCH_URL, settings.READMODEL_ALIAS)
+
+
+_shared = cache(TicketIndex)

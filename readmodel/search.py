@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from readmodel.index import ticket_index
+from readmodel.index import shared_index
 from readmodel.matching import FIELDS, words_clause
 
 MAX_QUERY_LENGTH = 200
+DEFAULT_PAGE_SIZE = 25
 MAX_PAGE_SIZE = 100
 # Elasticsearch's index.max_result_window.
 MAX_HITS = 10_000
@@ -40,7 +41,7 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
     q: str = ""
     status: str | None = None
     page: int = 1
-    page_size: int = 20
+    page_size: int = DEFAULT_PAGE_SIZE
 
     def __post_init__(self) -> None:
         if len(self.q) > MAX_QUERY_LENGTH:
@@ -87,13 +88,17 @@ class Page(msgspec.Struct, frozen=True):
         return None if is_last else self.query.page + 1
 
     @property
+    def is_beyond_the_last(self) -> bool:
+        return self.query.page > 1 and not self.hits
+
+    @property
     def previous_page(self) -> int | None:
         return self.query.page - 1 if self.query.page > 1 else None
 
 
 def search(query: SearchQuery) -> Page:
     """Return the page; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
-    found = ticket_index().search(request_for(query))["hits"]
+    found = shared_index().search(request_for(query))["hits"]
     hits = [Hit(hit["_source"], hit.get("highlight", {})) for hit in found["hits"]]
     return Page(query, found["total"]["value"], hits)
 

@@ -7,11 +7,9 @@ Next: readmodel/projections.py
 
 from collections.abc import Sequence
 
-from django.conf import settings
-
 from events.envelope import Envelope
 from events.subscriber import Subscriber
-from readmodel.index import Target, TicketIndex
+from readmodel.index import Target, connect
 from readmodel.projections import project
 
 
@@ -19,7 +17,7 @@ class ReadModel(Subscriber):
     """Writes the newest state of each ticket; any order and repetition of batches ends in the same documents."""
 
     def __init__(self) -> None:
-        self._index = TicketIndex(settings.ELASTICSEARCH_URL, settings.READMODEL_ALIAS)
+        self._index = connect()
         self._target: Target  # from open() on
 
     def open(self) -> str:

@@ -1,0 +1,254 @@
+"""The index on a real Elasticsearch: made once, written to only over older versions, never made by a write."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import pytest
+from elasticsearch import Elasticsearch
+
+from events.exceptions import RetryLater, TargetLost, Unprocessable
+from readmodel.index import TicketIndex
+from readmodel.mapping import template_for
+from readmodel.projections import VersionedDocument
+from readmodel.subscriber import ReadModel
+from tests.ticket_events import document, envelope_of, ticket, ticket_id
+from tickets.events import TicketCanceled, TicketCheckedIn, TicketIssued
+
+ID = str(ticket_id(1))
+NOBODY_LISTENS = "http://127.0.0.1:1"
+
+
+def concrete_indices(elasticsearch: Elasticsearch, alias: str) -> list[str]:
+    return sorted(elasticsearch.indices.get(index=f"{alias}*"))
+
+
+def stored(elasticsearch: Elasticsearch, alias: str, key: str = ID) -> tuple[int, str]:
+    found = elasticsearch.get(index=alias, id=key)
+    return found["_version"], found["_source"]["title"]
+
+
+class TestEnsure:
+    def test_makes_an_index_behind_the_alias_and_finds_it_again(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.ensure()
+
+        assert target.name == f"{settings.READMODEL_ALIAS}-000001"
+        assert ticket_index.ensure() == target
+        assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == [target.name]
+
+    def test_many_processes_at_once_get_the_same_index(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            targets = {target.result() for target in [threads.submit(ticket_index.ensure) for _ in range(8)]}
+
+        [target] = targets
+        assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == [target.name]
+
+    def test_follows_the_alias_to_another_index(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        alias = settings.READMODEL_ALIAS
+        old = ticket_index.ensure()
+        elasticsearch.indices.create(index=f"{alias}-000002")
+        move = [{"remove": {"index": old.name, "alias": alias}}, {"add": {"index": f"{alias}-000002", "alias": alias}}]
+        elasticsearch.indices.update_aliases(actions=move)
+
+        with pytest.raises(TargetLost):
+            ticket_index.write(old, [document(1)])
+        assert ticket_index.ensure().name == f"{alias}-000002"
+
+    def test_gives_an_index_its_lost_alias_back(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.ensure()
+        elasticsearch.indices.delete_alias(index=target.name, name=settings.READMODEL_ALIAS)
+
+        assert ticket_index.ensure() == target
+
+    def test_adds_the_fields_that_an_older_release_did_not_know(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        alias = settings.READMODEL_ALIAS
+        older = template_for(alias)
+        fields = {name: field for name, field in older["template"]["mappings"]["properties"].items() if name != "seat"}
+        mappings = {"dynamic": "strict", "properties": fields}
+        elasticsearch.indices.put_index_template(name=alias, **older | {"template": {"mappings": mappings}})
+        elasticsearch.indices.create(index=f"{alias}-000001", aliases={alias: {}})
+
+        target = ticket_index.ensure()
+
+        ticket_index.write(target, [document(1)])
+        assert "seat" in elasticsearch.indices.get_mapping(index=target.name)[target.name]["mappings"]["properties"]
+
+    def test_says_what_to_do_about_a_field_of_another_type(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        alias = settings.READMODEL_ALIAS
+        mappings = {"properties": {"price": {"type": "keyword"}}}
+        elasticsearch.indices.create(index=f"{alias}-000001", aliases={alias: {}}, mappings=mappings)
+
+        with pytest.raises(RetryLater, match="mapping: delete it, and the log fills a new one.*price"):
+            ticket_index.ensure()
+
+    def test_says_that_an_index_has_the_aliass_name(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        elasticsearch.indices.create(index=settings.READMODEL_ALIAS)
+
+        with pytest.raises(RetryLater, match="must be the alias of one index"):
+            ticket_index.ensure()
+
+    def test_waits_for_a_server_that_does_not_answer(self) -> None:
+        index = TicketIndex(NOBODY_LISTENS, "tickets")
+
+        with pytest.raises(RetryLater, match="does not answer"):
+            index.ensure()
+        index.close()
+
+
+class TestWrite:
+    def test_newest_version_stays_whatever_comes_after(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.ensure()
+
+        for version in (1, 3, 2, 3, 1):
+            ticket_index.write(target, [document(1, version=version, title=f"title {version}")])
+
+        assert stored(elasticsearch, settings.READMODEL_ALIAS) == (3 * 65_536, "title 3")
+
+    def test_edit_by_hand_does_not_block_the_next_event(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.ensure()
+        ticket_index.write(target, [document(1)])
+        edited = elasticsearch.get(index=target.name, id=ID)["_source"] | {"title": "edited"}
+        elasticsearch.index(index=target.name, id=ID, document=edited)
+
+        ticket_index.write(target, [document(1)])
+        assert stored(elasticsearch, settings.READMODEL_ALIAS) == (65_537, "edited")
+        ticket_index.write(target, [document(1, version=2)])
+        assert stored(elasticsearch, settings.READMODEL_ALIAS) == (2 * 65_536, "Kafka Night")
+
+    def test_conflict_with_a_deletion_by_hand_is_no_success(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch
+    ) -> None:
+        target = ticket_index.ensure()
+        ticket_index.write(target, [document(1)])
+        elasticsearch.delete(index=target.name, id=ID)
+
+        with pytest.raises(RetryLater, match=f"version 65536 of {ID}"):
+            ticket_index.write(target, [document(1)])
+
+    def test_one_conflict_does_not_hide_the_other_documents(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.ensure()
+        ticket_index.write(target, [document(1, version=2)])
+
+        ticket_index.write(target, [document(1), document(2), document(3)])
+
+        ids = [str(ticket_id(number)) for number in (1, 2, 3)]
+        answer = elasticsearch.mget(index=settings.READMODEL_ALIAS, ids=ids)
+        assert [found["_version"] for found in answer["docs"]] == [2 * 65_536, 65_536, 65_536]
+
+    def test_unknown_field_is_refused_and_the_mapping_stays(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch
+    ) -> None:
+        class Surprise(msgspec.Struct):
+            surprise: str
+
+        target = ticket_index.ensure()
+        before = elasticsearch.indices.get_mapping(index=target.name).body
+        misfit = VersionedDocument(ID, 65_536, Surprise("!"))  # type: ignore[arg-type]
+
+        with pytest.raises(Unprocessable, match=f"document {ID} .*strict_dynamic_mapping_exception.*surprise"):
+            ticket_index.write(target, [misfit])
+
+        assert elasticsearch.indices.get_mapping(index=target.name).body == before
+
+    def test_missing_index_is_not_made_by_a_write(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.ensure()
+        elasticsearch.indices.delete(index=target.name)
+
+        with pytest.raises(TargetLost):
+            ticket_index.write(target, [document(1)])
+
+        assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == []
+
+    def test_missing_alias_is_not_made_by_anybodys_write(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.ensure()
+        elasticsearch.indices.delete(index=target.name)
+
+        elasticsearch.options(ignore_status=404).index(index=settings.READMODEL_ALIAS, document={"title": "by hand"})
+
+        assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == []
+
+    def test_index_made_anew_under_the_same_name_is_another_target(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch
+    ) -> None:
+        target = ticket_index.ensure()
+        elasticsearch.indices.delete(index=target.name)
+        anew = ticket_index.ensure()
+
+        assert (anew.name, anew.uuid == target.uuid) == (target.name, False)
+        with pytest.raises(TargetLost):
+            ticket_index.write(target, [document(1)])
+
+    def test_closed_index_is_waited_for(self, ticket_index: TicketIndex, elasticsearch: Elasticsearch) -> None:
+        target = ticket_index.ensure()
+        elasticsearch.indices.close(index=target.name)
+
+        with pytest.raises(RetryLater):
+            ticket_index.write(target, [document(1)])
+
+    def test_index_that_is_blocked_is_waited_for(self, ticket_index: TicketIndex, elasticsearch: Elasticsearch) -> None:
+        target = ticket_index.ensure()
+        elasticsearch.indices.add_block(index=target.name, block="write")
+
+        with pytest.raises(RetryLater, match="cluster_block_exception"):
+            ticket_index.write(target, [document(1)])
+
+
+class TestReadModel:
+    def test_writes_what_a_batch_ends_with(self, elasticsearch: Elasticsearch, settings: Any) -> None:
+        read_model = ReadModel()
+        read_model.open()
+
+        read_model.handle(
+            [
+                envelope_of(TicketIssued(ticket=ticket(1))),
+                envelope_of(TicketCanceled(ticket=ticket(1, status="canceled", version=2), new_ticket_id=ticket_id(2))),
+                envelope_of(TicketIssued(ticket=ticket(2, replaces=ticket_id(1)))),
+            ]
+        )
+
+        answer = elasticsearch.mget(index=settings.READMODEL_ALIAS, ids=[ID, str(ticket_id(2))])
+        assert [
+            (found["_version"], found["_source"]["status"], found["_source"]["replaced_by"]) for found in answer["docs"]
+        ] == [(2 * 65_536, "canceled", str(ticket_id(2))), (65_536, "issued", None)]
+        read_model.close()
+
+    def test_index_deleted_under_way_is_another_target_after_opening_again(
+        self, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        read_model = ReadModel()
+        first = read_model.open()
+        batch = [envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))]
+        read_model.handle(batch)
+        elasticsearch.indices.delete(index=f"{settings.READMODEL_ALIAS}-000001")
+
+        with pytest.raises(TargetLost):
+            read_model.handle(batch)
+        assert read_model.open() != first
+        read_model.handle(batch)
+
+        assert stored(elasticsearch, settings.READMODEL_ALIAS) == (2 * 65_536, "Kafka Night")
+        read_model.close()
