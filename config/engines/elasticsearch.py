@@ -1,0 +1,63 @@
+"""Elasticsearch from its jars, on a loopback port; elasticsearch_node.py runs them."""
+
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import httpx
+
+from config.engines import jars
+from config.engines.engine import Engine
+
+MODULE = "transport-netty4"
+DESCRIPTOR = f"META-INF/es-plugins/{MODULE}/plugin-descriptor.properties"
+LOGGING = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] [%node_name]%marker %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+"""
+
+
+class Elasticsearch(Engine):
+    name = "elasticsearch"
+    variable = "ELASTICSEARCH_URL"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def install(self) -> None:
+        lay_out_home(self.folder)
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/_cluster/health", timeout=1).is_success
+        except httpx.TransportError:
+            return False
+
+
+def lay_out_home(home: Path) -> None:
+    """Make the folders that the server expects, and fetch its jars; raise CannotStart."""
+    for name in ("config", "logs", "plugins"):
+        (home / name).mkdir(parents=True, exist_ok=True)
+    (home / "config" / "log4j2.properties").write_text(LOGGING)
+    sums = jars.expected_sums()
+    module = {path for path in sums if PurePosixPath(path).name.startswith(("netty-", MODULE))}
+    module_folder = home / "modules" / MODULE
+    for folder, paths in ((home / "lib", sums.keys() - module), (module_folder, module)):
+        wanted = {path: sums[path] for path in paths}
+        jars.fetch(wanted, folder)
+        jars.verify_folder(wanted, folder)
+    describe_module(module_folder)
+
+
+def describe_module(folder: Path) -> None:
+    (jar,) = folder.glob(f"{MODULE}-*.jar")
+    with zipfile.ZipFile(jar) as archive:
+        lines = archive.read(DESCRIPTOR).decode().splitlines()
+    # Without its module name the plugin loads from a plain class path.
+    kept = (line for line in lines if not line.startswith("modulename="))
+    (folder / "plugin-descriptor.properties").write_text("\n".join(kept))

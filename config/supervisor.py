@@ -1,0 +1,147 @@
+"""supervisord runs every program of this service: it is started here on a data folder, and spoken to over XML-RPC."""
+
+import fcntl
+import os
+import secrets
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from config.errors import CannotStart
+from config.ports import LOOPBACK, free_port
+
+CONFIGURATION = Path(__file__).with_name("supervisord.conf")
+PASSWORD_VARIABLE = "SUPERVISOR_PASSWORD"  # noqa: S105 - a name
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+POLL_SECONDS = 0.05
+UNDER_WAY = {"STARTING", "RUNNING"}
+
+
+class Supervisor:
+    """The supervisord of one data folder."""
+
+    def __init__(self, url: str, logs: Path) -> None:
+        self.url = url
+        self.logs = logs
+        self.remote: Any = xmlrpc.client.ServerProxy(url).supervisor
+
+    def answers(self) -> bool:
+        try:
+            return bool(self.remote.getState()["statename"] == "RUNNING")
+        except OSError:
+            return False
+
+    def start(self, program: str) -> None:
+        """Start a program, `group:name`, or all of a group, `group:*`, and do not wait for it."""
+        wait = False
+        self.remote.startProcess(program, wait)
+
+    def wait_until(self, is_ready: Callable[[], bool], program: str) -> None:
+        """Wait until a program that was started is ready; raise CannotStart with its last words if it ends instead."""
+        deadline = time.monotonic() + START_SECONDS
+        while not is_ready():
+            if self.remote.getProcessInfo(program)["statename"] not in UNDER_WAY or time.monotonic() > deadline:
+                raise CannotStart(last_words(self.logs, program.partition(":")[2]))
+            time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def owned(data: Path) -> Iterator[None]:
+    """Own a data folder, with nothing of an earlier owner left running; raise CannotStart if another process has it."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(
+                f"another process runs the servers on {data}: stop it, or choose another folder (--data DIR)"
+            ) from None
+        stop_leftovers(data)
+        yield
+
+
+def is_owned(data: Path) -> bool:
+    """Whether a living process owns the folder."""
+    try:
+        with (data / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+@contextmanager
+def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, str]) -> Iterator[Supervisor]:
+    """Run supervisord on a folder that is owned, with the named files of supervisord/ and the variables they use.
+
+    It starts no program by itself; all have stopped on leaving. Raise CannotStart.
+    """
+    logs = data / "log"
+    logs.mkdir(exist_ok=True)
+    port, password = free_port(), secrets.token_urlsafe()
+    environment = {
+        **os.environ,
+        **variables,
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
+        "DATA_DIR": str(data),
+        "LOG_DIR": str(logs),
+        "PROGRAMS": " ".join(f"supervisord/{program}.conf" for program in programs),
+        "SUPERVISOR_PORT": str(port),
+        PASSWORD_VARIABLE: password,
+    }
+    command = (sys.executable, "-m", "supervisor.supervisord", "--configuration", str(CONFIGURATION))
+    with (logs / "supervisord.err").open("wb") as errors:
+        # In a session of its own, Ctrl-C reaches its owner alone, who stops it in order.
+        process = subprocess.Popen(command, env=environment, stdout=errors, stderr=errors, start_new_session=True)
+    try:
+        supervisor = Supervisor(f"http://up:{password}@{LOOPBACK}:{port}", logs)
+        wait_for_supervisord(process, supervisor)
+        yield supervisor
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+def wait_for_supervisord(process: subprocess.Popen[bytes], supervisor: Supervisor) -> None:
+    while not supervisor.answers():
+        if process.poll() is not None:
+            raise CannotStart((supervisor.logs / "supervisord.err").read_text())
+        time.sleep(POLL_SECONDS)
+
+
+def last_words(logs: Path, program: str) -> str:
+    log = logs / f"{program}.log"
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return f"{program} does not start: {lines[-1] if lines else 'it says nothing'} (all that it said: {log})"
+
+
+def stop_leftovers(data: Path) -> None:
+    """Stop what an owner left running that was killed."""
+    while found := leftovers(data):
+        # A supervisord stops its programs, in order; programs that have none any more are themselves without a parent.
+        roots = [process for process in found if process.ppid() not in {other.pid for other in found}]
+        for process in roots:
+            process.terminate()
+        for process in psutil.wait_procs(roots, timeout=STOP_SECONDS)[1]:
+            process.kill()
+
+
+def leftovers(data: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if was_started_for(data, process)]
+
+
+def was_started_for(data: Path, process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        environment = process.environ()
+        return environment.get("DATA_DIR") == str(data) and PASSWORD_VARIABLE in environment
+    return False
