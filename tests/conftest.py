@@ -1,10 +1,14 @@
-"""What tests of every tier share."""
+"""What tests of every tier share; tests/unit/conftest.py has its own stream."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
+from elasticsearch import Elasticsearch
+from pytest_django.fixtures import SettingsWrapper
 
 from events import relay
+from events.stream import Stream, open_stream
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +19,25 @@ def _forget_how_redis_was() -> Iterator[None]:
     yield
     if relay._stream_of_requests.cache_info().currsize:
         relay._stream_of_requests().close()
+
+
+@pytest.fixture
+def stream() -> Iterator[Stream]:
+    """The configured stream, empty."""
+    stream = open_stream()
+    stream._client.flushall()
+    yield stream
+    stream.close()
+
+
+@pytest.fixture
+def elasticsearch(settings: SettingsWrapper) -> Iterator[Elasticsearch]:
+    """A client beside the read model's own; the test has an alias for itself."""
+    alias = settings.READMODEL_ALIAS = f"test-{uuid4().hex}"
+    client = Elasticsearch(settings.ELASTICSEARCH_URL)
+    yield client
+    names = list(client.indices.get(index=f"{alias}*"))
+    if names:
+        client.indices.delete(index=names)
+    client.options(ignore_status=404).indices.delete_index_template(name=alias)
+    client.close()
