@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "events.middleware.CollectorMiddleware",
+    "config.problems.LostRaceMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -138,6 +139,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Issue, check in and cancel tickets; search the read model that their events build.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.schema.document_problems",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -48,9 +48,9 @@ class TicketFields(TicketDetails):
 
 
 class Status(models.TextChoices):
-    ISSUED = "issued"
+    ISSUED = "issued", "issued"
     CHECKED_IN = "checked_in", "checked in"
-    CANCELED = "canceled"
+    CANCELED = "canceled", "canceled"
 
 
 class Ticket(FSMModelMixin, models.Model):
@@ -98,11 +98,23 @@ class Ticket(FSMModelMixin, models.Model):
     @classmethod
     def issue_many(cls, tickets: Iterable[TicketFields]) -> list["Ticket"]:
         """Issue all of the tickets or, with a ValidationError, none."""
-        issued = [cls(**fields, status=Status.ISSUED, version=1) for fields in tickets]
+        drafts = [cls.draft(**fields) for fields in tickets]
+        cls.issue_drafts(drafts)
+        return drafts
+
+    @classmethod
+    def draft(cls, **fields: Unpack[TicketFields]) -> "Ticket":
+        """Return a valid ticket that is not issued yet, and whose code may be taken; raise ValidationError."""
+        ticket = cls(**fields, status=Status.ISSUED, version=1)
+        ticket.validate()
+        return ticket
+
+    @classmethod
+    def issue_drafts(cls, drafts: Sequence["Ticket"]) -> None:
+        """Issue what draft() made; raise ValidationError if a code is taken."""
         with unit_of_work():
-            cls.objects.insert(issued)
-            record(*(TicketIssued(ticket=ticket.state()) for ticket in issued))
-        return issued
+            cls.objects.insert(drafts)
+            record(*(TicketIssued(ticket=ticket.state()) for ticket in drafts))
 
     def cancel(self) -> "Ticket":
         """Cancel an issued ticket and return its replacement: the same place and holder, a new id and code.
@@ -117,7 +129,7 @@ class Ticket(FSMModelMixin, models.Model):
         """Cancel all of the tickets and return their replacements, in the same order, or raise as cancel() does."""
         with unit_of_work():
             canceled = cls._change(tickets, cls._to_canceled, Status.CANCELED)
-            replacements = [cls(replaces_id=ticket.id, **ticket.details()) for ticket in canceled]
+            replacements = [ticket.copy() for ticket in canceled]
             cls.objects.insert(replacements)
             record(*_cancellations(canceled, replacements))
         for ticket, row, replacement in zip(tickets, canceled, replacements, strict=True):
@@ -163,8 +175,10 @@ class Ticket(FSMModelMixin, models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG002 (Django's signature)
         raise DeletionRefused
 
-    def details(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in TicketDetails.__annotations__}
+    def copy(self) -> "Ticket":
+        """Return the ticket's replacement, not issued yet: a new id and code, all else the same."""
+        details = {name: getattr(self, name) for name in TicketDetails.__annotations__}
+        return Ticket(**details, replaces_id=self.id)
 
     def history(self) -> str:
         """Say what became of the ticket, for a person who wanted something else of it."""

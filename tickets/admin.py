@@ -1,0 +1,95 @@
+"""Tickets in the admin: issued with a form, cancelled with an action, never edited or deleted."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from tickets.exceptions import TicketError
+from tickets.models import Ticket
+
+
+@admin.register(Ticket)
+class TicketAdmin(admin.ModelAdmin[Ticket]):
+    list_display = ["code", "title", "venue", "starts_at", "holder_name", "status"]
+    list_filter = ["status", "starts_at", "currency"]
+    search_fields = ["code", "title", "venue", "holder_name", "holder_email"]
+    date_hierarchy = "starts_at"
+    fields = [
+        "code",
+        "title",
+        "venue",
+        "starts_at",
+        "seat",
+        "holder_name",
+        "holder_email",
+        "price",
+        "currency",
+    ]
+    readonly_fields = ["status", "replaced_ticket", "replacement_ticket", "id", "version", "created_at", "updated_at"]
+    actions = ["cancel_selected"]
+
+    def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> list[Any]:
+        return [*self.fields, *self.readonly_fields] if obj else self.fields
+
+    def has_change_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("tickets.cancel_ticket")
+
+    def save_model(self, request: HttpRequest, obj: Ticket, form: ModelForm[Ticket], change: bool) -> None:  # noqa: ARG002, FBT001
+        """Issue the ticket that the form made."""
+        Ticket.issue(id=obj.id, **form.cleaned_data)
+        obj.refresh_from_db()
+
+    @admin.action(description="Cancel selected tickets and issue replacements", permissions=["cancel"])
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> TemplateResponse | None:
+        """Ask first; then cancel each ticket by itself, so that one refusal does not keep the others."""
+        if "confirmed" not in request.POST:
+            return self._confirmation(request, queryset)
+        for ticket in queryset.order_by("id"):
+            self._cancel(request, ticket)
+        return None
+
+    def _confirmation(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> TemplateResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Cancel tickets?",
+            "opts": self.opts,
+            "media": self.media,
+            "tickets": queryset,
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/tickets/cancel_confirmation.html", context)
+
+    def _cancel(self, request: HttpRequest, ticket: Ticket) -> None:
+        try:
+            replacement = ticket.cancel()
+        except TicketError as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            self.log_change(request, ticket, f"Canceled; replaced by {replacement.code}.")
+            self.message_user(request, f"ticket {ticket.code} is canceled; its replacement is {replacement.code}")
+
+    @admin.display(description="replaces")
+    def replaced_ticket(self, ticket: Ticket) -> SafeString | None:
+        return _link(ticket.replaces) if ticket.replaces else None
+
+    @admin.display(description="replacement")
+    def replacement_ticket(self, ticket: Ticket) -> SafeString | None:
+        return _link(ticket.replacement) if hasattr(ticket, "replacement") else None
+
+
+def _link(ticket: Ticket) -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse("admin:tickets_ticket_change", args=[ticket.id]), ticket.code)

@@ -1,0 +1,64 @@
+"""manage.py import_tickets: issue the tickets of a CSV file."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import IO, Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import IntegrityError
+from rich.console import Console
+from rich.progress import Progress
+
+from tickets.csv_rows import COLUMNS, BadRow, NoTicketFile
+from tickets.importing import Import
+
+
+class Command(BaseCommand):
+    help = (
+        f"Issue the tickets of a CSV file in UTF-8 with the columns {','.join(COLUMNS)}. A row without a code gets a "
+        "new one each time; a row whose code is known already is compared and left alone. Times carry their offset."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", help="the CSV file; - is the standard input")
+        parser.add_argument(
+            "--on-error",
+            choices=["stop", "skip"],
+            default="stop",
+            help="what a bad row does: stop writes nothing of the file, skip leaves out that row (default: stop)",
+        )
+
+    def handle(self, *, file: str, on_error: str, **_: Any) -> None:
+        console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+
+        def tell(bad: BadRow) -> None:
+            console.print(str(bad))
+
+        run = Import(tell)
+        write = run.all_or_nothing if on_error == "stop" else run.skipping_bad_rows
+        try:
+            with _opened(file) as rows, _progress(console, rows) as watched:
+                write(watched)
+        except (NoTicketFile, OSError) as error:
+            raise CommandError(f"{file}: {error}") from error
+        except IntegrityError as error:
+            raise CommandError(
+                f"Someone else issued a ticket of this file meanwhile; run it again. ({error})"
+            ) from error
+        self.stdout.write(str(run.report))
+        if run.report.bad:
+            outcome = "nothing was written" if on_error == "stop" else "the others were written"
+            raise CommandError(f"{run.report.bad} rows are bad; {outcome}.")
+
+
+def _opened(file: str) -> Any:
+    return nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb")
+
+
+@contextmanager
+def _progress(console: Console, rows: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Show on a terminal how much of the file was read."""
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        yield progress.wrap_file(rows, total=os.fstat(rows.fileno()).st_size, description="Importing")  # type: ignore[arg-type]
