@@ -1,6 +1,6 @@
 """Tickets in the admin: issued with a form, cancelled with an action, never edited or deleted."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -15,9 +15,14 @@ from django.utils.safestring import SafeString
 from tickets.exceptions import TicketError
 from tickets.models import Ticket
 
+if TYPE_CHECKING:
+    TicketModelAdmin = admin.ModelAdmin[Ticket]
+else:
+    TicketModelAdmin = admin.ModelAdmin  # Not generic when it runs.
+
 
 @admin.register(Ticket)
-class TicketAdmin(admin.ModelAdmin[Ticket]):
+class TicketAdmin(TicketModelAdmin):
     list_display = ["code", "title", "venue", "starts_at", "holder_name", "status"]
     list_filter = ["status", "starts_at", "currency"]
     search_fields = ["code", "title", "venue", "holder_name", "holder_email"]
@@ -36,7 +41,7 @@ class TicketAdmin(admin.ModelAdmin[Ticket]):
     readonly_fields = ["status", "replaced_ticket", "replacement_ticket", "id", "version", "created_at", "updated_at"]
     actions = ["cancel_selected"]
 
-    def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> list[Any]:
+    def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> list[Any]:  # noqa: ARG002
         return [*self.fields, *self.readonly_fields] if obj else self.fields
 
     def has_change_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:  # noqa: ARG002
@@ -48,7 +53,7 @@ class TicketAdmin(admin.ModelAdmin[Ticket]):
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("tickets.cancel_ticket")
 
-    def save_model(self, request: HttpRequest, obj: Ticket, form: ModelForm[Ticket], change: bool) -> None:  # noqa: ARG002, FBT001
+    def save_model(self, request: HttpRequest, obj: Ticket, form: "ModelForm[Ticket]", change: bool) -> None:  # noqa: ARG002, FBT001
         """Issue the ticket that the form made."""
         Ticket.issue(id=obj.id, **form.cleaned_data)
         obj.refresh_from_db()
@@ -67,7 +72,6 @@ class TicketAdmin(admin.ModelAdmin[Ticket]):
             **self.admin_site.each_context(request),
             "title": "Cancel tickets?",
             "opts": self.opts,
-            "media": self.media,
             "tickets": queryset,
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }

@@ -1,0 +1,38 @@
+"""Tickets of the tests, and what the log tells of them."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from events.models import LogEntry
+from tickets.events import TicketCanceled, TicketCheckedIn, TicketIssued
+from tickets.models import Ticket
+
+CLASSES = {"ticket.issued": TicketIssued, "ticket.canceled": TicketCanceled, "ticket.checked_in": TicketCheckedIn}
+FIELDS = {
+    "title": "Ночь музеев",
+    "venue": "Großer Saal",
+    "starts_at": datetime(2027, 5, 1, 20, 0, tzinfo=UTC),
+    "seat": "Row 3, Seat 14",
+    "holder_name": "José Núñez",
+    "holder_email": "jose@example.org",
+    "price": Decimal("25.00"),
+    "currency": "EUR",
+}
+
+
+def issue(**changes: Any) -> Ticket:
+    return Ticket.issue(**{**FIELDS, **changes})
+
+
+def recorded() -> list[Any]:
+    """Return all events of the log, typed, in the order in which they were recorded."""
+    entries = LogEntry.objects.order_by("id").values_list("type", "data")
+    return [msgspec.json.decode(data, type=CLASSES[name]) for name, data in entries]
+
+
+def rows() -> list[tuple[Any, ...]]:
+    """Return the whole table, to see that nothing changed."""
+    return list(Ticket.objects.order_by("id").values_list())

@@ -1,0 +1,253 @@
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from unittest.mock import ANY
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from events import unit_of_work
+from tests.tickets import FIELDS, issue, recorded, rows
+from tickets import codes
+from tickets.events import TicketCanceled, TicketCheckedIn, TicketIssued
+from tickets.exceptions import ConcurrentChange, DeletionRefused, TransitionRefused
+from tickets.models import Ticket
+
+pytestmark = pytest.mark.django_db
+
+
+class TestIssue:
+    def test_a_ticket_is_stored_and_its_event_carries_what_is_stored(self) -> None:
+        ticket = issue()
+
+        stored = Ticket.objects.get()
+        assert stored.state() == ticket.state()
+        assert recorded() == [TicketIssued(ticket=stored.state())]
+        assert (stored.status, stored.version, stored.replaces) == ("issued", 1, None)
+        assert {name: getattr(stored, name) for name in FIELDS} == FIELDS
+        assert stored.created_at == stored.updated_at
+
+    def test_values_are_normalized_as_the_database_will_have_them(self) -> None:
+        berlin = timezone(timedelta(hours=2))
+
+        ticket = issue(price=Decimal("-0"), starts_at=datetime(2027, 5, 1, 22, 0, tzinfo=berlin))
+
+        [event] = recorded()
+        assert str(event.ticket.price) == str(ticket.price) == "0.00"
+        assert event.ticket.starts_at == datetime(2027, 5, 1, 20, 0, tzinfo=UTC)
+        assert ticket.starts_at.tzinfo is UTC
+
+    @pytest.mark.parametrize(
+        ("field", "value", "message"),
+        [
+            ("title", "", "This field cannot be blank."),
+            ("title", "x" * 201, "at most 200 characters"),
+            ("title", "NUL\0", "NUL or a broken character"),
+            ("holder_name", "lone \ud800", "NUL or a broken character"),
+            ("holder_email", "nobody", "valid email address"),
+            ("starts_at", datetime(2027, 5, 1, 20, 0), "has no time zone"),  # noqa: DTZ001
+            ("starts_at", "9999-12-31T23:59:59-23:00", "beyond the calendar"),
+            ("starts_at", "tomorrow", "invalid format"),
+            ("price", Decimal("-0.01"), "greater than or equal to 0"),
+            ("price", Decimal("1.005"), "no more than 2 decimal places"),
+            ("price", Decimal("NaN"), "must be a decimal number"),
+            ("currency", "EUX", "no currency of ISO 4217"),
+            ("code", "no spaces", "letters A to Z, digits and hyphens only"),
+            ("code", "ABC\n", "letters A to Z, digits and hyphens only"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused_by_name_and_nothing_is_written(
+        self, field: str, value: Any, message: str
+    ) -> None:
+        with pytest.raises(ValidationError) as refusal:
+            issue(**{field: value})
+
+        assert set(refusal.value.message_dict) == {field}
+        assert message in refusal.value.message_dict[field][0]
+        assert rows() == []
+        assert recorded() == []
+
+    def test_status_and_version_are_not_for_the_caller(self) -> None:
+        with pytest.raises(TypeError):
+            issue(status="canceled")
+        with pytest.raises(TypeError):
+            issue(version=7)
+
+    def test_a_taken_code_refuses_all_tickets_of_the_call(self) -> None:
+        issue(code="TAKEN")
+
+        with pytest.raises(ValidationError, match="There is a ticket with the code TAKEN already"):
+            Ticket.issue_many([{**FIELDS, "code": "FREE"}, {**FIELDS, "code": "TAKEN"}])
+
+        assert [ticket.code for ticket in Ticket.objects.all()] == ["TAKEN"]
+        assert len(recorded()) == 1
+
+    def test_a_code_may_not_be_given_twice_in_one_call(self) -> None:
+        with pytest.raises(ValidationError, match="SAME"):
+            Ticket.issue_many([{**FIELDS, "code": "SAME"}] * 2)
+
+    def test_a_new_code_that_is_taken_is_made_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        issue(code="22222222")
+        letters = iter("22222222" + "33333333")
+        monkeypatch.setattr(codes.secrets, "choice", lambda alphabet: next(letters))
+
+        assert issue().code == "33333333"
+
+    def test_new_codes_have_no_letters_that_look_alike(self) -> None:
+        tickets = Ticket.issue_many([FIELDS] * 200)
+
+        assert len({ticket.code for ticket in tickets}) == 200
+        assert not set("".join(ticket.code for ticket in tickets)) & set("0O1ILSZB")
+
+    def test_many_tickets_take_few_statements(self, django_assert_max_num_queries: Any) -> None:
+        with django_assert_max_num_queries(20), unit_of_work():
+            Ticket.cancel_many(Ticket.issue_many([FIELDS] * 50))
+
+
+class TestCancel:
+    def test_the_ticket_is_void_and_another_replaces_it(self) -> None:
+        ticket = issue()
+
+        replacement = ticket.cancel()
+
+        assert (ticket.status, ticket.version) == ("canceled", 2)
+        assert ticket.state() == Ticket.objects.get(id=ticket.id).state()
+        assert replacement.state() == Ticket.objects.exclude(id=ticket.id).get().state()
+        assert {name: getattr(replacement, name) for name in FIELDS} == FIELDS
+        assert (replacement.status, replacement.version, replacement.replaces) == ("issued", 1, ticket)
+        assert ticket.replacement == replacement
+        assert replacement.code != ticket.code
+
+    def test_both_events_are_recorded_with_the_states_after_the_change(self) -> None:
+        ticket = issue()
+
+        replacement = ticket.cancel()
+
+        assert recorded() == [
+            TicketIssued(ticket=ANY),
+            TicketCanceled(ticket=ticket.state(), new_ticket_id=replacement.id),
+            TicketIssued(ticket=replacement.state()),
+        ]
+
+    def test_a_second_time_is_refused_and_names_the_replacement(self) -> None:
+        ticket = issue()
+        replacement = ticket.cancel()
+        before = rows(), recorded(), ticket.state()
+
+        with pytest.raises(
+            TransitionRefused,
+            match=f"ticket {ticket.code} was canceled already; its replacement is {replacement.code}",
+        ):
+            ticket.cancel()
+
+        assert (rows(), recorded(), ticket.state()) == before
+
+    def test_after_check_in_it_is_refused(self) -> None:
+        ticket = issue()
+        ticket.check_in()
+        before = rows(), recorded(), ticket.state()
+
+        with pytest.raises(TransitionRefused, match=f"ticket {ticket.code} was checked in already"):
+            ticket.cancel()
+
+        assert (rows(), recorded(), ticket.state()) == before
+
+    def test_a_ticket_that_was_changed_since_it_was_read_is_refused(self) -> None:
+        ticket = issue()
+        Ticket.objects.get().check_in()
+        before = rows(), recorded(), ticket.state()
+
+        with pytest.raises(ConcurrentChange, match=f"ticket {ticket.code}, version 1: .* read it again"):
+            ticket.cancel()
+
+        assert (rows(), recorded(), ticket.state()) == before
+
+    def test_a_failure_while_recording_leaves_row_object_and_log_as_they_were(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ticket = issue()
+        before = rows(), recorded(), ticket.state()
+        monkeypatch.setattr("tickets.models.record", _fail)
+
+        with pytest.raises(OSError, match="the disk is full"):
+            ticket.cancel()
+
+        assert (rows(), recorded(), ticket.state()) == before
+
+    def test_one_refusal_keeps_all_tickets_of_the_call(self) -> None:
+        fresh, stale = Ticket.issue_many([FIELDS] * 2)
+        Ticket.objects.get(id=stale.id).check_in()
+        before = rows(), recorded(), fresh.state()
+
+        with pytest.raises(ConcurrentChange):
+            Ticket.cancel_many([fresh, stale])
+
+        assert (rows(), recorded(), fresh.state()) == before
+
+    def test_a_replacement_can_be_canceled_in_turn(self) -> None:
+        last = issue().cancel().cancel()
+
+        assert Ticket.objects.count() == 3
+        assert last.replaces is not None
+        assert last.replaces.status == "canceled"
+
+    def test_a_rolled_back_unit_takes_change_and_events_away(self) -> None:
+        ticket = issue()
+        before = rows(), recorded()
+
+        with pytest.raises(OSError), unit_of_work():  # noqa: PT011, PT012
+            ticket.cancel()
+            _fail()
+
+        assert (rows(), recorded()) == before
+
+
+class TestCheckIn:
+    def test_the_ticket_is_checked_in_and_its_event_says_so(self) -> None:
+        ticket = issue()
+
+        ticket.check_in()
+
+        assert Ticket.objects.get().state() == ticket.state()
+        assert (ticket.status, ticket.version) == ("checked_in", 2)
+        assert recorded()[1:] == [TicketCheckedIn(ticket=ticket.state())]
+
+    def test_a_canceled_ticket_is_refused(self) -> None:
+        ticket = issue()
+        ticket.cancel()
+        before = rows(), recorded()
+
+        with pytest.raises(TransitionRefused, match="was canceled already; its replacement is"):
+            ticket.check_in()
+
+        assert (rows(), recorded()) == before
+
+
+class TestRow:
+    def test_tickets_are_never_deleted(self) -> None:
+        ticket = issue()
+
+        with pytest.raises(DeletionRefused):
+            ticket.delete()
+        with pytest.raises(DeletionRefused):
+            Ticket.objects.all().delete()
+
+        assert Ticket.objects.get() == ticket
+
+    def test_the_status_is_changed_by_transitions_only(self) -> None:
+        ticket = issue()
+
+        with pytest.raises(AttributeError):
+            ticket.status = "canceled"
+
+    @pytest.mark.parametrize("values", [{"price": -1}, {"version": 0}, {"status": "lost"}])
+    def test_the_database_refuses_what_no_ticket_is(self, values: dict[str, Any]) -> None:
+        issue()
+
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Ticket.objects.update(**values)
+
+
+def _fail(*_: Any) -> None:
+    raise OSError("the disk is full")
