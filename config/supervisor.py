@@ -31,7 +31,11 @@ class Supervisor:
     def __init__(self, url: str, logs: Path) -> None:
         self.url = url
         self.logs = logs
-        self.remote: Any = xmlrpc.client.ServerProxy(url).supervisor
+        self._proxy = xmlrpc.client.ServerProxy(url)
+        self.remote: Any = self._proxy.supervisor
+
+    def close(self) -> None:
+        self._proxy("close")()
 
     def answers(self) -> bool:
         try:
@@ -103,11 +107,12 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
     with (logs / "supervisord.err").open("wb") as errors:
         # In a session of its own, Ctrl-C reaches its owner alone, who stops it in order.
         process = subprocess.Popen(command, env=environment, stdout=errors, stderr=errors, start_new_session=True)
+    supervisor = Supervisor(f"http://up:{password}@{LOOPBACK}:{port}", logs)
     try:
-        supervisor = Supervisor(f"http://up:{password}@{LOOPBACK}:{port}", logs)
         wait_for_supervisord(process, supervisor)
         yield supervisor
     finally:
+        supervisor.close()
         process.terminate()
         process.wait(STOP_SECONDS)
 
