@@ -1,0 +1,31 @@
+"""Tickets on a shelf: put into the index, and searched."""
+
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from readmodel.index import TicketIndex
+from readmodel.search import SearchQuery, search
+from tests.ticket_events import document
+
+
+class Shelf:
+    """An index to search in; what it holds is numbered from 1."""
+
+    def __init__(self, index: TicketIndex, elasticsearch: Elasticsearch) -> None:
+        self.index = index
+        self.elasticsearch = elasticsearch
+        self.target = index.ensure()
+
+    def hold(self, *tickets: dict[str, Any]) -> None:
+        self.index.write(self.target, [document(number, **fields) for number, fields in enumerate(tickets, start=1)])
+        self.elasticsearch.indices.refresh(index=self.target.name)
+
+    def found(self, q: str, **fields: Any) -> list[str]:
+        """Return the titles."""
+        return [hit.document["title"] for hit in search(SearchQuery(q=q, **fields)).hits]
+
+    def highlights(self, q: str) -> dict[str, Any]:
+        """Return those of the only hit."""
+        [hit] = search(SearchQuery(q=q)).hits
+        return dict(hit.highlights)
