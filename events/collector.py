@@ -36,7 +36,8 @@ class Collector:
         self.causation_id = causation_id
         self.actor = actor
         self.traceparent = traceparent
-        self._released: set[int] = set()
+        self.released: set[int] = set()
+        """Partitions that commits have left events in since the last flush."""
 
     def envelop(self, event: Event) -> Envelope:
         """Put the event's JSON into its envelope; raise TypeError or EventTooLarge."""
@@ -63,7 +64,7 @@ class Collector:
 
     def release(self, partitions: set[int]) -> None:
         """Take note of a commit; flush at once if nobody will do so at the end of the unit of work."""
-        self._released |= partitions
+        self.released |= partitions
         if _current.get() is not self:
             self.flush()
 
@@ -71,7 +72,7 @@ class Collector:
         """Send what was committed, as far as that is quickly done; the relay does the rest. Never raises for Redis."""
         from events.relay import flush_released  # noqa: PLC0415 (as in record)
 
-        released, self._released = self._released, set()
+        released, self.released = self.released, set()
         if released:
             flush_released(released)
 

@@ -10,7 +10,8 @@ import random
 import time
 from collections.abc import Sequence
 
-from django.db import DatabaseError, connections
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, connections
 
 from events import checkpoint, log
 from events.conf import conf
@@ -47,22 +48,32 @@ class Consumer:
         self._failures = 0
 
     def run(self, *, until_idle: bool = False) -> None:
-        """Consume until the shutdown is requested, or until nothing is left. Failures are waited out, not raised."""
-        idle = False
-        while not (self.shutdown.requested or (until_idle and idle)):
-            try:
-                self._open()
-                while not (self.shutdown.requested or (until_idle and idle)):
-                    idle = not self._step()
-                    self._failures = 0
-            except Interrupted:
-                break
-            except (EventError, DatabaseError) as error:
-                self._pause(error)
-            except Exception as error:  # The outermost loop: a handler's bug must not end the process.
-                logger.exception("%s: the subscriber failed", self.group)
-                self._pause(error)
-        self.subscriber.close()
+        """Consume until the shutdown is requested, or until nothing is left; failures are waited out.
+
+        Raise ImproperlyConfigured if the subscriber can't be opened until somebody mends the settings.
+        """
+        try:
+            while failure := self._run_until_failure(until_idle=until_idle):
+                self._pause(failure)
+        except Interrupted:
+            logger.info("%s was asked to stop", self.group)
+        finally:
+            self.subscriber.close()
+
+    def _run_until_failure(self, *, until_idle: bool) -> Exception | None:
+        try:
+            self._open()
+            while self._step() or not until_idle:
+                self._failures = 0
+                self.shutdown.check()
+        except ImproperlyConfigured:
+            raise
+        except (EventError, Error) as error:
+            return error
+        except Exception as error:  # The process's outermost loop: a bug of the subscriber must not end it.
+            logger.exception("%s: the subscriber failed", self.group)
+            return error
+        return None
 
     def _open(self) -> None:
         self._target = self.subscriber.open()

@@ -46,7 +46,8 @@ class CollectorMiddleware:
             with collecting(collector):
                 response: HttpResponseBase = await self.get_response(request)
         finally:
-            await sync_to_async(collector.flush)()
+            if collector.released:
+                await sync_to_async(collector.flush)()
         return _with_request_id(response, collector)
 
 

@@ -6,11 +6,11 @@ Next: events/stream.py
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
 
 from circuitbreaker import CircuitBreaker, CircuitBreakerError
-from django.db import DatabaseError
+from django.db import Error
 
 from events import log
 from events.conf import conf
@@ -33,18 +33,13 @@ def flush_released(partitions: Collection[int]) -> None:
     """Send what the current request committed, one batch per partition, or leave it to the relay; never raise."""
     for partition in sorted(partitions):
         try:
-            _flush_for_request(partition)
+            _flush_batch_unless_open(_stream_of_requests(), partition)
         except CircuitBreakerError:
             return
-        except (StreamUnavailable, DatabaseError) as error:
+        except (StreamUnavailable, Error) as error:
             logger.warning("flush of partition %d is left to the relay: %s", partition, error)
         except Diverged as error:
             logger.error("%s", error)
-
-
-@breaker
-def _flush_for_request(partition: int) -> None:
-    flush_batch(_stream_of_requests(), partition)
 
 
 def flush_batch(stream: Stream, partition: int) -> None:
@@ -58,24 +53,29 @@ def flush_batch(stream: Stream, partition: int) -> None:
         _append_batch(stream, partition, tail)
 
 
+_flush_batch_unless_open: Callable[[Stream, int], None] = breaker(flush_batch)
+
+
 def sweep(stream: Stream, partition: int) -> int:
     """Flush all that is waiting in the partition; return how many positions the stream has gained by it.
 
     After a wipe only the window is sent again. Raise StreamUnavailable, or Diverged.
     """
-    tail = stream.tail(partition)
-    _expect_own(partition, tail)  # First: a log restored from a backup must give no position anew.
-    start = tail.position
-    while log.give_positions(partition) or tail.position < log.last_position(partition):
+    tail = first = stream.tail(partition)
+    while True:
+        _expect_own(partition, tail)  # First: a log restored from a backup must give no position anew.
+        log.give_positions(partition)
         window_start = log.last_position(partition) - conf.stream_max_length
-        tail = _append_batch(stream, partition, tail, above=window_start)
-        _expect_own(partition, tail)
-    return tail.position - start
+        new_tail = _append_batch(stream, partition, tail, above=window_start)
+        if new_tail == tail:
+            return tail.position - first.position
+        tail = new_tail
 
 
 def _append_batch(stream: Stream, partition: int, expected: Tail, *, above: int = 0) -> Tail:
     """Append the events that follow the expected last entry; return the real one, which tells whether it was that."""
-    return stream.append(partition, expected, log.read_after(partition, max(expected.position, above)))
+    envelopes = log.read_after(partition, max(expected.position, above))
+    return stream.append(partition, expected, envelopes) if envelopes else expected
 
 
 def _expect_own(partition: int, tail: Tail) -> None:

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from elasticsearch import Elasticsearch
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from events import relay
 from events.stream import Stream, open_stream
@@ -31,7 +31,7 @@ def stream() -> Iterator[Stream]:
 
 
 @pytest.fixture
-def elasticsearch(settings: SettingsWrapper) -> Iterator[Elasticsearch]:
+def elasticsearch(settings: Settings) -> Iterator[Elasticsearch]:
     """A client beside the read model's own; the test has an alias for itself."""
     alias = settings.READMODEL_ALIAS = f"test-{uuid4().hex}"
     client = Elasticsearch(settings.ELASTICSEARCH_URL)

@@ -37,7 +37,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def _start_servers(data: Path) -> None:
-    from config.engines import running_engines  # noqa: PLC0415 (unit tests alone need no Java)
+    from config.engines.running import running_engines  # noqa: PLC0415 (unit tests alone need no Java)
 
     named = {name for name in URLS if os.environ.get(name)}
     os.environ.update(_started.enter_context(running_engines(data, without=named)))

@@ -1,7 +1,7 @@
 """What a stream guarantees, whichever server is behind it; a test class of each tier derives from this."""
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from events.envelope import Envelope
 from events.exceptions import GroupLost
@@ -102,7 +102,7 @@ class StreamContract:
         with pytest.raises(GroupLost):
             stream.read(GROUP, READER, [0], count=10, block_seconds=0.01)
 
-    def test_the_stream_is_trimmed_to_about_its_maximum(self, stream: Stream, settings: SettingsWrapper) -> None:
+    def test_the_stream_is_trimmed_to_about_its_maximum(self, stream: Stream, settings: Settings) -> None:
         settings.EVENTS_STREAM_MAX_LENGTH = 100
 
         filled(stream, 1_000)

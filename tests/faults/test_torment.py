@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 from elasticsearch import Elasticsearch
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from events.log import last_position
 from events.models import Checkpoint, LogEntry
@@ -72,7 +72,7 @@ def torment(stream: Stream) -> Iterator[Torment]:
 
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_lost_nothing_is_invented_and_the_read_model_ends_equal_to_the_truth(
-    stream: Stream, elasticsearch: Elasticsearch, settings: SettingsWrapper
+    stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     with torment(stream) as tormented:
         wait_until(lambda: Ticket.objects.exists() and Checkpoint.objects.filter(position__gt=0), within_seconds=30)

@@ -1,5 +1,5 @@
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from events import log, record, relay, unit_of_work
 from events.consumer import Consumer
@@ -20,7 +20,7 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture(autouse=True)
-def _impatient(settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> None:
+def _impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EVENTS_BLOCK_SECONDS = 0.01
     monkeypatch.setattr("events.consumer.FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr("events.consumer.connections.close_all", lambda: None)  # The test's transaction lives in one.

@@ -2,8 +2,7 @@ import msgspec
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from pytest_django import DjangoAssertNumQueries
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from events import record, unit_of_work
 from events.collector import Collector, collecting
@@ -77,7 +76,7 @@ class TestRecord:
 
         assert not LogEntry.objects.exists()
 
-    def test_an_event_that_is_too_large_is_refused(self, settings: SettingsWrapper) -> None:
+    def test_an_event_that_is_too_large_is_refused(self, settings: Settings) -> None:
         settings.EVENTS_MAX_EVENT_BYTES = 100
 
         with pytest.raises(EventTooLarge, match="thing.made of a has .* bytes"), unit_of_work():

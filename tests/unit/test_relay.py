@@ -1,6 +1,5 @@
 import pytest
-from pytest_django import DjangoAssertNumQueries
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from events import log, record, relay, unit_of_work
 from events.exceptions import Diverged
@@ -79,7 +78,7 @@ class TestSweep:
 
         assert positions_on(stream) == ids(1, 5)
 
-    def test_after_a_wipe_only_the_window_is_sent_again(self, stream: Stream, settings: SettingsWrapper) -> None:
+    def test_after_a_wipe_only_the_window_is_sent_again(self, stream: Stream, settings: Settings) -> None:
         settings.EVENTS_STREAM_MAX_LENGTH = 100
         make_things(300)
         relay.sweep(stream, 0)

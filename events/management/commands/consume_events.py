@@ -37,13 +37,13 @@ class Command(BaseCommand):
     def handle(self, *, group: str | None, consumer: str | None, until_idle: bool, **_: Any) -> None:
         stream = open_stream()
         group = group or stream.dsn.group
-        try:
-            subscriber = load_subscriber(group)
-        except ImproperlyConfigured as error:
-            raise CommandError(str(error)) from error
         name = consumer or stream.dsn.consumer or socket.gethostname()
         shutdown = Shutdown()
         shutdown.listen()
         logger.info("%s consumes %s as %s", group, stream.dsn, name)
-        Consumer(group, subscriber, stream, name=name, shutdown=shutdown).run(until_idle=until_idle)
+        try:
+            subscriber = load_subscriber(group)
+            Consumer(group, subscriber, stream, name=name, shutdown=shutdown).run(until_idle=until_idle)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
         logger.info("%s stopped", group)

@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 from events.conf import conf
 from events.exceptions import Diverged, StreamUnavailable
@@ -56,6 +56,6 @@ def _flush_or_log(stream: Stream) -> None:
         _flush(stream)
     except (Diverged, StreamUnavailable) as error:
         logger.error("%s", error)
-    except DatabaseError as error:
+    except Error as error:
         logger.error("the database does not answer: %s", error)
         connections.close_all()
