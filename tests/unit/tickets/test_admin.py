@@ -1,0 +1,129 @@
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from events.models import LogEntry
+from tests.tickets import FIELDS, issue, recorded, rows
+from tickets.models import Ticket
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/tickets/ticket/"
+
+
+def client_with(*permissions: str) -> Client:
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def cancel(client: Client, *tickets: Ticket, **more: str) -> str:
+    chosen = {"action": "cancel_selected", "_selected_action": [str(ticket.id) for ticket in tickets]}
+    return client.post(LIST, chosen | more, follow=True).content.decode()
+
+
+def test_tickets_are_listed_and_found() -> None:
+    client = client_with("view_ticket")
+    issue(code="WANTED", title="Les Misérables")
+    issue(code="OTHER")
+
+    page = client.get(LIST, {"q": "Misérables"}).content.decode()
+
+    assert "WANTED" in page
+    assert "OTHER" not in page
+
+
+def test_a_ticket_is_issued_with_its_event() -> None:
+    client = client_with("view_ticket", "add_ticket")
+    form = {**FIELDS, "starts_at_0": "2027-05-01", "starts_at_1": "20:00:00", "code": ""}
+
+    page = client.post(f"{LIST}add/", form, follow=True).content.decode()
+
+    ticket = Ticket.objects.get()
+    assert f"The ticket “{ticket.code}” was added successfully." in page
+    assert [event.ticket for event in recorded()] == [ticket.state()]
+    assert {name: getattr(ticket, name) for name in FIELDS} == FIELDS
+    assert LogEntry.objects.get().actor == "clerk"
+
+
+def test_a_form_that_does_not_fit_says_why() -> None:
+    client = client_with("view_ticket", "add_ticket")
+    form = {**FIELDS, "starts_at_0": "2027-05-01", "starts_at_1": "20:00:00", "code": issue().code, "currency": "EUX"}
+
+    page = client.post(f"{LIST}add/", form, follow=True).content.decode()
+
+    assert "Ticket with this Code already exists." in page
+    assert "no currency of ISO 4217" in page
+    assert Ticket.objects.count() == 1
+
+
+def test_a_ticket_is_shown_with_links_and_without_a_form() -> None:
+    client = client_with("view_ticket", "add_ticket", "change_ticket", "delete_ticket")
+    ticket = issue()
+    replacement = ticket.cancel()
+
+    first = client.get(f"{LIST}{ticket.id}/change/").content.decode()
+    second = client.get(f"{LIST}{replacement.id}/change/").content.decode()
+
+    assert f'<a href="{LIST}{replacement.id}/change/">{replacement.code}</a>' in first
+    assert f'<a href="{LIST}{ticket.id}/change/">{ticket.code}</a>' in second
+    assert 'name="title"' not in first
+    assert 'name="_save"' not in first
+
+
+def test_nobody_edits_or_deletes() -> None:
+    client = client_with("view_ticket", "add_ticket", "change_ticket", "delete_ticket")
+    ticket = issue()
+    before = rows()
+
+    assert client.post(f"{LIST}{ticket.id}/change/", {"title": "other"}).status_code == 403
+    assert client.post(f"{LIST}{ticket.id}/delete/", {"post": "yes"}).status_code == 403
+    assert "delete_selected" not in client.get(LIST).content.decode()
+    assert rows() == before
+
+
+def test_cancelling_asks_first() -> None:
+    client = client_with("view_ticket", "cancel_ticket")
+    ticket = issue()
+    before = rows()
+
+    page = cancel(client, ticket)
+
+    assert "Cancel tickets?" in page
+    assert ticket.code in page
+    assert rows() == before
+
+
+def test_tickets_are_cancelled_each_by_itself() -> None:
+    client = client_with("view_ticket", "cancel_ticket")
+    first, gone, last = Ticket.issue_many([FIELDS] * 3)
+    gone.check_in()
+
+    page = cancel(client, first, gone, last, confirmed="yes")
+
+    status = dict(Ticket.objects.values_list("code", "status"))
+    assert (status[first.code], status[gone.code], status[last.code]) == ("canceled", "checked_in", "canceled")
+    assert Ticket.objects.count() == 5
+    assert f"Ticket {gone.code} was checked in already" in page
+    assert f"Ticket {last.code} is canceled; its replacement is" in page
+    assert [type(event).__name__ for event in recorded()[4:]] == ["TicketCanceled", "TicketIssued"] * 2
+
+
+def test_cancelling_needs_its_permission() -> None:
+    client = client_with("view_ticket", "add_ticket", "change_ticket")
+    ticket = issue()
+    before = rows()
+
+    cancel(client, ticket, confirmed="yes")
+
+    assert rows() == before
+
+
+def test_tokens_are_not_shown() -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+
+    assert "Token" not in client.get(reverse("admin:index")).content.decode()

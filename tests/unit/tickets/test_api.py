@@ -1,0 +1,269 @@
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
+
+from events.models import LogEntry
+from tests.tickets import FIELDS, issue, recorded, rows
+from tickets.models import Ticket
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/api/tickets/"
+PROBLEM = "application/problem+json"
+BODY = {**FIELDS, "starts_at": "2027-05-01T22:00:00+02:00", "price": "25.00"}
+
+
+@pytest.fixture
+def client() -> APIClient:
+    """A client whose user may do everything with tickets, by token."""
+    return client_with("view_ticket", "add_ticket", "cancel_ticket", "check_in_ticket")
+
+
+def client_with(*permissions: str) -> APIClient:
+    user = User.objects.create_user(f"user-{uuid4()}")
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
+    return client
+
+
+class TestShow:
+    def test_a_ticket_is_shown_with_its_version_as_etag(self, client: APIClient) -> None:
+        ticket = issue()
+
+        response = client.get(f"{LIST}{ticket.id}/")
+
+        assert response.headers["ETag"] == '"1"'
+        assert response.json() == {
+            **BODY,
+            "id": str(ticket.id),
+            "code": ticket.code,
+            "starts_at": "2027-05-01T20:00:00Z",
+            "status": "issued",
+            "replaces": None,
+            "replacement": None,
+            "version": 1,
+            "created_at": ticket.created_at.isoformat().replace("+00:00", "Z"),
+            "updated_at": ticket.updated_at.isoformat().replace("+00:00", "Z"),
+        }
+
+    @pytest.mark.parametrize("name", [str(uuid4()), "no-id"])
+    def test_an_unknown_ticket_is_a_problem(self, client: APIClient, name: str) -> None:
+        response = client.get(f"{LIST}{name}/")
+
+        problem = response.json()
+        assert (response.status_code, response.headers["Content-Type"]) == (404, PROBLEM)
+        assert (problem["type"], problem["title"], problem["status"]) == ("about:blank", "Not Found", 404)
+        assert problem["detail"]
+
+
+class TestList:
+    def test_it_comes_in_pages_newest_first(self, client: APIClient) -> None:
+        tickets = Ticket.issue_many([FIELDS] * 5)
+
+        page = client.get(LIST, {"page_size": 2, "page": 2}).json()
+
+        assert page["count"] == 5
+        assert [ticket["code"] for ticket in page["results"]] == [tickets[2].code, tickets[1].code]
+        assert page["next"].endswith("?page=3&page_size=2")
+        assert page["previous"].endswith("?page_size=2")
+
+    def test_a_page_has_100_tickets_at_most(self, client: APIClient) -> None:
+        Ticket.issue_many([FIELDS] * 101)
+
+        assert len(client.get(LIST, {"page_size": 1000}).json()["results"]) == 100
+
+    @pytest.mark.parametrize("search", [{"status": "canceled"}, {"venue": "Elsewhere"}, {"code": "WANTED"}])
+    def test_it_is_filtered(self, client: APIClient, search: dict[str, str]) -> None:
+        issue()
+        wanted = issue(code="WANTED", venue="Elsewhere")
+        replacement = wanted.cancel()
+        Ticket.objects.filter(id=replacement.id).update(venue="Third")
+
+        assert [ticket["id"] for ticket in client.get(LIST, search).json()["results"]] == [str(wanted.id)]
+
+    def test_a_filter_that_fits_nothing_known_is_refused(self, client: APIClient) -> None:
+        response = client.get(LIST, {"status": "lost"})
+
+        assert response.status_code == 400
+        assert response.json()["errors"].keys() == {"status"}
+
+    def test_it_is_ordered_and_stable_where_tickets_are_equal(self, client: APIClient) -> None:
+        tickets = [issue(title=title) for title in "BAB"]
+
+        results = client.get(LIST, {"ordering": "title"}).json()["results"]
+
+        assert [ticket["id"] for ticket in results] == [str(tickets[number].id) for number in (1, 2, 0)]
+
+    def test_its_statements_do_not_grow_with_the_tickets(
+        self, client: APIClient, django_assert_max_num_queries: Any
+    ) -> None:
+        Ticket.cancel_many(Ticket.issue_many([FIELDS] * 10))
+
+        with django_assert_max_num_queries(8):
+            assert len(client.get(LIST).json()["results"]) == 20
+
+
+class TestIssue:
+    def test_a_ticket_is_issued_and_named_in_location(self, client: APIClient) -> None:
+        response = client.post(LIST, BODY, format="json")
+
+        ticket = Ticket.objects.get()
+        assert response.status_code == 201
+        assert response.json()["id"] == str(ticket.id)
+        assert response.headers["Location"] == f"http://testserver{LIST}{ticket.id}/"
+        assert [event.ticket for event in recorded()] == [ticket.state()]
+        assert LogEntry.objects.get().actor.startswith("user-")
+
+    @pytest.mark.parametrize(
+        ("change", "field", "message"),
+        [
+            ({"title": ""}, "title", "This field may not be blank."),
+            ({"starts_at": "2027-05-01T20:00:00"}, "starts_at", "This time has no time zone"),
+            ({"price": "-1"}, "price", "greater than or equal to 0"),
+            ({"price": 1e9}, "price", "digits"),
+            ({"currency": "EUX"}, "currency", "no currency of ISO 4217"),
+            ({"holder_email": "x"}, "holder_email", "valid email address"),
+            ({"seat": "\0"}, "seat", "NUL or a broken character"),
+        ],
+    )
+    def test_what_does_not_fit_is_named_by_field(
+        self, client: APIClient, change: dict[str, Any], field: str, message: str
+    ) -> None:
+        response = client.post(LIST, BODY | change, format="json")
+
+        problem = response.json()
+        assert (response.status_code, response.headers["Content-Type"]) == (400, PROBLEM)
+        assert (problem["type"], problem["title"], problem["status"]) == ("about:blank", "Bad Request", 400)
+        assert problem["errors"].keys() == {field}
+        assert message in problem["errors"][field][0]
+        assert (rows(), recorded()) == ([], [])
+
+    @pytest.mark.parametrize(("body", "status"), [("{", 400), ("[]", 400)])
+    def test_what_is_no_object_is_a_problem(self, client: APIClient, body: str, status: int) -> None:
+        response = client.generic("POST", LIST, body, content_type="application/json")
+
+        assert (response.status_code, response.headers["Content-Type"]) == (status, PROBLEM)
+
+    def test_what_is_no_json_is_a_problem(self, client: APIClient) -> None:
+        response = client.generic("POST", LIST, "title=x", content_type="application/x-www-form-urlencoded")
+
+        assert (response.status_code, response.headers["Content-Type"]) == (415, PROBLEM)
+
+    def test_status_and_version_are_not_for_the_caller(self, client: APIClient) -> None:
+        response = client.post(LIST, BODY | {"status": "canceled", "version": 9, "code": "MINE"}, format="json")
+
+        assert (response.json()["status"], response.json()["version"]) == ("issued", 1)
+        assert response.json()["code"] != "MINE"
+
+
+class TestCancel:
+    def test_the_ticket_and_its_replacement_are_answered(self, client: APIClient) -> None:
+        ticket = issue()
+
+        response = client.post(f"{LIST}{ticket.id}/cancel/")
+
+        answer = response.json()
+        assert response.status_code == 200
+        assert (answer["canceled"]["id"], answer["canceled"]["status"]) == (str(ticket.id), "canceled")
+        assert answer["canceled"]["replacement"] == answer["replacement"]["id"]
+        assert (answer["replacement"]["replaces"], answer["replacement"]["status"]) == (str(ticket.id), "issued")
+        assert [type(event).__name__ for event in recorded()] == ["TicketIssued", "TicketCanceled", "TicketIssued"]
+
+    def test_a_second_time_is_a_conflict(self, client: APIClient) -> None:
+        ticket = issue()
+        replacement = ticket.cancel()
+        before = rows(), recorded()
+
+        response = client.post(f"{LIST}{ticket.id}/cancel/")
+
+        assert (response.status_code, response.headers["Content-Type"]) == (409, PROBLEM)
+        assert response.json() == {
+            "type": "urn:problem:transition-refused",
+            "title": "Transition refused",
+            "status": 409,
+            "detail": f"ticket {ticket.code} was canceled already; its replacement is {replacement.code}",
+        }
+        assert (rows(), recorded()) == before
+
+    @pytest.mark.parametrize("action", ["cancel", "check-in"])
+    def test_another_version_than_expected_is_refused(self, client: APIClient, action: str) -> None:
+        ticket = issue()
+        before = rows(), recorded()
+
+        response = client.post(f"{LIST}{ticket.id}/{action}/", headers={"If-Match": '"7", "8"'})
+
+        assert (response.status_code, response.headers["Content-Type"]) == (412, PROBLEM)
+        assert response.json()["detail"] == f'ticket {ticket.code} is at version 1, not "7", "8"'
+        assert (rows(), recorded()) == before
+
+    @pytest.mark.parametrize("expected", ['"1"', '"7", "1"', "*"])
+    def test_the_expected_version_is_accepted(self, client: APIClient, expected: str) -> None:
+        response = client.post(f"{LIST}{issue().id}/cancel/", headers={"If-Match": expected})
+
+        assert response.status_code == 200
+
+
+class TestCheckIn:
+    def test_the_ticket_is_answered(self, client: APIClient) -> None:
+        ticket = issue()
+
+        response = client.post(f"{LIST}{ticket.id}/check-in/")
+
+        assert (response.status_code, response.json()["status"], response.json()["version"]) == (200, "checked_in", 2)
+        assert [type(event).__name__ for event in recorded()] == ["TicketIssued", "TicketCheckedIn"]
+
+    def test_a_canceled_ticket_is_a_conflict(self, client: APIClient) -> None:
+        ticket = issue()
+        ticket.cancel()
+
+        assert client.post(f"{LIST}{ticket.id}/check-in/").status_code == 409
+
+
+class TestPermissions:
+    @pytest.mark.parametrize(
+        ("method", "path", "needed"),
+        [
+            ("get", LIST, "view_ticket"),
+            ("get", f"{LIST}{{id}}/", "view_ticket"),
+            ("post", LIST, "add_ticket"),
+            ("post", f"{LIST}{{id}}/cancel/", "cancel_ticket"),
+            ("post", f"{LIST}{{id}}/check-in/", "check_in_ticket"),
+        ],
+    )
+    def test_each_endpoint_needs_its_own(self, method: str, path: str, needed: str) -> None:
+        path = path.format(id=issue().id)
+        all_others = {"view_ticket", "add_ticket", "change_ticket", "cancel_ticket", "check_in_ticket"} - {needed}
+
+        def answer(client: APIClient) -> int:
+            return getattr(client, method)(path, BODY, format="json").status_code  # type: ignore[no-any-return]
+
+        assert answer(APIClient()) == 401
+        assert answer(client_with(*all_others)) == 403
+        assert answer(client_with(needed)) in {200, 201}
+
+    def test_a_refusal_is_a_problem(self) -> None:
+        response = APIClient().get(LIST)
+
+        assert (response.status_code, response.headers["Content-Type"]) == (401, PROBLEM)
+        assert response.headers["WWW-Authenticate"] == "Token"
+        assert response.json()["title"] == "Unauthorized"
+
+    @pytest.mark.parametrize("method", ["put", "patch", "delete"])
+    def test_nothing_is_edited_or_deleted(self, client: APIClient, method: str) -> None:
+        response = getattr(client, method)(f"{LIST}{issue().id}/", BODY, format="json")
+
+        assert (response.status_code, response.headers["Content-Type"]) in {(403, PROBLEM), (405, PROBLEM)}
+
+
+def test_the_schema_is_valid_and_complete(tmp_path: Any) -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yaml"))
+
+    schema = (tmp_path / "schema.yaml").read_text()
+    assert "/api/tickets/{id}/check-in/:" in schema
+    assert "application/problem+json" in schema
