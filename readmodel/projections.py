@@ -64,11 +64,12 @@ def project(batch: Sequence[Envelope]) -> list[VersionedDocument]:
     Raise Unprocessable for an event that can't be read, UnknownEventVersion for one of a newer release.
     """
     newest: dict[str, Event] = {}
-    for event in map(open_envelope, batch):
-        known = newest.get(event.subject)
+    for envelope in batch:
+        event = open_envelope(envelope)
+        known = newest.get(envelope.subject)
         if type(event) in PROJECTIONS and (known is None or known.aggregate_version <= event.aggregate_version):
-            newest[event.subject] = event
-    return [versioned_document(event) for event in newest.values()]
+            newest[envelope.subject] = event
+    return [versioned_document(subject, event) for subject, event in newest.items()]
 
 
 def open_envelope(envelope: Envelope) -> Event:
@@ -82,6 +83,5 @@ def open_envelope(envelope: Envelope) -> Event:
     return event
 
 
-def versioned_document(event: Event) -> VersionedDocument:
-    source = PROJECTIONS[type(event)](event)
-    return VersionedDocument(event.subject, event.aggregate_version * VERSION_STEP, source)
+def versioned_document(subject: str, event: Event) -> VersionedDocument:
+    return VersionedDocument(subject, event.aggregate_version * VERSION_STEP, PROJECTIONS[type(event)](event))
