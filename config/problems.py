@@ -22,9 +22,7 @@ LOST_RACES = {
     "40001",  # serialization failure
     "40P01",  # deadlock
     "55P03",  # lock time-out
-    "23505",  # unique violation: what was checked beforehand came from somebody else meanwhile
     "SQLITE_BUSY",
-    "SQLITE_CONSTRAINT_UNIQUE",
 }
 LOST_RACE = "Another change was faster. Nothing was changed; try again."
 

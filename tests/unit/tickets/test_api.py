@@ -261,6 +261,10 @@ class TestPermissions:
         assert (response.status_code, response.headers["Content-Type"]) in {(403, PROBLEM), (405, PROBLEM)}
 
 
+def test_a_path_that_leads_nowhere_is_a_problem(client: APIClient) -> None:
+    assert client.get("/api/nothing/").headers["Content-Type"] == PROBLEM
+
+
 def test_the_schema_is_valid_and_complete(tmp_path: Any) -> None:
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yaml"))
 

@@ -1,0 +1,155 @@
+"""Two who change the same tickets at once, on PostgreSQL."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.urls import include, path
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+from rest_framework.views import APIView
+
+from events import unit_of_work
+from tests.tickets import FIELDS, issue, recorded
+from tests.waiting import wait_until
+from tickets.exceptions import ConcurrentChange
+from tickets.models import Ticket
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
+
+
+class BothView(APIView):
+    """Cancels two tickets in one request, the second when both requests hold their first."""
+
+    permission_classes = [AllowAny]
+    meeting: Barrier
+
+    def post(self, request: Request) -> Response:
+        Ticket.objects.get(code=request.data["first"]).cancel()
+        self.meeting.wait(timeout=10)
+        Ticket.objects.get(code=request.data["second"]).cancel()
+        return Response()
+
+
+urlpatterns = [path("api/both/", BothView.as_view()), path("api/", include("tickets.urls"))]
+
+
+def at_once(*tasks: Callable[[], Any]) -> list[Any]:
+    """Run each task in a thread with a connection of its own; return what they returned or raised."""
+
+    def run(task: Callable[[], Any]) -> Any:
+        try:
+            return task()
+        except ConcurrentChange as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(tasks)) as threads:
+        return list(threads.map(run, tasks))
+
+
+def test_of_two_changes_at_once_one_wins_and_one_is_refused() -> None:
+    ticket = issue()
+    meeting = Barrier(2)
+
+    def cancel() -> str:
+        mine = Ticket.objects.get(id=ticket.id)
+        meeting.wait(timeout=10)
+        return mine.cancel().code
+
+    def check_in() -> str:
+        mine = Ticket.objects.get(id=ticket.id)
+        meeting.wait(timeout=10)
+        mine.check_in()
+        return "checked in"
+
+    for other in (cancel, check_in):
+        ticket = issue()
+        outcomes = at_once(cancel, other)
+
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ConcurrentChange", "str"]
+        assert Ticket.objects.get(id=ticket.id).version == 2
+
+
+def test_the_loser_leaves_nothing() -> None:
+    ticket = issue()
+    both = [Ticket.objects.get() for _ in range(2)]
+
+    outcomes = at_once(*(mine.cancel for mine in both))
+
+    [replacement] = [outcome for outcome in outcomes if isinstance(outcome, Ticket)]
+    assert {stored.code for stored in Ticket.objects.all()} == {ticket.code, replacement.code}
+    assert [type(event).__name__ for event in recorded()] == ["TicketIssued", "TicketCanceled", "TicketIssued"]
+    assert sorted((mine.status, mine.version) for mine in both) == [("canceled", 2), ("issued", 1)]
+
+
+def test_many_requests_for_one_ticket_cancel_it_once() -> None:
+    ticket = issue()
+    root = User.objects.create_superuser("root")
+
+    def cancel() -> int:
+        client = APIClient(raise_request_exception=False)
+        client.force_authenticate(root)
+        return client.post(f"/api/tickets/{ticket.id}/cancel/").status_code
+
+    assert sorted(at_once(*[cancel] * 6)) == [200, 409, 409, 409, 409, 409]
+    assert Ticket.objects.count() == 2
+
+
+def test_units_that_lock_in_opposite_order_end_in_one_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BothView, "meeting", Barrier(2), raising=False)
+    Ticket.issue_many([{**FIELDS, "code": "A"}, {**FIELDS, "code": "B"}])
+
+    def cancel(first: str, second: str) -> Any:
+        client = APIClient(raise_request_exception=False)
+        return client.post("/api/both/", {"first": first, "second": second}, format="json")
+
+    responses = sorted(at_once(lambda: cancel("A", "B"), lambda: cancel("B", "A")), key=lambda each: each.status_code)
+
+    assert [response.status_code for response in responses] == [200, 409]
+    assert responses[1].json()["type"] == "urn:problem:concurrent-change"
+    assert Ticket.objects.filter(status="canceled").count() == 2
+    assert len(recorded()) == 6
+
+
+def test_two_bulk_changes_of_the_same_tickets_wait_instead_of_deadlock() -> None:
+    tickets = Ticket.issue_many([FIELDS] * 200)
+    backwards = list(reversed([Ticket.objects.get(id=ticket.id) for ticket in tickets]))
+
+    outcomes = at_once(lambda: Ticket.cancel_many(tickets), lambda: Ticket.cancel_many(backwards))
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ConcurrentChange", "list"]
+    assert Ticket.objects.count() == 400
+
+
+def test_an_import_whose_ticket_is_issued_meanwhile_writes_nothing_and_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "tickets.csv"
+    values = {"code": "SAME", **FIELDS, "status": "issued"}
+    file.write_text(f"{','.join(values)}\n{','.join(f'"{value}"' for value in values.values())}\n")
+
+    with ThreadPoolExecutor(1) as threads:
+        with unit_of_work():
+            issue(code="SAME")
+            importing = threads.submit(at_once, lambda: call_command("import_tickets", str(file)))
+            wait_until(someone_waits_for_a_lock, within_seconds=10)
+
+        with pytest.raises(CommandError, match="Someone else issued a ticket of this file meanwhile; run it again."):
+            importing.result()
+
+    assert [ticket.code for ticket in Ticket.objects.all()] == ["SAME"]
+    assert len(recorded()) == 1
+
+
+def someone_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_locks WHERE NOT granted")
+        return cursor.rowcount > 0
