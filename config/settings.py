@@ -4,6 +4,7 @@
 real environment variables win over it.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,16 @@ import environ
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+# A copy, in which an empty variable is none: what the file below adds is not handed on to child processes.
+environ.Env.ENVIRON = {name: value for name, value in os.environ.items() if value}
 env = environ.Env()
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
+# `up` starts what none of these names, and tells the file about those that it is given.
+NAMED_IN_ENVIRONMENT = {
+    name: env.str(name)
+    for name in ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL", "ACCESS_SYSTEM_URL", "SECRET_KEY")
+    if name in env
+}
 ENV_FILE = DATA_DIR / "env"
 if ENV_FILE.exists():
     env.read_env(ENV_FILE)

@@ -69,7 +69,10 @@ def owned(data: Path) -> Iterator[None]:
                 f"another process runs the servers on {data}: stop it, or choose another folder (--data DIR)"
             ) from None
         stop_leftovers(data)
-        yield
+        try:
+            yield
+        finally:
+            stop_leftovers(data)  # Where supervisord was killed, its programs live on.
 
 
 def is_owned(data: Path) -> bool:
@@ -114,7 +117,8 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
     finally:
         supervisor.close()
         process.terminate()
-        process.wait(STOP_SECONDS)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
 
 
 def wait_for_supervisord(process: subprocess.Popen[bytes], supervisor: Supervisor) -> None:

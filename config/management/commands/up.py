@@ -1,0 +1,106 @@
+"""Run the whole service on this machine."""
+
+import signal
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+
+from config.errors import CannotStart
+from config.up.environment import exports
+from config.up.narrator import Narrator
+from config.up.preparation import ADMIN
+from config.up.running import Service, running_service, tell_story
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LAST_PORT = 65535
+
+
+class Command(BaseCommand):
+    help = (
+        "Run everything on this machine, without Docker: PostgreSQL, Valkey and Elasticsearch where DATABASE_URL, "
+        "EVENT_STREAM_URL and ELASTICSEARCH_URL name no others, the migrations, the relay, the consumers, the web "
+        "server. Ctrl-C stops all that it started; the data stays."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=_port, default=8000, help="of the web server (default: 8000)")
+        parser.add_argument(
+            "--data",
+            type=Path,
+            metavar="DIR",
+            default=settings.DATA_DIR,
+            help="the folder that keeps the servers' data, to be found again by the next start (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--demo", action="store_true", help="when all runs, show what the cancelling of a ticket does"
+        )
+        parser.add_argument("--exit", action="store_true", help="end after the demo: with 0, or with 1 and the reason")
+        parser.add_argument(
+            "--env", action="store_true", help="start nothing; print where the running servers are, for a shell"
+        )
+
+    def handle(self, *, data: Path, port: int, demo: bool, **options: bool) -> None:
+        if options["exit"] and not demo:
+            raise CommandError("--exit ends `up` after the demo: it needs --demo")
+        try:
+            if options["env"]:
+                self.stdout.write(exports(data.resolve()))
+            else:
+                self._run(data.resolve(), port, demo=demo, leave=options["exit"])
+        except CannotStart as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"{data}: {error}") from error
+
+    def _run(self, data: Path, port: int, *, demo: bool, leave: bool) -> None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, _stop)
+        console = Console(file=self.stdout, highlight=False)  # type: ignore[arg-type]
+        narrator = Narrator(console)
+        try:
+            with running_service(data, port, settings.NAMED_IN_ENVIRONMENT, narrator) as service:
+                if demo:
+                    tell_story(data, service)
+                    narrator.tell("since the start: the story is told")
+                if leave:
+                    return
+                _welcome(console, service)
+                _wait(service)
+        except KeyboardInterrupt:
+            console.print("All has stopped.")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
+        raise ArgumentTypeError(f"{text!r} is no port: give a number from 1 to {LAST_PORT}")
+    return int(text)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # A second Ctrl-C must not leave half of it running.
+    raise KeyboardInterrupt
+
+
+def _welcome(console: Console, service: Service) -> None:
+    console.print(f"\n[bold]{service.url}/[/]")
+    for path, what in (("/api/docs/", "REST interface"), ("/admin/", "admin"), ("/readyz", "health")):
+        console.print(f"  {service.url}{path}  {what}")
+    if service.receiver_url:
+        console.print(f"  {service.receiver_url}  what the access system was told")
+    if service.admin_password:
+        console.print(f"\nLog in as [bold]{ADMIN}[/] with [bold]{service.admin_password}[/] (shown only now)")
+    console.print("\nEvery other `manage.py` command finds these servers. Ctrl-C stops all.")
+
+
+def _wait(service: Service) -> None:
+    while service.supervisor.answers():
+        time.sleep(1)
+    raise CannotStart("supervisord, which ran everything, has ended; start again")

@@ -1,0 +1,48 @@
+"""The file `env` in the data folder: it tells every other command where the servers are, while `up` runs."""
+
+import os
+import secrets
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from config.errors import CannotStart
+from config.supervisor import is_owned
+
+
+def secret_key(data: Path) -> str:
+    """Return the SECRET_KEY of a data folder, which it keeps from its first start on."""
+    file = data / "secret_key"
+    if not file.exists():
+        write_private(file, secrets.token_urlsafe(50))
+    return file.read_text()
+
+
+@contextmanager
+def published(data: Path, variables: Mapping[str, str]) -> Iterator[None]:
+    """Let config/settings.py find the variables until the block ends."""
+    file = data / "env"
+    write_private(file, "".join(f"{name}='{value}'\n" for name, value in variables.items()))
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def exports(data: Path) -> str:
+    """Return the published variables as lines for a shell; raise CannotStart if no `up` runs on the folder."""
+    file = data / "env"
+    if not is_owned(data) or not file.exists():
+        raise CannotStart(f"nothing runs on {data}: start it with `manage.py up`, or name its folder (--data DIR)")
+    pairs = (line.partition("=") for line in file.read_text().splitlines())
+    return "\n".join(f"export {name}={shlex.quote(value[1:-1])}" for name, _, value in pairs)
+
+
+def write_private(file: Path, content: str) -> None:
+    """Write a file that only this user may read, at once or not at all."""
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        opened.write(content)
+    unfinished.rename(file)

@@ -1,0 +1,30 @@
+"""What `up` says on the terminal: each sentence with the seconds since the start, downloads not counted."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.status import Status
+
+
+class Narrator:
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._start = time.monotonic()
+
+    def tell(self, sentence: str) -> None:
+        self.console.print(f"[cyan]{time.monotonic() - self._start:6.2f} s[/]  {sentence}", soft_wrap=True)
+
+    def meanwhile(self, doing: str) -> Status:
+        """Show on a terminal that something is being done, as long as a `with` block lasts."""
+        return self.console.status(doing)
+
+    @contextmanager
+    def apart(self, what: str) -> Iterator[None]:
+        """Keep the time of a block out of the others, and tell it by itself."""
+        begun = time.monotonic()
+        yield
+        seconds = time.monotonic() - begun
+        self._start += seconds
+        self.tell(f"{what}: {seconds:.1f} s, not counted here")

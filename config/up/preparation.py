@@ -1,0 +1,55 @@
+"""Make the database and the static files ready, in a process that has the settings of the servers.
+
+    python -m config.up.preparation
+
+It prints the password of the user `admin` if it made that user.
+"""
+
+import secrets
+import sys
+import time
+
+import django
+from django.core.management import call_command
+from django.db import OperationalError, connection
+
+ADMIN = "admin"
+DATABASE_SECONDS = 60.0
+POLL_SECONDS = 0.1
+
+
+def prepare() -> None:
+    call_command("collectstatic", interactive=False, verbosity=0)
+    wait_for_database()
+    call_command("migrate", interactive=False, verbosity=0)
+    password = make_admin()
+    if password:
+        sys.stdout.write(password)
+
+
+def wait_for_database() -> None:
+    deadline = time.monotonic() + DATABASE_SECONDS
+    while True:
+        try:
+            return connection.ensure_connection()
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                sys.exit(f"the database that DATABASE_URL names does not answer: {error}".replace("\n", " "))
+            time.sleep(POLL_SECONDS)
+
+
+def make_admin() -> str:
+    """Make the user `admin` if there is none; return the password of one just made, else nothing."""
+    from django.contrib.auth import get_user_model  # noqa: PLC0415 (there are no models before django.setup())
+
+    users = get_user_model().objects
+    if users.filter(username=ADMIN).exists():
+        return ""
+    password = secrets.token_urlsafe(12)
+    users.create_superuser(ADMIN, password=password)
+    return password
+
+
+if __name__ == "__main__":
+    django.setup()
+    prepare()

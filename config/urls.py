@@ -1,0 +1,22 @@
+"""The project's addresses."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from config.health import healthz, readyz
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="docs")),
+    path("admin/", admin.site.urls),
+    path("api/", include("tickets.urls")),
+    path("api/", include("readmodel.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(), name="docs"),
+    path("healthz", healthz),
+    path("readyz", readyz),
+]
+
+handler404 = "config.problems.not_found"
+handler500 = "config.problems.server_error"
