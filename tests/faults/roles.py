@@ -1,0 +1,85 @@
+"""What the killed processes do. Loaded once, by the process that they are forked from."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import django
+from django.apps import apps
+
+if not apps.ready:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+
+from pkgutil import resolve_name
+
+from django.conf import settings
+from django.core.management import call_command
+
+from events import unit_of_work
+from tickets.exceptions import ConcurrentChange, TransitionRefused
+from tickets.models import Status, Ticket
+
+SLOW_SHARE = 0.03
+SLOW_SECONDS = 0.7
+
+
+def play(alias: str, role: Callable[..., None], *arguments: str) -> None:
+    """Play a role on the test's own read model."""
+    settings.READMODEL_ALIAS = alias
+    role(*arguments)
+
+
+def write() -> None:
+    """Change tickets without end, as web processes do; now and then a transaction is slow."""
+    random.seed()
+    while True:
+        with suppress(ConcurrentChange, TransitionRefused), unit_of_work():
+            change_one()
+            if random.random() < SLOW_SHARE:
+                time.sleep(SLOW_SECONDS)  # The fault itself: it must delay nobody else.
+
+
+def relay() -> None:
+    call_command("relay_events")
+
+
+def consume() -> None:
+    call_command("consume_events", "readmodel", consumer="tormented")
+
+
+def consume_until_death(owner: str, method: str) -> None:
+    """Consume, and be killed as soon as the method of the owner (a dotted path) is called."""
+
+    def die(*_args: object, **_options: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(resolve_name(owner), method, die)
+    consume()
+
+
+def change_one() -> None:
+    ticket = Ticket.objects.filter(status=Status.ISSUED).order_by("?").first()
+    if ticket is None or random.random() < 0.5:
+        issue()
+    elif random.random() < 0.5:
+        ticket.cancel()
+    else:
+        ticket.check_in()
+
+
+def issue() -> None:
+    Ticket.issue(
+        title="Torment",
+        venue="Arena",
+        starts_at=datetime(2027, 5, 1, 20, 0, tzinfo=UTC),
+        holder_name="Ada",
+        holder_email="ada@example.org",
+        price=Decimal(10),
+        currency="EUR",
+    )
