@@ -1,0 +1,84 @@
+"""Requests while Redis is away: none fails, none waits long, and nothing is lost."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from events import relay
+from events.models import LogEntry
+from events.stream import Stream
+from tickets.models import Ticket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TICKET = {
+    "title": "Ópera",
+    "venue": "Teatro Colón",
+    "starts_at": "2027-05-01T20:00:00-03:00",
+    "seat": "A1",
+    "holder_name": "Inés",
+    "holder_email": "ines@example.org",
+    "price": "10.00",
+    "currency": "ARS",
+}
+
+
+@pytest.fixture
+def client() -> APIClient:
+    client = APIClient()
+    client.force_authenticate(User.objects.create_superuser("admin"))
+    return client
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+        yield f"{host}:{port}"
+
+
+def issue(client: APIClient) -> None:
+    assert client.post("/api/tickets/", TICKET, format="json").status_code == 201
+
+
+def test_redis_down(client: APIClient, stream: Stream, settings: Settings) -> None:
+    there = settings.EVENTS_STREAM_URL
+    settings.EVENTS_STREAM_URL = "redis://127.0.0.1:1/tickets"
+    for _ in range(5):
+        issue(client)
+    assert (Ticket.objects.count(), LogEntry.objects.count(), stream.length(0)) == (5, 5, 0)
+
+    settings.EVENTS_STREAM_URL = there
+    relay.sweep(stream, 0)
+
+    assert stream.length(0) == 5
+
+
+def test_redis_silent(client: APIClient, stream: Stream, settings: Settings, silent_server: str) -> None:
+    settings.EVENTS_STREAM_URL = f"redis://{silent_server}/tickets"
+    settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 0.5
+    started = time.monotonic()
+    for _ in range(20):
+        issue(client)
+
+    # Three time-outs open the circuit breaker; without it these were twenty.
+    assert time.monotonic() - started < 20 * 0.5
+    assert LogEntry.objects.count() == 20
+
+
+def test_redis_read_only(client: APIClient, stream: Stream) -> None:
+    stream._client.config_set("min-replicas-to-write", 1)  # Now it refuses every write, as after a fail-over.
+    try:
+        issue(client)
+        assert stream.length(0) == 0
+    finally:
+        stream._client.config_set("min-replicas-to-write", 0)
+
+    relay.sweep(stream, 0)
+    assert stream.length(0) == LogEntry.objects.count() == 1
