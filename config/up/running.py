@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
-
 from config.engines.engine import Engine
 from config.engines.running import install_engines, ports, start_engines
-from config.ports import LOOPBACK, free_port
+from config.ports import LOOPBACK, answers, free_port
 from config.supervisor import Supervisor, owned, supervised
 from config.up.checks import refuse_full_disk, refuse_taken_port
 from config.up.environment import published, secret_key
@@ -52,11 +50,10 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
             }
             with published(data, ours | dict(named)):
                 password = start_engines_and_prepare(data, engines, supervisor, narrator)
-                url = f"http://{LOOPBACK}:{port}"
-                start_programs(supervisor, url)
+                start_programs(supervisor, port)
                 narrator.tell("The relay, the consumers and the web server run")
                 receiver_url = "" if "ACCESS_SYSTEM_URL" in named else ours["ACCESS_SYSTEM_URL"]
-                yield Service(url, receiver_url, password, supervisor)
+                yield Service(f"http://{LOOPBACK}:{port}", receiver_url, password, supervisor)
 
 
 def start_engines_and_prepare(
@@ -71,17 +68,10 @@ def start_engines_and_prepare(
     return password
 
 
-def start_programs(supervisor: Supervisor, url: str) -> None:
+def start_programs(supervisor: Supervisor, port: int) -> None:
     supervisor.start("events:*")
     supervisor.start("web:*")
-    supervisor.wait_until(lambda: answers(f"{url}/readyz"), "web:application")
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5).is_success
-    except httpx.TransportError:
-        return False
+    supervisor.wait_until(lambda: answers(port, "/readyz"), "web:application")
 
 
 def tell_story(data: Path, service: Service) -> None:
