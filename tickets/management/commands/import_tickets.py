@@ -3,7 +3,8 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         try:
             with _opened(file) as rows, _progress(console, rows) as watched:
                 write(watched)
-        except (NoTicketFile, OSError) as error:
+        except NoTicketFile as error:
             raise CommandError(f"{file}: {error}") from error
         except IntegrityError as error:
             raise CommandError(
@@ -50,11 +51,20 @@ class Command(BaseCommand):
         self.stdout.write(str(run.report))
         if run.report.bad:
             outcome = "nothing was written" if on_error == "stop" else "the others were written"
-            raise CommandError(f"{run.report.bad} rows are bad; {outcome}.")
+            raise CommandError(f"Bad rows: {run.report.bad}; {outcome}.")
 
 
-def _opened(file: str) -> Any:
-    return nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb")
+@contextmanager
+def _opened(file: str) -> Iterator[IO[bytes]]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = Path(file).open("rb")  # noqa: SIM115 (closed below; what is read from it has errors of its own)
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from error
+    with opened:
+        yield opened
 
 
 @contextmanager
