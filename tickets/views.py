@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.http import parse_etags
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
@@ -36,6 +36,11 @@ class StableOrdering(OrderingFilter):
         return [*(super().get_ordering(request, queryset, view) or []), "-id"]
 
 
+@extend_schema_view(
+    list=extend_schema(summary="List tickets"),
+    retrieve=extend_schema(summary="Show a ticket", parameters=[ETAG]),
+    create=extend_schema(summary="Issue a ticket"),
+)
 class TicketViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Ticket]
 ):
@@ -48,7 +53,6 @@ class TicketViewSet(
     ordering_fields = ["created_at", "starts_at", "title", "venue", "code", "price"]
     required_permission = ""
 
-    @extend_schema(parameters=[ETAG])
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Show a ticket; its ETag is the version, for If-Match."""
         response = super().retrieve(request, *args, **kwargs)
@@ -58,7 +62,7 @@ class TicketViewSet(
     def get_success_headers(self, data: Any) -> dict[str, str]:
         return {"Location": self.reverse_action("detail", [data["id"]])}
 
-    @extend_schema(request=None, responses=CancellationSerializer, parameters=[IF_MATCH])
+    @extend_schema(summary="Cancel a ticket", request=None, responses=CancellationSerializer, parameters=[IF_MATCH])
     @action(detail=True, methods=["post"], required_permission="tickets.cancel_ticket")
     def cancel(self, request: Request, **_: Any) -> Response:
         """Cancel an issued ticket, and issue its replacement."""
@@ -66,7 +70,7 @@ class TicketViewSet(
         replacement = ticket.cancel()
         return Response(CancellationSerializer({"canceled": ticket, "replacement": replacement}).data)
 
-    @extend_schema(request=None, responses=TicketSerializer, parameters=[IF_MATCH])
+    @extend_schema(summary="Check a ticket in", request=None, responses=TicketSerializer, parameters=[IF_MATCH])
     @action(detail=True, methods=["post"], url_path="check-in", required_permission="tickets.check_in_ticket")
     def check_in(self, request: Request, **_: Any) -> Response:
         """Check in an issued ticket."""

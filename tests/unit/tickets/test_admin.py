@@ -49,6 +49,10 @@ def test_a_ticket_is_issued_with_its_event() -> None:
     assert LogEntry.objects.get().actor == "clerk"
 
 
+def test_the_form_says_which_time_zone_it_means() -> None:
+    assert "In the time zone UTC." in client_with("add_ticket").get(f"{LIST}add/").content.decode()
+
+
 def test_a_form_that_does_not_fit_says_why() -> None:
     client = client_with("view_ticket", "add_ticket")
     form = {**FIELDS, "starts_at_0": "2027-05-01", "starts_at_1": "20:00:00", "code": issue().code, "currency": "EUX"}
