@@ -12,8 +12,10 @@ from events.conf import conf
 from events.dsn import StreamDSN
 from events.subscriber import Subscriber
 
+TAG = "events"
 
-@register
+
+@register(TAG)
 def check_stream_url(**_: Any) -> Sequence[CheckMessage]:
     try:
         StreamDSN.parse(conf.stream_url)
@@ -22,7 +24,7 @@ def check_stream_url(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
-@register
+@register(TAG)
 def check_subscribers(**_: Any) -> Sequence[CheckMessage]:
     return [error for group, path in conf.subscribers.items() for error in _check_subscriber(group, path)]
 
@@ -38,7 +40,7 @@ def _check_subscriber(group: str, path: str) -> Sequence[CheckMessage]:
     return []
 
 
-@register(Tags.database)
+@register(TAG, Tags.database)
 def check_partitions(*, databases: Sequence[str] | None, **_: Any) -> Sequence[CheckMessage]:
     from events.models import Partition  # noqa: PLC0415 (checks are registered before the models are loaded)
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connections
 
+from events.checks import TAG
 from events.conf import conf
 from events.exceptions import Diverged, StreamUnavailable
 from events.partitions import partition_count
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         "Bring the event stream up to the log, for ever: events that a request could not flush, and all that a wiped "
         "or failed-over Redis has lost. Any number of copies may run. SIGTERM ends it."
     )
+    requires_system_checks = [TAG]  # The others load the whole web application first.
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="flush what is waiting, say how much it was, and end")
