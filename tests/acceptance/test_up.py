@@ -126,17 +126,34 @@ def test_a_killed_engine_comes_back(data: Path, port: int) -> None:
         wait_until(lambda: is_ready(port), within_seconds=30)
 
 
-def test_what_a_killed_up_left_running_is_stopped_by_the_next(data: Path, port: int) -> None:
+def test_a_killed_up_leaves_nothing_running_and_the_next_one_works(data: Path, port: int) -> None:
     with up(data, port) as first:
         first.kill()
         first.wait()
-        left = processes_of(data)
-        with up(data, port) as process:
-            ready = is_ready(port)
-            process.terminate()
-            code = process.wait(STOP_SECONDS)
+        wait_until(lambda: not processes_of(data), within_seconds=STOP_SECONDS)
 
-    assert any("supervisord" in command for command in left)
+    with up(data, port) as second:
+        ready = is_ready(port)
+        second.terminate()
+        code = second.wait(STOP_SECONDS)
+
+    assert ready
+    assert code == 0
+
+
+def test_what_an_up_left_that_was_killed_with_its_supervisord_is_stopped_by_the_next(data: Path, port: int) -> None:
+    with up(data, port) as first:
+        (supervisord,) = psutil.Process(first.pid).children()
+        supervisord.kill()
+        first.kill()
+        first.wait()
+        left = processes_of(data)
+        with up(data, port) as second:
+            ready = is_ready(port)
+            second.terminate()
+            code = second.wait(STOP_SECONDS)
+
+    assert any("elasticsearch_node" in command for command in left)
     assert ready
     assert code == 0
     assert processes_of(data) == []
