@@ -96,6 +96,11 @@ class TestGoodFile:
 
         assert Ticket.objects.get().code == "A"
 
+    def test_a_value_of_several_lines_stays_as_it_is(self, import_csv: Run) -> None:
+        import_csv(csv_of({"title": "two\r\nlines"}))
+
+        assert Ticket.objects.get().title == "two\r\nlines"
+
     def test_columns_may_stand_in_any_order(self, import_csv: Run) -> None:
         names = sorted(COLUMNS)
 
