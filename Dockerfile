@@ -1,0 +1,29 @@
+# The application alone, for any of its processes: the web server by default. docker-compose.yml runs them all.
+FROM python:3.13-slim
+
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    STATIC_ROOT=/srv/static \
+    UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    UV_PROJECT_ENVIRONMENT=/opt/venv \
+    UV_PYTHON_DOWNLOADS=never
+
+RUN pip install --no-cache-dir uv
+WORKDIR /srv/tickets
+
+# The packages first: they change less often than the code.
+COPY pyproject.toml .python-version ./
+RUN uv sync --no-cache --no-default-groups
+
+COPY . .
+RUN python -m compileall -q config events readmodel tickets \
+    && python manage.py collectstatic --noinput --verbosity 0 \
+    && useradd --system --no-create-home tickets
+
+USER tickets
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+CMD ["granian", "--interface", "asginl", "--host", "0.0.0.0", "--port", "8000", "--workers-kill-timeout", "10", \
+     "--static-path-mount", "/srv/static", "config.asgi:application"]

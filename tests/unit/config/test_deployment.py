@@ -1,0 +1,79 @@
+"""The files that run the service elsewhere: supervisord's and Docker's. They say the same as the rest."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import get_commands
+from supervisor.options import ServerOptions
+
+from config.engines import jars
+from config.engines.postgres import MAJOR_VERSION
+
+ROOT = Path(__file__).parents[3]
+PRODUCTION = """\
+[supervisord]
+environment=AUTOSTART="true",LOG_DIR="{logs}"
+pidfile={logs}/supervisord.pid
+logfile={logs}/supervisord.log
+
+[include]
+files={root}/config/supervisord/events.conf
+"""
+
+
+@pytest.fixture
+def services() -> dict[str, Any]:
+    compose: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return dict(compose["services"])
+
+
+def test_supervisord_in_production_runs_the_relay_and_the_consumers(tmp_path: Path) -> None:
+    configuration = tmp_path / "supervisord.conf"
+    configuration.write_text(PRODUCTION.format(logs=tmp_path, root=ROOT))
+    options = ServerOptions()
+
+    options.realize(["--configuration", str(configuration)])
+
+    (group,) = options.configroot.supervisord.process_group_configs
+    programs = {program.name: program for program in group.process_configs}
+    assert {name: program.command for name, program in programs.items()} == {
+        "relay": "python manage.py relay_events",
+        "consumer-readmodel": "python manage.py consume_events readmodel",
+        "consumer-access": "python manage.py consume_events access",
+    }
+    assert all(program.autostart and Path(program.directory).resolve() == ROOT for program in programs.values())
+
+
+def test_docker_runs_the_engines_versions_that_up_runs(services: dict[str, Any]) -> None:
+    (jar,) = [path for path in jars.expected_sums() if "/elasticsearch/elasticsearch/" in path]
+
+    assert services["postgres"]["image"] == f"postgres:{MAJOR_VERSION}"
+    assert services["elasticsearch"]["image"].rpartition(":")[2] == Path(jar).parent.name
+
+
+def test_docker_runs_commands_that_there_are(services: dict[str, Any]) -> None:
+    ours = {name: service for name, service in services.items() if "build" in service}
+    commands = {service["command"][2] for service in ours.values() if "command" in service}
+
+    assert ours.keys() == {"web", "relay", "consumer-readmodel", "consumer-access", "migrate"}
+    assert commands == {"relay_events", "consume_events", "migrate"}
+    assert commands <= get_commands().keys()
+
+
+def test_docker_compose_has_no_secret_and_demands_each(services: dict[str, Any]) -> None:
+    environment = services["web"]["environment"]
+
+    assert environment["SECRET_KEY"].startswith("${SECRET_KEY:?")
+    assert "${POSTGRES_PASSWORD:?" in environment["DATABASE_URL"]
+    assert services["postgres"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+
+
+def test_elasticsearch_without_a_password_can_not_be_reached_from_outside(services: dict[str, Any]) -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+    assert compose["networks"]["servers"] == {"internal": True}
+    assert services["elasticsearch"]["networks"] == ["servers"]
+    assert "ports" not in services["elasticsearch"]
+    assert services["elasticsearch"]["environment"]["action.auto_create_index"] == "false"

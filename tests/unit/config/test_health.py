@@ -1,0 +1,51 @@
+"""/healthz and /readyz."""
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client
+
+from events.stream import Stream
+
+
+def test_a_living_process_says_so_whatever_else_is_down(client: Client) -> None:
+    response = client.get("/healthz")
+
+    assert response.status_code == 200
+    assert response.content == b"alive"
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("stream")
+def test_it_is_ready_when_the_database_and_the_stream_answer(client: Client) -> None:
+    response = client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json() == {"ready": True, "failures": {}}
+
+
+@pytest.mark.django_db
+def test_a_stream_that_does_not_answer_is_named(client: Client) -> None:
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["ready"] is False
+    assert response.json()["failures"].keys() == {"stream"}
+
+
+def test_a_database_that_does_not_answer_is_named(
+    client: Client, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["failures"] == {"database": "connection refused"}
+
+
+@pytest.mark.django_db  # ATOMIC_REQUESTS
+def test_the_front_page_leads_to_the_documentation(client: Client) -> None:
+    assert client.get("/").headers["Location"] == "/api/docs/"
