@@ -75,7 +75,12 @@ class TicketIndex:
     def search(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the answer to a search request; raise TargetLost if there is no index."""
         with errors_translated():
-            answer = self._client.search(index=self._alias, allow_partial_search_results=False, body=dict(request))
+            try:
+                answer = self._client.search(index=self._alias, allow_partial_search_results=False, body=dict(request))
+            except NotFoundError as error:
+                raise TargetLost(
+                    f"there is no index {self._alias!r}: `manage.py consume_events readmodel` makes and fills it"
+                ) from error
             return answer.body  # type: ignore[no-any-return]
 
     def close(self) -> None:

@@ -39,7 +39,7 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
     """What is searched for; raise InvalidSearch if it can't be."""
 
     q: str = ""
-    status: str | None = None
+    status: str = ""
     page: int = 1
     page_size: int = DEFAULT_PAGE_SIZE
 
@@ -48,7 +48,7 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidSearch("q", f"At most {MAX_QUERY_LENGTH} characters, not {len(self.q)}.")
         if SURROGATES.search(self.q):
             raise InvalidSearch("q", "This is not valid text; it must be UTF-8.")
-        if self.status is not None and self.status not in STATUSES:
+        if self.status and self.status not in STATUSES:
             raise InvalidSearch("status", f"{self.status!r} is no status; known are {', '.join(STATUSES)}.")
         if not 1 <= self.page_size <= MAX_PAGE_SIZE:
             raise InvalidSearch("page_size", f"From 1 to {MAX_PAGE_SIZE}, not {self.page_size}.")

@@ -20,7 +20,7 @@ class SearchParameters(serializers.Serializer[dict[str, Any]]):
         "unfinished. A ticket with this very code comes first. Empty: all tickets, by the time they start.",
     )
     status = serializers.ChoiceField(
-        choices=STATUSES, required=False, default=None, help_text="Only tickets with this status."
+        choices=STATUSES, allow_blank=True, default="", help_text="Only tickets with this status."
     )
     page = serializers.IntegerField(
         min_value=1, default=1, help_text=f"Only the first {MAX_HITS:,} tickets can be paged through."

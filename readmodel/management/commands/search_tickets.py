@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("query", help="words in any order, the last perhaps unfinished; '' for all tickets")
-        parser.add_argument("--status", choices=STATUSES, help="only tickets with this status")
+        parser.add_argument("--status", choices=STATUSES, default="", help="only tickets with this status")
         parser.add_argument("--page", type=int, default=1)
         parser.add_argument("--page-size", type=int, default=DEFAULT_PAGE_SIZE)
         parser.add_argument("--json", action="store_true", help="print the page as JSON")
@@ -70,7 +70,7 @@ def as_json(page: Page) -> dict[str, Any]:
 
 def show(page: Page, console: Console) -> None:
     if not page.count:
-        console.print(f"No ticket matches {page.query.q!r}.", markup=False)
+        console.print(f"No ticket matches {page.query.q!r}.", markup=False, soft_wrap=True)
         return
     if page.is_beyond_the_last:
         console.print(f"There is no page {page.query.page} of {page.count:,} tickets.", highlight=False)

@@ -229,7 +229,7 @@ def test_document_is_shown_as_it_was_written_without_the_folded_text(shelf: Shel
 
 
 def test_search_before_there_is_an_index_says_so(elasticsearch: Elasticsearch) -> None:
-    with pytest.raises(TargetLost, match="no such index"):
+    with pytest.raises(TargetLost, match="there is no index .*consume_events readmodel"):
         search(SearchQuery(q="kafka"))
 
 

@@ -45,6 +45,12 @@ def test_answers_a_page_of_documents_with_highlights(api: APIClient, shelf: Shel
     assert set(result) == set(SearchHitSerializer().fields)
 
 
+def test_empty_parameters_mean_nothing(api: APIClient, shelf: Shelf) -> None:
+    shelf.hold({}, {"status": "canceled"})
+
+    assert api.get(PATH, {"q": "", "status": ""}).json()["count"] == 2
+
+
 def test_links_lead_to_the_neighbours_with_the_same_search(api: APIClient, shelf: Shelf) -> None:
     shelf.hold(*({"title": f"Kafka {number}"} for number in range(5)))
 
