@@ -44,9 +44,12 @@ class Supervisor:
             return False
 
     def start(self, program: str) -> None:
-        """Start a program, `group:name`, or all of a group, `group:*`, and do not wait for it."""
+        """Start a program, `group:name`, or all of a group, `group:*`, and do not wait for it; raise CannotStart."""
         wait = False
-        self.remote.startProcess(program, wait)
+        try:
+            self.remote.startProcess(program, wait)
+        except xmlrpc.client.Fault as fault:
+            raise CannotStart(f"{program} does not start: {fault.faultString}") from fault
 
     def wait_until(self, is_ready: Callable[[], bool], program: str) -> None:
         """Wait until a program that was started is ready; raise CannotStart with its last words if it ends instead."""

@@ -5,20 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.status import Status
 
 
 class Narrator:
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, seconds_before: float = 0.0) -> None:
         self.console = console
-        self._start = time.monotonic()
+        self._start = time.monotonic() - seconds_before
 
     def tell(self, sentence: str) -> None:
         self.console.print(f"[cyan]{time.monotonic() - self._start:6.2f} s[/]  {sentence}", soft_wrap=True)
-
-    def meanwhile(self, doing: str) -> Status:
-        """Show on a terminal that something is being done, as long as a `with` block lasts."""
-        return self.console.status(doing)
 
     @contextmanager
     def apart(self, what: str) -> Iterator[None]:

@@ -35,8 +35,8 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
 
     All has stopped on leaving. Raise CannotStart.
     """
-    refuse_taken_port(port)
     with owned(data):
+        refuse_taken_port(port)
         refuse_full_disk(data)
         with narrator.apart("Fetched and checked the engines' files"):
             engines = install_engines(data, without=named)

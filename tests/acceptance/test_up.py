@@ -21,7 +21,6 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 OURS = {"DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL", "ACCESS_SYSTEM_URL", "SECRET_KEY", "DATA_DIR"}
-START_SECONDS = 120
 STOP_SECONDS = 30
 SAMPLE_TICKETS = 300
 
@@ -42,11 +41,12 @@ def manage(*words: str | Path, **variables: str) -> subprocess.CompletedProcess[
 
 @contextmanager
 def up(data: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """Run `up` until the block ends."""
+    """Run `up` until the block ends, which begins when `up` says that all runs."""
     command = (sys.executable, "manage.py", "up", "--data", str(data), "--port", str(port))
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         try:
-            wait_until(lambda: is_ready(port) or process.poll() is not None, within_seconds=START_SECONDS)
+            assert process.stdout
+            assert any("Ctrl-C stops all" in line for line in process.stdout)
             yield process
         finally:
             process.terminate()

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import psutil
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
@@ -63,7 +64,7 @@ class Command(BaseCommand):
         for number in STOP_SIGNALS:
             signal.signal(number, _stop)
         console = Console(file=self.stdout, highlight=False)  # type: ignore[arg-type]
-        narrator = Narrator(console)
+        narrator = Narrator(console, seconds_before=time.time() - psutil.Process().create_time())
         try:
             with running_service(data, port, settings.NAMED_IN_ENVIRONMENT, narrator) as service:
                 if demo:
