@@ -1,25 +1,13 @@
-"""Read the log, and give its rows their positions."""
+"""Read the log."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.db import connection, transaction
-
 from events.envelope import Envelope
 from events.models import LogEntry, Partition
+from events.positions import BATCH_ROWS
 
-BATCH_ROWS = 500
 BATCH_BYTES = 1_000_000
-GIVE_POSITIONS = """
-UPDATE events_log SET position = %s + waiting.rank
-FROM (
-    SELECT id, row_number() OVER (ORDER BY id) AS rank
-    FROM (
-        SELECT id FROM events_log WHERE partition = %s AND position IS NULL ORDER BY id LIMIT %s
-    ) AS oldest
-) AS waiting
-WHERE events_log.id = waiting.id
-"""
 ENVELOPE_COLUMNS = {
     "event_id": "id",
     "type": "type",
@@ -33,6 +21,7 @@ ENVELOPE_COLUMNS = {
     "causation_id": "causation_id",
     "actor": "actor",
     "traceparent": "traceparent",
+    "extensions": "extensions",
     "position": "position",
 }
 
@@ -45,25 +34,8 @@ class Tail(NamedTuple):
 
 
 EMPTY = Tail(0, "")
-
-
-def give_positions(partition: int, *, wait: bool = True) -> range:
-    """Number the oldest committed rows that have no position, 500 at most, and return their positions.
-
-    The partition's row is the lock, held for this alone. Without `wait` nothing is given while another holds it.
-    """
-    with transaction.atomic():
-        locked = Partition.objects.select_for_update(skip_locked=not wait).filter(number=partition)
-        last = locked.values_list("last_position", flat=True).first()
-        if last is None:
-            return range(0)
-        with connection.cursor() as cursor:
-            # A statement of its own: its snapshot is taken after the lock, so it sees what the last holder gave.
-            cursor.execute(GIVE_POSITIONS, [last, partition, BATCH_ROWS])
-            given = range(last + 1, last + 1 + cursor.rowcount)
-        if given:
-            Partition.objects.filter(number=partition).update(last_position=given[-1])
-        return given
+FOREIGN = "foreign"
+"""In the place of the event's id: the entry is no event at all."""
 
 
 def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> list[Envelope]:
@@ -91,19 +63,14 @@ def last_position(partition: int) -> int:
     return Partition.objects.values_list("last_position", flat=True).get(number=partition)
 
 
-def tail_before(partition: int, position: int) -> Tail:
-    """Return what must stand at the end of the stream before this position is appended."""
-    if position == 1:
-        return EMPTY
-    event_id = LogEntry.objects.filter(partition=partition, position=position - 1).values_list("event_id", flat=True)
-    return Tail(position - 1, str(event_id.first() or ""))
-
-
 def knows(partition: int, tail: Tail) -> bool:
     """Tell whether the stream's last entry is the log's own; below the compacted ones the log no longer knows."""
-    state = Partition.objects.get(number=partition)
+    if tail.event_id == FOREIGN:
+        return False
     if not tail.event_id:
-        return tail.position <= state.last_position
+        return tail.position <= last_position(partition)
     event_id = LogEntry.objects.filter(partition=partition, position=tail.position).values_list("event_id", flat=True)
-    known = event_id.first()
-    return str(known) == tail.event_id if known else tail.position <= state.compacted_to
+    if known := event_id.first():
+        return str(known) == tail.event_id
+    # Afterwards: a compaction that took the row away has moved this too.
+    return tail.position <= Partition.objects.values_list("compacted_to", flat=True).get(number=partition)

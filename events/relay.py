@@ -16,6 +16,7 @@ from events import log
 from events.conf import conf
 from events.exceptions import Diverged, StreamUnavailable
 from events.log import EMPTY, Tail
+from events.positions import give_positions
 from events.stream import Stream, open_stream
 
 logger = logging.getLogger(__name__)
@@ -44,11 +45,11 @@ def flush_released(partitions: Collection[int]) -> None:
 
 def flush_batch(stream: Stream, partition: int) -> None:
     """Give positions to one batch of rows, without waiting for the lock, and append them."""
-    given = log.give_positions(partition, wait=False)
-    if not given:
+    positions, event_before = give_positions(partition, wait=False)
+    if not positions:
         return  # Nothing is left, or another flusher holds the lock: what it numbers, it or the relay appends.
-    tail = _append_batch(stream, partition, log.tail_before(partition, given[0]))
-    if tail.position < given[0]:
+    tail = _append_batch(stream, partition, Tail(positions[0] - 1, event_before))
+    if tail.position < positions[0]:
         _expect_own(partition, tail)
         _append_batch(stream, partition, tail)
 
@@ -64,7 +65,7 @@ def sweep(stream: Stream, partition: int) -> int:
     tail = first = stream.tail(partition)
     while True:
         _expect_own(partition, tail)  # First: a log restored from a backup must give no position anew.
-        log.give_positions(partition)
+        give_positions(partition)
         window_start = log.last_position(partition) - conf.stream_max_length
         new_tail = _append_batch(stream, partition, tail, above=window_start)
         if new_tail == tail:

@@ -8,6 +8,8 @@ from django.core.management import get_commands
 
 from events.conf import Conf
 from events.envelope import Envelope
+from events.log import read_after
+from events.positions import give_positions
 from tests.things import envelope_at
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,8 +73,6 @@ def test_the_examples_of_the_how_to_run(capsys: pytest.CaptureFixture[str]) -> N
     names: dict[str, object] = {"__name__": "example"}
     for block in blocks:
         exec(compile(block, "docs/how-to.md", "exec"), names)  # noqa: S102 (our own documentation)
-    from events.log import give_positions, read_after  # noqa: PLC0415
-
     give_positions(0)
     names["Announcer"]().handle(read_after(0, 0))  # type: ignore[operator]
 

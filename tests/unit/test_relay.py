@@ -5,6 +5,7 @@ from events import log, record, relay, unit_of_work
 from events.exceptions import Diverged
 from events.log import EMPTY
 from events.models import LogEntry, Partition
+from events.positions import NOTHING, give_positions
 from events.stream import Stream
 from tests.things import ThingMade, envelope_at
 
@@ -28,26 +29,26 @@ def ids(first: int, last: int) -> list[str]:
 class TestPositions:
     def test_rows_are_numbered_in_the_order_of_their_ids_without_gaps(self) -> None:
         make_things(3)
-        assert log.give_positions(0) == range(1, 4)
+        assert give_positions(0).positions == range(1, 4)
         make_things(2)
-        assert log.give_positions(0) == range(4, 6)
+        assert give_positions(0).positions == range(4, 6)
 
         assert list(LogEntry.objects.order_by("id").values_list("position", flat=True)) == [1, 2, 3, 4, 5]
         assert log.last_position(0) == 5
 
     def test_without_new_rows_nothing_is_given(self) -> None:
-        assert log.give_positions(0) == range(0)
+        assert give_positions(0) == NOTHING
         assert log.last_position(0) == 0
 
     def test_at_most_500_are_given_under_one_lock(self) -> None:
         make_things(501)
 
-        assert log.give_positions(0) == range(1, 501)
-        assert log.give_positions(0) == range(501, 502)
+        assert give_positions(0).positions == range(1, 501)
+        assert give_positions(0).positions == range(501, 502)
 
     def test_a_batch_ends_at_a_megabyte_but_has_one_event_at_least(self) -> None:
         make_things(3, note="x" * 900_000)
-        log.give_positions(0)
+        give_positions(0)
 
         assert [envelope.position for envelope in log.read_after(0, 0)] == [1]
         assert [envelope.position for envelope in log.read_after(0, 1)] == [2]
@@ -161,7 +162,7 @@ class TestFlushBatch:
 
     def test_where_the_stream_is_not_that_far_it_goes_on_after_its_end(self, stream: Stream) -> None:
         make_things(3)
-        log.give_positions(0)  # By a flusher that died before it appended.
+        give_positions(0)  # By a flusher that died before it appended.
         make_things(1)
 
         relay.flush_batch(stream, 0)

@@ -1,0 +1,63 @@
+"""Give committed rows their positions: the next numbers of the partition, in the order of the rows' ids.
+
+The partition's row is the lock. On PostgreSQL a function (migration 0002) takes it and numbers the rows, and the lock
+is gone when this one statement ends in the server: a process that is stopped or killed meanwhile holds nobody up. It
+answers numbers alone, since rows that nobody fetched would keep the statement open. SQLite has one writer anyway.
+"""
+
+from typing import NamedTuple
+
+from django.db import connection, transaction
+
+from events.models import LogEntry, Partition
+
+BATCH_ROWS = 500
+GIVE_POSITIONS = """
+UPDATE events_log SET position = %s + waiting.rank
+FROM (
+    SELECT id, row_number() OVER (ORDER BY id) AS rank
+    FROM (
+        SELECT id FROM events_log WHERE partition = %s AND position IS NULL ORDER BY id LIMIT %s
+    ) AS oldest
+) AS waiting
+WHERE events_log.id = waiting.id
+"""
+
+
+class Given(NamedTuple):
+    """Positions that were given, none perhaps, and the id of the event before them, if the log has one there."""
+
+    positions: range
+    event_before: str
+
+
+NOTHING = Given(range(0), "")
+
+
+def give_positions(partition: int, *, wait: bool = True) -> Given:
+    """Number the oldest committed rows that have no position, 500 at most.
+
+    Without `wait` nothing is given while another process is doing the same.
+    """
+    if connection.vendor == "postgresql":
+        return _give_by_function(partition, wait=wait)
+    return _give_by_statements(partition)
+
+
+def _give_by_function(partition: int, *, wait: bool) -> Given:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT first, given, event_before FROM events_give_positions(%s, %s)", [partition, wait])
+        first, given, event_before = cursor.fetchone()
+    return Given(range(first, first + given), str(event_before or "")) if given else NOTHING
+
+
+def _give_by_statements(partition: int) -> Given:
+    with transaction.atomic(), connection.cursor() as cursor:
+        last = Partition.objects.values_list("last_position", flat=True).get(number=partition)
+        cursor.execute(GIVE_POSITIONS, [last, partition, BATCH_ROWS])
+        if not cursor.rowcount:
+            return NOTHING
+        given = range(last + 1, last + 1 + cursor.rowcount)
+        Partition.objects.filter(number=partition).update(last_position=given[-1])
+        before = LogEntry.objects.filter(partition=partition, position=last).values_list("event_id", flat=True)
+        return Given(given, str(before.first() or ""))
