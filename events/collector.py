@@ -19,6 +19,7 @@ from events.conf import conf
 from events.envelope import Envelope
 from events.event import Event, type_of
 from events.exceptions import EventTooLarge, NotInTransaction
+from events.extensions import collect_extensions
 
 
 class Collector:
@@ -39,7 +40,7 @@ class Collector:
         self.released: set[int] = set()
         """Partitions that commits have left events in since the last flush."""
 
-    def envelop(self, event: Event) -> Envelope:
+    def envelop(self, event: Event, extensions: dict[str, str] | None = None) -> Envelope:
         """Put the event's JSON into its envelope; raise TypeError or EventTooLarge."""
         event_type = type_of(event)
         data = msgspec.json.encode(event)
@@ -60,6 +61,7 @@ class Collector:
             causation_id=self.causation_id,
             actor=self.actor(),
             traceparent=self.traceparent,
+            extensions=extensions,
         )
 
     def release(self, partitions: set[int]) -> None:
@@ -84,14 +86,16 @@ def record(*events: Event) -> None:
     """Store the events in the log with the change they tell of, one statement per 1,000, and flush on commit.
 
     The caller holds the aggregate's row, or has updated its version. Raise NotInTransaction, EventTooLarge,
-    VersionTaken (somebody else changed the aggregate first), or TypeError for a class that is not registered.
+    VersionTaken (somebody else changed the aggregate first), MetadataRefused (EVENTS_METADATA is at fault), or
+    TypeError for a class that is not registered.
     """
     from events.outbox import store  # noqa: PLC0415 (its models load after this package)
 
     if not connection.in_atomic_block:
         raise NotInTransaction
     collector = _current.get() or Collector()
-    partitions = store([collector.envelop(event) for event in events])
+    extensions = collect_extensions()
+    partitions = store([collector.envelop(event, extensions) for event in events])
     transaction.on_commit(lambda: collector.release(partitions), robust=True)
 
 

@@ -20,6 +20,8 @@ class Conf:
     """The largest `data` that record() takes."""
     stream_max_length: int = 100_000
     """The stream is trimmed to about so many entries: the window on the log."""
+    metadata: str = ""
+    """Dotted path of a callable that returns attributes of the project's own for the envelopes, name -> text."""
     flush_timeout_seconds: float = 0.25
     """How long a request waits for Redis after its commit before it leaves its events to the relay."""
     relay_interval_seconds: float = 0.5

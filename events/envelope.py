@@ -11,6 +11,25 @@ from events.event import Event, aggregate_type_of, decode
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
 SCHEMA_PREFIX = "urn:event:"
+ATTRIBUTES = frozenset(
+    {
+        "id",
+        "specversion",
+        "source",
+        "type",
+        "subject",
+        "time",
+        "dataschema",
+        "datacontenttype",
+        "data",
+        "aggregateversion",
+        "correlationid",
+        "causationid",
+        "actor",
+        "traceparent",
+    }
+)
+"""The fields of an entry that are ours; any other is an extension."""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +47,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     causation_id: str = ""
     actor: str = ""
     traceparent: str = ""
+    extensions: dict[str, str] | None = None
+    """Attributes of the project's own; see events/extensions.py."""
     position: int | None = None
 
     @property
@@ -54,7 +75,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
             "correlationid": self.correlation_id,
         }
         optional = {"causationid": self.causation_id, "actor": self.actor, "traceparent": self.traceparent}
-        return fields | {name: value for name, value in optional.items() if value}
+        return fields | {name: value for name, value in optional.items() if value} | (self.extensions or {})
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str], position: int) -> "Envelope":
@@ -72,5 +93,6 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
             causation_id=fields.get("causationid", ""),
             actor=fields.get("actor", ""),
             traceparent=fields.get("traceparent", ""),
+            extensions={name: fields[name] for name in fields.keys() - ATTRIBUTES} or None,
             position=position,
         )

@@ -16,6 +16,10 @@ class EventTooLarge(EventError):
     """The event's JSON is larger than EVENTS_MAX_EVENT_BYTES: let it refer to the large part, or raise the limit."""
 
 
+class MetadataRefused(EventError):
+    """EVENTS_METADATA returned an attribute that an envelope can't carry."""
+
+
 class VersionTaken(EventError):
     """Another transaction recorded this version of the aggregate first: load it again and repeat the change."""
 

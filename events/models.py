@@ -26,6 +26,8 @@ class LogEntry(models.Model):
     causation_id = models.CharField(max_length=36, blank=True)
     actor = models.CharField(max_length=200, blank=True)
     traceparent = models.CharField(max_length=55, blank=True)
+    extensions = models.JSONField(null=True)
+    """The project's own attributes, null where there are none."""
 
     class Meta:
         db_table = "events_log"

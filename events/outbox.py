@@ -10,6 +10,7 @@ from itertools import batched
 from typing import Any
 
 from django.db import IntegrityError, connection
+from msgspec import json
 
 from events.envelope import Envelope
 from events.exceptions import VersionTaken
@@ -31,6 +32,7 @@ COLUMNS = (
     "causation_id",
     "actor",
     "traceparent",
+    "extensions",
 )
 INSERT = f"INSERT INTO events_log ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 (names of ours)
 ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
@@ -67,4 +69,5 @@ def _row(envelope: Envelope) -> tuple[Any, ...]:
         envelope.causation_id,
         envelope.actor,
         envelope.traceparent,
+        json.encode(envelope.extensions).decode() if envelope.extensions else None,
     )
