@@ -10,6 +10,8 @@ class Conf:
 
     stream_url: str = "redis://localhost:6379/events"
     """DSN of the stream; see `events.dsn`."""
+    stream_backend: str = "events.redis_stream.RedisStream"
+    """Dotted path of the class that speaks to the stream, an `events.stream.Stream`."""
     source: str = "/"
     """CloudEvents `source` of this service's events, a URI reference."""
     partitions: int = 1

@@ -16,7 +16,7 @@ from tickets.models import Ticket
 
 HANDLE = ("readmodel.subscriber.ReadModel", "handle")
 ADVANCE = ("events.checkpoint", "advance")
-ACKNOWLEDGE = ("events.stream.Stream", "acknowledge")
+ACKNOWLEDGE = ("events.redis_stream.RedisStream", "acknowledge")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,157 @@
+"""The stream in Redis; the only module that speaks to it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from events.conf import conf
+from events.dsn import StreamDSN
+from events.envelope import Envelope
+from events.exceptions import GroupLost, StreamUnavailable
+from events.log import Tail
+from events.stream import TIMEOUT_SECONDS, Entry, Stream
+
+# Appends the entries if the stream's last one is the expected one, position and event, and answers the last one in
+# either case. The stream knows the last position that it ever had: also where that entry is trimmed or deleted, and
+# then nothing tells which event it was. The first field of an entry of ours is `id`.
+COMPARE_AND_APPEND = """
+local function last_entry()
+  local kind = redis.call('TYPE', KEYS[1]).ok
+  if kind == 'none' then return {'0', ''} end
+  if kind ~= 'stream' then return {'0', 'foreign'} end
+  local info, found = redis.call('XINFO', 'STREAM', KEYS[1]), {}
+  for i = 1, #info, 2 do found[info[i]] = info[i + 1] end
+  local id, entry = found['last-generated-id'], found['last-entry']
+  if not entry or entry[1] ~= id then return {id, ''} end
+  return {id, entry[2][1] == 'id' and entry[2][2] or 'foreign'}
+end
+local last = last_entry()
+if string.match(last[1], '^%d+') ~= ARGV[1] or last[2] ~= ARGV[2] then return last end
+local i = 4
+while i <= #ARGV do
+  local last_field = i + 1 + tonumber(ARGV[i + 1])
+  last = {redis.call('XADD', KEYS[1], ARGV[i] .. '-0', unpack(ARGV, i + 2, last_field)), ARGV[i + 3]}
+  i = last_field + 1
+end
+redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[3])
+return last
+"""
+# No tail can be this one: asking to append after it appends nothing and answers the real one.
+NOWHERE = Tail(-1, "")
+
+
+class RedisStream(Stream):
+    """The stream in Redis 7.0 or later, or in Valkey; what its methods guarantee stands in `events.stream`."""
+
+    def __init__(self, dsn: StreamDSN, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        super().__init__(dsn, timeout_seconds=timeout_seconds)
+        # Any: the client's types describe both protocols and both kinds of decoding at once.
+        self._client: Any = redis.Redis.from_url(
+            dsn.url,
+            decode_responses=True,
+            encoding_errors="replace",  # A foreign entry may be anything.
+            protocol=2,
+            driver_info=None,  # Telling it takes two round trips, for which the first request would wait.
+            socket_connect_timeout=timeout_seconds,
+            socket_timeout=timeout_seconds,
+            health_check_interval=15,
+            retry=Retry(NoBackoff(), 0),  # A repeat is the caller's decision: it knows what is idempotent.
+        )
+        self._compare_and_append = self._client.register_script(COMPARE_AND_APPEND)
+
+    def append(self, partition: int, expected: Tail, envelopes: Sequence[Envelope]) -> Tail:
+        arguments: list[str | int] = [expected.position, expected.event_id, conf.stream_max_length]
+        for envelope in envelopes:
+            fields = [part for field in envelope.to_fields().items() for part in field]
+            arguments += [envelope.position or 0, len(fields), *fields]
+        with _redis_errors():
+            last_id, event_id = self._compare_and_append(keys=[self.key(partition)], args=arguments)
+        return Tail(int(last_id.partition("-")[0]), event_id)
+
+    def tail(self, partition: int) -> Tail:
+        return self.append(partition, NOWHERE, [])
+
+    def create_group(self, partition: int, group: str, *, after: int) -> None:
+        with _redis_errors():
+            try:
+                self._client.xgroup_create(self.key(partition), group, id=f"{after}-0", mkstream=True)
+            except redis.ResponseError as error:
+                if not str(error).startswith("BUSYGROUP"):
+                    raise
+
+    def read(
+        self, group: str, consumer: str, partitions: Sequence[int], *, count: int, block_seconds: float
+    ) -> dict[int, list[Entry]]:
+        by_key = {self.key(partition): partition for partition in partitions}
+        # The socket must wait longer than the server, or an idle stream would look like an outage.
+        block = max(1, int(min(block_seconds, self.timeout_seconds / 2) * 1000))
+        answer = self._read_group(group, consumer, dict.fromkeys(by_key, ">"), count=count, block=block)
+        return {by_key[key]: [_entry(*raw) for raw in entries] for key, entries in answer}
+
+    def read_pending(self, partition: int, group: str, consumer: str, *, after: str, count: int) -> list[Entry]:
+        answer = self._read_group(group, consumer, {self.key(partition): after}, count=count)
+        return [_entry(*raw) for _, entries in answer for raw in entries]
+
+    def _read_group(self, group: str, consumer: str, starts: dict[str, str], **options: int) -> Any:
+        with _redis_errors():
+            return self._client.xreadgroup(group, consumer, starts, **options) or []
+
+    def acknowledge(self, partition: int, group: str, entry_ids: Sequence[str]) -> None:
+        with _redis_errors():
+            self._client.xack(self.key(partition), group, *entry_ids)
+
+    def entries(self, partition: int, *, after: str, count: int, block_seconds: float = 0) -> list[Entry]:
+        block = max(1, int(min(block_seconds, self.timeout_seconds / 2) * 1000)) if block_seconds else None
+        with _redis_errors():
+            answer = self._client.xread({self.key(partition): after}, count=count, block=block)
+        return [_entry(*raw) for _, entries in answer or [] for raw in entries]
+
+    def last_entries(self, partition: int, *, count: int) -> list[Entry]:
+        with _redis_errors():
+            raw_entries = self._client.xrevrange(self.key(partition), count=count)
+        return [_entry(*raw) for raw in reversed(raw_entries)]
+
+    def length(self, partition: int) -> int:
+        with _redis_errors():
+            return int(self._client.xlen(self.key(partition)))
+
+    def pending(self, partition: int, group: str) -> int:
+        with _redis_errors():
+            try:
+                return int(self._client.xpending(self.key(partition), group)["pending"])
+            except redis.ResponseError as error:
+                if str(error).startswith("NOGROUP"):
+                    return 0
+                raise
+
+    def ping(self) -> None:
+        with _redis_errors():
+            self._client.ping()
+
+    def close(self) -> None:
+        self._client.close()
+
+
+@contextmanager
+def _redis_errors() -> Iterator[None]:
+    try:
+        yield
+    except redis.ResponseError as error:
+        if str(error).startswith("NOGROUP"):
+            raise GroupLost from error
+        raise StreamUnavailable(f"Redis refused: {error}") from error
+    except redis.RedisError as error:
+        raise StreamUnavailable(f"Redis does not answer: {error}") from error
+
+
+def _entry(entry_id: str, fields: dict[str, str] | None) -> Entry:
+    position, _, sequence = entry_id.partition("-")
+    try:
+        envelope = Envelope.from_fields(fields or {}, int(position)) if sequence == "0" else None
+    except (KeyError, ValueError):
+        envelope = None
+    return Entry(entry_id, envelope)
