@@ -54,3 +54,7 @@ class GroupLost(EventError):
 
 class Diverged(EventError):
     """The stream ends with an entry that is not this log's: nothing is appended until the stream is reset."""
+
+
+class CheckpointMissing(EventError):
+    """A declared group has no checkpoint: run it once, or take it out of EVENTS_SUBSCRIBERS if it is no more."""

@@ -1,0 +1,95 @@
+"""Drop from the log what newer events of the same aggregate have replaced.
+
+An event goes once it, and the event that replaced it, are older than the given age and handled by every declared
+group. So the log keeps telling what each aggregate is, and what it was at any moment since then.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import takewhile
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from events.conf import conf
+from events.exceptions import CheckpointMissing
+from events.models import Checkpoint, DeadLetter, LogEntry, Partition
+
+BATCH_ROWS = 500
+
+
+class Floor(NamedTuple):
+    """How far a partition may be compacted, and whose checkpoint that is."""
+
+    position: int
+    held_by: str
+
+
+class Batch(NamedTuple):
+    """A step of the compaction, committed: all up to `compacted_to` is done."""
+
+    compacted_to: int
+    dropped: int
+
+
+class Replacement(NamedTuple):
+    """An event, and the row of the one before it of the same aggregate, if the log has one."""
+
+    position: int
+    time: datetime
+    replaced_id: int | None
+
+
+def floor_of(partition: int) -> Floor:
+    """Return the lowest checkpoint of the declared groups; raise CheckpointMissing if one of them has none."""
+    checkpoints = list(Checkpoint.objects.filter(group__in=conf.subscribers, partition=partition).order_by("position"))
+    missing = ", ".join(sorted(conf.subscribers.keys() - {checkpoint.group for checkpoint in checkpoints}))
+    if missing:
+        raise CheckpointMissing(f"{missing} in partition {partition}: {CheckpointMissing.__doc__}")
+    if not checkpoints:
+        return Floor(Partition.objects.get(number=partition).last_position, "")
+    return Floor(checkpoints[0].position, f"{checkpoints[0].group} {checkpoints[0].target}".strip())
+
+
+def compact(partition: int, *, before: datetime, dry_run: bool) -> Iterator[Batch]:
+    """Go on where the last compaction ended, a short transaction at a time; any number of processes may do so at once.
+
+    It goes from the replacing events to what they replaced, so that it costs what is new and not what the log keeps.
+    """
+    compacted_to = Partition.objects.get(number=partition).compacted_to
+    while replacements := _next_replacements(partition, compacted_to, before):
+        compacted_to = replacements[-1].position
+        replaced = _replaced_by(replacements)
+        yield Batch(compacted_to, replaced.count() if dry_run else _drop(partition, compacted_to, replaced))
+
+
+def _next_replacements(partition: int, after: int, before: datetime) -> list[Replacement]:
+    previous = LogEntry.objects.filter(
+        aggregate_type=OuterRef("aggregate_type"),
+        subject=OuterRef("subject"),
+        aggregate_version__lt=OuterRef("aggregate_version"),
+    ).order_by("-aggregate_version")
+    # The floor is asked for each time: a target that appears meanwhile is fed from the start.
+    rows = (
+        LogEntry.objects.filter(partition=partition, position__gt=after, position__lte=floor_of(partition).position)
+        .order_by("position")
+        .values_list("position", "time", Subquery(previous.values("id")[:1]))[:BATCH_ROWS]
+    )
+    return list(takewhile(lambda row: row.time < before, (Replacement(*row) for row in rows)))
+
+
+def _replaced_by(replacements: list[Replacement]) -> QuerySet[LogEntry]:
+    """Return the replaced rows, without those that a dead letter needs for being tried again."""
+    ids = [replacement.replaced_id for replacement in replacements if replacement.replaced_id]
+    handled = LogEntry.objects.filter(id__in=ids, position__lt=replacements[-1].position)
+    return handled.exclude(event_id__in=DeadLetter.objects.values("event_id"))
+
+
+def _drop(partition: int, compacted_to: int, replaced: QuerySet[LogEntry]) -> int:
+    with transaction.atomic():
+        dropped, _ = replaced.delete()
+        # Together, or a missing position would look like a gap; last, since flushers wait for the partition's row.
+        behind = Partition.objects.filter(number=partition, compacted_to__lt=compacted_to)
+        behind.update(compacted_to=compacted_to)
+    return dropped
