@@ -53,6 +53,10 @@ class Partition(models.Model):
     last_position = models.PositiveBigIntegerField(default=0)
     compacted_to = models.PositiveBigIntegerField(default=0)
     """Up to here a missing position is no gap: newer events have replaced it."""
+    divergence = models.TextField(blank=True, default="")
+    """How the stream was found to be no window on this log any more; "" as long as it is one."""
+    has_lost_events = models.BooleanField(default=False)
+    """The diverged stream had events that the log has not: it was restored, and its readers may know of them."""
 
     class Meta:
         db_table = "events_partition"

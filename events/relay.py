@@ -14,8 +14,9 @@ from django.db import Error
 
 from events import log
 from events.conf import conf
+from events.divergence import expect_own
 from events.exceptions import Diverged, StreamUnavailable
-from events.log import EMPTY, Tail
+from events.log import Tail
 from events.positions import give_positions
 from events.stream import Stream, open_stream
 
@@ -50,7 +51,7 @@ def flush_batch(stream: Stream, partition: int) -> None:
         return  # Nothing is left, or another flusher holds the lock: what it numbers, it or the relay appends.
     tail = _append_batch(stream, partition, Tail(positions[0] - 1, event_before))
     if tail.position < positions[0]:
-        _expect_own(partition, tail)
+        expect_own(partition, tail)
         _append_batch(stream, partition, tail)
 
 
@@ -64,7 +65,7 @@ def sweep(stream: Stream, partition: int) -> int:
     """
     tail = first = stream.tail(partition)
     while True:
-        _expect_own(partition, tail)  # First: a log restored from a backup must give no position anew.
+        expect_own(partition, tail)  # First: a log restored from a backup must give no position anew.
         give_positions(partition)
         window_start = log.last_position(partition) - conf.stream_max_length
         new_tail = _append_batch(stream, partition, tail, above=window_start)
@@ -77,11 +78,3 @@ def _append_batch(stream: Stream, partition: int, expected: Tail, *, above: int 
     """Append the events that follow the expected last entry; return the real one, which tells whether it was that."""
     envelopes = log.read_after(partition, max(expected.position, above))
     return stream.append(partition, expected, envelopes) if envelopes else expected
-
-
-def _expect_own(partition: int, tail: Tail) -> None:
-    if tail != EMPTY and not log.knows(partition, tail):
-        raise Diverged(
-            f"the stream of partition {partition} ends with event {tail.event_id or '?'} at position {tail.position}, "
-            "which the log does not have there; nothing is appended until the stream is reset"
-        )

@@ -1,0 +1,129 @@
+import pytest
+
+from events import divergence, log, record, relay, unit_of_work
+from events.exceptions import Diverged
+from events.log import EMPTY
+from events.models import LogEntry, Partition
+from events.stream import Stream
+from tests.things import ThingMade, envelope_at
+
+pytestmark = pytest.mark.django_db
+
+
+def make_things(count: int) -> None:
+    first = LogEntry.objects.count() + 1
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}") for number in range(first, first + count)))
+
+
+def state() -> tuple[str, bool]:
+    partition = Partition.objects.get(number=0)
+    return partition.divergence, partition.has_lost_events
+
+
+@pytest.fixture
+def restored(stream: Stream) -> Stream:
+    """A stream of five entries, and a log that was restored to the first two."""
+    make_things(5)
+    relay.sweep(stream, 0)
+    LogEntry.objects.filter(position__gt=2).delete()
+    Partition.objects.update(last_position=2)
+    return stream
+
+
+def sweep_is_refused(stream: Stream) -> None:
+    with pytest.raises(Diverged, match="until the stream is reset"):
+        relay.sweep(stream, 0)
+
+
+def test_an_own_stream_is_not_marked(stream: Stream) -> None:
+    make_things(2)
+    relay.sweep(stream, 0)
+    relay.sweep(stream, 0)
+
+    assert state() == ("", False)
+    assert divergence.all_current() == {}
+
+
+def test_a_foreign_entry_is_kept_as_the_reason(stream: Stream) -> None:
+    make_things(2)
+    relay.sweep(stream, 0)
+    stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id="1795456618552-0")
+
+    sweep_is_refused(stream)
+
+    assert state() == ("the stream ends with an entry at 1795456618552 that is no event", False)
+    assert divergence.all_current() == {0: state()[0]}
+
+
+def test_deleting_the_foreign_entry_mends_nothing(stream: Stream) -> None:
+    make_things(2)
+    relay.sweep(stream, 0)
+    foreign = stream._client.xadd(stream.key(0), {"KEY": "VALUE"})
+    stream._client.xdel(stream.key(0), foreign)
+    make_things(1)
+
+    sweep_is_refused(stream)
+
+    assert "an entry that is deleted at position" in state()[0]
+    assert stream.length(0) == 2
+
+
+def test_deleting_its_own_last_entry_is_no_divergence(stream: Stream) -> None:
+    make_things(2)
+    relay.sweep(stream, 0)
+    stream._client.xdel(stream.key(0), "2-0")
+    make_things(1)
+
+    relay.sweep(stream, 0)
+
+    assert [entry.id for entry in stream.entries(0, after="0", count=10)] == ["1-0", "3-0"]
+
+
+def test_a_key_of_another_type_is_kept_as_the_reason(stream: Stream) -> None:
+    stream._client.set(stream.key(0), "VALUE")
+    make_things(1)
+
+    sweep_is_refused(stream)
+
+    assert state() == ("the stream's key holds something that is no stream", False)
+
+
+def test_a_restored_log_is_marked_as_one_that_lost_events(restored: Stream) -> None:
+    sweep_is_refused(restored)
+
+    assert state()[0].endswith("at position 5, which the log does not have there")
+    assert state()[1]
+
+
+def test_a_restored_log_stays_diverged_when_it_has_caught_up(restored: Stream) -> None:
+    restored._client.xtrim(restored.key(0), maxlen=0, approximate=False)
+    sweep_is_refused(restored)
+    make_things(9)
+    relay.flush_batch(restored, 0)  # By a request, which gives positions before it looks.
+    assert log.last_position(0) == 11
+
+    sweep_is_refused(restored)
+    restored._client.flushall()
+    sweep_is_refused(restored)
+
+    assert restored.length(0) == 0
+
+
+def test_a_request_keeps_it_for_the_relay(stream: Stream) -> None:
+    make_things(2)
+    relay.sweep(stream, 0)
+    stream._client.delete(stream.key(0))
+    stream.append(0, EMPTY, [envelope_at(1)])
+    make_things(1)
+    relay.flush_released({0})
+    stream._client.delete(stream.key(0))
+
+    sweep_is_refused(stream)
+
+
+def test_a_foreign_entry_below_the_compacted_events_is_foreign(stream: Stream) -> None:
+    Partition.objects.update(compacted_to=10, last_position=10)
+    stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id="5-0")
+
+    sweep_is_refused(stream)
