@@ -8,6 +8,7 @@ Next: events/outbox.py
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import local
 from uuid import UUID, uuid4
 
 import msgspec
@@ -37,8 +38,8 @@ class Collector:
         self.causation_id = causation_id
         self.actor = actor
         self.traceparent = traceparent
-        self.released: set[int] = set()
-        """Partitions that commits have left events in since the last flush."""
+        self.unflushed: set[int] = set()
+        """Partitions that events were recorded for since the last flush; a rollback may have taken them back."""
 
     def envelop(self, event: Event, extensions: dict[str, str] | None = None) -> Envelope:
         """Put the event's JSON into its envelope; raise TypeError or EventTooLarge."""
@@ -64,22 +65,43 @@ class Collector:
             extensions=extensions,
         )
 
-    def release(self, partitions: set[int]) -> None:
-        """Take note of a commit; flush at once if nobody will do so at the end of the unit of work."""
-        self.released |= partitions
+    def release(self) -> None:
+        """Flush after a commit, unless whoever opened the collector will do so at its end."""
         if _current.get() is not self:
+            self.flush()
+
+    def close(self) -> None:
+        """Flush at the end of the unit of work, however it ended; inside of a transaction, its commit will do so.
+
+        A commit's own callback may never have run: Django drops those that follow one that fails.
+        """
+        if not connection.in_atomic_block:
             self.flush()
 
     def flush(self) -> None:
         """Send what was committed, as far as that is quickly done; the relay does the rest. Never raises for Redis."""
         from events.relay import flush_released  # noqa: PLC0415 (as in record)
 
-        released, self.released = self.released, set()
-        if released:
-            flush_released(released)
+        if not (connection.in_atomic_block or connection.autocommit):
+            return  # Transactions are managed by hand: nobody might commit the positions that are given here.
+        unflushed, self.unflushed = self.unflushed, set()
+        if unflushed:
+            flush_released(unflushed)
+
+
+class _Unclaimed(local):
+    """The collector of a thread's transactions that are in no unit of work, kept until it is flushed."""
+
+    collector: Collector | None = None
+
+    def get(self) -> Collector:
+        if self.collector is None or not self.collector.unflushed:
+            self.collector = Collector()
+        return self.collector
 
 
 _current: ContextVar[Collector | None] = ContextVar("collector", default=None)
+_unclaimed = _Unclaimed()
 
 
 def record(*events: Event) -> None:
@@ -93,15 +115,15 @@ def record(*events: Event) -> None:
 
     if not connection.in_atomic_block:
         raise NotInTransaction
-    collector = _current.get() or Collector()
+    collector = _current.get() or _unclaimed.get()
     extensions = collect_extensions()
-    partitions = store([collector.envelop(event, extensions) for event in events])
-    transaction.on_commit(lambda: collector.release(partitions), robust=True)
+    collector.unflushed |= store([collector.envelop(event, extensions) for event in events])
+    transaction.on_commit(collector.release, robust=True)
 
 
 @contextmanager
 def collecting(collector: Collector) -> Iterator[Collector]:
-    """Make the collector the current one; whoever opened it flushes it afterwards, however the block ended."""
+    """Make the collector the current one; whoever opened it closes it afterwards, however the block ended."""
     token = _current.set(collector)
     try:
         yield collector
@@ -119,4 +141,4 @@ def unit_of_work() -> Iterator[Collector]:
             yield collector
     finally:
         if not joined:
-            collector.flush()
+            collector.close()

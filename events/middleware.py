@@ -4,11 +4,12 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from events.collector import Collector, collecting
+from events.streaming import close_async, collect_stream
 
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -37,8 +38,8 @@ class CollectorMiddleware:
             with collecting(collector):
                 response: HttpResponseBase = self.get_response(request)
         finally:
-            collector.flush()
-        return _with_request_id(response, collector)
+            collector.close()
+        return _answered(response, collector)
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
         collector = _collector_of(request)
@@ -46,9 +47,8 @@ class CollectorMiddleware:
             with collecting(collector):
                 response: HttpResponseBase = await self.get_response(request)
         finally:
-            if collector.released:
-                await sync_to_async(collector.flush)()
-        return _with_request_id(response, collector)
+            await close_async(collector)
+        return _answered(response, collector)
 
 
 def _collector_of(request: HttpRequest) -> Collector:
@@ -68,6 +68,7 @@ def _header(request: HttpRequest, name: str, pattern: re.Pattern[str]) -> str:
     return value if pattern.fullmatch(value) else ""
 
 
-def _with_request_id(response: HttpResponseBase, collector: Collector) -> HttpResponseBase:
+def _answered(response: HttpResponseBase, collector: Collector) -> HttpResponseBase:
     response["X-Request-ID"] = collector.correlation_id
+    collect_stream(response, collector)
     return response

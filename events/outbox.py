@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import batched
 from typing import Any
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from msgspec import json
 
 from events.envelope import Envelope
@@ -41,10 +41,11 @@ ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
 def store(envelopes: Sequence[Envelope]) -> set[int]:
     """Insert the envelopes, 1,000 per statement, and return the partitions they went to.
 
-    Raise VersionTaken if another transaction was faster with the same version of an aggregate.
+    Raise VersionTaken if another transaction was faster with the same version of an aggregate. As with a failed
+    save(), the block is then rolled back, even if somebody catches the exception: a part of the events is none.
     """
     rows = [_row(envelope) for envelope in envelopes]
-    with connection.cursor() as cursor:
+    with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
         for some in batched(rows, ROWS_PER_STATEMENT, strict=False):
             try:
                 cursor.execute(INSERT + ", ".join([ROW] * len(some)), [value for row in some for value in row])
