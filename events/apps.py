@@ -1,12 +1,14 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import autodiscover_modules
 
 
 class EventsConfig(AppConfig):
     name = "events"
 
     def ready(self) -> None:
-        from events import checks  # noqa: F401, PLC0415 (registers them)
+        from events import checks, type_checks  # noqa: F401, PLC0415 (registers them)
         from events.partitions import create_partitions  # noqa: PLC0415 (needs the models)
 
+        autodiscover_modules("events")  # A process that knows not all events would park the others.
         post_migrate.connect(create_partitions, sender=self)

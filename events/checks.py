@@ -10,7 +10,8 @@ from django.utils.module_loading import import_string
 
 from events.conf import conf
 from events.dsn import StreamDSN
-from events.subscriber import Subscriber
+from events.exceptions import UnknownEventType
+from events.subscriber import Subscriber, handled_names
 
 TAG = "events"
 
@@ -37,6 +38,25 @@ def _check_subscriber(group: str, path: str) -> Sequence[CheckMessage]:
     if not (isinstance(subscriber, type) and issubclass(subscriber, Subscriber)):
         hint = "Derive the class from events.subscriber.Subscriber."
         return [Error(f"EVENTS_SUBSCRIBERS[{group!r}]: {path} is no Subscriber", hint=hint, id="events.E003")]
+    try:
+        handled_names(subscriber)
+    except (TypeError, UnknownEventType) as error:
+        hint = "Its attribute `handles` takes registered event classes and their names; None stands for all."
+        return [Error(f"EVENTS_SUBSCRIBERS[{group!r}]: {path}.handles: {error}", hint=hint, id="events.E010")]
+    return []
+
+
+@register(TAG)
+def check_metadata(**_: Any) -> Sequence[CheckMessage]:
+    if not conf.metadata:
+        return []
+    hint = "Set it to the dotted path of a function without arguments that returns a dict of names and texts."
+    try:
+        hook = import_string(conf.metadata)
+    except ImportError as error:
+        return [Error(f"EVENTS_METADATA: {error}", hint=hint, id="events.E011")]
+    if not callable(hook):
+        return [Error(f"EVENTS_METADATA: {conf.metadata} can't be called", hint=hint, id="events.E011")]
     return []
 
 

@@ -43,7 +43,7 @@ class Collector:
 
     def envelop(self, event: Event, extensions: dict[str, str] | None = None) -> Envelope:
         """Put the event's JSON into its envelope; raise TypeError or EventTooLarge."""
-        event_type = type_of(event)
+        event_type = type_of(type(event))
         data = msgspec.json.encode(event)
         if len(data) > conf.max_event_bytes:
             raise EventTooLarge(
@@ -129,6 +129,22 @@ def collecting(collector: Collector) -> Iterator[Collector]:
         yield collector
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def caused_by(envelope: Envelope) -> Iterator[Collector]:
+    """Say of all events that are recorded in the block that this one led to them, and flush them at its end.
+
+    They have its correlation id and its trace, and its id as causation id; whose request it was they don't say.
+    """
+    collector = Collector(
+        correlation_id=envelope.correlation_id, causation_id=str(envelope.id), traceparent=envelope.traceparent
+    )
+    try:
+        with collecting(collector):
+            yield collector
+    finally:
+        collector.close()
 
 
 @contextmanager

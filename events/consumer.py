@@ -144,7 +144,8 @@ class Consumer:
             return
         position = _position(batch[-1])
         try:
-            self.subscriber.handle(batch)
+            if selected := self.subscriber.select(batch):
+                self.subscriber.handle(selected)
         except Unprocessable as error:
             if len(batch) > 1:
                 middle = len(batch) // 2

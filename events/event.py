@@ -1,10 +1,20 @@
 """The typed events and their registry: a stable name and a schema version for each class."""
 
+import re
 from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
 from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
+from events.upcasting import lift
+
+NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A point in time, for the fields of events: a reader elsewhere can't know the zone of a time without one."""
+LONGEST_NAME = 100
+HIGHEST_VERSION = 32_767
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -42,35 +52,66 @@ def aggregate_type_of(name: str) -> str:
 
 
 def event_type[E: type[Event]](name: str, *, version: int = 1) -> Callable[[E], E]:
-    """Register a class as `<aggregate type>.<what happened>`; raise ValueError for a taken or malformed name."""
-    if not all(name.partition(".")):
-        raise ValueError(f"{name!r} names no event type: it must read <aggregate type>.<what happened>")
+    """Register a class as `<aggregate type>.<what happened>`, with the version that its schema has now.
+
+    Raise ValueError for a name that is taken or malformed, and for a class that has a name already.
+    """
+    if not (NAME.fullmatch(name) and len(name) <= LONGEST_NAME):
+        raise ValueError(
+            f"{name!r} names no event type: it must read <aggregate type>.<what happened>, "
+            f"in at most {LONGEST_NAME} letters, digits, - and _ of ASCII"
+        )
+    if not 1 <= version <= HIGHEST_VERSION:
+        raise ValueError(f"{name!r} has version {version}: versions count from 1 to {HIGHEST_VERSION}")
 
     def register(event_class: E) -> E:
         if name in _by_name:
-            raise ValueError(f"{name!r} is registered already, by {_by_name[name].event_class.__qualname__}")
+            raise ValueError(
+                f"{name!r} is registered already, by {_by_name[name].event_class.__qualname__}: "
+                "a name has one class, the current one; older versions are lifted by upcasters"
+            )
+        if event_class in _by_class:
+            raise ValueError(f"{event_class.__qualname__} is registered already, as {_by_class[event_class].name!r}")
         _by_name[name] = _by_class[event_class] = EventType(name, version, event_class)
         return event_class
 
     return register
 
 
-def type_of(event: Event) -> EventType:
-    """Return the type that the event's class is registered as; raise TypeError if it is not."""
+def type_of(event_class: type[Event]) -> EventType:
+    """Return the type that the class is registered as; raise TypeError if it is not."""
     try:
-        return _by_class[type(event)]
+        return _by_class[event_class]
     except KeyError:
-        raise TypeError(f"{type(event).__qualname__} is not registered: decorate it with @event_type") from None
+        raise TypeError(f"{event_class.__qualname__} is not registered: decorate it with @event_type") from None
+
+
+def registered_types() -> list[EventType]:
+    """Return all event types, by name."""
+    return [_by_name[name] for name in sorted(_by_name)]
+
+
+def name_of(event: type[Event] | str) -> str:
+    """Return the registered name of a class, or a name as it is; raise TypeError or UnknownEventType without one."""
+    return _registered(event).name if isinstance(event, str) else type_of(event).name
 
 
 def decode(name: str, version: int, data: str | bytes) -> Event:
     """Make the typed event of its JSON; raise UnknownEventType, UnknownEventVersion or Unprocessable."""
-    registered = _by_name.get(name)
-    if registered is None:
-        raise UnknownEventType(f"no event class is registered as {name!r}")
+    registered = _registered(name)
     if version > registered.version:
         raise UnknownEventVersion(f"{name} has version {version}; this release knows up to {registered.version}")
     try:
-        return msgspec.json.decode(data, type=registered.event_class)
+        if version == registered.version:
+            return msgspec.json.decode(data, type=registered.event_class)
+        lifted = lift(name, version, data, to=registered.version)
+        return msgspec.convert(lifted, registered.event_class, str_keys=True)
     except msgspec.DecodeError as error:
-        raise Unprocessable(f"{name}: {error}") from error
+        raise Unprocessable(f"{name} version {version}: {error}") from error
+
+
+def _registered(name: str) -> EventType:
+    try:
+        return _by_name[name]
+    except KeyError:
+        raise UnknownEventType(f"no event class is registered as {name!r}") from None

@@ -1,17 +1,24 @@
 """What a consumer group runs: a subscriber, named in the setting EVENTS_SUBSCRIBERS."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
+from typing import ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from events.collector import caused_by
 from events.conf import conf
 from events.envelope import Envelope
+from events.event import Event, name_of
 
 
 class Subscriber(ABC):
     """Handles the events of one consumer group, in order, at least once each."""
+
+    handles: ClassVar[Collection[type[Event] | str] | None] = None
+    """The events that it is given, as classes or names; the others are passed over unread. None: all."""
 
     def open(self) -> str:
         """Make ready to handle, and return the target's identity, which the checkpoints belong to.
@@ -29,8 +36,40 @@ class Subscriber(ABC):
         then split until that event is alone, and parked), TargetLost if `open` must be called again.
         """
 
+    def select(self, batch: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Return those of the events that it handles."""
+        names = handled_names(type(self))
+        return batch if names is None else [envelope for envelope in batch if envelope.type in names]
+
+    def forget(self) -> None:  # noqa: B027 (most can't)
+        """Give up what was written: it came from events that the log, restored from a backup, has no more.
+
+        Called by `reset_stream`, beside running consumers, without `open`. Who overrides it gives up the target's
+        identity too, so that `open` returns another one, which is fed from the start of the log. May raise RetryLater.
+        """
+
     def close(self) -> None:  # noqa: B027 (most have nothing to close)
         """Let go of connections; called once, when the consumer stops."""
+
+
+class EventSubscriber(Subscriber):
+    """Handles typed events one by one; what it records meanwhile names the event as its cause."""
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        # All first: an event that can't be read then costs no repeated effects of those before it.
+        for envelope, event in [(envelope, envelope.open()) for envelope in batch]:
+            with caused_by(envelope):
+                self.handle_event(event, envelope)
+
+    @abstractmethod
+    def handle_event(self, event: Event, envelope: Envelope) -> None:
+        """Do the effects of one event, lifted to the current version; raise as `handle` does."""
+
+
+@cache
+def handled_names(subscriber: type[Subscriber]) -> frozenset[str] | None:
+    """Return the names of the events that it handles, None for all; raise TypeError or UnknownEventType for others."""
+    return None if subscriber.handles is None else frozenset(map(name_of, subscriber.handles))
 
 
 def load_subscriber(group: str) -> Subscriber:

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from events.envelope import Envelope
 from events.subscriber import Subscriber
 from readmodel.index import Target, connect
-from readmodel.projections import project
+from readmodel.projections import PROJECTIONS, project
 
 
 class ReadModel(Subscriber):
     """Writes the newest state of each ticket; any order and repetition of batches ends in the same documents."""
+
+    handles = PROJECTIONS.keys()
 
     def __init__(self) -> None:
         self._index = connect()
@@ -29,6 +31,10 @@ class ReadModel(Subscriber):
         documents = project(batch)
         if documents:
             self._index.write(self._target, documents)
+
+    def forget(self) -> None:
+        """Put an empty index in the place of the one that knows too much: its versions are from a lost future."""
+        self._index.replace()
 
     def close(self) -> None:
         self._index.close()

@@ -7,6 +7,7 @@ from events.collector import Collector
 from events.envelope import Envelope
 from events.event import Event, event_type
 from events.subscriber import Subscriber
+from events.upcasting import Data, upcaster
 
 
 class ThingEvent(Event, frozen=True, kw_only=True, rename="camel"):
@@ -26,6 +27,12 @@ class ThingEvent(Event, frozen=True, kw_only=True, rename="camel"):
 @event_type("thing.made")
 class ThingMade(ThingEvent, frozen=True, kw_only=True, rename="camel"):
     """A thing came into being."""
+
+
+@upcaster("thing.moved", from_version=1)
+def name_the_thing(data: Data) -> Data:
+    """Version 1 had the name under `label`."""
+    return {"name": data.pop("label"), **data}
 
 
 @event_type("thing.moved", version=2)

@@ -28,6 +28,7 @@ class AccessSystem(Subscriber):
     A call may be repeated or come late: the receiver keeps what has the ticket's highest version.
     """
 
+    handles = (TicketCanceled,)
     client: httpx.Client
 
     def open(self) -> str:
@@ -38,7 +39,7 @@ class AccessSystem(Subscriber):
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         # All messages first: an event that can't be handled then costs no repeated calls for those before it.
-        for message in [_message(envelope) for envelope in batch if envelope.type == "ticket.canceled"]:
+        for message in [_message(envelope) for envelope in batch]:
             self._post(message)
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from events.event import Event, event_type
+from events.event import Event, Instant, event_type
 
 
 class TicketState(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +16,7 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     title: str
     venue: str
-    starts_at: datetime
+    starts_at: Instant
     seat: str
     holder_name: str
     holder_email: str
@@ -25,8 +25,8 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     replaces: UUID | None
     version: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
 
 
 class TicketEvent(Event, frozen=True, kw_only=True, rename="camel"):

@@ -39,6 +39,8 @@ def rows_of(heading: str) -> dict[str, str]:
 
 
 def as_documented(default: object) -> str:
+    if default == "":
+        return "none"
     return f"{default:,}" if isinstance(default, int | float) else f"`{default}`"
 
 
