@@ -50,7 +50,8 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
             }
             with published(data, ours | dict(named)):
                 password = start_engines_and_prepare(data, engines, supervisor, narrator)
-                start_programs(supervisor, port)
+                with narrator.console.status("The service starts …"):
+                    start_programs(supervisor, port)
                 narrator.tell("The relay, the consumers and the web server run")
                 receiver_url = "" if "ACCESS_SYSTEM_URL" in named else ours["ACCESS_SYSTEM_URL"]
                 yield Service(f"http://{LOOPBACK}:{port}", receiver_url, password, supervisor)
@@ -60,7 +61,10 @@ def start_engines_and_prepare(
     data: Path, engines: Collection[Engine], supervisor: Supervisor, narrator: Narrator
 ) -> str:
     """Make the database ready while slower engines still start; return the new password of `admin`, if any."""
-    with process(data, "config.up.preparation", stdout=subprocess.PIPE) as preparing:
+    with (
+        process(data, "config.up.preparation", stdout=subprocess.PIPE) as preparing,
+        narrator.console.status("The engines start …"),
+    ):
         for engine in start_engines(engines, supervisor):
             narrator.tell(f"{engine.name.capitalize()} is ready")
         password = outcome(preparing)
