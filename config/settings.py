@@ -106,10 +106,12 @@ ACCESS_SYSTEM_URL = env.str("ACCESS_SYSTEM_URL", default="")
 
 EVENTS_STREAM_URL = env.str("EVENT_STREAM_URL", default="redis://localhost:6379/tickets")
 EVENTS_SOURCE = env.str("EVENTS_SOURCE", default="/tickets")
+EVENTS_SCHEMA_LOCK = BASE_DIR / "event-schemas.json"
 EVENTS_SUBSCRIBERS = {
     "readmodel": "readmodel.subscriber.ReadModel",
     "access": "tickets.access.AccessSystem",
 }
+EVENTS_AGGREGATES = {"ticket": "tickets.aggregate.TicketAggregate"}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.utils.module_loading import import_string
 
+from events.aggregates import Aggregate
 from events.conf import conf
 from events.dsn import StreamDSN
 from events.exceptions import UnknownEventType
@@ -43,6 +44,22 @@ def _check_subscriber(group: str, path: str) -> Sequence[CheckMessage]:
     except (TypeError, UnknownEventType) as error:
         hint = "Its attribute `handles` takes registered event classes and their names; None stands for all."
         return [Error(f"EVENTS_SUBSCRIBERS[{group!r}]: {path}.handles: {error}", hint=hint, id="events.E010")]
+    return []
+
+
+@register(TAG)
+def check_aggregates(**_: Any) -> Sequence[CheckMessage]:
+    return [error for name, path in conf.aggregates.items() for error in _check_aggregate(name, path)]
+
+
+def _check_aggregate(name: str, path: str) -> Sequence[CheckMessage]:
+    try:
+        aggregate = import_string(path)
+    except ImportError as error:
+        return [Error(f"EVENTS_AGGREGATES[{name!r}]: {error}", id="events.E012")]
+    if not (isinstance(aggregate, type) and issubclass(aggregate, Aggregate)):
+        hint = "Derive the class from events.aggregates.Aggregate."
+        return [Error(f"EVENTS_AGGREGATES[{name!r}]: {path} is no Aggregate", hint=hint, id="events.E013")]
     return []
 
 

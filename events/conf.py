@@ -1,5 +1,6 @@
 """The settings of the events, typed, with their defaults; read when asked for, so that tests may override them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -18,12 +19,16 @@ class Conf:
     """Number of partitions, fixed when the database is first migrated."""
     subscribers: dict[str, str] = {}
     """Consumer group -> dotted path of its Subscriber class."""
+    aggregates: dict[str, str] = {}
+    """Aggregate type -> dotted path of its Aggregate class, whose table is compared with the log."""
     max_event_bytes: int = 1_000_000
     """The largest `data` that record() takes."""
-    stream_max_length: int = 100_000
-    """The stream is trimmed to about so many entries: the window on the log."""
     metadata: str = ""
     """Dotted path of a callable that returns attributes of the project's own for the envelopes, name -> text."""
+    schema_lock: str | Path = "event-schemas.json"
+    """The file of the events' JSON Schemas, which check_event_schemas compares with the classes."""
+    stream_max_length: int = 100_000
+    """The stream is trimmed to about so many entries: the window on the log."""
     flush_timeout_seconds: float = 0.25
     """How long a request waits for Redis after its commit before it leaves its events to the relay."""
     relay_interval_seconds: float = 0.5

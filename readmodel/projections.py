@@ -15,7 +15,14 @@ from events.envelope import Envelope
 from events.event import Event
 from events.exceptions import Unprocessable
 from readmodel.folding import fold
-from tickets.events import TicketCanceled, TicketCheckedIn, TicketEvent, TicketIssued, TicketState
+from tickets.events import (
+    TicketCanceled,
+    TicketCheckedIn,
+    TicketCorrected,
+    TicketEvent,
+    TicketIssued,
+    TicketState,
+)
 
 # Room between two events for a repair, which must not overtake the next event.
 VERSION_STEP = 65_536
@@ -41,7 +48,7 @@ def ticket_as_it_is(event: TicketEvent) -> TicketDocument:
     return document_of(event.ticket)
 
 
-def ticket_with_replacement(event: TicketCanceled) -> TicketDocument:
+def ticket_with_replacement(event: TicketCanceled | TicketCorrected) -> TicketDocument:
     return document_of(event.ticket, replaced_by=event.new_ticket_id)
 
 
@@ -55,6 +62,7 @@ PROJECTIONS: Mapping[type[Event], Callable[[Any], TicketDocument]] = {
     TicketIssued: ticket_as_it_is,
     TicketCheckedIn: ticket_as_it_is,
     TicketCanceled: ticket_with_replacement,
+    TicketCorrected: ticket_with_replacement,
 }
 
 

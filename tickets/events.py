@@ -1,6 +1,5 @@
 """What happens to tickets, as the world is told. An event carries the ticket as it is after the change."""
 
-from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -56,5 +55,12 @@ class TicketCheckedIn(TicketEvent, frozen=True, kw_only=True, rename="camel"):
 @event_type("ticket.canceled")
 class TicketCanceled(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The ticket is void; the ticket with `new_ticket_id` replaces it."""
+
+    new_ticket_id: UUID | None = None
+
+
+@event_type("ticket.corrected")
+class TicketCorrected(TicketEvent, frozen=True, kw_only=True, rename="camel"):
+    """The ticket is otherwise than its events told; `verify_log` found it so, with its replacement, if it has one."""
 
     new_ticket_id: UUID | None = None

@@ -1,5 +1,7 @@
 """Events become documents; the order and the number of deliveries do not matter."""
 
+from uuid import UUID
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from readmodel.projections import TicketDocument, VersionedDocument, project
 from readmodel.search import STATUSES
 from tests.things import envelope_at
 from tests.ticket_events import envelope_of, ticket, ticket_id
-from tickets.events import TicketCanceled, TicketCheckedIn, TicketEvent, TicketIssued
+from tickets.events import TicketCanceled, TicketCheckedIn, TicketCorrected, TicketEvent, TicketIssued
 from tickets.models import Status
 
 
@@ -43,6 +45,16 @@ def test_checked_in_ticket_is_shown_as_it_is() -> None:
 
     assert document.source.status == "checked_in"
     assert document.version == 2 * 65_536
+
+
+@pytest.mark.parametrize("replaced_by", [None, ticket_id(2)])
+def test_corrected_ticket_is_shown_as_it_was_found(replaced_by: UUID | None) -> None:
+    found = ticket(1, status="canceled", version=3, title="As found")
+
+    [document] = project([envelope_of(TicketCorrected(ticket=found, new_ticket_id=replaced_by))])
+
+    assert (document.version, document.source.title, document.source.status) == (3 * 65_536, "As found", "canceled")
+    assert document.source.replaced_by == replaced_by
 
 
 def test_only_the_newest_state_of_a_ticket_is_written() -> None:

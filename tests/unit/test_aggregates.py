@@ -1,0 +1,27 @@
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from events.checks import check_aggregates
+
+
+@pytest.mark.parametrize(
+    ("path", "identifier"),
+    [
+        ("tickets.aggregate.TicketAggregate", None),
+        ("tickets.aggregate.Missing", "events.E012"),
+        ("tickets.models.Ticket", "events.E013"),
+        ("tickets.models.CENT", "events.E013"),
+    ],
+)
+def test_a_declared_aggregate_is_checked_at_start_up(path: str, identifier: str | None, settings: Settings) -> None:
+    settings.EVENTS_AGGREGATES = {"ticket": path}
+
+    assert [error.id for error in check_aggregates()] == ([identifier] if identifier else [])
+
+
+def test_without_a_declaration_verify_log_says_what_is_missing(settings: Settings) -> None:
+    settings.EVENTS_AGGREGATES = {}
+
+    with pytest.raises(CommandError, match="EVENTS_AGGREGATES names no aggregate"):
+        call_command("verify_log")
