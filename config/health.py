@@ -7,6 +7,8 @@ from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
+from events import divergence
+from events import divergence
 from events.exceptions import StreamUnavailable
 from events.stream import open_stream
 
@@ -23,7 +25,7 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @never_cache
 @transaction.non_atomic_requests
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """Answer 200 if the database and the stream answer, else 503 with what those say that do not."""
+    """Answer 200 if the database answers, and the stream too and as this log's own; else 503 with what is wrong."""
     failures = {name: said for name, said in (("database", _database()), ("stream", _stream())) if said}
     status = HTTPStatus.SERVICE_UNAVAILABLE if failures else HTTPStatus.OK
     return JsonResponse({"ready": not failures, "failures": failures}, status=status)
@@ -42,6 +44,9 @@ def _stream() -> str:
     try:
         with closing(open_stream(timeout_seconds=TIMEOUT_SECONDS)) as stream:
             stream.ping()
+        found = divergence.all_current()
     except StreamUnavailable as error:
         return str(error)
-    return ""
+    except DatabaseError:
+        return ""  # That is another failure, told by its own name.
+    return "; ".join(f"partition {partition}: {how}" for partition, how in found.items())

@@ -4,6 +4,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
+from events.models import Partition
 from events.stream import Stream
 
 
@@ -30,6 +31,17 @@ def test_a_stream_that_does_not_answer_is_named(client: Client) -> None:
     assert response.status_code == 503
     assert response.json()["ready"] is False
     assert response.json()["failures"].keys() == {"stream"}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("stream")
+def test_a_stream_that_is_not_this_logs_is_named(client: Client) -> None:
+    Partition.objects.update(divergence="the stream ends with an entry at 7 that is no event")
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["failures"] == {"stream": "partition 0: the stream ends with an entry at 7 that is no event"}
 
 
 def test_a_database_that_does_not_answer_is_named(
