@@ -1,0 +1,201 @@
+"""What holds for transactions, whichever database is behind them; a test class of each tier derives from this."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import count
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+
+from events import record, relay, unit_of_work
+from events.collector import Collector, collecting
+from events.exceptions import VersionTaken
+from events.models import LogEntry
+from events.stream import Stream
+from tests.nesting import Block, Doom, Kind, Model, nestings, play
+from tests.things import ThingMade, ThingMoved
+
+_prefixes = count()
+
+
+def names_on(stream: Stream) -> list[str]:
+    return [entry.envelope.subject for entry in stream.entries(0, after="0", count=100_000) if entry.envelope]
+
+
+def names_in_log() -> list[str]:
+    return list(LogEntry.objects.order_by("id").values_list("subject", flat=True))
+
+
+def change(*names: str) -> None:
+    """Record first: outside of a transaction that is refused, and the change must not have been made then."""
+    record(*(ThingMade(name=name) for name in names))
+    Group.objects.bulk_create(Group(name=name) for name in names)
+
+
+@contextmanager
+def request(correlation_id: str = "") -> Iterator[None]:
+    """Do what the middleware does."""
+    collector = Collector(correlation_id=correlation_id)
+    try:
+        with collecting(collector):
+            yield
+    finally:
+        collector.close()
+
+
+class Database:
+    """The world of `tests.nesting` in which everything is real."""
+
+    def __init__(self, prefix: str, stream: Stream) -> None:
+        self.prefix = prefix
+        self.stream = stream
+        self.made = 0
+        self._opened = 0
+
+    def change(self, count: int) -> None:
+        names = [f"{self.prefix}-{self.made + number}" for number in range(count)]
+        self.made += count
+        change(*names)
+        assert not set(names) & set(names_on(self.stream)), "flushed before the commit"
+
+    def doom(self, how: Doom) -> None:
+        if how == "flag":
+            transaction.set_rollback(True)
+        else:
+            record(ThingMade(name=f"{self.prefix}-twice"), ThingMoved(name=f"{self.prefix}-twice"))
+
+    def block(self, kind: Kind) -> AbstractContextManager[object]:
+        if kind == "request":
+            self._opened += 1
+        blocks: dict[Kind, Callable[[], AbstractContextManager[object]]] = {
+            "atomic": transaction.atomic,
+            "joined": lambda: transaction.atomic(savepoint=False),
+            "durable": lambda: transaction.atomic(durable=True),
+            "unit": unit_of_work,
+            "request": lambda: request(f"request-{self._opened}"),
+            "kept savepoint": lambda: savepoint(drops=False),
+            "dropped savepoint": lambda: savepoint(drops=True),
+            "plain": nullcontext,
+        }
+        return blocks[kind]()
+
+
+@contextmanager
+def savepoint(*, drops: bool) -> Iterator[None]:
+    """A savepoint by hand; an exception leaves it as it is."""
+    name = transaction.savepoint_create()
+    yield
+    (transaction.savepoint_rollback if drops else transaction.savepoint_commit)(name)
+
+
+@pytest.mark.django_db(transaction=True)
+class TransactionContract:
+    # The stream and the log are not emptied between examples: each looks at the names of its own.
+    @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(nesting=nestings())
+    def test_log_and_stream_have_what_was_committed_once_and_in_order(self, stream: Stream, nesting: Block) -> None:
+        prefix = f"example{next(_prefixes)}"
+        model, database = Model(prefix), Database(prefix, stream)
+        play(nesting, model)
+        play(nesting, database)
+
+        rows = LogEntry.objects.filter(subject__startswith=f"{prefix}-").order_by("id")
+        found = [(row.subject, row.correlation_id) for row in rows]
+        assert [(name, sent_by if sent_by.startswith("request-") else "") for name, sent_by in found] == model.kept
+        names = [name for name, _ in model.kept]
+        assert set(Group.objects.filter(name__startswith=f"{prefix}-").values_list("name", flat=True)) == set(names)
+        assert [name for name in names_on(stream) if name.startswith(f"{prefix}-")] == names
+
+    def test_a_version_that_is_taken_dooms_the_block_even_if_that_is_caught(self) -> None:
+        events = [ThingMade(name=f"thing-{number}") for number in range(1_000)]
+        with transaction.atomic(), pytest.raises(VersionTaken):
+            record(*events, events[0])  # Refused by the second statement, when the first has been executed.
+
+        assert names_in_log() == []
+
+    def test_further_records_of_a_transaction_cost_a_statement_each_and_no_flush(self, stream: Stream) -> None:
+        def statements(*names: str) -> int:
+            with CaptureQueriesContext(connection) as queries, transaction.atomic():
+                for name in names:
+                    record(ThingMade(name=name))
+            return len(queries)
+
+        assert statements("a", "b", "c", "d") == statements("e") + 3
+
+        assert names_on(stream) == ["a", "b", "c", "d", "e"]
+
+    def test_the_records_of_a_transaction_have_one_correlation_id(self, stream: Stream) -> None:
+        with transaction.atomic():
+            record(ThingMade(name="a"))
+            record(ThingMade(name="b"))
+
+        assert len(set(LogEntry.objects.values_list("correlation_id", flat=True))) == 1
+
+    def test_two_transactions_outside_of_a_unit_have_nothing_in_common(self, stream: Stream) -> None:
+        for name in "ab":
+            with transaction.atomic():
+                record(ThingMade(name=name))
+
+        assert len(set(LogEntry.objects.values_list("correlation_id", flat=True))) == 2
+
+    def test_where_transactions_are_managed_by_hand_the_relay_flushes(self, stream: Stream) -> None:
+        transaction.set_autocommit(False)
+        try:
+            with request(), transaction.atomic():
+                record(ThingMade(name="a"))
+            transaction.commit()
+            assert names_on(stream) == []
+        finally:
+            transaction.rollback()
+            transaction.set_autocommit(True)
+
+        assert relay.sweep(stream, 0) == 1
+
+
+def fail() -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.django_db(transaction=True)
+class ForeignCallbackContract:
+    """Another's callback fails after the commit."""
+
+    @pytest.mark.parametrize("opened", [unit_of_work, transaction.atomic])
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_one_that_is_robust_keeps_nobody_from_flushing(
+        self, stream: Stream, opened: Callable[[], AbstractContextManager[object]], *, is_first: bool
+    ) -> None:
+        with opened():
+            for registers in (is_first, not is_first):
+                if registers:
+                    transaction.on_commit(fail, robust=True)
+                else:
+                    record(ThingMade(name="a"))
+
+        assert names_on(stream) == ["a"]
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_one_that_is_not_robust_fails_the_unit_but_not_the_flush(self, stream: Stream, *, is_first: bool) -> None:
+        with pytest.raises(ZeroDivisionError), unit_of_work():
+            for registers in (is_first, not is_first):
+                if registers:
+                    transaction.on_commit(fail)
+                else:
+                    record(ThingMade(name="a"))
+
+        assert names_on(stream) == ["a"]
+
+    def test_one_that_is_not_robust_and_comes_first_in_a_bare_block_leaves_the_flush_to_the_next(
+        self, stream: Stream
+    ) -> None:
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            transaction.on_commit(fail)
+            record(ThingMade(name="a"))
+        assert (names_in_log(), names_on(stream)) == (["a"], [])
+
+        relay.sweep(stream, 0)
+
+        assert names_on(stream) == ["a"]
