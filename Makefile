@@ -9,6 +9,7 @@ check:
 	uv run lint-imports
 	SECRET_KEY=check DATABASE_URL=sqlite://:memory: uv run manage.py makemigrations --check --dry-run
 	SECRET_KEY=check DATABASE_URL=sqlite://:memory: uv run manage.py check --fail-level WARNING
+	SECRET_KEY=check DATABASE_URL=sqlite://:memory: uv run manage.py check_event_schemas
 	uv run pytest tests/unit
 
 format:

@@ -32,6 +32,11 @@ ATTRIBUTES = frozenset(
 """The fields of an entry that are ours; any other is an extension."""
 
 
+def dataschema(name: str, version: int) -> str:
+    """Return what names the schema of an event's data, as CloudEvents ask for: a URI."""
+    return f"{SCHEMA_PREFIX}{name}:{version}"
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """One event with its metadata; `position` is its place in the partition, None until the relay gave it one."""
 
@@ -68,7 +73,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
             "type": self.type,
             "subject": self.subject,
             "time": self.time.isoformat(),
-            "dataschema": f"{SCHEMA_PREFIX}{self.type}:{self.schema_version}",
+            "dataschema": dataschema(self.type, self.schema_version),
             "datacontenttype": CONTENT_TYPE,
             "data": self.data,
             "aggregateversion": str(self.aggregate_version),

@@ -1,6 +1,7 @@
 """What tests of every tier share; tests/unit/conftest.py has its own stream."""
 
 from collections.abc import Iterator
+from pkgutil import resolve_name
 from uuid import uuid4
 
 import pytest
@@ -28,6 +29,13 @@ def stream() -> Iterator[Stream]:
     stream._client.flushall()
     yield stream
     stream.close()
+
+
+@pytest.fixture
+def clean_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the test registers is forgotten after it."""
+    for registry in ("events.event._by_name", "events.event._by_class", "events.upcasting._upcasters"):
+        monkeypatch.setattr(registry, dict(resolve_name(registry)))
 
 
 @pytest.fixture

@@ -1,0 +1,75 @@
+"""Compare the event classes with the lock file of their schemas."""
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.core.management.base import BaseCommand, CommandError
+
+from events.checks import TAG
+from events.conf import conf
+from events.envelope import SCHEMA_PREFIX, dataschema
+from events.event import registered_types
+from events.schemas import Change, Lock, changes, schema_of
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare the event classes with the lock file of their JSON Schemas (EVENTS_SCHEMA_LOCK), for CI. It fails if "
+        "a change would break readers of events that are written already: a field removed or of another type, a new "
+        "required field, an event removed, a version without an upcaster. Other changes fail until --write has put "
+        "them into the file, which is to be committed."
+    )
+    requires_system_checks = [TAG]
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--write", action="store_true", help="put the changes into the file, unless one of them breaks readers"
+        )
+
+    def handle(self, *, write: bool, **_: Any) -> None:
+        path, event_types = Path(conf.schema_lock), registered_types()
+        locked = _read(path)
+        found = list(changes(locked, event_types))
+        if breaking := [change for change in found if change.is_breaking]:
+            raise CommandError(f"{path} and the event classes: readers would break.\n{_listed(breaking)}")
+        if write and found:
+            current = {dataschema(each.name, each.version): schema_of(each) for each in event_types}
+            _write(path, locked | current)
+            self.stdout.write(f"{path} is written; commit it.\n{_listed(found)}")
+        elif found:
+            raise CommandError(f"{path} is not current: run check_event_schemas --write, and commit.\n{_listed(found)}")
+        else:
+            self.stdout.write(f"{path} is current: {len(event_types)} events")
+
+
+def _listed(found: Sequence[Change]) -> str:
+    return "\n".join(f"- {change.what} {change.remedy}".rstrip() for change in found)
+
+
+def _read(path: Path) -> Lock:
+    """Return the locked schemas, none if there is no such file yet."""
+    try:
+        lock: Lock = msgspec.json.decode(path.read_bytes(), type=Lock)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise CommandError(f"{path} can't be read: {error}; EVENTS_SCHEMA_LOCK names it") from error
+    except msgspec.DecodeError as error:
+        raise CommandError(f"{path} is no lock file of event schemas: {error}; restore it from git") from error
+    return lock
+
+
+def _write(path: Path, lock: Lock) -> None:
+    ordered = {key: lock[key] for key in sorted(lock, key=_name_and_version)}
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(ordered), indent=2) + b"\n")
+    except OSError as error:
+        raise CommandError(f"{path} can't be written: {error}; EVENTS_SCHEMA_LOCK names it") from error
+
+
+def _name_and_version(key: str) -> tuple[str, int]:
+    name, _, version = key.removeprefix(SCHEMA_PREFIX).rpartition(":")
+    return name, int(version)
