@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection
 from config.problems import is_lost_race
 from events import record, relay, unit_of_work
 from events.stream import Stream
+from tests.request_contract import RequestContract, ask, atomic_requests  # noqa: F401 (fixtures)
 from tests.things import ThingMade
 from tests.transaction_contract import ForeignCallbackContract, TransactionContract, names_in_log, names_on
 
@@ -19,6 +20,10 @@ class TestTransactionsOnPostgreSQL(TransactionContract):
 
 class TestForeignCallbacksOnPostgreSQL(ForeignCallbackContract):
     """Failing callbacks on PostgreSQL."""
+
+
+class TestRequestsOnPostgreSQL(RequestContract):
+    """Requests on PostgreSQL."""
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,3 +1,10 @@
+from pathlib import Path
+
+from django.http import FileResponse
+
+from events.collector import Collector
+from events.streaming import collect_stream
+from tests.request_contract import RequestContract, ask, atomic_requests  # noqa: F401 (fixtures)
 from tests.transaction_contract import ForeignCallbackContract, TransactionContract
 
 
@@ -7,3 +14,16 @@ class TestTransactionsOnSQLite(TransactionContract):
 
 class TestForeignCallbacksOnSQLite(ForeignCallbackContract):
     """Failing callbacks on SQLite."""
+
+
+class TestRequestsOnSQLite(RequestContract):
+    """Requests on SQLite."""
+
+
+def test_a_file_is_left_to_the_web_server_to_send(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"content")
+    with FileResponse(file.open("rb")) as response:
+        collect_stream(response, Collector())
+
+        assert response.file_to_stream is not None
