@@ -2,16 +2,14 @@
 
     uv run --with 'uvicorn[standard]' python -m benchmarks.web_servers
 
-Each server runs alone, with one worker and the same event loop, on an embedded PostgreSQL and Valkey; they take turns,
+Each server runs alone, with one worker and the same event loop, on the servers of `manage.py up`; they take turns,
 so that a change of the machine's load meets both. docs/adr/0001-asgi-server.md has what came out.
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -20,9 +18,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
 
-from config.engines.running import running_engines
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+
+from benchmarks.servers import loaded_project
 from config.ports import LOOPBACK, answers, free_port
-from config.up.environment import published, secret_key
 
 ROOT = Path(__file__).resolve().parents[1]
 APPLICATION = "config.asgi:application"
@@ -56,11 +56,6 @@ REQUESTS = {
     "GET /api/tickets/": Request("GET", "/api/tickets/", None, 200),
     "POST /api/tickets/": Request("POST", "/api/tickets/", json.dumps(TICKET), 201),
 }
-
-
-def manage(*words: str) -> str:
-    command = (sys.executable, "manage.py", *words)
-    return subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
 
 
 @contextmanager
@@ -104,20 +99,19 @@ def latencies(port: int, request: Request, token: str, seconds: float) -> list[f
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder).resolve()
-        os.environ["DATA_DIR"] = str(data)
-        with (
-            running_engines(data, without={"ELASTICSEARCH_URL"}) as urls,
-            published(data, urls | {"SECRET_KEY": secret_key(data)}),
-        ):
-            compare()
+    with loaded_project():
+        compare(token_of_a_user_who_may_all())
 
 
-def compare() -> None:
-    subprocess.run((sys.executable, "-m", "config.up.preparation"), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    manage("import_tickets", "tickets/sample_tickets.csv")
-    token = manage("create_token", "admin")
+def token_of_a_user_who_may_all() -> str:
+    from rest_framework.authtoken.models import Token  # noqa: PLC0415 (after the setup)
+
+    user = get_user_model().objects.create_superuser("benchmark")
+    return Token.objects.create(user=user).key
+
+
+def compare(token: str) -> None:
+    call_command("import_tickets", str(ROOT / "tickets/sample_tickets.csv"))
     rates: dict[tuple[str, str], list[float]] = {}
     slowest: dict[tuple[str, str], list[float]] = {}
     for _ in range(ROUNDS):
@@ -137,5 +131,4 @@ def compare() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     main()
