@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import StringIO
 
 import django
 from django.apps import apps
@@ -19,7 +20,7 @@ if not apps.ready:
 from pkgutil import resolve_name
 
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from events import unit_of_work
 from tickets.exceptions import ConcurrentChange, TransitionRefused
@@ -27,6 +28,7 @@ from tickets.models import Status, Ticket
 
 SLOW_SHARE = 0.03
 SLOW_SECONDS = 0.7
+COMPACTION_PAUSE_SECONDS = 0.1
 
 
 def play(alias: str, role: Callable[..., None], *arguments: str) -> None:
@@ -53,14 +55,38 @@ def consume() -> None:
     call_command("consume_events", "readmodel", consumer="tormented")
 
 
+def compact() -> None:
+    """Drop without end whatever may be dropped."""
+    declare_only_the_read_model()
+    while True:
+        with suppress(CommandError):  # Until the consumer has its checkpoint.
+            call_command("compact_events", "--older-than=0m", stdout=StringIO())
+        time.sleep(COMPACTION_PAUSE_SECONDS)  # An operator's command, not a busy loop beside the writers.
+
+
+def compact_until_death(owner: str, method: str) -> None:
+    """Compact, and be killed as soon as the method of the owner (a dotted path) is called."""
+    declare_only_the_read_model()
+    die_at(owner, method)
+    call_command("compact_events", "--older-than=0m", stdout=StringIO())
+
+
+def declare_only_the_read_model() -> None:
+    """Nobody runs the other group here, and its checkpoint would be missed."""
+    settings.EVENTS_SUBSCRIBERS = {"readmodel": settings.EVENTS_SUBSCRIBERS["readmodel"]}
+
+
 def consume_until_death(owner: str, method: str) -> None:
     """Consume, and be killed as soon as the method of the owner (a dotted path) is called."""
+    die_at(owner, method)
+    consume()
 
+
+def die_at(owner: str, method: str) -> None:
     def die(*_args: object, **_options: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(resolve_name(owner), method, die)
-    consume()
 
 
 def change_one() -> None:

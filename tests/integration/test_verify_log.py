@@ -16,6 +16,7 @@ from events.stream import Stream
 from events.verification import Step, Verification
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
 from tests.integration.test_positions import held_open
+from tests.locks import somebody_waits_for_a_lock
 from tests.tickets import FIELDS, issue
 from tests.verify_log_contract import VerifyLogContract, found
 from tests.waiting import wait_until
@@ -30,14 +31,6 @@ class TestVerifyLogOnPostgreSQL(VerifyLogContract):
 
 def verification(*, repair: bool = False) -> Verification:
     return Verification("ticket", load_aggregates()["ticket"], repair=repair)
-
-
-def waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 @contextmanager
@@ -92,7 +85,7 @@ def test_a_difference_that_a_transaction_in_flight_explains_does_not_count(
     with ThreadPoolExecutor(1) as thread:
         with held_open(mend):
             looking = thread.submit(_all_steps_of_another_connection)
-            wait_until(waits_for_a_lock)
+            wait_until(somebody_waits_for_a_lock)
         assert [step.differences for step in looking.result() if step.differences] == []
 
 

@@ -1,0 +1,238 @@
+"""What compact_events guarantees, whichever servers are behind it; a test class of each tier derives from this."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import Max
+from django.utils import timezone
+from pytest_django import Settings
+
+from events import compaction, log, record, relay, unit_of_work
+from events.checkpoint import advance, load, park
+from events.consumer import Consumer
+from events.models import LogEntry, Partition
+from events.positions import give_positions
+from events.shutdown import Shutdown
+from events.stream import Stream
+from tests.things import Recorder, ThingMoved
+
+GROUPS = {"readers": "tests.things.Recorder"}
+
+
+def move(*things: str) -> None:
+    """Record an event for each of the things, with the next version, and give them positions."""
+    with unit_of_work():
+        for name in things:
+            newest = LogEntry.objects.filter(subject=name).aggregate(Max("aggregate_version", default=0))
+            record(ThingMoved(name=name, version=newest["aggregate_version__max"] + 1))
+    give_positions(0)
+
+
+def handled(*, to: int, group: str = "readers", target: str = "") -> None:
+    load(group, target, 0)
+    advance(group, target, 0, to)
+
+
+def compact(age: str = "0m", **options: bool) -> None:
+    call_command("compact_events", f"--older-than={age}", **options)
+
+
+def consume(reader: Recorder, stream: Stream) -> None:
+    Consumer("readers", reader, stream, name="one", shutdown=Shutdown()).run(until_idle=True)
+
+
+def positions() -> list[int | None]:
+    return list(LogEntry.objects.order_by("position").values_list("position", flat=True))
+
+
+def compacted_to() -> int:
+    return Partition.objects.get().compacted_to
+
+
+@pytest.mark.django_db(transaction=True)
+class CompactionContract:
+    @pytest.fixture(autouse=True)
+    def _declared_group(self, settings: Settings) -> None:
+        settings.EVENTS_SUBSCRIBERS = GROUPS
+
+    def test_what_newer_events_have_replaced_goes_and_the_newest_stay(self) -> None:
+        move("a", "b", "a", "c", "a", "b")
+        handled(to=6)
+
+        compact()
+
+        assert positions() == [4, 5, 6]
+        assert compacted_to() == 6
+
+    def test_a_second_run_finds_nothing_and_goes_on_with_what_is_new(self) -> None:
+        move("a", "a")
+        handled(to=2)
+        compact()
+        compact()
+        assert positions() == [2]
+
+        move("a", "b")
+        handled(to=4)
+        compact()
+
+        assert positions() == [3, 4]
+
+    def test_the_replacing_event_must_be_old_enough_too(self) -> None:
+        move("a", "a", "b", "a")
+        LogEntry.objects.filter(position__lte=3).update(time=timezone.now() - timedelta(days=90, minutes=1))
+        handled(to=4)
+
+        compact("90d")
+
+        assert positions() == [2, 3, 4]
+        assert compacted_to() == 3
+
+    @pytest.mark.parametrize(("age", "left"), [("3h", [1, 2]), ("2h", [2]), ("121m", [1, 2]), ("119m", [2])])
+    def test_ages_are_days_hours_or_minutes(self, age: str, left: list[int]) -> None:
+        move("a", "a")
+        LogEntry.objects.update(time=timezone.now() - timedelta(hours=2))
+        handled(to=2)
+
+        compact(age)
+
+        assert positions() == left
+
+    @pytest.mark.parametrize("age", ["90", "d", "-1d", "1w", "1.5h", ""])
+    def test_another_age_is_refused(self, age: str) -> None:
+        with pytest.raises(CommandError, match="is no age such as 90d, 12h or 30m"):
+            compact(age)
+
+    def test_without_an_age_it_refuses(self) -> None:
+        with pytest.raises(CommandError, match="required: --older-than"):
+            call_command("compact_events")
+
+    def test_the_lowest_checkpoint_of_all_declared_groups_and_their_targets_bounds_it(
+        self, settings: Settings, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        settings.EVENTS_SUBSCRIBERS = GROUPS | {"others": "tests.things.Recorder"}
+        move("a", "a", "a", "a", "a")
+        handled(to=5)
+        handled(to=4, group="others", target="new")
+        handled(to=2, group="others", target="old")
+        handled(to=0, group="not declared")
+
+        call_command("compact_events", "--older-than=0m", json=True)
+
+        assert positions() == [2, 3, 4, 5]
+        assert msgspec.json.decode(capsys.readouterr().out) == [
+            {"partition": 0, "dropped": 1, "compacted_to": 2, "floor": 2, "held_by": "others old", "last_position": 5}
+        ]
+
+    def test_a_declared_group_without_a_checkpoint_stops_it_and_is_named(self, settings: Settings) -> None:
+        settings.EVENTS_SUBSCRIBERS = GROUPS | {"never run": "tests.things.Recorder"}
+        move("a", "a")
+        handled(to=2)
+
+        with pytest.raises(CommandError, match="never run in partition 0: A declared group has no checkpoint"):
+            compact()
+
+        assert positions() == [1, 2]
+        assert compacted_to() == 0
+
+    def test_a_target_that_appears_meanwhile_bounds_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(compaction, "BATCH_ROWS", 2)
+        move("a", "a", "a", "a", "a")
+        handled(to=5)
+        steps = compaction.compact(0, before=timezone.now(), dry_run=False)
+        next(steps)
+        load("readers", "new target", 0)
+
+        assert list(steps) == []
+        assert positions() == [2, 3, 4, 5]
+
+    def test_a_dry_run_counts_what_the_run_then_drops(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(compaction, "BATCH_ROWS", 2)
+        move("a", "b", "a", "a", "b", "a", "c", "b")
+        handled(to=8)
+        reports = []
+        for dry_run in (True, False):
+            call_command("compact_events", "--older-than=0m", dry_run=dry_run, json=True)
+            [report] = msgspec.json.decode(capsys.readouterr().out)
+            reports.append((report["dropped"], report["compacted_to"], len(positions())))
+
+        assert reports == [(5, 8, 8), (5, 8, 3)]
+
+    def test_an_event_without_a_position_neither_goes_nor_replaces(self) -> None:
+        move("a")
+        with unit_of_work():
+            record(ThingMoved(name="a", version=2), ThingMoved(name="b", version=1), ThingMoved(name="b", version=2))
+        handled(to=1)
+
+        compact()
+
+        assert LogEntry.objects.count() == 4
+
+    def test_a_dead_letter_keeps_its_event(self) -> None:
+        move("a", "a", "a")
+        load("readers", "", 0)
+        [parked] = log.read_after(0, 0, limit=1)
+        park("readers", "", 0, parked, "it can't be handled")
+        handled(to=3)
+
+        compact()
+
+        assert positions() == [1, 3]
+
+
+@pytest.mark.django_db(transaction=True)
+class AfterCompactionContract:
+    """What reads the log and the stream ends right."""
+
+    @pytest.fixture(autouse=True)
+    def _compacted(self, stream: Stream, settings: Settings) -> None:
+        settings.EVENTS_SUBSCRIBERS = GROUPS
+        move("a", "b", "a", "b", "b", "a", "c")
+        relay.sweep(stream, 0)
+        handled(to=7)
+        compact()
+        assert positions() == [5, 6, 7]
+
+    def test_a_wiped_stream_is_filled_with_what_is_left(self, stream: Stream) -> None:
+        stream._client.flushall()
+
+        relay.sweep(stream, 0)
+        move("a")
+        relay.sweep(stream, 0)
+
+        assert [entry.id for entry in stream.entries(0, after="0", count=10)] == ["5-0", "6-0", "7-0", "8-0"]
+
+    def test_a_stream_that_lost_all_but_a_compacted_event_goes_on(self, stream: Stream) -> None:
+        first = stream.entries(0, after="0", count=2)
+        stream._client.flushall()
+        stream.append(0, log.EMPTY, [entry.envelope for entry in first if entry.envelope])
+
+        relay.sweep(stream, 0)
+
+        assert [entry.id for entry in stream.entries(0, after="0", count=10)] == ["1-0", "2-0", "5-0", "6-0", "7-0"]
+
+    @pytest.mark.parametrize("kept", [7, 0], ids=["with the old stream", "with one made anew"])
+    def test_a_new_target_is_fed_from_the_start(self, stream: Stream, kept: int) -> None:
+        if not kept:
+            stream._client.flushall()
+            relay.sweep(stream, 0)
+        reader = Recorder()
+        reader.target = "new"
+
+        consume(reader, stream)
+
+        newest = {envelope.subject: envelope.aggregate_version for envelope in reader.handled}
+        assert newest == {"a": 3, "b": 3, "c": 1}
+        assert load("readers", "new", 0) == 7
+
+    def test_a_group_that_goes_on_meets_no_gap(self, stream: Stream) -> None:
+        move("a")
+        relay.sweep(stream, 0)
+        reader = Recorder()
+
+        consume(reader, stream)
+
+        assert reader.positions == [8]
