@@ -15,6 +15,8 @@ from events.exceptions import UnknownEventType
 from events.subscriber import Subscriber, handled_names
 
 TAG = "events"
+CODE_TAG = "events_code"
+"""Those of them that look at the code alone, for commands that need no database."""
 
 
 @register(TAG)
@@ -26,7 +28,7 @@ def check_stream_url(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
-@register(TAG)
+@register(TAG, CODE_TAG)
 def check_subscribers(**_: Any) -> Sequence[CheckMessage]:
     return [error for group, path in conf.subscribers.items() for error in _check_subscriber(group, path)]
 

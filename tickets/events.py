@@ -1,15 +1,17 @@
 """What happens to tickets, as the world is told. An event carries the ticket as it is after the change."""
 
 from decimal import Decimal
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from events.event import Event, Instant, event_type
 
 
 class TicketState(msgspec.Struct, frozen=True, kw_only=True):
-    """A ticket with the model's own field names; `price` is a decimal number as a string, times are UTC."""
+    """A ticket with the model's own field names; times are UTC."""
 
     id: UUID
     code: str
@@ -19,11 +21,11 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
     seat: str
     holder_name: str
     holder_email: str
-    price: Decimal
+    price: Annotated[Decimal, Meta(description="A decimal number as text.")]
     currency: str
-    status: str
-    replaces: UUID | None
-    version: int
+    status: Annotated[str, Meta(description="`issued`, `checked_in` or `canceled`.")]
+    replaces: Annotated[UUID | None, Meta(description="The canceled ticket that it was issued for.")]
+    version: Annotated[int, Meta(description="1 when it was issued, one more with each change.")]
     created_at: Instant
     updated_at: Instant
 
@@ -56,11 +58,11 @@ class TicketCheckedIn(TicketEvent, frozen=True, kw_only=True, rename="camel"):
 class TicketCanceled(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The ticket is void; the ticket with `new_ticket_id` replaces it."""
 
-    new_ticket_id: UUID | None = None
+    new_ticket_id: Annotated[UUID | None, Meta(description="The ticket that replaces it.")] = None
 
 
 @event_type("ticket.corrected")
 class TicketCorrected(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The ticket is otherwise than its events told; `verify_log` found it so, with its replacement, if it has one."""
 
-    new_ticket_id: UUID | None = None
+    new_ticket_id: Annotated[UUID | None, Meta(description="The ticket that replaces it.")] = None

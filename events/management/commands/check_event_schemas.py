@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
-from events.checks import TAG
+from events.checks import CODE_TAG
 from events.conf import conf
 from events.envelope import SCHEMA_PREFIX, dataschema
 from events.event import registered_types
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         "required field, an event removed, a version without an upcaster. Other changes fail until --write has put "
         "them into the file, which is to be committed."
     )
-    requires_system_checks = [TAG]
+    requires_system_checks = [CODE_TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
