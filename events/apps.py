@@ -5,6 +5,7 @@ from django.utils.module_loading import autodiscover_modules
 
 class EventsConfig(AppConfig):
     name = "events"
+    default_auto_field = "django.db.models.BigAutoField"  # Whatever the project's default is: the migrations are made.
 
     def ready(self) -> None:
         from events import checks, type_checks  # noqa: F401, PLC0415 (registers them)

@@ -1,0 +1,1 @@
+"""Crates that are moved from shelf to shelf."""
