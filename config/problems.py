@@ -68,7 +68,9 @@ class LostRaceMiddleware(MiddlewareMixin):
 
 
 def is_lost_race(error: Exception) -> bool:
-    """Tell whether the database gave way to another transaction, and a repetition may succeed."""
+    """Tell whether another transaction was faster, and a repetition may succeed."""
+    if isinstance(error, VersionTaken):
+        return True
     cause = error.__cause__ if isinstance(error, DatabaseError) else None
     return bool(LOST_RACES & {getattr(cause, "sqlstate", None), getattr(cause, "sqlite_errorname", None)})
 

@@ -55,7 +55,11 @@ def failing_page(request: HttpRequest) -> HttpResponse:
     raise FailingView.failure
 
 
-urlpatterns = [path("api/failing/", FailingView.as_view()), path("page/", failing_page)]
+urlpatterns = [
+    path("api/failing/", FailingView.as_view()),
+    path("api/page/", failing_page),
+    path("page/", failing_page),
+]
 handler404 = "config.problems.not_found"
 handler500 = "config.problems.server_error"
 
@@ -101,6 +105,14 @@ def test_a_busy_database_is_a_conflict(post: Any, tmp_path: Path) -> None:
     response = post(locked_database(tmp_path))
 
     assert (response.status_code, response.headers["Content-Type"]) == (409, "application/problem+json")
+    assert response.json()["type"] == "urn:problem:concurrent-change"
+    assert (rows(), recorded()) == ([], [])
+
+
+def test_a_lost_race_is_a_conflict_where_no_rest_view_answers_too(post: Any) -> None:
+    response = post(VersionTaken(), to="/api/page/")
+
+    assert response.status_code == HTTPStatus.CONFLICT
     assert response.json()["type"] == "urn:problem:concurrent-change"
     assert (rows(), recorded()) == ([], [])
 
