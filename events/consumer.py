@@ -15,8 +15,9 @@ from django.db import Error, connections
 
 from events import checkpoint, log
 from events.conf import conf
+from events.divergence import REMEDY
 from events.envelope import Envelope
-from events.exceptions import EventError, Unprocessable
+from events.exceptions import Diverged, EventError, Unprocessable
 from events.partitions import partition_count
 from events.shutdown import Interrupted, Shutdown
 from events.stream import Entry, Stream
@@ -113,11 +114,17 @@ class Consumer:
         envelopes = [entry.envelope for entry in entries if entry.envelope]
         fresh = [envelope for envelope in envelopes if _position(envelope) > self._checkpoints[partition]]
         if _are_consecutive(fresh, after=self._checkpoints[partition]):
+            self._expect_own(partition, fresh)
             self._handle(partition, fresh)
         else:
             self._catch_up(partition, to=max(map(_position, fresh)))
         # Last: a crash above means twice, never zero times.
         self.stream.acknowledge(partition, self.group, [entry.id for entry in entries])
+
+    def _expect_own(self, partition: int, fresh: Sequence[Envelope]) -> None:
+        """Refuse events that the log has not: the checkpoint would pass the log's end, or events that it has instead."""
+        if fresh and not log.knows(partition, log.Tail(_position(fresh[-1]), str(fresh[-1].id))):
+            raise Diverged(f"the stream has {fresh[-1].id} at {_position(fresh[-1])}, the log has not; {REMEDY}")
 
     def _compare_with_log(self) -> bool:
         """Find what the stream has lost: at its end, at rest, nothing else would tell."""

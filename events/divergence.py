@@ -6,22 +6,36 @@ the log has caught up with the stream, or that the foreign entry was deleted, me
 
 from events import log
 from events.exceptions import Diverged
-from events.log import EMPTY, FOREIGN, Tail
+from events.log import EMPTY, FOREIGN, NO_STREAM, Tail
 from events.models import Partition
+from events.stream import Stream
 
+# `XADD key *` takes the milliseconds since 1970 for a position; ours never get there.
+FIRST_OF_THE_CLOCK = 10**12
 REMEDY = "nothing is appended until the stream is reset: manage.py reset_stream"
 
 
-def expect_own(partition: int, tail: Tail) -> None:
+def expect_own(stream: Stream, partition: int, tail: Tail) -> None:
     """Raise Diverged, and keep it for everybody, if the stream's last entry is not the log's own, or ever was not."""
     found = current(partition)
-    if not found and tail != EMPTY and not log.knows(partition, tail):
-        found = _describe(tail)
-        # An event may be one of this log's own, from before it was restored: its readers may have had it.
-        undiverged = Partition.objects.filter(number=partition, divergence="")
-        undiverged.update(divergence=found, has_lost_events=tail.event_id != FOREIGN)
+    if not found and not _is_own(partition, tail):
+        tail = stream.tail(partition)  # Once more, after that: a reset may just have deleted the stream that ended so.
+        found = "" if _is_own(partition, tail) else _keep(partition, tail)
     if found:
         raise Diverged(f"partition {partition}: {found}; {REMEDY}")
+
+
+def _is_own(partition: int, tail: Tail) -> bool:
+    return tail == EMPTY or log.knows(partition, tail)
+
+
+def _keep(partition: int, tail: Tail) -> str:
+    found = _describe(tail)
+    # An event may be one of this log's own, from before it was restored: its readers may have had it.
+    may_be_lost = tail.event_id != FOREIGN and tail.position < FIRST_OF_THE_CLOCK
+    undiverged = Partition.objects.filter(number=partition, divergence="")
+    undiverged.update(divergence=found, has_lost_events=may_be_lost)
+    return found
 
 
 def current(partition: int) -> str:
@@ -36,9 +50,9 @@ def all_current() -> dict[int, str]:
 
 
 def _describe(tail: Tail) -> str:
+    if tail == NO_STREAM:
+        return "the stream's key holds something that is no stream"
     if tail.event_id == FOREIGN:
-        if not tail.position:
-            return "the stream's key holds something that is no stream"
         return f"the stream ends with an entry at {tail.position} that is no event"
     event = f"event {tail.event_id}" if tail.event_id else "an entry that is deleted"
     return f"the stream ends with {event} at position {tail.position}, which the log does not have there"

@@ -36,6 +36,8 @@ class Tail(NamedTuple):
 EMPTY = Tail(0, "")
 FOREIGN = "foreign"
 """In the place of the event's id: the entry is no event at all."""
+NO_STREAM = Tail(0, FOREIGN)
+"""The stream's key holds something that is no stream."""
 
 
 def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> list[Envelope]:

@@ -110,9 +110,9 @@ class RedisStream(Stream):
             answer = self._client.xread({self.key(partition): after}, count=count, block=block)
         return [_entry(*raw) for _, entries in answer or [] for raw in entries]
 
-    def last_entries(self, partition: int, *, count: int) -> list[Entry]:
+    def last_entries(self, partition: int, *, count: int, before: str = "") -> list[Entry]:
         with _redis_errors():
-            raw_entries = self._client.xrevrange(self.key(partition), count=count)
+            raw_entries = self._client.xrevrange(self.key(partition), f"({before}" if before else "+", count=count)
         return [_entry(*raw) for raw in reversed(raw_entries)]
 
     def length(self, partition: int) -> int:
@@ -127,6 +127,10 @@ class RedisStream(Stream):
                 if str(error).startswith("NOGROUP"):
                     return 0
                 raise
+
+    def delete(self, partition: int) -> None:
+        with _redis_errors():
+            self._client.delete(self.key(partition))
 
     def ping(self) -> None:
         with _redis_errors():

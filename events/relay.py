@@ -51,7 +51,7 @@ def flush_batch(stream: Stream, partition: int) -> None:
         return  # Nothing is left, or another flusher holds the lock: what it numbers, it or the relay appends.
     tail = _append_batch(stream, partition, Tail(positions[0] - 1, event_before))
     if tail.position < positions[0]:
-        expect_own(partition, tail)
+        expect_own(stream, partition, tail)
         _append_batch(stream, partition, tail)
 
 
@@ -65,7 +65,7 @@ def sweep(stream: Stream, partition: int) -> int:
     """
     tail = first = stream.tail(partition)
     while True:
-        expect_own(partition, tail)  # First: a log restored from a backup must give no position anew.
+        expect_own(stream, partition, tail)  # First: a log restored from a backup must give no position anew.
         give_positions(partition)
         window_start = log.last_position(partition) - conf.stream_max_length
         new_tail = _append_batch(stream, partition, tail, above=window_start)

@@ -36,6 +36,8 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     stream_position: int | None
     stream_length: int | None
     stream_error: str
+    divergence: str
+    """How the stream was found to have diverged from the log, "" if it has not."""
     groups: list[GroupStatus]
 
 
@@ -63,6 +65,7 @@ def _status(stream: Stream, partition: Partition, without_position: int) -> Part
         stream_position=tail,
         stream_length=length,
         stream_error=error,
+        divergence=partition.divergence,
         groups=[
             _group_status(stream, partition, checkpoint, reachable=not error) for checkpoint in _checkpoints(number)
         ],

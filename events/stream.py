@@ -80,8 +80,8 @@ class Stream(ABC):
         """Return up to `count` entries above an entry id, waiting for the first if `block_seconds` is given."""
 
     @abstractmethod
-    def last_entries(self, partition: int, *, count: int) -> list[Entry]:
-        """Return the newest `count` entries, oldest first."""
+    def last_entries(self, partition: int, *, count: int, before: str = "") -> list[Entry]:
+        """Return the newest `count` entries, or the newest below an entry id, oldest first."""
 
     @abstractmethod
     def length(self, partition: int) -> int:
@@ -90,6 +90,10 @@ class Stream(ABC):
     @abstractmethod
     def pending(self, partition: int, group: str) -> int:
         """Return how many entries the group has read and not acknowledged; 0 if there is no such group."""
+
+    @abstractmethod
+    def delete(self, partition: int) -> None:
+        """Take away the stream and its groups, or whatever else has its key."""
 
     @abstractmethod
     def ping(self) -> None:

@@ -72,6 +72,18 @@ class TicketIndex:
             if self._find() != target:
                 raise TargetLost(f"{self._alias!r} is not {target.name} ({target.uuid}) any more")
 
+    def replace(self) -> None:
+        """Put an empty index behind the alias, under the next number, and delete the one that was there, if any.
+
+        In one step, and under a name that was never used: a late write to the old one must not end in the new one.
+        """
+        with errors_translated():
+            if old := self._find():
+                name = f"{self._alias}-{int(old.name.rpartition('-')[2]) + 1:06}"
+                self._client.indices.create(index=name)
+                added = {"add": {"index": name, "alias": self._alias}}
+                self._client.indices.update_aliases(actions=[added, {"remove_index": {"index": old.name}}])
+
     def search(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the answer to a search request; raise TargetLost if there is no index."""
         with errors_translated():

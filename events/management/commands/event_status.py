@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.table import Table
 
+from events.divergence import REMEDY
 from events.status import PartitionStatus, status
 from events.stream import open_stream
 
@@ -26,6 +27,8 @@ class Command(BaseCommand):
         console = Console(file=self.stdout)  # type: ignore[arg-type]
         for partition in partitions:
             console.print(_headline(partition))
+            if partition.divergence:
+                console.print(f"[bold red]diverged[/]: {partition.divergence}; {REMEDY}")
             console.print(_table(partition))
 
 

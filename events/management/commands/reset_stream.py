@@ -1,0 +1,82 @@
+"""Make a diverged stream a window on the log again."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from events.checks import TAG
+from events.exceptions import RetryLater, StreamUnavailable
+from events.reset import GroupPlan, PartitionPlan, Plan, carry_out, plan_reset
+from events.stream import open_stream
+
+
+class Command(BaseCommand):
+    help = (
+        "Delete a stream that has diverged from the log, so that the relay fills it again, and create the consumer "
+        "groups again at their checkpoints. It says what it will do, and asks. If the stream has events that the log "
+        "has not, the log was restored from a backup: then the read models are emptied too, and fed from the start "
+        "of the log. Relays and consumers may run meanwhile."
+    )
+    requires_system_checks = [TAG]
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument(
+            "--log-was-restored",
+            action="store_true",
+            help="feed the read models anew although the stream does not tell: after a restored backup, when Redis "
+            "was wiped too",
+        )
+
+    def handle(self, *, yes: bool, log_was_restored: bool, **_: Any) -> None:
+        with closing(open_stream()) as stream:
+            try:
+                plan = plan_reset(stream, log_was_restored=log_was_restored)
+                for line in _sentences(plan):
+                    self.stdout.write(line)
+                if not yes:
+                    self._ask()
+                carry_out(stream, plan)
+            except (RetryLater, StreamUnavailable) as error:
+                raise CommandError(f"not ended, repeat it: {error}") from error
+        self.stdout.write("The stream is reset; relay_events fills it.")
+
+    def _ask(self) -> None:
+        self.stdout.write("Do that? [y/N] ", ending="")
+        self.stdout.flush()
+        try:
+            answer = input()
+        except EOFError:
+            raise CommandError("nobody is there to answer; --yes does it without asking") from None
+        if answer.strip().lower() not in {"y", "yes"}:
+            raise CommandError("nothing was changed")
+
+
+def _sentences(plan: Plan) -> Iterator[str]:
+    if plan.log_was_restored:
+        yield "The log was restored from a backup: events are lost that the stream, or its readers, had."
+    for partition in plan.partitions:
+        yield from _about_partition(partition)
+    for group in plan.groups:
+        yield _about_group(group, log_was_restored=plan.log_was_restored)
+
+
+def _about_partition(plan: PartitionPlan) -> Iterator[str]:
+    yield f"Partition {plan.partition} has {'diverged: ' + plan.divergence if plan.divergence else 'not diverged'}."
+    if plan.lost_events:
+        yield f"  The last {plan.lost_events:,} events of the stream are not in the log."
+    what = "what is no stream" if plan.entries is None else f"{plan.entries:,} entries"
+    yield f"  The key {plan.key} is deleted, with {what} and its groups."
+    yield f"  relay_events sends {plan.sent_again:,} events again, up to position {plan.log_position:,}."
+
+
+def _about_group(plan: GroupPlan, *, log_was_restored: bool) -> str:
+    goes_on = f"  The group {plan.group} is created again in partition {plan.partition}, at {plan.checkpoint:,}"
+    if plan.forgets:
+        return f"{goes_on}; what it has written is deleted, and written anew from the start of the log."
+    if log_was_restored:
+        return f"{goes_on}; what it did for lost events can't be undone."
+    return f"{goes_on}."
