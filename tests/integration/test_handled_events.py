@@ -1,0 +1,195 @@
+"""What a consumer's subscriber gets: events of older and newer versions, and a cause for those that it records."""
+
+from threading import Thread
+
+import msgspec
+import pytest
+from django.db import connections
+from pytest_django import Settings
+
+from events import log, record, relay, unit_of_work
+from events.collector import Collector, collecting
+from events.consumer import Consumer
+from events.envelope import Envelope
+from events.event import Event, event_type
+from events.exceptions import Unprocessable
+from events.models import DeadLetter, LogEntry
+from events.shutdown import Shutdown
+from events.stream import Stream
+from events.subscriber import EventSubscriber
+from events.upcasting import Data, upcaster
+from tests.things import ThingEvent, ThingMade, ThingMoved
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.fixture(autouse=True)
+def _impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EVENTS_BLOCK_SECONDS = 0.05
+    monkeypatch.setattr("events.consumer.LONGEST_PAUSE_SECONDS", 0.1)
+
+
+def consume(subscriber: EventSubscriber, stream: Stream) -> None:
+    Consumer("things", subscriber, stream, name="one", shutdown=Shutdown()).run(until_idle=True)
+
+
+class Mover(EventSubscriber):
+    """Moves what was made, and what was moved once, a second time."""
+
+    handles = (ThingMade, "thing.moved")
+
+    def handle_event(self, event: Event, envelope: Envelope) -> None:
+        assert isinstance(event, ThingEvent)
+        if event.version < 3:
+            with unit_of_work():
+                record(ThingMoved(name=event.name, version=event.version + 1))
+
+
+class Reader(EventSubscriber):
+    """Remembers the typed events; refuses what it is told to."""
+
+    def __init__(self, refuses: str = "") -> None:
+        self.events: list[Event] = []
+        self.refuses = refuses
+
+    def handle_event(self, event: Event, envelope: Envelope) -> None:
+        if event.subject == self.refuses:
+            raise Unprocessable("not this one")
+        self.events.append(event)
+
+
+def test_what_is_recorded_while_handling_names_its_cause(stream: Stream) -> None:
+    with collecting(Collector(correlation_id="request-1", traceparent=TRACE, actor=lambda: "ada")), unit_of_work():
+        record(ThingMade(name="a"))
+    with unit_of_work():
+        record(ThingMade(name="b"))
+    relay.sweep(stream, 0)
+
+    consume(Mover(), stream)
+
+    made, moved, moved_again = LogEntry.objects.filter(subject="a").order_by("aggregate_version")
+    assert made.causation_id == ""
+    assert (moved.causation_id, moved_again.causation_id) == (str(made.event_id), str(moved.event_id))
+    assert {entry.correlation_id for entry in (made, moved, moved_again)} == {"request-1"}
+    assert {entry.traceparent for entry in (made, moved, moved_again)} == {TRACE}
+    assert [entry.actor for entry in (made, moved, moved_again)] == ["ada", "", ""]
+    other = LogEntry.objects.filter(subject="b")
+    assert other.count() == 3
+    assert "request-1" not in set(other.values_list("correlation_id", flat=True))
+    assert other.values_list("correlation_id").distinct().count() == 1
+
+
+def test_what_is_recorded_while_handling_is_flushed_without_a_relay(stream: Stream) -> None:
+    with unit_of_work():
+        record(ThingMade(name="a"))
+
+    consume(Mover(), stream)
+
+    envelopes = [entry.envelope for entry in stream.entries(0, after="0", count=9)]
+    assert envelopes == log.read_after(0, 0)
+    assert [envelope and envelope.aggregate_version for envelope in envelopes] == [1, 2, 3]
+
+
+def test_what_a_subscriber_does_not_handle_is_passed_over_unread(stream: Stream) -> None:
+    with unit_of_work():
+        record(ThingMade(name="a"), ThingMade(name="b"))
+        LogEntry.objects.filter(subject="a").update(type="thing.unheard-of", data="no JSON")
+
+    class MadeReader(Reader):
+        handles = (ThingMade,)
+
+    reader = MadeReader()
+    consume(reader, stream)
+
+    assert reader.events == [ThingMade(name="b")]
+    assert not DeadLetter.objects.exists()
+
+
+def record_old_version() -> None:
+    """Leave in log and stream what a release from before version 2 recorded."""
+    with unit_of_work():
+        record(ThingMoved(name="a"), ThingMoved(name="b"))
+        for name in "ab":
+            LogEntry.objects.filter(subject=name).update(schema_version=1, data=f'{{"label":"{name}","version":1}}')
+
+
+def test_an_old_version_is_lifted_from_the_stream(stream: Stream) -> None:
+    record_old_version()
+    assert stream._client.xrange(stream.key(0))[0][1]["dataschema"] == "urn:event:thing.moved:1"
+    LogEntry.objects.update(data="{}")  # So it can't come from there.
+
+    reader = Reader()
+    consume(reader, stream)
+
+    assert reader.events == [ThingMoved(name="a"), ThingMoved(name="b")]
+
+
+def test_an_old_version_is_lifted_from_the_log(stream: Stream) -> None:
+    record_old_version()
+    stream._client.flushall()
+
+    reader = Reader()
+    consume(reader, stream)
+
+    assert reader.events == [ThingMoved(name="a"), ThingMoved(name="b")]
+
+
+def test_an_old_version_is_lifted_when_it_is_a_dead_letter(stream: Stream) -> None:
+    record_old_version()
+
+    consume(Reader(refuses="a"), stream)
+
+    [letter] = DeadLetter.objects.all()
+    [envelope] = log.read_after(letter.partition, letter.position - 1, limit=1)
+    assert (envelope.id, envelope.schema_version) == (letter.event_id, 1)
+    assert envelope.open() == ThingMoved(name="a")
+
+
+def upgrade(monkeypatch: pytest.MonkeyPatch) -> type[Event]:
+    """Load the release that knows version 3."""
+    from events import event  # noqa: PLC0415 (its registry is replaced as a whole)
+
+    class ThingMoved(ThingEvent, frozen=True, kw_only=True, rename="camel"):
+        """Says where to, since version 3."""
+
+        to: str
+
+    @upcaster("thing.moved", from_version=2)
+    def say_where(data: Data) -> Data:
+        return {**data, "to": "somewhere"}
+
+    without = {name: known for name, known in event._by_name.items() if name != "thing.moved"}
+    monkeypatch.setattr(event, "_by_name", without)
+    return event_type("thing.moved", version=3)(ThingMoved)
+
+
+def test_a_version_of_the_future_waits_for_its_class(
+    stream: Stream, clean_registry: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with unit_of_work():
+        record(ThingMade(name="a"), ThingMoved(name="a", version=2), ThingMoved(name="a", version=3))
+        newest = LogEntry.objects.filter(aggregate_version=3)
+        newest.update(schema_version=3, data='{"name":"a","version":3,"note":"","to":"cellar"}')
+    reader, shutdown = Reader(), Shutdown()
+
+    def run() -> None:
+        Consumer("things", reader, stream, name="one", shutdown=shutdown).run()
+        connections.close_all()
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        wait_until(lambda: caplog.text.count("thing.moved has version 3; this release knows up to 2") >= 2)
+        assert (reader.events, DeadLetter.objects.count()) == ([], 0)
+        newer = upgrade(monkeypatch)
+        wait_until(lambda: len(reader.events) == 3)
+    finally:
+        shutdown.requested = True
+        thread.join()
+
+    assert [type(event) for event in reader.events] == [ThingMade, newer, newer]
+    assert [msgspec.to_builtins(event).get("to") for event in reader.events] == [None, "somewhere", "cellar"]
+    assert not DeadLetter.objects.exists()
