@@ -1,6 +1,6 @@
 """What recording events costs a transaction that saves one row.
 
-    uv run python -m benchmarks.emit
+uv run python -m benchmarks.emit
 """
 
 import json
@@ -35,7 +35,6 @@ def measure() -> None:
     from events.relay import sweep  # noqa: PLC0415
     from events.stream import open_stream  # noqa: PLC0415
     from tickets.events import TicketIssued  # noqa: PLC0415
-    from tickets.models import Ticket  # noqa: PLC0415
 
     tickets = issue_tickets()
     turns = count()

@@ -107,6 +107,8 @@ ACCESS_SYSTEM_URL = env.str("ACCESS_SYSTEM_URL", default="")
 EVENTS_STREAM_URL = env.str("EVENT_STREAM_URL", default="redis://localhost:6379/tickets")
 EVENTS_SOURCE = env.str("EVENTS_SOURCE", default="/tickets")
 EVENTS_SCHEMA_LOCK = BASE_DIR / "event-schemas.json"
+EVENTS_FLUSH_ON_COMMIT = env.bool("EVENTS_FLUSH_ON_COMMIT", default=True)
+EVENTS_RELAY_INTERVAL_SECONDS = env.float("EVENTS_RELAY_INTERVAL_SECONDS", default=0.5)
 EVENTS_SUBSCRIBERS = {
     "readmodel": "readmodel.subscriber.ReadModel",
     "access": "tickets.access.AccessSystem",

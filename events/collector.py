@@ -117,7 +117,7 @@ def record(*events: Event) -> None:
         raise NotInTransaction
     collector = _current.get() or _unclaimed.get()
     extensions = collect_extensions()
-    collector.unflushed |= store([collector.envelop(event, extensions) for event in events])
+    collector.unflushed |= store(collector.envelop(event, extensions) for event in events)
     transaction.on_commit(collector.release, robust=True)
 
 

@@ -29,6 +29,8 @@ class Conf:
     """The file of the events' JSON Schemas, which check_event_schemas compares with the classes."""
     stream_max_length: int = 100_000
     """The stream is trimmed to about so many entries: the window on the log."""
+    flush_on_commit: bool = True
+    """A request flushes its events itself after its commit; false: it only wakes the relay."""
     flush_timeout_seconds: float = 0.25
     """How long a request waits for Redis after its commit before it leaves its events to the relay."""
     relay_interval_seconds: float = 0.5

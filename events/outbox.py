@@ -5,7 +5,7 @@ Out:  rows without a position, which a rollback takes away with the change.
 Next: events/relay.py
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import batched
 from typing import Any
 
@@ -38,20 +38,21 @@ INSERT = f"INSERT INTO events_log ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 
 ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
 
 
-def store(envelopes: Sequence[Envelope]) -> set[int]:
-    """Insert the envelopes, 1,000 per statement, and return the partitions they went to.
+def store(envelopes: Iterable[Envelope]) -> set[int]:
+    """Insert the envelopes, 1,000 per statement and in memory, and return the partitions they went to.
 
     Raise VersionTaken if another transaction was faster with the same version of an aggregate. As with a failed
     save(), the block is then rolled back, even if somebody catches the exception: a part of the events is none.
     """
-    rows = [_row(envelope) for envelope in envelopes]
+    partitions = set()
     with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
-        for some in batched(rows, ROWS_PER_STATEMENT, strict=False):
+        for rows in batched(map(_row, envelopes), ROWS_PER_STATEMENT, strict=False):
+            partitions |= {row[1] for row in rows}
             try:
-                cursor.execute(INSERT + ", ".join([ROW] * len(some)), [value for row in some for value in row])
+                cursor.execute(INSERT + ", ".join([ROW] * len(rows)), [value for row in rows for value in row])
             except IntegrityError as error:
                 raise VersionTaken(f"{VersionTaken.__doc__} ({error})") from error
-    return {row[1] for row in rows}
+    return partitions
 
 
 def _row(envelope: Envelope) -> tuple[Any, ...]:

@@ -62,6 +62,8 @@ class RedisStream(Stream):
             retry=Retry(NoBackoff(), 0),  # A repeat is the caller's decision: it knows what is idempotent.
         )
         self._compare_and_append = self._client.register_script(COMPARE_AND_APPEND)
+        self._wake_channel = f"{dsn.stream}:wake"
+        self._wakes: Any = self._client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
 
     def append(self, partition: int, expected: Tail, envelopes: Sequence[Envelope]) -> Tail:
         arguments: list[str | int] = [expected.position, expected.event_id, conf.stream_max_length]
@@ -132,11 +134,24 @@ class RedisStream(Stream):
         with _redis_errors():
             self._client.delete(self.key(partition))
 
+    def wake(self) -> None:
+        with _redis_errors():
+            self._client.publish(self._wake_channel, "")
+
+    def wait_for_wake(self, seconds: float) -> None:
+        with _redis_errors():
+            if not self._wakes.subscribed:
+                self._wakes.subscribe(self._wake_channel)
+            if self._wakes.get_message(timeout=seconds):
+                while self._wakes.get_message():  # Many commits, one sweep.
+                    pass
+
     def ping(self) -> None:
         with _redis_errors():
             self._client.ping()
 
     def close(self) -> None:
+        self._wakes.close()
         self._client.close()
 
 

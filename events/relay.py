@@ -17,7 +17,7 @@ from events.conf import conf
 from events.divergence import expect_own
 from events.exceptions import Diverged, StreamUnavailable
 from events.log import Tail
-from events.positions import give_positions
+from events.positions import BATCH_ROWS, give_positions
 from events.stream import Stream, open_stream
 
 logger = logging.getLogger(__name__)
@@ -33,29 +33,35 @@ def _stream_of_requests() -> Stream:
 
 def flush_released(partitions: Collection[int]) -> None:
     """Send what the current request committed, one batch per partition, or leave it to the relay; never raise."""
-    for partition in sorted(partitions):
-        try:
-            _flush_batch_unless_open(_stream_of_requests(), partition)
-        except CircuitBreakerError:
-            return
-        except (StreamUnavailable, Error) as error:
-            logger.warning("flush of partition %d is left to the relay: %s", partition, error)
-        except Diverged as error:
-            logger.error("%s", error)
+    try:
+        _send_or_wake_unless_open(_stream_of_requests(), partitions)
+    except CircuitBreakerError:
+        return
+    except (StreamUnavailable, Error) as error:
+        logger.warning("the flush is left to the relay: %s", error)
+    except Diverged as error:
+        logger.error("%s", error)
 
 
-def flush_batch(stream: Stream, partition: int) -> None:
-    """Give positions to one batch of rows, without waiting for the lock, and append them."""
+def _send_or_wake(stream: Stream, partitions: Collection[int]) -> None:
+    sent = [conf.flush_on_commit and flush_batch(stream, partition) for partition in sorted(partitions)]
+    if not all(sent):
+        stream.wake()
+
+
+_send_or_wake_unless_open: Callable[[Stream, Collection[int]], None] = breaker(_send_or_wake)
+
+
+def flush_batch(stream: Stream, partition: int) -> bool:
+    """Give positions to one batch of rows, without waiting for the lock, and append them; tell if that was all."""
     positions, event_before = give_positions(partition, wait=False)
     if not positions:
-        return  # Nothing is left, or another flusher holds the lock: what it numbers, it or the relay appends.
+        return False  # Another flusher holds the lock, and may have come too early to see our rows.
     tail = _append_batch(stream, partition, Tail(positions[0] - 1, event_before))
     if tail.position < positions[0]:
         expect_own(stream, partition, tail)
-        _append_batch(stream, partition, tail)
-
-
-_flush_batch_unless_open: Callable[[Stream, int], None] = breaker(flush_batch)
+        tail = _append_batch(stream, partition, tail)
+    return tail.position >= positions[-1] and len(positions) < BATCH_ROWS
 
 
 def sweep(stream: Stream, partition: int) -> int:

@@ -96,6 +96,14 @@ class Stream(ABC):
         """Take away the stream and its groups, or whatever else has its key."""
 
     @abstractmethod
+    def wake(self) -> None:
+        """Wake the relays that wait, if there are any; one that is at work then looks once more."""
+
+    @abstractmethod
+    def wait_for_wake(self, seconds: float) -> None:
+        """Return when a relay is to be woken, or after so many seconds; a wake since the last call counts."""
+
+    @abstractmethod
     def ping(self) -> None:
         """Raise StreamUnavailable if the server does not answer."""
 

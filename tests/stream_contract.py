@@ -1,5 +1,7 @@
 """What a stream guarantees, whichever server is behind it; a test class of each tier derives from this."""
 
+import time
+
 import pytest
 from pytest_django import Settings
 
@@ -77,6 +79,15 @@ class StreamContract:
 
         assert stream.tail(0) == Tail(7, "foreign")
         assert stream.entries(0, after="1-0", count=10) == [Entry("7-0", None)]
+
+    def test_a_wake_since_the_last_wait_ends_the_next_one(self, stream: Stream) -> None:
+        stream.wait_for_wake(0.01)
+        stream.wake()
+
+        started = time.monotonic()
+        stream.wait_for_wake(30)
+
+        assert time.monotonic() - started < 15
 
     def test_a_group_reads_each_entry_once_and_its_pending_ones_again(self, stream: Stream) -> None:
         entries = entries_of(filled(stream, 3))

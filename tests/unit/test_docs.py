@@ -41,7 +41,7 @@ def rows_of(heading: str) -> dict[str, str]:
 def as_documented(default: object) -> str:
     if default == "":
         return "none"
-    return f"{default:,}" if isinstance(default, int | float) else f"`{default}`"
+    return f"{default:,}" if isinstance(default, int | float) and not isinstance(default, bool) else f"`{default}`"
 
 
 def test_every_command_of_ours_is_in_the_reference() -> None:

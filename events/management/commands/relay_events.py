@@ -38,7 +38,7 @@ class Command(BaseCommand):
         try:
             while True:
                 _flush_or_log(stream)
-                shutdown.sleep(conf.relay_interval_seconds)
+                _wait_for_work(stream, shutdown)
         except Interrupted:
             logger.info("stopped")
 
@@ -47,6 +47,14 @@ class Command(BaseCommand):
             self.stdout.write(f"{_flush(stream)} events appended to {stream.dsn}")
         except (Diverged, StreamUnavailable) as error:
             raise CommandError(str(error)) from error
+
+
+def _wait_for_work(stream: Stream, shutdown: Shutdown) -> None:
+    try:
+        with shutdown.interruptible():
+            stream.wait_for_wake(conf.relay_interval_seconds)
+    except StreamUnavailable:
+        shutdown.sleep(conf.relay_interval_seconds)
 
 
 def _flush(stream: Stream) -> int:
