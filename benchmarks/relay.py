@@ -1,0 +1,101 @@
+"""How fast the relay brings waiting events to the stream, against the shortest loop that sends and marks rows.
+
+    uv run python -m benchmarks.relay
+
+The loop by hand selects 500 rows, sends them in a pipeline and updates them. It gives no positions without gaps, loses
+the order as soon as a second one runs, doubles entries when it is killed, and knows nothing of a wiped stream.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import redis
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.servers import loaded_project
+
+EVENTS = 20_000
+ROUNDS = 5
+BATCH = 500
+STREAM_BY_HAND = "by-hand"
+FILL = """
+INSERT INTO events_log (event_id, partition, type, schema_version, source, subject, aggregate_type, aggregate_version,
+                        time, data, correlation_id, causation_id, actor, traceparent)
+SELECT gen_random_uuid(), 0, 'thing.moved', 1, '/benchmark', gen_random_uuid()::text, 'thing', 1,
+       now(), json_build_object('note', repeat('x', 400))::text, gen_random_uuid()::text, '', 'ada', ''
+FROM generate_series(1, %s)
+"""
+SELECT = """
+SELECT id, event_id::text, type, source, subject, time::text, data, aggregate_version, correlation_id, actor
+FROM events_log WHERE position IS NULL ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+FIELDS = ("id", "type", "source", "subject", "time", "data", "aggregateversion", "correlationid", "actor")
+
+
+def main() -> None:
+    with loaded_project():
+        measure()
+
+
+def measure() -> None:
+    from events.relay import sweep  # noqa: PLC0415 (after the setup)
+    from events.stream import open_stream  # noqa: PLC0415
+
+    rates: dict[str, list[float]] = {"by hand": [], "relay": []}
+    with closing(open_stream()) as stream, closing(redis.Redis.from_url(stream.dsn.url)) as client:
+        for _ in range(ROUNDS):
+            rates["by hand"].append(rate(lambda: relay_by_hand(client)))
+            client.delete(STREAM_BY_HAND, stream.dsn.stream)
+            rates["relay"].append(rate(lambda: sweep(stream, 0)))
+    print_rates(rates)
+
+
+def rate(work: Callable[[], object]) -> float:
+    """Return how many events a second the work takes off an empty log that is filled for it."""
+    from django.db import connection  # noqa: PLC0415
+
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE events_log")
+        cursor.execute("UPDATE events_partition SET last_position = 0")
+        cursor.execute(FILL, [EVENTS])
+        cursor.execute("ANALYZE events_log")
+    started = time.perf_counter()
+    work()
+    return EVENTS / (time.perf_counter() - started)
+
+
+def relay_by_hand(client: "redis.Redis[bytes]") -> None:
+    from django.db import connection, transaction  # noqa: PLC0415
+
+    sent = 0
+    while sent < EVENTS:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(SELECT, [BATCH])
+            rows = cursor.fetchall()
+            pipeline = client.pipeline(transaction=False)
+            for row in rows:
+                pipeline.xadd(STREAM_BY_HAND, dict(zip(FIELDS, row[1:], strict=True)))
+            pipeline.execute()
+            positions = list(range(sent + 1, sent + 1 + len(rows)))
+            cursor.execute(
+                "UPDATE events_log SET position = sent.position"
+                " FROM unnest(%s::bigint[], %s::bigint[]) AS sent(id, position) WHERE events_log.id = sent.id",
+                [[row[0] for row in rows], positions],
+            )
+        sent += len(rows)
+
+
+def print_rates(rates: dict[str, list[float]]) -> None:
+    table = Table("relay", "events/s, median", "times by hand", title=f"{EVENTS:,} waiting events, batches of {BATCH}")
+    reference = statistics.median(rates["by hand"])
+    for name, measured in rates.items():
+        median = statistics.median(measured)
+        table.add_row(name, f"{median:,.0f}", f"{median / reference:.2f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
