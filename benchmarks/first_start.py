@@ -1,0 +1,69 @@
+"""Run the README's two commands as on a fresh machine: a new clone, empty caches, and a new home.
+
+    python3 benchmarks/first_start.py
+
+It needs Python, pip and git alone, as the commands do, and prints how long each took; what `up` downloads, it tells
+apart.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="first-start-") as folder:
+        measure(Path(folder))
+
+
+def measure(folder: Path) -> None:
+    clone, environment = folder / "clone", fresh_environment(folder)
+    run("git", "clone", "--quiet", str(ROOT), str(clone), cwd=folder, environment=environment)
+    demo = ("uv", "run", "manage.py", "up", "--demo", "--exit", "--port", str(free_port()))
+    steps = {
+        "python3 -m pip install uv": (environment["PYTHON"], "-m", "pip", "install", "--quiet", "uv"),
+        "uv run manage.py up --demo, first start": demo,
+        "uv run manage.py up --demo, second start": demo,
+        "uv run pytest": ("uv", "run", "pytest", "-q"),
+    }
+    seconds = {name: run(*step, cwd=clone, environment=environment) for name, step in steps.items()}
+    print(f"\n| command | seconds, on {os.cpu_count()} cores |\n|---|---|")
+    for name, measured in seconds.items():
+        print(f"| {name} | {measured:.0f} |")
+
+
+def fresh_environment(folder: Path) -> dict[str, str]:
+    """Return an environment with a home and a Python of its own, and nothing of the caches that are here."""
+    python = folder / "python"
+    venv.create(python, with_pip=True)
+    (folder / "home").mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "UV_", "VIRTUAL_ENV"))}
+    commands = f"{python / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return kept | {"HOME": str(folder / "home"), "PATH": commands, "PYTHON": str(python / "bin/python3")}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run(*command: str, cwd: Path, environment: dict[str, str]) -> float:
+    """Run a command to its end, and return its seconds; end with its exit code if that is not 0."""
+    print(f"$ {' '.join(command)}", flush=True)
+    started = time.monotonic()
+    exit_code = subprocess.run(command, cwd=cwd, env=environment, check=False).returncode
+    if exit_code:
+        sys.exit(exit_code)
+    return time.monotonic() - started
+
+
+if __name__ == "__main__":
+    main()
