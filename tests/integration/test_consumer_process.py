@@ -1,0 +1,52 @@
+"""A consumer as a process of its own."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from events.models import Checkpoint
+from events.stream import Stream
+from tests.faults.roles import issue
+from tests.processes import start
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def consumer(stream: Stream, elasticsearch: Elasticsearch) -> Iterator[subprocess.Popen[str]]:
+    """The consumer of the read model, which has handled one event and waits for the next."""
+    issue()
+    process = start("manage.py", "consume_events", "readmodel", "--consumer", "one")
+    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=1).exists(), within_seconds=60)
+    wait_until(lambda: stream.pending(0, "readmodel") == 0)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_it_handles_what_comes_while_it_waits(consumer: subprocess.Popen[str]) -> None:
+    issue()
+
+    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=2).exists(), within_seconds=20)
+
+
+def test_sigterm_ends_it_at_once_with_nothing_left_pending(consumer: subprocess.Popen[str], stream: Stream) -> None:
+    started = time.monotonic()
+    consumer.send_signal(signal.SIGTERM)
+
+    assert consumer.wait(timeout=20) == 0
+    assert time.monotonic() - started < 10
+    assert stream.pending(0, "readmodel") == 0
+
+
+def test_a_wiped_redis_ends_no_process(consumer: subprocess.Popen[str], stream: Stream) -> None:
+    stream._client.flushall()
+    issue()
+
+    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=2).exists(), within_seconds=20)
+    assert consumer.poll() is None
