@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -47,10 +47,12 @@ NOWHERE = Tail(-1, "")
 class RedisStream(Stream):
     """The stream in Redis 7.0 or later, or in Valkey; what its methods guarantee stands in `events.stream`."""
 
+    client_class: ClassVar[type[redis.Redis]] = redis.Redis
+
     def __init__(self, dsn: StreamDSN, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         super().__init__(dsn, timeout_seconds=timeout_seconds)
         # Any: the client's types describe both protocols and both kinds of decoding at once.
-        self._client: Any = redis.Redis.from_url(
+        self._client: Any = self.client_class.from_url(
             dsn.url,
             decode_responses=True,
             encoding_errors="replace",  # A foreign entry may be anything.

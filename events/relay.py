@@ -8,9 +8,12 @@ Next: events/stream.py
 import logging
 from collections.abc import Callable, Collection
 from functools import cache
+from typing import Any
 
 from circuitbreaker import CircuitBreaker, CircuitBreakerError
+from django.core.signals import setting_changed
 from django.db import Error
+from django.dispatch import receiver
 
 from events import log
 from events.conf import conf
@@ -29,6 +32,14 @@ breaker = CircuitBreaker(failure_threshold=3, recovery_timeout=5, expected_excep
 @cache
 def _stream_of_requests() -> Stream:
     return open_stream(timeout_seconds=conf.flush_timeout_seconds)
+
+
+@receiver(setting_changed)
+def _forget_stream(*, setting: str, **_: Any) -> None:
+    """Follow a test that puts another stream in place."""
+    if setting in {"EVENTS_STREAM_URL", "EVENTS_STREAM_BACKEND"}:
+        _stream_of_requests.cache_clear()
+        breaker.reset()
 
 
 def flush_released(partitions: Collection[int]) -> None:

@@ -79,3 +79,4 @@ def test_the_examples_of_the_how_to_run(capsys: pytest.CaptureFixture[str]) -> N
     names["Announcer"]().handle(read_after(0, 0))  # type: ignore[operator]
 
     assert capsys.readouterr().out == "shelf A7 is in room 3\n"
+    names["test_a_moved_shelf_is_announced"](capsys)  # type: ignore[operator]

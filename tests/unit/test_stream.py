@@ -1,5 +1,5 @@
 from tests.stream_contract import StreamContract
 
 
-class TestStreamInProcess(StreamContract):
-    """The stream on fakeredis."""
+class TestFakeStream(StreamContract):
+    """The stream that projects use in their tests."""

@@ -1,0 +1,101 @@
+"""For the tests of whoever records and handles events: what was recorded, a stream in memory, and one who runs all.
+
+It needs `fakeredis[lua]`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Never
+
+from django.test import override_settings
+from fakeredis import FakeRedis
+
+from events.conf import conf
+from events.consumer import Consumer
+from events.dsn import StreamDSN
+from events.event import Event, decode
+from events.models import LogEntry
+from events.partitions import partition_count
+from events.redis_stream import RedisStream
+from events.relay import sweep
+from events.shutdown import Shutdown
+from events.stream import open_stream
+from events.subscriber import Subscriber, load_subscriber
+
+BLOCK_SECONDS = 0.01
+
+
+class CapturedEvents:
+    """The events that the log has got meanwhile, typed, in order; read whenever they are iterated over.
+
+    What was rolled back is not among them. It takes no commit, so that it serves TestCase too.
+    """
+
+    def __init__(self) -> None:
+        self._after = _newest_row()
+        self._until: int | None = None
+
+    def __iter__(self) -> Iterator[Event]:
+        rows = LogEntry.objects.filter(id__gt=self._after).order_by("id")
+        if self._until is not None:
+            rows = rows.filter(id__lte=self._until)
+        return (decode(*row) for row in rows.values_list("type", "schema_version", "data"))
+
+    def stop(self) -> None:
+        self._until = _newest_row()
+
+
+@contextmanager
+def captured_events() -> Iterator[CapturedEvents]:
+    """Capture what is recorded in the block: `assert list(captured) == [ThingMade(...)]`, in it or after it."""
+    captured = CapturedEvents()
+    yield captured
+    captured.stop()
+
+
+def _newest_row() -> int:
+    return LogEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
+
+
+class FakeStream(RedisStream):
+    """The stream on a Redis in this process: the same code, and no server."""
+
+    client_class = FakeRedis
+
+    def wipe(self) -> None:
+        """Lose everything, groups too."""
+        self._client.flushall()
+
+
+@contextmanager
+def fake_stream() -> Iterator[FakeStream]:
+    """Use an empty stream in memory in the block, for whoever opens the configured one."""
+    with override_settings(EVENTS_STREAM_BACKEND=f"{__name__}.{FakeStream.__name__}"):
+        stream = FakeStream(StreamDSN.parse(conf.stream_url))
+        stream.wipe()
+        try:
+            yield stream
+        finally:
+            stream.close()
+
+
+def run_until_idle(group: str, subscriber: Subscriber | None = None) -> None:
+    """Relay all that was recorded, and let the group's subscriber, or this one, handle it.
+
+    What it refuses as Unprocessable is parked, as in earnest. Any other failure, which a consumer would wait out, is
+    raised.
+    """
+    stream = open_stream()
+    for partition in range(partition_count()):
+        sweep(stream, partition)
+    with override_settings(EVENTS_BLOCK_SECONDS=BLOCK_SECONDS):
+        consumer = _FailingConsumer(
+            group, subscriber or load_subscriber(group), stream, name="test", shutdown=Shutdown()
+        )
+        consumer.run(until_idle=True)
+    stream.close()
+
+
+class _FailingConsumer(Consumer):
+    def _pause(self, error: Exception) -> Never:
+        raise error
