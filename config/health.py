@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
 from events import divergence
-from events import divergence
 from events.exceptions import StreamUnavailable
 from events.stream import open_stream
 

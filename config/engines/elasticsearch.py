@@ -44,9 +44,7 @@ def lay_out_home(home: Path) -> None:
     module = {path for path in sums if PurePosixPath(path).name.startswith(("netty-", MODULE))}
     module_folder = home / "modules" / MODULE
     for folder, paths in ((home / "lib", sums.keys() - module), (module_folder, module)):
-        wanted = {path: sums[path] for path in paths}
-        jars.fetch(wanted, folder)
-        jars.verify_folder(wanted, folder)
+        jars.bring({path: sums[path] for path in paths}, folder)
     describe_module(module_folder)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from rich.console import Console
 
@@ -14,6 +14,10 @@ class Narrator:
 
     def tell(self, sentence: str) -> None:
         self.console.print(f"[cyan]{time.monotonic() - self._start:6.2f} s[/]  {sentence}", soft_wrap=True)
+
+    def meanwhile(self, doing: str) -> AbstractContextManager[object]:
+        """Show on a terminal what is being done, until the block ends."""
+        return self.console.status(doing) if self.console.is_terminal else nullcontext()
 
     @contextmanager
     def apart(self, what: str) -> Iterator[None]:

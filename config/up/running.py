@@ -50,7 +50,7 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
             }
             with published(data, ours | dict(named)):
                 password = start_engines_and_prepare(data, engines, supervisor, narrator)
-                with narrator.console.status("The service starts …"):
+                with narrator.meanwhile("The service starts …"):
                     start_programs(supervisor, port)
                 narrator.tell("The relay, the consumers and the web server run")
                 receiver_url = "" if "ACCESS_SYSTEM_URL" in named else ours["ACCESS_SYSTEM_URL"]
@@ -63,7 +63,7 @@ def start_engines_and_prepare(
     """Make the database ready while slower engines still start; return the new password of `admin`, if any."""
     with (
         process(data, "config.up.preparation", stdout=subprocess.PIPE) as preparing,
-        narrator.console.status("The engines start …"),
+        narrator.meanwhile("The engines start …"),
     ):
         for engine in start_engines(engines, supervisor):
             narrator.tell(f"{engine.name.capitalize()} is ready")

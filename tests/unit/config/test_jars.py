@@ -23,7 +23,7 @@ def test_every_listed_jar_has_a_sha256_sum_and_a_name_of_its_own() -> None:
 def test_the_listed_jars_are_taken(tmp_path: Path) -> None:
     (tmp_path / "thing-1.0.jar").write_bytes(CONTENT)
 
-    jars.verify_folder(SUMS, tmp_path)
+    jars.bring(SUMS, tmp_path)
 
 
 def test_a_jar_with_another_sum_is_refused(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_jar_with_another_sum_is_refused(tmp_path: Path) -> None:
     jar.write_bytes(b"another jar")
 
     with pytest.raises(CannotStart) as refusal:
-        jars.verify_folder(SUMS, tmp_path)
+        jars.bring(SUMS, tmp_path)
 
     assert str(refusal.value) == (
         f"{jar} is not the jar that elasticsearch.sha256 lists (its SHA-256 sum is another): delete it, and start again"
@@ -40,10 +40,11 @@ def test_a_jar_with_another_sum_is_refused(tmp_path: Path) -> None:
 
 def test_a_jar_that_is_not_listed_is_refused(tmp_path: Path) -> None:
     jar = tmp_path / "stranger-1.0.jar"
-    jar.write_bytes(CONTENT)
+    for file in (jar, tmp_path / "thing-1.0.jar"):
+        file.write_bytes(CONTENT)
 
     with pytest.raises(CannotStart) as refusal:
-        jars.verify_folder(SUMS, tmp_path)
+        jars.bring(SUMS, tmp_path)
 
     assert str(refusal.value) == (
         f"{jar} is not among the jars that elasticsearch.sha256 lists: delete it, and start again"
@@ -55,7 +56,7 @@ def test_a_jar_comes_from_the_local_repository_with_its_sum(tmp_path: Path, monk
     (tmp_path / "repository/org/example/thing/1.0").mkdir(parents=True)
     (tmp_path / "repository" / next(iter(SUMS))).write_bytes(CONTENT)
 
-    jars.fetch(SUMS, tmp_path / "lib")
+    jars.bring(SUMS, tmp_path / "lib")
 
     assert [jar.name for jar in (tmp_path / "lib").iterdir()] == ["thing-1.0.jar"]
     assert (tmp_path / "lib" / "thing-1.0.jar").read_bytes() == CONTENT
@@ -66,7 +67,7 @@ def test_a_registry_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")  # Where nobody listens.
 
     with pytest.raises(CannotStart) as refusal:
-        jars.fetch(SUMS, tmp_path / "lib")
+        jars.bring(SUMS, tmp_path / "lib")
 
     assert str(refusal.value).startswith("thing 1.0 can't be fetched from Maven's central repository (")
     assert str(refusal.value).endswith("try again when it answers, or name a server of your own in ELASTICSEARCH_URL")
