@@ -122,7 +122,7 @@ class Consumer:
         self.stream.acknowledge(partition, self.group, [entry.id for entry in entries])
 
     def _expect_own(self, partition: int, fresh: Sequence[Envelope]) -> None:
-        """Refuse events that the log has not: the checkpoint would pass the log's end, or events that it has instead."""
+        """Refuse events that the log has not: the checkpoint would pass those that it has, or its end."""
         if fresh and not log.knows(partition, log.Tail(_position(fresh[-1]), str(fresh[-1].id))):
             raise Diverged(f"the stream has {fresh[-1].id} at {_position(fresh[-1])}, the log has not; {REMEDY}")
 

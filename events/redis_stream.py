@@ -1,7 +1,8 @@
 """The stream in Redis; the only module that speaks to it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import redis
@@ -131,6 +132,15 @@ class RedisStream(Stream):
                 if str(error).startswith("NOGROUP"):
                     return 0
                 raise
+
+    def information(self) -> Mapping[str, str]:
+        with _redis_errors():
+            return {name: str(value) for name, value in self._client.info().items()}
+
+    def clock(self) -> datetime:
+        with _redis_errors():
+            seconds, microseconds = self._client.time()
+        return datetime.fromtimestamp(seconds + microseconds / 1_000_000, UTC)
 
     def delete(self, partition: int) -> None:
         with _redis_errors():

@@ -5,7 +5,7 @@ from a backup: then those who have handled them know of a future that is lost, i
 given that are given anew now. They forget all, and are fed from the start of the log.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 
 import msgspec
@@ -83,26 +83,30 @@ def carry_out(stream: Stream, plan: Plan) -> None:
         Partition.objects.filter(divergence="").update(divergence="the log was restored, and the reset has not ended")
         Partition.objects.update(has_lost_events=True)
     # Before the stream: a consumer that finds its group gone opens its target, which had better be the new one.
-    for group in {group.group for group in plan.groups if group.forgets}:
-        _forget(group)
+    targets = {group: _forget(group) for group in {plan.group for plan in plan.groups if plan.forgets}}
     for number in numbers:
         stream.delete(number)
     for position in plan.groups:
         stream.create_group(position.partition, position.group, after=position.checkpoint)
-    with transaction.atomic():
-        for partition in Partition.objects.filter(number__in=numbers):
-            beyond = Checkpoint.objects.filter(partition=partition.number, position__gt=partition.last_position)
-            beyond.update(position=partition.last_position)
-        Partition.objects.filter(number__in=numbers).update(divergence="", has_lost_events=False)
+    _settle(numbers, targets)
 
 
-def _forget(group: str) -> None:
-    checkpoints = Checkpoint.objects.filter(group=group)
-    targets = list(checkpoints.values_list("target", flat=True))
+@transaction.atomic
+def _settle(numbers: Sequence[int], targets: Mapping[str, str]) -> None:
+    for group, target in targets.items():
+        # Last: until it found its target gone, a running consumer has made checkpoints of the old one.
+        Checkpoint.objects.filter(group=group).exclude(target=target).delete()
+    for partition in Partition.objects.filter(number__in=numbers):
+        beyond = Checkpoint.objects.filter(partition=partition.number, position__gt=partition.last_position)
+        beyond.update(position=partition.last_position)
+    Partition.objects.filter(number__in=numbers).update(divergence="", has_lost_events=False)
+
+
+def _forget(group: str) -> str:
+    """Return the identity of the target that the group has from now on."""
     with closing(load_subscriber(group)) as subscriber:
         subscriber.forget()
-    # Afterwards: until then a running consumer keeps them. Those of the new target are not among them.
-    checkpoints.filter(target__in=targets).delete()
+        return subscriber.open()
 
 
 def _plan_partition(stream: Stream, partition: Partition) -> PartitionPlan:

@@ -6,7 +6,8 @@ Next: events/consumer.py
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from django.utils.module_loading import import_string
@@ -90,6 +91,14 @@ class Stream(ABC):
     @abstractmethod
     def pending(self, partition: int, group: str) -> int:
         """Return how many entries the group has read and not acknowledged; 0 if there is no such group."""
+
+    @abstractmethod
+    def information(self) -> Mapping[str, str]:
+        """Return what the server says of itself, under the names of Redis's INFO: `redis_version`, `role` and so on."""
+
+    @abstractmethod
+    def clock(self) -> datetime:
+        """Return the server's time."""
 
     @abstractmethod
     def delete(self, partition: int) -> None:

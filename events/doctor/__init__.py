@@ -1,0 +1,36 @@
+"""What the log and the stream need, looked at: each fault with what mends it, on a line of its own.
+
+A check is a function that yields findings; a further one is added to CHECKS. It may ask the database and the stream,
+and changes nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from django.db import DatabaseError
+
+from events.doctor.database import DATABASE_CHECKS
+from events.doctor.finding import Finding
+from events.doctor.groups import GROUP_CHECKS
+from events.doctor.server import SERVER_CHECKS
+from events.exceptions import StreamUnavailable
+from events.stream import Stream
+
+type Check = Callable[[Stream], Iterator[Finding]]
+
+CHECKS: Sequence[Check] = (*DATABASE_CHECKS, *SERVER_CHECKS, *GROUP_CHECKS)
+
+
+def examine(stream: Stream) -> Iterator[Finding]:
+    """Yield what all checks find. Of a server that does not answer that is said once, and what needs it is left out."""
+    silent: set[str] = set()
+    for check in CHECKS:
+        try:
+            yield from check(stream)
+        except DatabaseError as error:
+            if "database" not in silent:
+                yield Finding("database", f"it does not answer: {error}", "start it, or correct DATABASE_URL")
+            silent.add("database")
+        except StreamUnavailable as error:
+            if "stream" not in silent:
+                yield Finding("stream", str(error), "start Redis, or correct EVENTS_STREAM_URL")
+            silent.add("stream")

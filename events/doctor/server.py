@@ -1,0 +1,80 @@
+"""What the stream needs of Redis, and whether the stream agrees with the log."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from django.utils import timezone
+
+from events import divergence
+from events.doctor.finding import Finding
+from events.models import Partition
+from events.stream import Stream
+
+OLDEST_REDIS = (7, 0)
+CLOCK_PATIENCE_SECONDS = 2
+RESET = "say `manage.py reset_stream`, which shows first what it will do"
+
+
+def check_server(stream: Stream) -> Iterator[Finding]:
+    """It answers, and knows the commands of Redis 7.0."""
+    version = stream.information()["redis_version"]
+    major, minor = (int(part) for part in version.split(".")[:2])
+    remedy = "upgrade it to Redis 7.0 or later, or to Valkey" * ((major, minor) < OLDEST_REDIS)
+    yield Finding("stream", f"{stream.dsn}, compatible with Redis {version}", remedy)
+
+
+def check_role(stream: Stream) -> Iterator[Finding]:
+    """A replica refuses to be written to."""
+    role = stream.information()["role"]
+    yield Finding("Redis's role", role, "let EVENTS_STREAM_URL name the master" * (role != "master"))
+
+
+def check_eviction(stream: Stream) -> Iterator[Finding]:
+    """An evicting policy removes a whole stream, with its groups."""
+    policy = stream.information()["maxmemory_policy"]
+    yield Finding("maxmemory-policy", policy, "CONFIG SET maxmemory-policy noeviction" * (policy != "noeviction"))
+
+
+def check_persistence(stream: Stream) -> Iterator[Finding]:
+    """Told, not judged: what Redis loses, the relay sends again."""
+    information = stream.information()
+    saved = datetime.fromtimestamp(int(information["rdb_last_save_time"]), UTC)
+    snapshot = f"snapshots only, the last one (or the start) at {saved:%Y-%m-%d %H:%M:%S%z}"
+    found = "append-only file" if int(information["aof_enabled"]) else snapshot
+    yield Finding("Redis's persistence", f"{found}; what it loses, the relay sends again")
+
+
+def check_clock(stream: Stream) -> Iterator[Finding]:
+    """Ages are told by comparing times of several machines."""
+    seconds = abs(stream.clock() - timezone.now()).total_seconds()
+    remedy = "let NTP set both machines' clocks" * (seconds > CLOCK_PATIENCE_SECONDS)
+    yield Finding("Redis's clock", f"{seconds:.1f} s apart from this machine's", remedy)
+
+
+def check_divergence(stream: Stream) -> Iterator[Finding]:
+    """What the relay has found; it stays so until somebody resets the stream."""
+    diverged = divergence.all_current()
+    for number, found in diverged.items():
+        yield Finding("divergence", f"partition {number}: {found}; nothing is appended", RESET)
+    if not diverged:
+        yield Finding("divergence", f"{stream.dsn.stream} is a window on the log")
+
+
+def check_stream_position(stream: Stream) -> Iterator[Finding]:
+    """The relay appends twice a second."""
+    for partition in Partition.objects.filter(divergence="").order_by("number"):
+        tail = stream.tail(partition.number)
+        behind = max(0, partition.last_position - tail.position)
+        remedy = "run relay_events; its log says what hinders it" * bool(behind)
+        yield Finding("stream's end", f"partition {partition.number}: {behind:,} events behind the log", remedy)
+
+
+SERVER_CHECKS = (
+    check_server,
+    check_role,
+    check_eviction,
+    check_persistence,
+    check_clock,
+    check_divergence,
+    check_stream_position,
+)

@@ -1,0 +1,43 @@
+"""Look at what the log and the stream need."""
+
+import sys
+from argparse import ArgumentParser
+from contextlib import closing
+from typing import Any
+
+import msgspec
+from django.core.management.base import BaseCommand
+
+from events.checks import TAG
+from events.doctor import examine
+from events.doctor.finding import Finding
+from events.stream import open_stream
+
+
+class Command(BaseCommand):
+    help = (
+        "Look at the database, the stream and the consumer groups, and name each fault and what mends it, one a line. "
+        "It changes nothing. The exit code is 1 if there is a fault."
+    )
+    requires_system_checks = [TAG]
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--json", action="store_true", help="print JSON, a list of findings; `remedy` is empty where all is well"
+        )
+
+    def handle(self, *, json: bool, **_: Any) -> None:
+        with closing(open_stream()) as stream:
+            findings = list(examine(stream))
+        if json:
+            self.stdout.write(msgspec.json.format(msgspec.json.encode([item._asdict() for item in findings])).decode())
+        else:
+            for item in findings:
+                self.stdout.write(self._line(item))
+        if any(item.is_fault for item in findings):
+            sys.exit(1)
+
+    def _line(self, item: Finding) -> str:
+        if item.is_fault:
+            return self.style.ERROR(f"FAULT  {item.about}: {item.found}. {item.remedy[0].upper()}{item.remedy[1:]}.")
+        return f"ok     {item.about}: {item.found}"

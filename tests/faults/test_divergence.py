@@ -1,0 +1,181 @@
+"""Make the stream diverge from the log in every way, beside running processes, and find everything right after a reset."""
+
+import json
+from collections.abc import Callable, Iterator
+from io import StringIO
+from itertools import pairwise
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.test import Client
+from elasticsearch import Elasticsearch
+from pytest_django import Settings
+
+from events import divergence
+from events.log import EMPTY, last_position
+from events.models import Checkpoint, LogEntry
+from events.stream import Stream
+from tests.faults.conftest import Start
+from tests.faults.roles import change_one, consume, issue, relay
+from tests.faults.test_torment import assert_the_stream_is_a_window_on_the_log
+from tests.faults.truth import assert_the_read_model_equals_the_tickets
+from tests.things import envelope_at
+from tests.waiting import wait_until
+
+TABLES = ("tickets_ticket", "events_log", "events_partition", "events_checkpoint", "events_dead_letter")
+
+
+@pytest.fixture
+def restore(transactional_db: None) -> Iterator[Callable[[], None]]:
+    """Back the database up when asked for, and return what brings that state back."""
+    with connection.cursor() as cursor:
+        issue_some(3)
+        for table in TABLES:
+            cursor.execute(f"CREATE TABLE backup_{table} AS TABLE {table}")
+
+        def restore_tables() -> None:
+            with transaction.atomic():
+                for table in TABLES:
+                    cursor.execute(f"DELETE FROM {table}")
+                    cursor.execute(f"INSERT INTO {table} SELECT * FROM backup_{table}")
+
+        yield restore_tables
+        for table in TABLES:
+            cursor.execute(f"DROP TABLE backup_{table}")
+
+
+def issue_some(count: int) -> None:
+    for _ in range(count):
+        issue()
+
+
+def change_some(count: int) -> None:
+    for _ in range(count):
+        change_one()
+
+
+def add_foreign_entry(stream: Stream) -> None:
+    stream._client.xadd(stream.key(0), {"KEY": "VALUE"})
+
+
+def add_and_delete_foreign_entry(stream: Stream) -> None:
+    stream._client.xdel(stream.key(0), stream._client.xadd(stream.key(0), {"KEY": "VALUE"}))
+
+
+def take_the_key_for_something_else(stream: Stream) -> None:
+    stream._client.delete(stream.key(0))
+    stream._client.set(stream.key(0), "VALUE")
+
+
+def put_another_project_there(stream: Stream) -> None:
+    stream._client.delete(stream.key(0))
+    stream.append(0, EMPTY, [envelope_at(position) for position in range(1, 51)])
+
+
+def wait_until_all_is_handled(stream: Stream) -> None:
+    wait_until(lambda: not LogEntry.objects.filter(position=None).exists(), within_seconds=10)
+    last = last_position(0)
+    wait_until(lambda: stream.tail(0).position == last, within_seconds=10)
+    wait_until(lambda: [group.position for group in Checkpoint.objects.all()] == [last], within_seconds=30)
+
+
+def reset(*options: str) -> str:
+    said = StringIO()
+    call_command("reset_stream", "--yes", *options, stdout=said)
+    return said.getvalue()
+
+
+def assert_it_is_seen_everywhere(reason: str) -> None:
+    said = StringIO()
+    call_command("event_status", "--json", stdout=said)
+    assert json.loads(said.getvalue())[0]["divergence"] == reason
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert reason in response.json()["failures"]["stream"]
+    said = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("doctor", "--json", stdout=said)
+    assert reason in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [add_foreign_entry, add_and_delete_foreign_entry, take_the_key_for_something_else, put_another_project_there],
+)
+def test_a_stream_that_others_write_to(
+    harm: Callable[[Stream], None], start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    issue_some(3)
+    start(relay)
+    start(consume)
+    wait_until_all_is_handled(stream)
+
+    harm(stream)
+    tail = stream.tail(0)
+    change_some(5)
+    wait_until(lambda: divergence.current(0))
+    change_some(5)
+
+    assert_it_is_seen_everywhere(divergence.current(0))
+    assert stream.tail(0) == tail
+
+    reset()
+    change_some(3)
+    wait_until_all_is_handled(stream)
+
+    assert divergence.current(0) == ""
+    assert_the_stream_is_a_window_on_the_log(stream, compacted_to=0)
+    assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
+
+
+@pytest.mark.parametrize("new_changes", [0, 5, 60], ids=["at once", "with new events", "after it has caught up"])
+def test_a_log_that_was_restored_from_a_backup(
+    new_changes: int,
+    start: Start,
+    stream: Stream,
+    restore: Callable[[], None],
+    elasticsearch: Elasticsearch,
+    settings: Settings,
+) -> None:
+    start(relay)
+    start(consume)
+    change_some(20)
+    wait_until_all_is_handled(stream)
+    lost = last_position(0)
+
+    restore()
+    change_some(new_changes)
+    wait_until(lambda: divergence.current(0))
+    change_some(2)
+
+    assert stream.tail(0).position == lost
+    assert Checkpoint.objects.filter(position__gt=last_position(0)).count() == 0
+    assert_it_is_seen_everywhere(divergence.current(0))
+
+    said = reset()
+    change_some(3)
+    wait_until_all_is_handled(stream)
+
+    assert "The log was restored from a backup" in said
+    assert_the_stream_is_a_window_on_the_log(stream, compacted_to=0)
+    assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
+
+
+def test_a_restored_log_and_a_wiped_redis_tell_nothing_but_the_operator_does(
+    start: Start, stream: Stream, restore: Callable[[], None], elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    start(relay)
+    start(consume)
+    change_some(20)
+    wait_until_all_is_handled(stream)
+
+    restore()
+    stream._client.flushall()
+    reset("--log-was-restored")
+    change_some(10)
+    wait_until_all_is_handled(stream)
+
+    assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
+    positions = [int(entry.id.partition("-")[0]) for entry in stream.entries(0, after="0", count=1_000)]
+    assert all(after == before + 1 for before, after in pairwise(positions))
