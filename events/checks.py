@@ -12,6 +12,7 @@ from events.aggregates import Aggregate
 from events.conf import conf
 from events.dsn import StreamDSN
 from events.exceptions import UnknownEventType
+from events.stream import Stream
 from events.subscriber import Subscriber, handled_names
 
 TAG = "events"
@@ -26,6 +27,18 @@ def check_stream_url(**_: Any) -> Sequence[CheckMessage]:
     except ImproperlyConfigured as error:
         return [Error(str(error), id="events.E001")]
     return []
+
+
+@register(TAG)
+def check_stream_backend(**_: Any) -> Sequence[CheckMessage]:
+    try:
+        backend = import_string(conf.stream_backend)
+    except ImportError as error:
+        return [Error(f"EVENTS_STREAM_BACKEND: {error}", id="events.E014")]
+    if isinstance(backend, type) and issubclass(backend, Stream):
+        return []
+    hint = "Derive the class from events.stream.Stream, or leave the setting out: then it is Redis."
+    return [Error(f"EVENTS_STREAM_BACKEND: {conf.stream_backend} is no Stream", hint=hint, id="events.E014")]
 
 
 @register(TAG, CODE_TAG)

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import count
 
 import pytest
-from django.contrib.auth.models import Group
-from django.db import connection, transaction
+from django.contrib.auth.models import Group, Permission
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 
@@ -115,6 +115,14 @@ class TransactionContract:
             record(*events, events[0])  # Refused by the second statement, when the first has been executed.
 
         assert names_in_log() == []
+
+    def test_a_commit_that_fails_leaves_neither_change_nor_event(self, stream: Stream) -> None:
+        nothing = 999_999_999
+        with pytest.raises(IntegrityError), unit_of_work():
+            change("a")
+            Permission.objects.create(name="broken", codename="broken", content_type_id=nothing)
+
+        assert (names_in_log(), names_on(stream), Group.objects.count()) == ([], [], 0)
 
     def test_further_records_of_a_transaction_cost_a_statement_each_and_no_flush(self, stream: Stream) -> None:
         def statements(*names: str) -> int:

@@ -1,10 +1,12 @@
 """The helpers that projects use in their tests."""
 
 import pytest
+from django.core.checks import run_checks
 from django.test import TestCase
 from pytest_django import Settings
 
 from events import record, unit_of_work
+from events.checks import TAG
 from events.exceptions import RetryLater, Unprocessable
 from events.models import DeadLetter
 from events.redis_stream import RedisStream
@@ -82,6 +84,21 @@ class TestFakeStream:
         with fake_stream():
             assert type(open_stream()) is FakeStream
         assert type(open_stream()) is RedisStream
+
+
+@pytest.mark.parametrize(
+    ("backend", "said"),
+    [
+        ("events.testing.FakeStream", []),
+        ("events.testing.Fake", ['EVENTS_STREAM_BACKEND: Module "events.testing" does not define a "Fake"']),
+        ("events.testing.fake_stream", ["EVENTS_STREAM_BACKEND: events.testing.fake_stream is no Stream"]),
+    ],
+)
+def test_what_is_put_in_the_stream_s_place_is_checked(settings: Settings, backend: str, said: list[str]) -> None:
+    settings.EVENTS_STREAM_BACKEND = backend
+
+    found = [message for message in run_checks(tags=[TAG]) if message.id == "events.E014"]
+    assert [message.msg.removesuffix(" attribute/class") for message in found] == said
 
 
 @pytest.mark.usefixtures("stream")

@@ -23,7 +23,8 @@ class TestRequestsOnSQLite(RequestContract):
 def test_a_file_is_left_to_the_web_server_to_send(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"content")
-    with FileResponse(file.open("rb")) as response:
+    with file.open("rb") as opened:
+        response = FileResponse(opened)
         collect_stream(response, Collector())
 
         assert response.file_to_stream is not None
