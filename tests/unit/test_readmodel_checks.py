@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 
+pytestmark = pytest.mark.django_db  # Django's own checks ask SQLite whether it knows JSON.
+
 
 def ids() -> list[str | None]:
     return [message.id for message in run_checks() if str(message.id).startswith("readmodel.")]
