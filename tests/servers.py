@@ -6,6 +6,7 @@ unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others.
 
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -41,6 +42,12 @@ def _start_servers(data: Path) -> None:
 
     named = {name for name in URLS if os.environ.get(name)}
     os.environ.update(_started.enter_context(running_engines(data, without=named)))
+
+
+def pytest_report_header() -> str:
+    """Say on what the stream is tested: a Redis that is not there must not go unnoticed."""
+    redis = shutil.which("redis-server")
+    return f"servers of the stream: valkey, {redis or 'no redis-server (apt-get install redis-server adds Redis 7.0)'}"
 
 
 def pytest_unconfigure() -> None:

@@ -55,6 +55,13 @@ def consume() -> None:
     call_command("consume_events", "readmodel", consumer="tormented")
 
 
+def through(address: str, role: str) -> None:
+    """Play a role with the stream at that address."""
+    settings.EVENTS_STREAM_URL = f"redis://{address}/tickets"
+    settings.EVENTS_RELAY_INTERVAL_SECONDS = 0.02  # Many round trips, to be harmed.
+    {"write": write, "relay": relay}[role]()
+
+
 def compact() -> None:
     """Drop without end whatever may be dropped."""
     declare_only_the_read_model()

@@ -1,0 +1,112 @@
+"""A proxy between a client and its server, which harms the connection."""
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+
+CHUNK_BYTES = 65_536
+type Fault = Callable[[bytes], bytes]
+"""What becomes of what the server answers; raises ConnectionResetError to cut the connection instead."""
+
+
+def pass_on(answer: bytes) -> bytes:
+    return answer
+
+
+def cut(answer: bytes) -> bytes:
+    """The command was executed, and nobody hears of it."""
+    raise ConnectionResetError
+
+
+def cut_in_the_middle(answer: bytes) -> bytes:
+    raise ConnectionResetError(answer[: len(answer) // 2])
+
+
+def garble(answer: bytes) -> bytes:
+    """Not even the protocol: as if another program listened there."""
+    return b"\xff\xfe\x00 garbled \r\n" + answer
+
+
+def late(seconds: float) -> Fault:
+    """Answer later than the client may want to wait."""
+
+    def wait(answer: bytes) -> bytes:
+        time.sleep(seconds)  # The fault itself.
+        return answer
+
+    return wait
+
+
+def now_and_then(share: float, *faults: Fault) -> Fault:
+    """One of the faults, at random, for this share of the answers."""
+
+    def maybe(answer: bytes) -> bytes:
+        return random.choice(faults)(answer) if random.random() < share else answer
+
+    return maybe
+
+
+class Proxy(ThreadingTCPServer):
+    """Listens on a loopback port; its fault may be changed at any time."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, upstream: tuple[str, int]) -> None:
+        super().__init__(("127.0.0.1", 0), _Connection)
+        self.upstream = upstream
+        self.fault: Fault = pass_on
+        self.refuses = False
+        self.faults = 0
+        self.largest_request = 0
+        """Bytes that a client sent before it was answered, at most."""
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+    def verify_request(self, *_: object) -> bool:
+        return not self.refuses
+
+
+class _Connection(BaseRequestHandler):
+    server: Proxy
+
+    def handle(self) -> None:
+        self.asked = 0
+        with socket.create_connection(self.server.upstream) as upstream, suppress(OSError):
+            threading.Thread(target=self._ask, args=[upstream], daemon=True).start()
+            while answer := upstream.recv(CHUNK_BYTES):
+                self.asked = 0
+                self._answer(answer)
+
+    def _ask(self, upstream: socket.socket) -> None:
+        with suppress(OSError):
+            while asked := self.request.recv(CHUNK_BYTES):
+                self.asked += len(asked)
+                self.server.largest_request = max(self.server.largest_request, self.asked)
+                upstream.sendall(asked)
+            upstream.shutdown(socket.SHUT_RDWR)
+
+    def _answer(self, answer: bytes) -> None:
+        try:
+            harmed = self.server.fault(answer)
+        except ConnectionResetError as cut_off:
+            self.server.faults += 1
+            for part in cut_off.args:
+                self.request.sendall(part)
+            raise
+        self.server.faults += harmed != answer
+        self.request.sendall(harmed)
+
+
+@contextmanager
+def running_proxy(upstream: tuple[str, int]) -> Iterator[Proxy]:
+    with Proxy(upstream) as proxy:
+        threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield proxy
+        proxy.shutdown()
