@@ -71,7 +71,7 @@ def flush_batch(stream: Stream, partition: int) -> bool:
     tail = _append_batch(stream, partition, Tail(positions[0] - 1, event_before))
     if tail.position < positions[0]:
         expect_own(stream, partition, tail)
-        tail = _append_batch(stream, partition, tail)
+        tail = _append_batch(stream, partition, tail, above=positions[-1] - conf.stream_max_length)
     return tail.position >= positions[-1] and len(positions) < BATCH_ROWS
 
 

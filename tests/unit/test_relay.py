@@ -170,6 +170,18 @@ class TestFlushBatch:
         assert positions_on(stream) == ids(1, 4)
 
 
+    def test_after_a_wipe_it_sends_of_the_window_alone(self, stream: Stream, settings: Settings) -> None:
+        settings.EVENTS_STREAM_MAX_LENGTH = 100
+        make_things(300)
+        relay.sweep(stream, 0)
+        stream._client.flushall()
+        make_things(1)
+
+        relay.flush_batch(stream, 0)
+
+        assert positions_on(stream) == ids(202, 301)
+
+
 class TestFlushReleased:
     def test_an_outage_is_left_to_the_relay_and_soon_costs_nothing(
         self, caplog: pytest.LogCaptureFixture, django_assert_num_queries: DjangoAssertNumQueries
