@@ -16,14 +16,14 @@ URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 
 
 @contextmanager
-def loaded_project() -> Iterator[None]:
+def loaded_project(settings: str = "config.settings") -> Iterator[None]:
     """Start servers, set up Django on them, and migrate; all are gone afterwards."""
     with ExitStack() as ending:
         data = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         named = {name for name in URLS if os.environ.get(name)}
         os.environ.update(ending.enter_context(running_engines(data, without=named)))
         os.environ.update(SECRET_KEY=secrets.token_urlsafe(), DATA_DIR=str(data), LOG_LEVEL="ERROR")
-        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+        os.environ["DJANGO_SETTINGS_MODULE"] = settings
         django.setup()
         call_command("migrate", verbosity=0)
         yield

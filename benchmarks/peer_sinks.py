@@ -1,0 +1,35 @@
+"""Where the other outboxes send to: functions that they find by the name of this module."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+
+import redis
+from django_domain_events import DURABLE, event, receiver
+
+STREAM = "peers"
+
+
+def client() -> "redis.Redis[bytes]":
+    return redis.Redis.from_url(os.environ["EVENT_STREAM_URL"].rpartition("/")[0])
+
+
+_client = client()
+
+
+def send(payload: dict[str, str]) -> None:
+    """Send one event, as django-jaiminho asks a function to do."""
+    _client.xadd(STREAM, {"data": json.dumps(payload)})
+
+
+@event(name="thing.moved")
+@dataclass(frozen=True, slots=True)
+class Moved:
+    id: str
+    note: str
+
+
+@receiver(Moved, mode=DURABLE, key="benchmark.stream")
+def receive(moved: Moved) -> None:
+    """Send one event, as django-domain-events asks a receiver to do."""
+    send(asdict(moved))
