@@ -1,7 +1,11 @@
 """What event classes must be, and how their older versions are read."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, time
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,6 +22,8 @@ from events.upcasting import Data, upcaster
 from tests.things import Recorder, ThingEvent, ThingMade, ThingMoved
 
 pytestmark = pytest.mark.usefixtures("clean_registry")
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Custom:
@@ -279,3 +285,31 @@ def test_the_current_version_is_one_decode(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("events.event.lift", fail)
 
     assert decode("thing.moved", 2, '{"name":"a"}') == ThingMoved(name="a")
+
+
+FOREIGN_EVENTS = """
+from events.event import Event, event_type
+
+@event_type("parcel.sent")
+class ParcelSent(Event, frozen=True): ...
+"""
+PRINT_NAMES = """
+from django.conf import settings
+settings.configure(INSTALLED_APPS=["events", "parcels"])
+import django
+django.setup()
+from events.event import registered_types
+print([event_type.name for event_type in registered_types()])
+"""
+
+
+def test_an_apps_events_are_known_though_nobody_imports_them(tmp_path: Path) -> None:
+    (tmp_path / "parcels").mkdir()
+    (tmp_path / "parcels/__init__.py").touch()
+    (tmp_path / "parcels/events.py").write_text(FOREIGN_EVENTS)
+    path = os.pathsep.join([str(ROOT), str(tmp_path)])
+
+    command = [sys.executable, "-c", PRINT_NAMES]
+    printed = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=True)
+
+    assert printed.stdout == "['parcel.sent']\n"
