@@ -80,6 +80,12 @@ class TestFakeStream:
             make("b")
             assert stream.length(0) == 2  # The relay's rule: what the stream lacks of the log is sent first.
 
+    def test_it_takes_the_place_of_one_that_was_used_before(self) -> None:
+        make("a")  # Sent to where nobody listens.
+        with fake_stream() as stream:
+            make("b")
+            assert stream.length(0) == 2
+
     def test_it_is_in_place_for_the_block_alone(self) -> None:
         with fake_stream():
             assert type(open_stream()) is FakeStream
