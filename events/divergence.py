@@ -43,6 +43,12 @@ def current(partition: int) -> str:
     return Partition.objects.values_list("divergence", flat=True).get(number=partition)
 
 
+def look(stream: Stream, partition: int) -> str:
+    """Say how the stream of the partition has diverged, whether that was found before or not; keep nothing."""
+    found, tail = current(partition), stream.tail(partition)
+    return found or ("" if _is_own(partition, tail) else _describe(tail))
+
+
 def all_current() -> dict[int, str]:
     """Say how streams have diverged, by partition, of those that have."""
     diverged = Partition.objects.exclude(divergence="").order_by("number")

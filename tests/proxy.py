@@ -78,7 +78,7 @@ class _Connection(BaseRequestHandler):
 
     def handle(self) -> None:
         self.asked = 0
-        with socket.create_connection(self.server.upstream) as upstream, suppress(OSError):
+        with suppress(OSError), socket.create_connection(self.server.upstream) as upstream:
             threading.Thread(target=self._ask, args=[upstream], daemon=True).start()
             while answer := upstream.recv(CHUNK_BYTES):
                 self.asked = 0

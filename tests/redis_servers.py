@@ -35,21 +35,26 @@ class Server:
     def url(self) -> str:
         return f"redis://{LOOPBACK}:{self.port}/tickets"
 
-    def start(self) -> None:
+    def start(self, *more: str, until_ready: bool = True) -> None:
         options = ["--port", str(self.port), "--bind", LOOPBACK, "--dir", str(self.folder), "--save", ""]
         options += ["--appendonly", "yes", "--logfile", "log", "--enable-debug-command", "yes"]
-        self.process = subprocess.Popen([self.binary, *options])
-        wait_until(self.is_ready, within_seconds=10)
+        self.process = subprocess.Popen([self.binary, *options, *more])
+        if until_ready:
+            wait_until(self.is_ready, within_seconds=10)
 
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
 
     def is_ready(self) -> bool:
+        return not self.error_of_ping()
+
+    def error_of_ping(self) -> str:
         try:
-            return bool(self.client.ping())
-        except redis.RedisError:
-            return False
+            self.client.ping()
+        except redis.RedisError as error:
+            return str(error)
+        return ""
 
 
 @contextmanager

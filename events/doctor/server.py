@@ -51,30 +51,17 @@ def check_clock(stream: Stream) -> Iterator[Finding]:
     yield Finding("Redis's clock", f"{seconds:.1f} s apart from this machine's", remedy)
 
 
-def check_divergence(stream: Stream) -> Iterator[Finding]:
-    """What the relay has found; it stays so until somebody resets the stream."""
-    diverged = divergence.all_current()
-    for number, found in diverged.items():
-        yield Finding("divergence", f"partition {number}: {found}; nothing is appended", RESET)
-    if not diverged:
-        yield Finding("divergence", f"{stream.dsn.stream} is a window on the log")
-
-
-def check_stream_position(stream: Stream) -> Iterator[Finding]:
-    """The relay appends twice a second."""
-    for partition in Partition.objects.filter(divergence="").order_by("number"):
-        tail = stream.tail(partition.number)
-        behind = max(0, partition.last_position - tail.position)
+def check_stream(stream: Stream) -> Iterator[Finding]:
+    """It is a window on the log, up to the log's end: the relay appends twice a second."""
+    for partition in Partition.objects.order_by("number"):
+        key = stream.key(partition.number)
+        if found := divergence.look(stream, partition.number):
+            yield Finding("divergence", f"{key}: {found}; nothing is appended", RESET)
+            continue
+        yield Finding("divergence", f"{key} is a window on the log")
+        behind = max(0, partition.last_position - stream.tail(partition.number).position)
         remedy = "run relay_events; its log says what hinders it" * bool(behind)
-        yield Finding("stream's end", f"partition {partition.number}: {behind:,} events behind the log", remedy)
+        yield Finding("stream's end", f"{key} is {behind:,} events behind the log", remedy)
 
 
-SERVER_CHECKS = (
-    check_server,
-    check_role,
-    check_eviction,
-    check_persistence,
-    check_clock,
-    check_divergence,
-    check_stream_position,
-)
+SERVER_CHECKS = (check_server, check_role, check_eviction, check_persistence, check_clock, check_stream)

@@ -59,7 +59,7 @@ def through(address: str, role: str) -> None:
     """Play a role with the stream at that address."""
     settings.EVENTS_STREAM_URL = f"redis://{address}/tickets"
     settings.EVENTS_RELAY_INTERVAL_SECONDS = 0.02  # Many round trips, to be harmed.
-    {"write": write, "relay": relay}[role]()
+    {"write": write, "relay": relay, "consume": consume}[role]()
 
 
 def compact() -> None:

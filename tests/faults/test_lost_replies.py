@@ -1,4 +1,4 @@
-"""Flushers whose connections are cut, late and garbled, and which are killed: the stream ends with all, once, in order."""
+"""Flushers are killed, their connections cut, late and garbled: the stream ends with all, once, in order."""
 
 import random
 import time

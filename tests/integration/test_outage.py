@@ -9,9 +9,11 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from events import relay
+from events import record, relay, unit_of_work
 from events.models import LogEntry
+from events.positions import BATCH_ROWS
 from events.stream import Stream
+from tests.things import ThingMade
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,6 +60,22 @@ def test_redis_down(client: APIClient, stream: Stream, settings: Settings) -> No
     relay.sweep(stream, 0)
 
     assert stream.length(0) == 5
+
+
+def test_what_an_outage_leaves_is_the_relays_work_not_the_first_requests(
+    client: APIClient, stream: Stream, settings: Settings
+) -> None:
+    there = settings.EVENTS_STREAM_URL
+    settings.EVENTS_STREAM_URL = "redis://127.0.0.1:1/tickets"
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}") for number in range(2_000)))
+
+    settings.EVENTS_STREAM_URL = there
+    issue(client)
+    assert 0 < stream.length(0) <= BATCH_ROWS
+
+    relay.sweep(stream, 0)
+    assert stream.length(0) == LogEntry.objects.count() == 2_001
 
 
 def test_redis_silent(client: APIClient, stream: Stream, settings: Settings, silent_server: str) -> None:

@@ -1,7 +1,6 @@
 """The stream on each server that there is, over restarts and a flush of its scripts."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pytest_django import Settings
