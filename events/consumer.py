@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connections
 
 from events import checkpoint, log
+from events.appetite import Appetite
 from events.conf import conf
 from events.divergence import REMEDY
 from events.envelope import Envelope
@@ -43,6 +44,7 @@ class Consumer:
         self.stream = stream
         self.name = name
         self.shutdown = shutdown
+        self._appetite = Appetite()
         self._target = ""
         self._checkpoints: dict[int, int] = {}
         self._compared_at = 0.0
@@ -87,7 +89,10 @@ class Consumer:
 
     def _consume_pending(self, partition: int) -> None:
         after = "0"
-        while entries := self.stream.read_pending(partition, self.group, self.name, after=after, count=conf.batch_size):
+        while entries := self.stream.read_pending(
+            partition, self.group, self.name, after=after, count=self._appetite.count
+        ):
+            self._appetite.learn(entries)
             self._consume(partition, entries)
             after = entries[-1].id
 
@@ -98,10 +103,11 @@ class Consumer:
                 self.group,
                 self.name,
                 range(partition_count()),
-                count=conf.batch_size,
+                count=self._appetite.count,
                 block_seconds=conf.block_seconds,
             )
         for partition, entries in by_partition.items():
+            self._appetite.learn(entries)
             self._consume(partition, entries)
         comparison_is_due = time.monotonic() - self._compared_at >= conf.block_seconds
         found = self._compare_with_log() if comparison_is_due or not by_partition else False

@@ -1,13 +1,24 @@
 """Read the log."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
+
+from django.db import connection
+from django.db.models.expressions import RawSQL
 
 from events.envelope import Envelope
 from events.models import LogEntry, Partition
 from events.positions import BATCH_ROWS
 
 BATCH_BYTES = 1_000_000
+END_OF_BATCH = """
+SELECT MAX(position) FROM (
+    SELECT position, size, SUM(size) OVER (ORDER BY position) AS total FROM (
+        SELECT position, {size} AS size FROM events_log
+        WHERE partition = %s AND position > %s ORDER BY position LIMIT %s
+    ) AS upcoming
+) AS sized
+WHERE total <= %s OR total = size
+"""
 ENVELOPE_COLUMNS = {
     "event_id": "id",
     "type": "type",
@@ -42,22 +53,14 @@ NO_STREAM = Tail(0, FOREIGN)
 
 def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> list[Envelope]:
     """Return the next events above the position, in order: `limit` of them or 1 MB, but always one if there is one."""
-    rows = (
-        LogEntry.objects.filter(partition=partition, position__gt=position)
-        .order_by("position")
-        .values_list(*ENVELOPE_COLUMNS, named=False)[:limit]
-    )
-    envelopes = [Envelope(**dict(zip(ENVELOPE_COLUMNS.values(), row, strict=True))) for row in rows]
-    return envelopes[: _count_within_bytes(envelopes)]
-
-
-def _count_within_bytes(envelopes: Sequence[Envelope]) -> int:
-    size = 0
-    for count, envelope in enumerate(envelopes):
-        size += len(envelope.data)
-        if size > BATCH_BYTES:
-            return max(count, 1)
-    return len(envelopes)
+    # Bounded by the database, so that a batch of large events is not fetched in order to be cut.
+    size = "OCTET_LENGTH(data)" if connection.vendor == "postgresql" else "LENGTH(CAST(data AS BLOB))"
+    end = RawSQL(END_OF_BATCH.format(size=size), [partition, position, limit, BATCH_BYTES])  # noqa: S611 (ours)
+    rows = LogEntry.objects.filter(partition=partition, position__gt=position, position__lte=end).order_by("position")
+    return [
+        Envelope(**dict(zip(ENVELOPE_COLUMNS.values(), row, strict=True)))
+        for row in rows.values_list(*ENVELOPE_COLUMNS, named=False)
+    ]
 
 
 def last_position(partition: int) -> int:

@@ -5,8 +5,7 @@ Out:  rows without a position, which a rollback takes away with the change.
 Next: events/relay.py
 """
 
-from collections.abc import Iterable
-from itertools import batched
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -16,7 +15,10 @@ from events.envelope import Envelope
 from events.exceptions import VersionTaken
 from events.partitions import partition_of
 
+type Row = tuple[Any, ...]
+
 ROWS_PER_STATEMENT = 1_000
+BYTES_PER_STATEMENT = 8_000_000
 COLUMNS = (
     "event_id",
     "partition",
@@ -34,19 +36,20 @@ COLUMNS = (
     "traceparent",
     "extensions",
 )
+DATA = COLUMNS.index("data")
 INSERT = f"INSERT INTO events_log ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 (names of ours)
 ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
 
 
 def store(envelopes: Iterable[Envelope]) -> set[int]:
-    """Insert the envelopes, 1,000 per statement and in memory, and return the partitions they went to.
+    """Insert the envelopes, 1,000 or 8 MB per statement and in memory, and return the partitions they went to.
 
     Raise VersionTaken if another transaction was faster with the same version of an aggregate. As with a failed
     save(), the block is then rolled back, even if somebody catches the exception: a part of the events is none.
     """
     partitions = set()
     with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
-        for rows in batched(map(_row, envelopes), ROWS_PER_STATEMENT, strict=False):
+        for rows in _statements(map(_row, envelopes)):
             partitions |= {row[1] for row in rows}
             try:
                 cursor.execute(INSERT + ", ".join([ROW] * len(rows)), [value for row in rows for value in row])
@@ -55,7 +58,20 @@ def store(envelopes: Iterable[Envelope]) -> set[int]:
     return partitions
 
 
-def _row(envelope: Envelope) -> tuple[Any, ...]:
+def _statements(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        size += len(row[DATA])
+        if batch and (len(batch) == ROWS_PER_STATEMENT or size > BYTES_PER_STATEMENT):
+            yield batch
+            batch, size = [], len(row[DATA])
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _row(envelope: Envelope) -> Row:
     return (
         envelope.id.hex,  # Both databases take this text for their kind of UUID.
         partition_of(envelope.subject),

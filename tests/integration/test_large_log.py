@@ -1,0 +1,167 @@
+"""A log of many rows: what is asked of it touches few of them, whatever its size."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+from pytest_django import DjangoDbBlocker, Settings
+
+from events import compaction, log
+from events.aggregates import load_aggregates
+from events.checkpoint import advance, load
+from events.log import Tail
+from events.models import LogEntry, Partition
+from events.positions import give_positions
+from events.status import status
+from events.stream import Stream
+from events.verification import Verification
+
+ROWS = 200_000
+WITHOUT_POSITION = 30
+VERSIONS = 4
+AGGREGATES = ROWS // VERSIONS
+MIDDLE = ROWS // 2
+FILL = """
+INSERT INTO events_log (event_id, partition, position, type, schema_version, source, subject, aggregate_type,
+    aggregate_version, time, data, correlation_id, causation_id, actor, traceparent)
+SELECT gen_random_uuid(), 0, CASE WHEN number <= %(given)s THEN number END, 'thing.moved', 1, '/',
+    number %% %(aggregates)s, 'thing', number / %(aggregates)s + 1, now() - interval '100 days',
+    '{"note": "' || repeat('x', 300) || '"}', '', '', '', ''
+FROM generate_series(1, %(rows)s) AS number
+"""
+type Execute = Callable[..., Any]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _large_log(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(FILL, {"given": ROWS - WITHOUT_POSITION, "rows": ROWS, "aggregates": AGGREGATES})
+        cursor.execute("VACUUM ANALYZE events_log")
+        yield
+        cursor.execute("TRUNCATE events_log")
+
+
+@pytest.fixture(autouse=True)
+def _half_of_it_handled(db: None, settings: Settings) -> None:
+    settings.EVENTS_SUBSCRIBERS = {"readers": "tests.things.Recorder"}
+    Partition.objects.update(last_position=ROWS - WITHOUT_POSITION)
+    load("readers", "", 0)
+    advance("readers", "", 0, MIDDLE)
+
+
+class Plans:
+    """The plans of all statements on the log, as they were executed."""
+
+    def __init__(self) -> None:
+        self.scans: list[dict[str, Any]] = []
+
+    def __call__(self, execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:  # noqa: FBT001 (Django's signature)
+        if "events_log" in sql and sql.startswith(("SELECT", "UPDATE", "DELETE")):
+            with transaction.atomic():
+                execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params, many, context)
+                [[[explained]]] = [context["cursor"].fetchall()]
+                transaction.set_rollback(True)
+            nodes = _nodes_of(explained[0]["Plan"])
+            self.scans += [
+                node for node in nodes if node.get("Relation Name") == "events_log" and "Scan" in node["Node Type"]
+            ]
+        return execute(sql, params, many, context)
+
+    @property
+    def indexes(self) -> set[str | None]:
+        """By what the log was scanned; None if by nothing."""
+        return {scan.get("Index Name") for scan in self.scans}
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the log were looked at."""
+        return sum(
+            round((scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)) * scan["Actual Loops"])
+            for scan in self.scans
+        )
+
+
+def _nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from _nodes_of(child)
+
+
+@contextmanager
+def plans() -> Iterator[Plans]:
+    seen = Plans()
+    with connection.execute_wrapper(seen):
+        yield seen
+
+
+def test_reading_on_after_a_position() -> None:
+    with plans() as seen:
+        assert len(log.read_after(0, MIDDLE)) == 500
+
+    assert seen.indexes == {"events_log_position"}
+    assert seen.rows == 2 * 500  # How large they are, and then what they are.
+
+
+def test_knowing_the_end_of_a_stream() -> None:
+    event_id = LogEntry.objects.get(position=MIDDLE).event_id
+
+    with plans() as seen:
+        assert log.knows(0, Tail(MIDDLE, str(event_id)))
+        assert not log.knows(0, Tail(MIDDLE + 1, str(event_id)))
+
+    assert seen.indexes == {"events_log_position"}
+    assert seen.rows == 2
+
+
+def test_giving_positions() -> None:
+    before = _looked_at()
+
+    assert give_positions(0).positions == range(ROWS - WITHOUT_POSITION + 1, ROWS + 1)
+
+    # The function's own statements have no plan to be shown. Each row is found, and then updated; and the one before.
+    by_sequence, by_index = (after - then for after, then in zip(_looked_at(), before, strict=True))
+    assert by_sequence == 0
+    assert by_index <= 2 * WITHOUT_POSITION + 1
+
+
+def _looked_at() -> tuple[int, int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'events_log'")
+        [row] = cursor.fetchall()
+    return row  # type: ignore[no-any-return]
+
+
+def test_the_status_with_a_group_that_is_far_behind(stream: Stream) -> None:
+    with plans() as seen:
+        [partition] = status(stream)
+
+    assert partition.without_position == WITHOUT_POSITION
+    assert partition.groups[0].lag == ROWS - WITHOUT_POSITION - MIDDLE
+    assert partition.groups[0].lag_seconds == pytest.approx(100 * 86_400, rel=0.01)
+    assert seen.indexes == {"events_log_without_position", "events_log_position"}
+    assert seen.rows == WITHOUT_POSITION + 1
+
+
+def test_a_step_of_the_compaction() -> None:
+    Partition.objects.update(compacted_to=MIDDLE - 500)
+
+    with plans() as seen:
+        [step] = compaction.compact(0, before=timezone.now(), dry_run=False)
+
+    assert step == (MIDDLE, 500)
+    assert seen.indexes == {"events_log_position", "events_log_aggregate_version", "events_log_pkey"}
+    assert seen.rows == 3 * 500
+
+
+def test_a_step_of_the_verification() -> None:
+    verification = Verification("thing", load_aggregates()["ticket"], repair=False)
+
+    with plans() as seen:
+        step = next(verification.find_events_without_row())
+
+    assert step.compared == len(step.differences) == 500
+    assert seen.indexes == {"events_log_aggregate_version"}
+    assert seen.rows <= 500 * VERSIONS * 3

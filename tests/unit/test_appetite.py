@@ -1,0 +1,46 @@
+import pytest
+
+from events.appetite import Appetite
+from events.stream import Entry
+from tests.things import envelope_at
+
+pytestmark = pytest.mark.django_db
+
+
+def entries(count: int, *, size: int = 100) -> list[Entry]:
+    return [Entry("1-0", envelope_at(1, note="x" * size))] * count
+
+
+def test_it_grows_to_the_batch_size_while_answers_are_full() -> None:
+    appetite = Appetite()
+    counts = []
+    for _ in range(7):
+        counts.append(appetite.count)
+        appetite.learn(entries(appetite.count))
+
+    assert counts == [16, 32, 64, 128, 256, 500, 500]
+
+
+def test_it_stays_as_it_is_while_little_happens() -> None:
+    appetite = Appetite()
+    for _ in range(10):
+        appetite.learn(entries(1))
+
+    assert appetite.count == 16
+
+
+def test_it_shrinks_to_a_megabyte_of_large_entries_and_one_at_least() -> None:
+    appetite = Appetite()
+
+    appetite.learn(entries(16, size=300_000))
+    assert appetite.count == 3
+    appetite.learn(entries(3, size=1_500_000 // 2))
+    assert appetite.count == 1
+
+
+def test_entries_that_are_no_events_have_no_size() -> None:
+    appetite = Appetite()
+
+    appetite.learn([Entry("1-0", None)] * 16)
+
+    assert appetite.count == 32

@@ -1,0 +1,7 @@
+from tests.size_contract import SizeContract, traced
+
+
+class TestSizeOnSQLite(SizeContract):
+    """Without servers; the database is in this process, and not counted."""
+
+    measured = staticmethod(traced)
