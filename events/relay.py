@@ -22,8 +22,11 @@ from events.exceptions import Diverged, StreamUnavailable
 from events.log import Tail
 from events.positions import BATCH_ROWS, give_positions
 from events.stream import Stream, open_stream
+from events.trouble import Trouble
 
 logger = logging.getLogger(__name__)
+
+_trouble_of_requests = Trouble(logger)
 
 # Keeps an outage of Redis from costing every request its time-out.
 breaker = CircuitBreaker(failure_threshold=3, recovery_timeout=5, expected_exception=StreamUnavailable)
@@ -51,7 +54,7 @@ def flush_released(partitions: Collection[int]) -> None:
     except (StreamUnavailable, Error) as error:
         logger.warning("the flush is left to the relay: %s", error)
     except Diverged as error:
-        logger.error("%s", error)
+        _trouble_of_requests.say(str(error))
 
 
 def _send_or_wake(stream: Stream, partitions: Collection[int]) -> None:

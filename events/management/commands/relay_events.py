@@ -14,6 +14,7 @@ from events.partitions import partition_count
 from events.relay import sweep
 from events.shutdown import Interrupted, Shutdown
 from events.stream import Stream, open_stream
+from events.trouble import Trouble
 
 logger = logging.getLogger("events.relay")
 
@@ -36,8 +37,9 @@ class Command(BaseCommand):
         shutdown.listen()
         logger.info("relaying to %s", stream.dsn)
         try:
+            trouble = Trouble(logger)
             while True:
-                _flush_or_log(stream)
+                _flush_or_log(stream, trouble)
                 _wait_for_work(stream, shutdown)
         except Interrupted:
             logger.info("stopped")
@@ -61,11 +63,24 @@ def _flush(stream: Stream) -> int:
     return sum(sweep(stream, partition) for partition in range(partition_count()))
 
 
-def _flush_or_log(stream: Stream) -> None:
+def _flush_or_log(stream: Stream, trouble: Trouble) -> None:
     try:
-        _flush(stream)
-    except (Diverged, StreamUnavailable) as error:
-        logger.error("%s", error)
+        diverged = [said for partition in range(partition_count()) if (said := _divergence_after(stream, partition))]
+        for said in diverged:
+            trouble.say(said)
+        if not diverged:
+            trouble.is_over()
+    except StreamUnavailable as error:
+        trouble.say(str(error))
     except Error as error:
-        logger.error("the database does not answer: %s", error)
+        trouble.say(f"the database does not answer: {error}")
         connections.close_all()
+
+
+def _divergence_after(stream: Stream, partition: int) -> str:
+    """Flush the partition; one that has diverged keeps no other from being flushed."""
+    try:
+        sweep(stream, partition)
+    except Diverged as error:
+        return str(error)
+    return ""

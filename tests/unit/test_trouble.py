@@ -1,0 +1,41 @@
+import logging
+
+import pytest
+
+from events import trouble
+from events.trouble import Trouble
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1_000.0]
+    monkeypatch.setattr(trouble.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_it_is_said_once_and_again_after_a_minute(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    told = Trouble(logging.getLogger("test"))
+    for _ in range(241):
+        told.say("diverged")
+        clock[0] += 0.5
+
+    assert caplog.messages == ["diverged"] * 3
+
+
+def test_another_trouble_is_said_at_once(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    told = Trouble(logging.getLogger("test"))
+    for said in ("diverged", "down", "diverged", "down"):
+        told.say(said)
+
+    assert caplog.messages == ["diverged", "down"]
+
+
+def test_what_is_over_and_comes_again_is_said_again(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    told = Trouble(logging.getLogger("test"))
+    told.say("down")
+    told.is_over()
+    told.is_over()
+    told.say("down")
+
+    assert caplog.messages == ["down", "all is well again", "down"]
