@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
 
+from benchmarks.log_size import VERSIONS, fill
 from events import compaction, log
 from events.aggregates import load_aggregates
 from events.checkpoint import advance, load
@@ -21,24 +22,14 @@ from events.verification import Verification
 
 ROWS = 200_000
 WITHOUT_POSITION = 30
-VERSIONS = 4
-AGGREGATES = ROWS // VERSIONS
 MIDDLE = ROWS // 2
-FILL = """
-INSERT INTO events_log (event_id, partition, position, type, schema_version, source, subject, aggregate_type,
-    aggregate_version, time, data, correlation_id, causation_id, actor, traceparent)
-SELECT gen_random_uuid(), 0, CASE WHEN number <= %(given)s THEN number END, 'thing.moved', 1, '/',
-    number %% %(aggregates)s, 'thing', number / %(aggregates)s + 1, now() - interval '100 days',
-    '{"note": "' || repeat('x', 300) || '"}', '', '', '', ''
-FROM generate_series(1, %(rows)s) AS number
-"""
 type Execute = Callable[..., Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _large_log(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(FILL, {"given": ROWS - WITHOUT_POSITION, "rows": ROWS, "aggregates": AGGREGATES})
+        fill(1, ROWS, given=ROWS - WITHOUT_POSITION, aggregates=ROWS // VERSIONS)
         cursor.execute("VACUUM ANALYZE events_log")
         yield
         cursor.execute("TRUNCATE events_log")
