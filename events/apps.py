@@ -8,7 +8,7 @@ class EventsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"  # Whatever the project's default is: the migrations are made.
 
     def ready(self) -> None:
-        from events import checks, type_checks  # noqa: F401, PLC0415 (registers them)
+        from events import checks, database_checks, type_checks  # noqa: F401, PLC0415 (registers them)
         from events.partitions import create_partitions  # noqa: PLC0415 (needs the models)
 
         autodiscover_modules("events")  # A process that knows not all events would park the others.

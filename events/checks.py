@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
+from django.db import OperationalError, connections
 from django.utils.module_loading import import_string
 
 from events.aggregates import Aggregate
@@ -96,9 +96,14 @@ def check_metadata(**_: Any) -> Sequence[CheckMessage]:
 def check_partitions(*, databases: Sequence[str] | None, **_: Any) -> Sequence[CheckMessage]:
     from events.models import Partition  # noqa: PLC0415 (checks are registered before the models are loaded)
 
-    if not databases or Partition._meta.db_table not in connections[databases[0]].introspection.table_names():
+    if not databases:
         return []
-    count = Partition.objects.count()
+    try:
+        if Partition._meta.db_table not in connections[databases[0]].introspection.table_names():
+            return []
+        count = Partition.objects.count()
+    except OperationalError:  # Who needs the database waits for it, and this is asked at the next start.
+        return []
     if count in {0, conf.partitions}:
         return []
     hint = f"Set EVENTS_PARTITIONS to {count}: the number is fixed when the database is first migrated."

@@ -1,10 +1,11 @@
 """What the log and the stream need, looked at: each fault with what mends it, on a line of its own.
 
-A check is a function that yields findings; a further one is added to CHECKS. It may ask the database and the stream,
-and changes nothing.
+A check is a function that yields findings; a further one is added to the tuple at its module's end. It may ask the
+database, or the database and the stream, and changes nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from django.db import DatabaseError
 
@@ -15,17 +16,15 @@ from events.doctor.server import SERVER_CHECKS
 from events.exceptions import StreamUnavailable
 from events.stream import Stream
 
-type Check = Callable[[Stream], Iterator[Finding]]
-
-CHECKS: Sequence[Check] = (*DATABASE_CHECKS, *SERVER_CHECKS, *GROUP_CHECKS)
-
 
 def examine(stream: Stream) -> Iterator[Finding]:
     """Yield what all checks find. Of a server that does not answer that is said once, and what needs it is left out."""
+    of_stream = [partial(check, stream) for check in (*SERVER_CHECKS, *GROUP_CHECKS)]
+    checks: Sequence[Callable[[], Iterator[Finding]]] = [*DATABASE_CHECKS, *of_stream]
     silent: set[str] = set()
-    for check in CHECKS:
+    for check in checks:
         try:
-            yield from check(stream)
+            yield from check()
         except DatabaseError as error:
             if "database" not in silent:
                 yield Finding("database", f"it does not answer: {error}", "start it, or correct DATABASE_URL")

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from events.doctor.finding import Finding
 from events.models import LogEntry
-from events.stream import Stream
 
 OLDEST_POSTGRESQL = 150000
 LONG_TRANSACTION_SECONDS = 60
@@ -31,7 +30,7 @@ def ask(statement: str, parameters: Sequence[Any] = ()) -> Any:
         return cursor.fetchone()
 
 
-def check_version(_stream: Stream) -> Iterator[Finding]:
+def check_version() -> Iterator[Finding]:
     """It answers, and it is one that the log was made for."""
     if connection.vendor == "postgresql":
         [version] = ask("SHOW server_version")
@@ -42,7 +41,7 @@ def check_version(_stream: Stream) -> Iterator[Finding]:
         yield Finding("database", f"SQLite {version}: for one machine, not for production")
 
 
-def check_isolation(_stream: Stream) -> Iterator[Finding]:
+def check_isolation() -> Iterator[Finding]:
     """Positions are given by a statement that must see what was committed since the transaction began."""
     if connection.vendor != "postgresql":
         return
@@ -52,7 +51,7 @@ def check_isolation(_stream: Stream) -> Iterator[Finding]:
     yield Finding("isolation level", isolation, remedy)
 
 
-def check_durability(_stream: Stream) -> Iterator[Finding]:
+def check_durability() -> Iterator[Finding]:
     """A commit that a crash takes back would leave the stream ahead of the log."""
     if connection.vendor != "postgresql":
         return
@@ -61,7 +60,7 @@ def check_durability(_stream: Stream) -> Iterator[Finding]:
     yield Finding("synchronous_commit", synchronous, remedy)
 
 
-def check_oldest_transaction(_stream: Stream) -> Iterator[Finding]:
+def check_oldest_transaction() -> Iterator[Finding]:
     """It holds back the clean-up of the index on rows without a position, which makes giving them slower and slower."""
     if connection.vendor != "postgresql":
         return
@@ -77,7 +76,7 @@ def check_oldest_transaction(_stream: Stream) -> Iterator[Finding]:
     yield Finding("oldest transaction", found, f"let it end, or SELECT pg_terminate_backend({pid})")
 
 
-def check_sqlite_mode(_stream: Stream) -> Iterator[Finding]:
+def check_sqlite_mode() -> Iterator[Finding]:
     """Without WAL readers and the writer shut each other out; without IMMEDIATE a unit of work may fail half-way."""
     if connection.vendor != "sqlite":
         return
@@ -90,7 +89,7 @@ def check_sqlite_mode(_stream: Stream) -> Iterator[Finding]:
     yield Finding("SQLite's transactions", mode, immediate)
 
 
-def check_rows_without_position(_stream: Stream) -> Iterator[Finding]:
+def check_rows_without_position() -> Iterator[Finding]:
     """A relay gives them their positions twice a second."""
     before = timezone.now() - timedelta(seconds=RELAY_PATIENCE_SECONDS)
     waiting = LogEntry.objects.filter(position=None, time__lt=before).aggregate(rows=Count("id"), oldest=Min("time"))

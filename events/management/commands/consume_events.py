@@ -6,11 +6,11 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from events.checks import TAG
 from events.conf import conf
 from events.consumer import Consumer
+from events.management.worker import Worker
 from events.shutdown import Shutdown
 from events.stream import open_stream
 from events.subscriber import load_subscriber
@@ -18,12 +18,11 @@ from events.subscriber import load_subscriber
 logger = logging.getLogger("events.consumer")
 
 
-class Command(BaseCommand):
+class Command(Worker):
     help = (
         "Consume the event stream as a consumer group, in order, each event at least once. It waits out failures of "
         "Redis, the database and what the subscriber writes to. SIGTERM ends it after the batch in hand."
     )
-    requires_system_checks = [TAG]  # The others load the whole web application first.
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         groups = ", ".join(sorted(conf.subscribers))

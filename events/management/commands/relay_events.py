@@ -4,12 +4,12 @@ import logging
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error, connections
 
-from events.checks import TAG
 from events.conf import conf
 from events.exceptions import Diverged, StreamUnavailable
+from events.management.worker import Worker
 from events.partitions import partition_count
 from events.relay import sweep
 from events.shutdown import Interrupted, Shutdown
@@ -19,12 +19,11 @@ from events.trouble import Trouble
 logger = logging.getLogger("events.relay")
 
 
-class Command(BaseCommand):
+class Command(Worker):
     help = (
         "Bring the event stream up to the log, for ever: events that a request could not flush, and all that a wiped "
         "or failed-over Redis has lost. Any number of copies may run. SIGTERM ends it."
     )
-    requires_system_checks = [TAG]  # The others load the whole web application first.
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="flush what is waiting, say how much it was, and end")

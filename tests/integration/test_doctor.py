@@ -1,0 +1,90 @@
+"""manage.py doctor and the checks at start-up, on the real servers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import connection
+
+from events.doctor import database, examine
+from events.doctor.finding import Finding
+from events.stream import Stream
+from tests.processes import environment
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def role_default(setting: str, value: str) -> Iterator[None]:
+    """What an administrator may have set for the database."""
+    name = connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        cursor.execute(f'ALTER DATABASE "{name}" SET {setting} TO {value!r}')
+        reconnect()
+        try:
+            yield
+        finally:
+            with connection.cursor() as afterwards:
+                afterwards.execute(f'ALTER DATABASE "{name}" RESET {setting}')
+            reconnect()
+
+
+def reconnect() -> None:
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]
+
+
+def faults(stream: Stream) -> dict[str, Finding]:
+    return {found.about: found for found in examine(stream) if found.is_fault and found.about != "group"}
+
+
+def test_without_a_fault(stream: Stream) -> None:
+    assert faults(stream) == {}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "about", "check"),
+    [
+        ("default_transaction_isolation", "repeatable read", "isolation level", "events.E020"),
+        ("synchronous_commit", "off", "synchronous_commit", "events.E021"),
+    ],
+)
+def test_a_mode_in_which_the_log_is_no_log(setting: str, value: str, about: str, check: str, stream: Stream) -> None:
+    with role_default(setting, value):
+        assert [(found.about, found.found) for found in faults(stream).values()] == [(about, value)]
+        with pytest.raises(SystemCheckError, match=check):
+            call_command("relay_events", "--once", skip_checks=False)
+
+
+def test_the_oldest_transaction_is_named(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "LONG_TRANSACTION_SECONDS", 0)
+    url = environment()["DATABASE_URL"]
+    with psycopg.connect(url, application_name="report") as old:
+        old.execute("SELECT 1")
+
+        [found] = faults(stream).values()
+
+        assert found.about == "oldest transaction"
+        assert f"process {old.info.backend_pid} (report)" in found.found
+        assert "is idle in transaction" in found.found
+        assert found.remedy == f"let it end, or SELECT pg_terminate_backend({old.info.backend_pid})"
+
+
+def test_an_evicting_redis(stream: Stream) -> None:
+    stream._client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        assert list(faults(stream)) == ["maxmemory-policy"]
+    finally:
+        stream._client.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_relay_starts_where_all_is_well(stream: Stream) -> None:
+    said = StringIO()
+
+    call_command("relay_events", "--once", skip_checks=False, stdout=said)
+
+    assert said.getvalue().startswith("0 events appended")
