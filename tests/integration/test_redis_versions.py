@@ -1,6 +1,7 @@
 """The stream on each server that there is, over restarts and a flush of its scripts."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from pytest_django import Settings
@@ -8,6 +9,7 @@ from pytest_django import Settings
 from events import record, relay, unit_of_work
 from events.models import LogEntry
 from events.stream import Stream, open_stream
+from tests.proxy import running_proxy
 from tests.redis_servers import BINARIES, Server, running_server
 from tests.stream_contract import StreamContract
 from tests.things import ThingMade
@@ -65,3 +67,25 @@ def test_the_stream_goes_on_after_a_restart(stream: Stream, server: Server) -> N
     relay.sweep(stream, 0)
 
     assert [entry.id for entry in stream.entries(0, after="0", count=10)] == ["1-0", "2-0"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("count", "note", "at_most_bytes"),
+    [
+        pytest.param(1_200, "", 500 * 700, id="500 entries"),
+        pytest.param(8, "東" * 100_000, 1_100_000, id="a megabyte"),
+    ],
+)
+def test_nobody_else_waits_long_for_a_batch(
+    count: int, note: str, at_most_bytes: int, server: Server, stream: Stream, settings: Settings
+) -> None:
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}", note=note) for number in range(count)))
+    with running_proxy(("127.0.0.1", server.port)) as proxy:
+        settings.EVENTS_STREAM_URL = f"redis://{proxy.address}/tickets"
+        with closing(open_stream()) as watched:
+            relay.sweep(watched, 0)
+
+    assert stream.length(0) == count
+    assert at_most_bytes / 3 < proxy.largest_request <= at_most_bytes
