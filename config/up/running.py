@@ -53,6 +53,8 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
                 with narrator.meanwhile("The service starts …"):
                     start_programs(supervisor, port)
                 narrator.tell("The relay, the consumers and the web server run")
+                if not answers(port, "/readyz"):
+                    narrator.tell("[red]Not all of it works: /readyz tells what does not[/]")
                 receiver_url = "" if "ACCESS_SYSTEM_URL" in named else ours["ACCESS_SYSTEM_URL"]
                 yield Service(f"http://{LOOPBACK}:{port}", receiver_url, password, supervisor)
 
@@ -75,7 +77,7 @@ def start_engines_and_prepare(
 def start_programs(supervisor: Supervisor, port: int) -> None:
     supervisor.start("events:*")
     supervisor.start("web:*")
-    supervisor.wait_until(lambda: answers(port, "/readyz"), "web:application")
+    supervisor.wait_until(lambda: answers(port, "/healthz"), "web:application")
 
 
 def tell_story(data: Path, service: Service) -> None:
