@@ -3,11 +3,11 @@ from pytest_django import Settings
 
 from events import log, record, relay, unit_of_work
 from events.consumer import Consumer
-from events.exceptions import RetryLater, TargetLost, Unprocessable
+from events.exceptions import Diverged, RetryLater, TargetLost, Unprocessable
 from events.models import Checkpoint, DeadLetter, LogEntry
 from events.shutdown import Shutdown
 from events.stream import Stream
-from tests.things import Recorder, ThingMade
+from tests.things import Recorder, ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db
 
@@ -198,3 +198,21 @@ def test_the_checkpoint_never_exceeds_the_log(recorder: Recorder, stream: Stream
     consume(recorder, stream)
 
     assert checkpoint() == log.last_position(0) == 2
+
+
+def test_events_that_the_log_has_not_are_not_handled(
+    recorder: Recorder, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_things(2, stream)
+    consume(recorder, stream)
+    stream.append(0, stream.tail(0), [envelope_at(3), envelope_at(4)])  # As after a restore of the log from a backup.
+
+    def stop(_consumer: Consumer, error: Exception) -> None:
+        raise error
+
+    monkeypatch.setattr(Consumer, "_pause", stop)
+    with pytest.raises(Diverged, match="at 4, the log has not"):
+        consume(recorder, stream)
+
+    assert recorder.positions == [1, 2]
+    assert checkpoint() == 2
