@@ -43,6 +43,7 @@ def run(folder: Path, port: str) -> NoReturn:
     folder.mkdir(parents=True, exist_ok=True)
     options = {"bind": LOOPBACK, "port": port, "dir": str(folder), "save": ""}
     options |= {"appendonly": "yes", "appendfsync": "everysec"}
+    options |= {"set-proc-title": "no"}  # A title would overwrite the environment, by which leftovers are found.
     arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
     os.execv(get_binary_path(), ["valkey-server", *arguments])
 
