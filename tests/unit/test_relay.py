@@ -169,7 +169,6 @@ class TestFlushBatch:
 
         assert positions_on(stream) == ids(1, 4)
 
-
     def test_after_a_wipe_it_sends_of_the_window_alone(self, stream: Stream, settings: Settings) -> None:
         settings.EVENTS_STREAM_MAX_LENGTH = 100
         make_things(300)

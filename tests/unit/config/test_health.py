@@ -5,7 +5,6 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from events.models import Partition
-from events.models import Partition
 from events.stream import Stream
 
 
@@ -37,17 +36,6 @@ def test_a_stream_that_does_not_answer_is_named(client: Client) -> None:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("stream")
 def test_a_stream_that_is_not_this_logs_is_named(client: Client) -> None:
-    Partition.objects.update(divergence="the stream ends with an entry at 7 that is no event")
-
-    response = client.get("/readyz")
-
-    assert response.status_code == 503
-    assert response.json()["failures"] == {"stream": "partition 0: the stream ends with an entry at 7 that is no event"}
-
-
-@pytest.mark.django_db
-@pytest.mark.usefixtures("stream")
-def test_a_stream_that_has_diverged_is_named_with_the_reason(client: Client) -> None:
     Partition.objects.update(divergence="the stream ends with an entry at 7 that is no event")
 
     response = client.get("/readyz")
