@@ -99,6 +99,16 @@ def test_the_demo_tells_the_story_and_leaves_no_process(data: Path) -> None:
     assert not (data / "env").exists()
 
 
+def test_a_demo_that_goes_another_way_says_so_and_ends_with_1(data: Path, port: int) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+
+    demo = manage("up", "--demo", "--exit", "--data", data, "--port", str(port), ELASTICSEARCH_URL=nobody)
+
+    assert demo.returncode == 1
+    assert demo.stderr == "CommandError: the search did not find the replacement within 30 s; the logs say more\n"
+    assert processes_of(data) == []
+
+
 def test_a_later_start_has_the_data_and_every_command_finds_its_servers(data: Path, port: int) -> None:
     with up(data, port) as process:
         status = manage("event_status", "--json", DATA_DIR=str(data))
