@@ -16,8 +16,9 @@ from events.stream import Stream
 from events.subscriber import Subscriber, handled_names
 
 TAG = "events"
+"""What every process of the events needs."""
 CODE_TAG = "events_code"
-"""Those of them that look at the code alone, for commands that need no database."""
+"""What those need that handle events: their classes and subscribers, which load whatever these write to."""
 
 
 @register(TAG)
@@ -41,7 +42,7 @@ def check_stream_backend(**_: Any) -> Sequence[CheckMessage]:
     return [Error(f"EVENTS_STREAM_BACKEND: {conf.stream_backend} is no Stream", hint=hint, id="events.E014")]
 
 
-@register(TAG, CODE_TAG)
+@register(CODE_TAG)
 def check_subscribers(**_: Any) -> Sequence[CheckMessage]:
     return [error for group, path in conf.subscribers.items() for error in _check_subscriber(group, path)]
 

@@ -11,10 +11,10 @@ from events.checks import TAG
 from events.doctor.database import check_durability, check_isolation, check_sqlite_mode
 
 IDS = {
-    "isolation level": "events.E020",
-    "synchronous_commit": "events.E021",
-    "SQLite's journal": "events.E022",
-    "SQLite's transactions": "events.E023",
+    "isolation level": "events.E030",
+    "synchronous_commit": "events.E031",
+    "SQLite's journal": "events.E032",
+    "SQLite's transactions": "events.E033",
 }
 
 

@@ -7,7 +7,7 @@ import msgspec
 from django.core.checks import CheckMessage, Error, register
 from msgspec import inspect
 
-from events.checks import CODE_TAG, TAG
+from events.checks import CODE_TAG
 from events.event import Event, EventType, registered_types
 from events.upcasting import missing_steps, registered_steps
 
@@ -25,12 +25,12 @@ NO_KEYS = (
 WITH_FIELDS = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType, inspect.NamedTupleType)
 
 
-@register(TAG, CODE_TAG)
+@register(CODE_TAG)
 def check_event_classes(**_: Any) -> Sequence[CheckMessage]:
     return [error for event_type in registered_types() for error in _check_class(event_type)]
 
 
-@register(TAG, CODE_TAG)
+@register(CODE_TAG)
 def check_all_are_registered(**_: Any) -> Sequence[CheckMessage]:
     known = {event_type.event_class for event_type in registered_types()}
     hint = 'Decorate it with @event_type("<aggregate type>.<what happened>"), or take it out.'
@@ -46,7 +46,7 @@ def check_all_are_registered(**_: Any) -> Sequence[CheckMessage]:
     ]
 
 
-@register(TAG, CODE_TAG)
+@register(CODE_TAG)
 def check_upcasters(**_: Any) -> Sequence[CheckMessage]:
     versions = {event_type.name: event_type.version for event_type in registered_types()}
     gaps = [_gap(name, version, step) for name, version in versions.items() for step in missing_steps(name, version)]

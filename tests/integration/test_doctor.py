@@ -49,8 +49,8 @@ def test_without_a_fault(stream: Stream) -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "about", "check"),
     [
-        ("default_transaction_isolation", "repeatable read", "isolation level", "events.E020"),
-        ("synchronous_commit", "off", "synchronous_commit", "events.E021"),
+        ("default_transaction_isolation", "repeatable read", "isolation level", "events.E030"),
+        ("synchronous_commit", "off", "synchronous_commit", "events.E031"),
     ],
 )
 def test_a_mode_in_which_the_log_is_no_log(setting: str, value: str, about: str, check: str, stream: Stream) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 
+from events.checks import CODE_TAG, TAG
 from events.conf import conf
 from events.consumer import Consumer
 from events.management.worker import Worker
@@ -23,6 +24,7 @@ class Command(Worker):
         "Consume the event stream as a consumer group, in order, each event at least once. It waits out failures of "
         "Redis, the database and what the subscriber writes to. SIGTERM ends it after the batch in hand."
     )
+    requires_system_checks = [TAG, CODE_TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         groups = ", ".join(sorted(conf.subscribers))
