@@ -48,23 +48,32 @@ def measure() -> None:
     with closing(open_stream()) as stream, closing(redis.Redis.from_url(stream.dsn.url)) as client:
         for _ in range(ROUNDS):
             rates["by hand"].append(rate(lambda: relay_by_hand(client)))
-            client.delete(STREAM_BY_HAND, stream.dsn.stream)
+            client.delete(STREAM_BY_HAND)
             rates["relay"].append(rate(lambda: sweep(stream, 0)))
     print_rates(rates)
 
 
 def rate(work: Callable[[], object]) -> float:
-    """Return how many events a second the work takes off an empty log that is filled for it."""
-    from django.db import connection  # noqa: PLC0415
-
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE events_log")
-        cursor.execute("UPDATE events_partition SET last_position = 0")
-        cursor.execute(FILL, [EVENTS])
-        cursor.execute("ANALYZE events_log")
+    """Return how many events a second the work takes off a log that is filled for it."""
+    fill(EVENTS)
     started = time.perf_counter()
     work()
     return EVENTS / (time.perf_counter() - started)
+
+
+def fill(events: int) -> None:
+    """Empty the log and the stream, and let so many events wait."""
+    from django.db import connection  # noqa: PLC0415
+
+    from events.stream import open_stream  # noqa: PLC0415
+
+    with closing(open_stream()) as stream:
+        stream.delete(0)
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE events_log")
+        cursor.execute("UPDATE events_partition SET last_position = 0")
+        cursor.execute(FILL, [events])
+        cursor.execute("ANALYZE events_log")
 
 
 def relay_by_hand(client: "redis.Redis[bytes]") -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from readmodel.index import shared_index
 from readmodel.matching import FIELDS, words_clause
 
 MAX_QUERY_LENGTH = 200
@@ -98,6 +97,9 @@ class Page(msgspec.Struct, frozen=True):
 
 def search(query: SearchQuery) -> Page:
     """Return the page; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
+    # Elasticsearch's client takes a second to load, and every command that checks the URLs loads this module.
+    from readmodel.index import shared_index  # noqa: PLC0415
+
     found = shared_index().search(request_for(query))["hits"]
     hits = [Hit(hit["_source"], hit.get("highlight", {})) for hit in found["hits"]]
     return Page(query, found["total"]["value"], hits)

@@ -6,11 +6,14 @@ Next: readmodel/projections.py
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from events.envelope import Envelope
 from events.subscriber import Subscriber
-from readmodel.index import Target, connect
 from readmodel.projections import PROJECTIONS, project
+
+if TYPE_CHECKING:
+    from readmodel.index import Target
 
 
 class ReadModel(Subscriber):
@@ -19,6 +22,9 @@ class ReadModel(Subscriber):
     handles = PROJECTIONS.keys()
 
     def __init__(self) -> None:
+        # Elasticsearch's client takes a second to load, and every process of the service looks at this class.
+        from readmodel.index import connect  # noqa: PLC0415
+
         self._index = connect()
         self._target: Target  # from open() on
 

@@ -14,7 +14,7 @@ import pytest
 from django.core.checks import CheckMessage, run_checks
 from pytest_django import Settings
 
-from events.checks import TAG
+from events.checks import CODE_TAG, TAG
 from events.event import Event, Instant, decode, event_type
 from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
 from events.subscriber import Subscriber
@@ -36,7 +36,7 @@ class Mutable(msgspec.Struct):
 
 
 def messages(about: str) -> list[CheckMessage]:
-    return [message for message in run_checks(tags=[TAG], databases=[]) if about in message.msg]
+    return [message for message in run_checks(tags=[TAG, CODE_TAG], databases=[]) if about in message.msg]
 
 
 def declare(name: str, *fields: Any, version: int = 1, **config: Any) -> type[Event]:

@@ -1,0 +1,49 @@
+"""Run the benchmarks, and print docs/benchmarks.md.
+
+    uv run --with django-jaiminho --with django-domain-events --with django-reliable-outbox \\
+        python -m benchmarks > docs/benchmarks.md
+
+It takes some twenty minutes. Each benchmark can be run alone too; its docstring says how.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+HEAD = """# Figures
+
+Printed by `python -m benchmarks` on {today}, on {cores} cores ({machine}, Python {python}), with the servers on the
+same cores. Ratios were measured in turns, in one run: they stay roughly the same on a noisy machine, absolute figures
+do not.
+"""
+BENCHMARKS = (
+    ("The README's two commands, on a fresh clone with empty caches", (sys.executable, "benchmarks/first_start.py")),
+    ("Recording events", (sys.executable, "-m", "benchmarks.emit")),
+    ("From the commit to the stream", (sys.executable, "-m", "benchmarks.latency")),
+    ("Waking the relay", (sys.executable, "-m", "benchmarks.wake")),
+    ("The relay", (sys.executable, "-m", "benchmarks.relay")),
+    ("The relay's memory", (sys.executable, "-m", "benchmarks.relay_memory")),
+    ("Other outboxes for Django", (sys.executable, "-m", "benchmarks.peers")),
+    ("A large log", (sys.executable, "-m", "benchmarks.log_size", "--rows", "1000000")),
+)
+
+
+def main() -> None:
+    facts = {"today": datetime.now(UTC).date(), "cores": os.cpu_count(), "machine": platform.machine()}
+    print(HEAD.format(**facts, python=platform.python_version()))
+    for title, command in BENCHMARKS:
+        print(f"## {title}\n\n```\n{printed(command)}\n```\n", flush=True)
+
+
+def printed(command: tuple[str, ...]) -> str:
+    """Return what the benchmark prints; end with its error if it fails."""
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        sys.exit(finished.stdout + finished.stderr)
+    return finished.stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

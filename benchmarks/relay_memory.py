@@ -1,0 +1,39 @@
+"""How much memory the relay takes, whatever is waiting for it.
+
+uv run python -m benchmarks.relay_memory
+"""
+
+import os
+import subprocess
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.relay import fill
+from benchmarks.servers import loaded_project
+
+WAITING = (1_000, 100_000, 1_000_000)
+RELAY = (sys.executable, "manage.py", "relay_events", "--once")
+
+
+def main() -> None:
+    with loaded_project():
+        table = Table("waiting events", "largest memory, MiB", title="The relay's memory")
+        for events in WAITING:
+            fill(events)
+            table.add_row(f"{events:,}", f"{peak_memory_mib():.0f}")
+        Console().print(table)
+
+
+def peak_memory_mib() -> float:
+    """Run the relay to its end, and return the most memory that it had."""
+    process = subprocess.Popen(RELAY, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit("the relay failed")
+    return usage.ru_maxrss / 1024  # Linux counts kibibytes.
+
+
+if __name__ == "__main__":
+    main()
