@@ -1,9 +1,12 @@
 """The servers of the tests, chosen before the settings are read.
 
 Only tests/unit asked for: no server, the database is SQLite. Else: PostgreSQL, Valkey and Elasticsearch, started here
-unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others.
+unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. Where whole folders are asked for, two processes
+share the files, each with servers of its own; `-n 0` keeps all in one.
 """
 
+import argparse
+import atexit
 import os
 import secrets
 import shutil
@@ -17,18 +20,22 @@ import pytest
 UNIT = Path(__file__).parent / "unit"
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 NOBODY_LISTENS = "127.0.0.1:1"
+SHARED = ("-n", "2", "--dist", "loadfile")
 
 _started = ExitStack()
+atexit.register(_started.close)  # Also where a conftest that can't be imported ends the run before it began.
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None]:
     os.environ["SECRET_KEY"] = secrets.token_urlsafe()
     data = Path(_started.enter_context(tempfile.TemporaryDirectory(prefix="tests-")))
     os.environ["DATA_DIR"] = str(data)  # A running `manage.py up` is somebody's: the tests leave its servers alone.
     options = early_config.known_args_namespace
     asked = [Path(argument.partition("::")[0]).resolve() for argument in options.file_or_dir]
-    if options.collectonly or (asked and all(path.is_relative_to(UNIT) for path in asked)):
+    if _shares_the_work(options, asked):
+        args[:] = [*SHARED, *args]
+    elif options.collectonly or (asked and all(path.is_relative_to(UNIT) for path in asked)):
         os.environ["DATABASE_URL"] = f"sqlite:///{data / 'unit.sqlite3'}"
         os.environ["EVENT_STREAM_URL"] = f"redis://{NOBODY_LISTENS}/tickets"
         os.environ["ELASTICSEARCH_URL"] = f"http://{NOBODY_LISTENS}"
@@ -37,11 +44,21 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     return (yield)
 
 
+def _shares_the_work(options: argparse.Namespace, asked: list[Path]) -> bool:
+    """Tell whether this process hands the tests out to others; it needs no servers then."""
+    is_one_of_the_others = "PYTEST_XDIST_WORKER" in os.environ
+    has_a_choice = options.numprocesses is None and not options.collectonly and not _named()
+    return not is_one_of_the_others and has_a_choice and all(path.is_dir() for path in asked)
+
+
+def _named() -> set[str]:
+    return {name for name in URLS if os.environ.get(name)}
+
+
 def _start_servers(data: Path) -> None:
     from config.engines.running import running_engines  # noqa: PLC0415 (unit tests alone need no Java)
 
-    named = {name for name in URLS if os.environ.get(name)}
-    os.environ.update(_started.enter_context(running_engines(data, without=named)))
+    os.environ.update(_started.enter_context(running_engines(data, without=_named())))
 
 
 def pytest_report_header() -> str:

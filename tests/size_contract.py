@@ -18,7 +18,6 @@ from events.shutdown import Shutdown
 from events.stream import Stream
 from tests.things import Recorder, ThingMade
 
-MANY = 50_000
 LARGE = 40
 MEGABYTE = 1_000_000
 AROUND_THE_NOTE = len('{"name":"thing-00","version":1,"note":""}')
@@ -89,16 +88,17 @@ def consume(stream: Stream) -> Weigher:
 class SizeContract:
     measured: Callable[[], AbstractContextManager[Peak]]
     """How the memory of very many events is measured."""
+    many = 50_000
 
-    def test_50_000_events_in_one_transaction_take_the_memory_of_a_few(self, stream: Stream) -> None:
+    def test_many_events_in_one_transaction_take_the_memory_of_a_few(self, stream: Stream) -> None:
         note = "x" * 2_000
-        events = [ThingMade(name=str(number), note=note) for number in range(MANY)]
+        events = [ThingMade(name=str(number), note=note) for number in range(self.many)]
 
         with self.measured() as peak, unit_of_work():
             record(*events)
 
-        assert LogEntry.objects.count() == MANY
-        assert peak.size < MANY * len(note) / 2
+        assert LogEntry.objects.count() == self.many
+        assert peak.size < self.many * len(note) / 2
 
     @pytest.mark.parametrize("limit", [MEGABYTE, 5_000])
     def test_an_event_of_just_the_limit_is_taken_and_one_byte_more_is_refused(

@@ -13,7 +13,7 @@ from config import receiver
 def access_system() -> Iterator[httpx.Client]:
     receiver.messages.clear()
     with receiver.ThreadingHTTPServer(("127.0.0.1", 0), receiver.Receiver) as server:
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", trust_env=False) as client:
             yield client
         server.shutdown()
