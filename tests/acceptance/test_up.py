@@ -1,75 +1,20 @@
-"""`manage.py up` with its real processes, each on a data folder of the tests."""
+"""`manage.py up`: the demo, a later start, and what it refuses."""
 
 import json
-import os
 import re
 import shlex
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-import psutil
 import pytest
 
 from config.ports import free_port
-from tests.waiting import wait_until
+from tests.acceptance.service import STOP_SECONDS, manage, processes_of, up
 
-ROOT = Path(__file__).parents[2]
-OURS = {"DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL", "ACCESS_SYSTEM_URL", "SECRET_KEY", "DATA_DIR"}
-STOP_SECONDS = 30
 SAMPLE_TICKETS = 300
 
 pytestmark = pytest.mark.timeout(400)
-
-
-def environment(**variables: str) -> dict[str, str]:
-    """The environment of somebody who configured nothing."""
-    return {name: value for name, value in os.environ.items() if name not in OURS} | variables
-
-
-def manage(*words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = (sys.executable, "manage.py", *map(str, words))
-    return subprocess.run(
-        command, cwd=ROOT, env=environment(**variables), capture_output=True, text=True, check=False, timeout=300
-    )
-
-
-@contextmanager
-def up(data: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """Run `up` until the block ends, which begins when `up` says that all runs."""
-    command = (sys.executable, "manage.py", "up", "--data", str(data), "--port", str(port))
-    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            assert any("Ctrl-C stops all" in line for line in process.stdout)
-            yield process
-        finally:
-            process.terminate()
-
-
-def is_ready(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz").is_success
-    except httpx.TransportError:
-        return False
-
-
-def processes_of(data: Path) -> list[str]:
-    return [
-        " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]) if uses(data, process)
-    ]
-
-
-def uses(data: Path, process: psutil.Process) -> bool:
-    try:
-        return str(data) in (*process.cmdline(), process.environ().get("DATA_DIR"))
-    except psutil.Error:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +25,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert demo.returncode == 0, demo.stdout + demo.stderr
     (folder / "demo.txt").write_text(demo.stdout)
     return folder
-
-
-@pytest.fixture
-def port() -> int:
-    return free_port()
 
 
 def test_the_demo_tells_the_story_and_leaves_no_process(data: Path) -> None:
@@ -125,52 +65,6 @@ def test_a_later_start_has_the_data_and_every_command_finds_its_servers(data: Pa
     assert f"another process runs the servers on {data}" in second.stderr
     assert code == 0
     assert left == []
-
-
-def test_a_killed_engine_comes_back(data: Path, port: int) -> None:
-    with up(data, port):
-        (postmaster,) = [found for found in psutil.process_iter() if is_postmaster_of(data, found)]
-        postmaster.kill()
-        postmaster.wait()
-
-        wait_until(lambda: is_ready(port), within_seconds=30)
-
-
-def test_a_killed_up_leaves_nothing_running_and_the_next_one_works(data: Path, port: int) -> None:
-    with up(data, port) as first:
-        first.kill()
-        first.wait()
-        wait_until(lambda: not processes_of(data), within_seconds=STOP_SECONDS)
-
-    with up(data, port) as second:
-        ready = is_ready(port)
-        second.terminate()
-        code = second.wait(STOP_SECONDS)
-
-    assert ready
-    assert code == 0
-
-
-def test_what_an_up_left_that_was_killed_with_its_supervisord_is_stopped_by_the_next(data: Path, port: int) -> None:
-    with up(data, port) as first:
-        (supervisord,) = psutil.Process(first.pid).children()
-        supervisord.kill()
-        first.kill()
-        first.wait()
-        left = processes_of(data)
-        with up(data, port) as second:
-            ready = is_ready(port)
-            second.terminate()
-            code = second.wait(STOP_SECONDS)
-
-    assert any("elasticsearch_node" in command for command in left)
-    assert ready
-    assert code == 0
-    assert processes_of(data) == []
-
-
-def is_postmaster_of(data: Path, process: psutil.Process) -> bool:
-    return process.name() == "postgres" and str(data / "postgres" / "data") in process.cmdline()
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:

@@ -133,5 +133,5 @@ def test_without_a_fault_the_exit_code_is_0() -> None:
 
     call_command("doctor", stdout=said)
 
-    assert said.getvalue().splitlines()[0].startswith("ok     database: SQLite 3.")
+    assert said.getvalue().splitlines()[0].startswith(("ok     database: SQLite 3.", "ok     database: PostgreSQL "))
     assert "FAULT" not in said.getvalue()

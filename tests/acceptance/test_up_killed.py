@@ -1,0 +1,62 @@
+"""`manage.py up` when its processes are killed: an engine, itself, itself and its supervisord."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.acceptance.service import STOP_SECONDS, is_ready, processes_of, up
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("up") / "data"
+
+
+def test_a_killed_engine_comes_back(data: Path, port: int) -> None:
+    with up(data, port):
+        (postmaster,) = [found for found in psutil.process_iter() if is_postmaster_of(data, found)]
+        postmaster.kill()
+        postmaster.wait()
+
+        wait_until(lambda: is_ready(port), within_seconds=30)
+
+
+def test_a_killed_up_leaves_nothing_running_and_the_next_one_works(data: Path, port: int) -> None:
+    with up(data, port) as first:
+        first.kill()
+        first.wait()
+        wait_until(lambda: not processes_of(data), within_seconds=STOP_SECONDS)
+
+    with up(data, port) as second:
+        ready = is_ready(port)
+        second.terminate()
+        code = second.wait(STOP_SECONDS)
+
+    assert ready
+    assert code == 0
+
+
+def test_what_an_up_left_that_was_killed_with_its_supervisord_is_stopped_by_the_next(data: Path, port: int) -> None:
+    with up(data, port) as first:
+        (supervisord,) = psutil.Process(first.pid).children()
+        supervisord.kill()
+        first.kill()
+        first.wait()
+        left = processes_of(data)
+        with up(data, port) as second:
+            ready = is_ready(port)
+            second.terminate()
+            code = second.wait(STOP_SECONDS)
+
+    assert any("elasticsearch_node" in command for command in left)
+    assert ready
+    assert code == 0
+    assert processes_of(data) == []
+
+
+def is_postmaster_of(data: Path, process: psutil.Process) -> bool:
+    return process.name() == "postgres" and str(data / "postgres" / "data") in process.cmdline()
