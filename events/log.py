@@ -1,23 +1,30 @@
 """Read the log."""
 
-from typing import NamedTuple
+from datetime import UTC
+from typing import Any, NamedTuple
+from uuid import UUID
 
+import msgspec
 from django.db import connection
-from django.db.models.expressions import RawSQL
 
 from events.envelope import Envelope
 from events.models import LogEntry, Partition
 from events.positions import BATCH_ROWS
 
 BATCH_BYTES = 1_000_000
-END_OF_BATCH = """
-SELECT MAX(position) FROM (
-    SELECT position, size, SUM(size) OVER (ORDER BY position) AS total FROM (
-        SELECT position, {size} AS size FROM events_log
-        WHERE partition = %s AND position > %s ORDER BY position LIMIT %s
-    ) AS upcoming
-) AS sized
-WHERE total <= %s OR total = size
+# The database bounds the batch by bytes, so that large events are not fetched in order to be cut.
+READ_AFTER = """
+SELECT {columns} FROM events_log
+WHERE partition = %s AND position > %s AND position <= (
+    SELECT MAX(position) FROM (
+        SELECT position, size, SUM(size) OVER (ORDER BY position) AS total FROM (
+            SELECT position, {size} AS size FROM events_log
+            WHERE partition = %s AND position > %s ORDER BY position LIMIT %s
+        ) AS upcoming
+    ) AS sized
+    WHERE total <= %s OR total = size
+)
+ORDER BY position
 """
 ENVELOPE_COLUMNS = {
     "event_id": "id",
@@ -53,14 +60,20 @@ NO_STREAM = Tail(0, FOREIGN)
 
 def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> list[Envelope]:
     """Return the next events above the position, in order: `limit` of them or 1 MB, but always one if there is one."""
-    # Bounded by the database, so that a batch of large events is not fetched in order to be cut.
     size = "OCTET_LENGTH(data)" if connection.vendor == "postgresql" else "LENGTH(CAST(data AS BLOB))"
-    end = RawSQL(END_OF_BATCH.format(size=size), [partition, position, limit, BATCH_BYTES])  # noqa: S611 (ours)
-    rows = LogEntry.objects.filter(partition=partition, position__gt=position, position__lte=end).order_by("position")
-    return [
-        Envelope(**dict(zip(ENVELOPE_COLUMNS.values(), row, strict=True)))
-        for row in rows.values_list(*ENVELOPE_COLUMNS, named=False)
-    ]
+    statement = READ_AFTER.format(columns=", ".join(ENVELOPE_COLUMNS), size=size)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [partition, position, partition, position, limit, BATCH_BYTES])
+        return [_envelope(row) for row in cursor.fetchall()]
+
+
+def _envelope(row: tuple[Any, ...]) -> Envelope:
+    fields = dict(zip(ENVELOPE_COLUMNS.values(), row, strict=True))
+    if fields["extensions"]:
+        fields["extensions"] = msgspec.json.decode(fields["extensions"])
+    if connection.vendor == "sqlite":  # It knows neither UUIDs nor time zones.
+        fields |= {"id": UUID(fields["id"]), "time": fields["time"].replace(tzinfo=UTC)}
+    return Envelope(**fields)
 
 
 def last_position(partition: int) -> int:
