@@ -20,7 +20,7 @@ import pytest
 UNIT = Path(__file__).parent / "unit"
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 NOBODY_LISTENS = "127.0.0.1:1"
-SHARED = ("-n", "2", "--dist", "loadfile")
+SHARED = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 _started = ExitStack()
 atexit.register(_started.close)  # Also where a conftest that can't be imported ends the run before it began.
@@ -59,6 +59,12 @@ def _start_servers(data: Path) -> None:
     from config.engines.running import running_engines  # noqa: PLC0415 (unit tests alone need no Java)
 
     os.environ.update(_started.enter_context(running_engines(data, without=_named())))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slowest, so that no process is left alone with them at the end."""
+    items.sort(key=lambda item: "acceptance" not in item.path.parts)
 
 
 def pytest_report_header() -> str:

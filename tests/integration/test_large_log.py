@@ -50,7 +50,7 @@ class Plans:
         self.scans: list[dict[str, Any]] = []
 
     def __call__(self, execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:  # noqa: FBT001 (Django's signature)
-        if "events_log" in sql and sql.startswith(("SELECT", "UPDATE", "DELETE")):
+        if "events_log" in sql and sql.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
             with transaction.atomic():
                 execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params, many, context)
                 [[[explained]]] = [context["cursor"].fetchall()]
