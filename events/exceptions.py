@@ -1,5 +1,8 @@
 """What can go wrong on an event's way. The type of an exception is the policy; its docstring is the message."""
 
+from collections.abc import Mapping
+from uuid import UUID
+
 
 class EventError(Exception):
     """An event could not go on its way."""
@@ -30,6 +33,15 @@ class RetryLater(EventError):
 
 class Unprocessable(EventError):
     """A handler will never be able to handle this event: it is parked as a dead letter, and the next ones go on."""
+
+
+class PartlyHandled(EventError):
+    """Some events of the batch could not be handled, all others were."""
+
+    def __init__(self, failures: Mapping[UUID, Exception]) -> None:
+        """Take why each of them was not handled, by the event's id."""
+        super().__init__(f"{len(failures)} events of the batch failed, first: {next(iter(failures.values()))}")
+        self.failures = failures
 
 
 class UnknownEventType(Unprocessable):
