@@ -23,12 +23,21 @@ class MetadataRefused(EventError):
     """EVENTS_METADATA returned an attribute that an envelope can't carry."""
 
 
-class VersionTaken(EventError):
+class Transient(EventError):
+    """What passes, by itself or when somebody mends a server: a consumer keeps its batch and tries again later."""
+
+
+class VersionTaken(Transient):
     """Another transaction recorded this version of the aggregate first: load it again and repeat the change."""
 
 
-class RetryLater(EventError):
+class RetryLater(Transient):
     """A handler can't do its work now but will be able to: the batch is kept and tried again, with growing pauses."""
+
+    def __init__(self, message: str | None = None, *, retry_after_seconds: float = 0) -> None:
+        """Take what the other side asks for: how long the pause is at least."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Unprocessable(EventError):
@@ -52,20 +61,24 @@ class UnknownEventVersion(RetryLater):
     """The event was written by a newer release than this one: it waits until this process is upgraded."""
 
 
-class TargetLost(EventError):
+class TargetLost(Transient):
     """What the events were written into is gone (an index was deleted): the subscriber is opened anew."""
 
 
-class StreamUnavailable(EventError):
+class StreamUnavailable(Transient):
     """Redis does not answer, or refuses to write; the log keeps the events until it does."""
 
 
-class GroupLost(EventError):
+class GroupLost(Transient):
     """The consumer group is gone (the stream was wiped or deleted): it is created again at the checkpoint."""
 
 
-class Diverged(EventError):
+class Diverged(Transient):
     """The stream ends with an entry that is not this log's: nothing is appended until the stream is reset."""
+
+
+class LeaseLost(Transient):
+    """Another process owns the partition now: what this one has in hand moves no checkpoint."""
 
 
 class CheckpointMissing(EventError):

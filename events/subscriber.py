@@ -19,6 +19,14 @@ class Subscriber(ABC):
 
     handles: ClassVar[Collection[type[Event] | str] | None] = None
     """The events that it is given, as classes or names; the others are passed over unread. None: all."""
+    ordered: ClassVar[bool] = False
+    """Later events of an aggregate wait behind one that is parked. False: they go on, as the newest state heals."""
+    transactional: ClassVar[bool] = False
+    """Its effects are in our database, and share a transaction with the checkpoint: they happen exactly once."""
+    overlap: ClassVar[int] = 1
+    """How many batches may be in hand at once, in threads: more only where neither order nor a transaction matters."""
+    max_attempts: ClassVar[int] = 5
+    """How often an event is tried that raises what is no policy of ours, before it is parked."""
 
     def open(self) -> str:
         """Make ready to handle, and return the target's identity, which the checkpoints belong to.
@@ -32,8 +40,10 @@ class Subscriber(ABC):
     def handle(self, batch: Sequence[Envelope]) -> None:
         """Do the events' effects; they may be repeated, so an effect must be idempotent.
 
-        Raise RetryLater to keep the batch, Unprocessable if one of its events can never be handled (the batch is
-        then split until that event is alone, and parked), TargetLost if `open` must be called again.
+        Raise RetryLater to keep the batch, TargetLost if `open` must be called again, PartlyHandled to say which events
+        failed and why (after one that failed, an ordered subscriber leaves out the later ones of its aggregate).
+        Unprocessable says that one of the events can never be handled, and anything else that it failed: the batch is
+        then split until that event is alone, and it is parked, at once or after `max_attempts`.
         """
 
     def select(self, batch: Sequence[Envelope]) -> Sequence[Envelope]:
