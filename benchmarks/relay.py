@@ -41,11 +41,12 @@ def main() -> None:
 
 
 def measure() -> None:
-    from events.relay import sweep  # noqa: PLC0415 (after the setup)
+    from events.redis_client import connect  # noqa: PLC0415 (after the setup)
+    from events.relay import sweep  # noqa: PLC0415
     from events.stream import open_stream  # noqa: PLC0415
 
     rates: dict[str, list[float]] = {"by hand": [], "relay": []}
-    with closing(open_stream()) as stream, closing(redis.Redis.from_url(stream.dsn.url)) as client:
+    with closing(open_stream()) as stream, closing(connect(stream.dsn, timeout_seconds=5)) as client:
         for _ in range(ROUNDS):
             rates["by hand"].append(rate(lambda: relay_by_hand(client)))
             client.delete(STREAM_BY_HAND)

@@ -3,17 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from events.conf import conf
 from events.dsn import StreamDSN
 from events.envelope import Envelope
 from events.exceptions import GroupLost, StreamUnavailable
 from events.log import Tail
+from events.redis_client import connect
 from events.stream import TIMEOUT_SECONDS, Entry, Stream
 
 # Appends the entries if the stream's last one is the expected one, position and event, and answers the last one in
@@ -48,25 +47,16 @@ NOWHERE = Tail(-1, "")
 class RedisStream(Stream):
     """The stream in Redis 7.0 or later, or in Valkey; what its methods guarantee stands in `events.stream`."""
 
-    client_class: ClassVar[type[redis.Redis]] = redis.Redis
-
     def __init__(self, dsn: StreamDSN, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        super().__init__(dsn, timeout_seconds=timeout_seconds)
-        # Any: the client's types describe both protocols and both kinds of decoding at once.
-        self._client: Any = self.client_class.from_url(
-            dsn.url,
-            decode_responses=True,
-            encoding_errors="replace",  # A foreign entry may be anything.
-            protocol=2,
-            driver_info=None,  # Telling it takes two round trips, for which the first request would wait.
-            socket_connect_timeout=timeout_seconds,
-            socket_timeout=timeout_seconds,
-            health_check_interval=15,
-            retry=Retry(NoBackoff(), 0),  # A repeat is the caller's decision: it knows what is idempotent.
-        )
+        super().__init__(dsn, timeout_seconds=min(timeout_seconds, dsn.read_timeout))
+        self._client = self.connect(timeout_seconds)
         self._compare_and_append = self._client.register_script(COMPARE_AND_APPEND)
         self._wake_channel = f"{dsn.stream}:wake"
-        self._wakes: Any = self._client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        self._wakes = self._client.pubsub(ignore_subscribe_messages=True)
+
+    def connect(self, timeout_seconds: float) -> Any:
+        """Make the client; all else is the same on whatever it is connected to."""
+        return connect(self.dsn, timeout_seconds=timeout_seconds)
 
     def append(self, partition: int, expected: Tail, envelopes: Sequence[Envelope]) -> Tail:
         arguments: list[str | int] = [expected.position, expected.event_id, conf.stream_max_length]

@@ -60,7 +60,9 @@ def _newest_row() -> int:
 class FakeStream(RedisStream):
     """The stream on a Redis in this process: the same code, and no server."""
 
-    client_class = FakeRedis
+    def connect(self, timeout_seconds: float) -> FakeRedis:  # noqa: ARG002 (it answers at once)
+        key = str(self.dsn.hosts or self.dsn.socket)
+        return FakeRedis(host=key, db=self.dsn.dbindex, decode_responses=True, encoding_errors="replace", protocol=2)
 
     def wipe(self) -> None:
         """Lose everything, groups too."""
