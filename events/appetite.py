@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 
-from events.conf import conf
 from events.log import BATCH_BYTES
 from events.stream import Entry
 
@@ -10,14 +9,15 @@ FIRST_COUNT = 16
 
 
 class Appetite:
-    """Grows while entries are small and many, up to EVENTS_BATCH_SIZE, and shrinks to some 1 MB of large ones."""
+    """Grows while entries are small and many, up to `most`, and shrinks to some 1 MB of large ones."""
 
-    def __init__(self) -> None:
-        self.count = min(FIRST_COUNT, conf.batch_size)
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.count = min(FIRST_COUNT, most)
 
     def learn(self, entries: Collection[Entry]) -> None:
         """Take note of an answer of the stream."""
         size = sum(len(entry.envelope.data) for entry in entries if entry.envelope)
         fitting = BATCH_BYTES * len(entries) // max(size, 1)
         wanted = 2 * self.count if len(entries) >= self.count else self.count
-        self.count = max(1, min(wanted, fitting, conf.batch_size))
+        self.count = max(1, min(wanted, fitting, self.most))

@@ -1,38 +1,64 @@
 """How far a group has come: the highest position up to which all is handled or parked."""
 
-from django.db import transaction
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from events.envelope import Envelope
-from events.models import Checkpoint, DeadLetter
+from events.exceptions import LeaseLost
+from events.models import Checkpoint, Partition
 
 
-def load(group: str, target: str, partition: int) -> int:
-    """Return the checkpoint, 0 for a target that was not seen before."""
-    checkpoint, _ = Checkpoint.objects.get_or_create(group=group, target=target, partition=partition)
+class Claim(NamedTuple):
+    """The right to move a group's checkpoint in a partition, as long as nobody has a higher epoch."""
+
+    group: str
+    target: str
+    partition: int
+    epoch: int
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """What it is a right to, as the fields of a row."""
+        return {"group": self.group, "target": self.target, "partition": self.partition}
+
+
+def load(claim: Claim) -> int:
+    """Return the checkpoint, 0 for a target that was not seen before; raise LeaseLost."""
+    checkpoint, _ = Checkpoint.objects.get_or_create(**claim.place, defaults={"epoch": claim.epoch})
+    if not Checkpoint.objects.filter(id=checkpoint.id, epoch__lte=claim.epoch).update(epoch=claim.epoch):
+        raise LeaseLost
     return checkpoint.position
 
 
-def advance(group: str, target: str, partition: int, position: int) -> None:
-    """Move the checkpoint forward, never back."""
-    behind = Checkpoint.objects.filter(group=group, target=target, partition=partition, position__lt=position)
-    behind.update(position=position, updated_at=timezone.now())
+def advance(claim: Claim, position: int) -> None:
+    """Move the checkpoint to the position; raise LeaseLost if another process has the right to."""
+    moved = _claimed(claim).update(position=position, failed_position=None, attempts=0, updated_at=timezone.now())
+    if not moved:
+        raise LeaseLost
 
 
-def park(group: str, target: str, partition: int, envelope: Envelope, error: str) -> None:
-    """Keep the event as a dead letter, and move the checkpoint past it, both or neither."""
-    position = envelope.position or 0
-    with transaction.atomic():
-        DeadLetter.objects.get_or_create(
-            group=group,
-            target=target,
-            event_id=envelope.id,
-            defaults={
-                "partition": partition,
-                "position": position,
-                "type": envelope.type,
-                "subject": envelope.subject,
-                "error": error,
-            },
-        )
-        advance(group, target, partition, position)
+def hold(claim: Claim) -> None:
+    """Let nobody else claim the checkpoint before this transaction has ended; raise LeaseLost if somebody has."""
+    if not _claimed(claim).select_for_update().exists():
+        raise LeaseLost
+
+
+def count_attempt(claim: Claim, position: int) -> int:
+    """Note that the event at the position has failed once more, and return how often it has; raise LeaseLost."""
+    before = _claimed(claim).filter(failed_position=position).values_list("attempts", flat=True).first()
+    attempts = (before or 0) + 1
+    if not _claimed(claim).update(failed_position=position, attempts=attempts):
+        raise LeaseLost
+    return attempts
+
+
+def reached_the_end(group: str, target: str) -> bool:
+    """Tell whether the group has settled all positions that the log has given, in every partition."""
+    reached = dict(Checkpoint.objects.filter(group=group, target=target).values_list("partition", "position"))
+    given = Partition.objects.values_list("number", "last_position")
+    return all(reached.get(number, 0) >= last for number, last in given)
+
+
+def _claimed(claim: Claim) -> QuerySet[Checkpoint]:
+    return Checkpoint.objects.filter(**claim.place, epoch=claim.epoch)

@@ -80,10 +80,11 @@ def _next_replacements(partition: int, after: int, before: datetime) -> list[Rep
 
 
 def _replaced_by(replacements: list[Replacement]) -> QuerySet[LogEntry]:
-    """Return the replaced rows, without those that a dead letter needs for being tried again."""
+    """Return the replaced rows, without those that an open dead letter needs for being tried again."""
     ids = [replacement.replaced_id for replacement in replacements if replacement.replaced_id]
     handled = LogEntry.objects.filter(id__in=ids, position__lt=replacements[-1].position)
-    return handled.exclude(event_id__in=DeadLetter.objects.values("event_id"))
+    open_letters = DeadLetter.objects.filter(state__in=DeadLetter.OPEN, event_id__isnull=False)
+    return handled.exclude(event_id__in=open_letters.values("event_id"))
 
 
 def _drop(partition: int, compacted_to: int, replaced: QuerySet[LogEntry]) -> int:

@@ -1,25 +1,29 @@
-"""Run one subscriber: read, handle, move the checkpoint, acknowledge last.
+"""Run one subscriber: own partitions, read their events in order, deliver them, acknowledge last.
 
 In:   entries of the stream, and whatever it misses from the log.
-Out:  calls of the subscriber, in the order of the positions, each event at least once.
-Next: readmodel/subscriber.py
+Out:  batches without gaps, of the partitions that this process owns.
+Next: events/delivery.py
 """
 
 import logging
 import random
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connections
+from django.utils import timezone
 
-from events import checkpoint, log
+from events import checkpoint, dead_letters, log
 from events.appetite import Appetite
-from events.conf import conf
+from events.checkpoint import Claim
+from events.delivery import Batch, Delivery
 from events.divergence import REMEDY
 from events.envelope import Envelope
-from events.exceptions import Diverged, EventError, Unprocessable
-from events.partitions import partition_count
+from events.exceptions import Diverged, EventError, LeaseLost, RetryLater
+from events.limits import Limits
+from events.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.shutdown import Interrupted, Shutdown
 from events.stream import Entry, Stream
 from events.subscriber import Subscriber
@@ -28,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 15.0
+LONGEST_ASKED_PAUSE_SECONDS = 3600.0
+GLANCE_SECONDS = 0.2
 
 
 class Consumer:
@@ -35,23 +41,28 @@ class Consumer:
 
     The checkpoint in the database is the truth, the stream only a fast way to what comes after it: entries at or
     below the checkpoint are passed over, positions that the stream lacks are read from the log. After any failure
-    everything is opened anew: the checkpoint is loaded, and what was read but not acknowledged is read again.
+    all is opened anew: partitions are acquired, checkpoints loaded, and Redis's groups set back to these.
     """
 
-    def __init__(self, group: str, subscriber: Subscriber, stream: Stream, *, name: str, shutdown: Shutdown) -> None:
-        self.group = group
+    def __init__(
+        self, subscriber: Subscriber, stream: Stream, ownership: Ownership, *, shutdown: Shutdown, limits: Limits
+    ) -> None:
+        self.group = ownership.group
         self.subscriber = subscriber
         self.stream = stream
-        self.name = name
+        self.ownership = ownership
         self.shutdown = shutdown
-        self._appetite = Appetite()
+        self.limits = limits
+        self._appetite = Appetite(limits.batch_size)
+        self._delivery = Delivery(subscriber, self._settled)
         self._target = ""
-        self._checkpoints: dict[int, int] = {}
+        self._claims: dict[int, Claim] = {}
+        self._read_to: dict[int, int] = {}
         self._compared_at = 0.0
         self._failures = 0
 
     def run(self, *, until_idle: bool = False) -> None:
-        """Consume until the shutdown is requested, or until nothing is left; failures are waited out.
+        """Consume until the shutdown or a limit, or until the log has no more; failures are waited out.
 
         Raise ImproperlyConfigured if the subscriber can't be opened until somebody mends the settings.
         """
@@ -59,130 +70,193 @@ class Consumer:
             while failure := self._run_until_failure(until_idle=until_idle):
                 self._pause(failure)
         except Interrupted:
-            logger.info("%s was asked to stop", self.group)
+            logger.info("%s stops", self.group)
         finally:
-            self.subscriber.close()
+            self._end()
 
     def _run_until_failure(self, *, until_idle: bool) -> Exception | None:
         try:
             self._open()
-            while self._step() or not until_idle:
+            while self._step() or not (until_idle and self._is_all_handled()):
                 self._failures = 0
-                self.shutdown.check()
         except ImproperlyConfigured:
             raise
         except (EventError, Error) as error:
             return error
-        except Exception as error:  # The process's outermost loop: a bug of the subscriber must not end it.
-            logger.exception("%s: the subscriber failed", self.group)
+        except Exception as error:  # The process's outermost loop: a bug must not end it.
+            logger.exception("%s failed", self.group)
             return error
         return None
 
     def _open(self) -> None:
+        self._delivery.close()
+        self._delivery = Delivery(self.subscriber, self._settled)
+        self._claims, self._read_to = {}, {}
         self._target = self.subscriber.open()
-        for partition in range(partition_count()):
-            position = checkpoint.load(self.group, self._target, partition)
-            self._checkpoints[partition] = position
-            if self.stream.dsn.auto_setup:
-                self.stream.create_group(partition, self.group, after=position)
-            self._consume_pending(partition)
-
-    def _consume_pending(self, partition: int) -> None:
-        after = "0"
-        while entries := self.stream.read_pending(
-            partition, self.group, self.name, after=after, count=self._appetite.count
-        ):
-            self._appetite.learn(entries)
-            self._consume(partition, entries)
-            after = entries[-1].id
 
     def _step(self) -> bool:
-        """Consume what comes next, from the stream or from the log; tell whether there was anything."""
+        """Deliver what comes next, from the stream or from the log; tell whether there was anything."""
+        self._check_whether_to_stop()
+        self.ownership.beat_if_due()
+        self._follow_assignment()
+        is_idle = self.ownership.is_paused or not self._claims
+        state = PAUSED if self.ownership.is_paused else CONSUMING if self._claims else STANDING_BY
+        self.ownership.condition = Condition(state)
+        if is_idle:
+            self._delivery.settle()
+            self.ownership.wait_for_beat(self.shutdown, self.limits.block_seconds)
+            return False
+        found = self._read()
+        if time.monotonic() - self._compared_at >= self.limits.block_seconds or not found:
+            found |= self._compare_with_log()
+        return found
+
+    def _check_whether_to_stop(self) -> None:
+        self.shutdown.check()
+        reached = "somebody asked the group to stop" if self.ownership.must_stop else self.limits.reached()
+        if reached:
+            logger.info("%s: %s", self.group, reached)
+            raise Interrupted
+
+    def _follow_assignment(self) -> None:
+        """Give back the partitions that another process should own, and take over those that this one should."""
+        assigned = self.ownership.assigned
+        for partition in self.ownership.epochs.keys() - assigned:
+            self._delivery.settle()
+            self._claims.pop(partition, None)
+            self.ownership.release(partition)
+        for partition in sorted(assigned - self._claims.keys()):
+            if self.ownership.acquire(partition):
+                self._take_over(partition)
+
+    def _take_over(self, partition: int) -> None:
+        claim = Claim(self.group, self._target, partition, self.ownership.epochs[partition])
+        position = checkpoint.load(claim)
+        if self.stream.dsn.auto_setup:
+            self.stream.create_group(partition, self.group, after=position)
+        self.stream.rewind(partition, self.group, after=position)
+        self._claims[partition], self._read_to[partition] = claim, position
+
+    def _read(self) -> bool:
+        """Deliver what the stream has next; wait for it only if nothing else is to be done."""
+        is_complete = self._claims.keys() == self.ownership.assigned
+        block_seconds = self.limits.block_seconds if is_complete else GLANCE_SECONDS
         with self.shutdown.interruptible():
             by_partition = self.stream.read(
                 self.group,
-                self.name,
-                range(partition_count()),
-                count=self._appetite.count,
-                block_seconds=conf.block_seconds,
+                self.ownership.name,
+                list(self._claims),
+                count=min(self._appetite.count, self.limits.events_left),
+                block_seconds=0 if self._delivery else block_seconds,
             )
         for partition, entries in by_partition.items():
             self._appetite.learn(entries)
-            self._consume(partition, entries)
-        comparison_is_due = time.monotonic() - self._compared_at >= conf.block_seconds
-        found = self._compare_with_log() if comparison_is_due or not by_partition else False
-        return bool(by_partition) or found
+            self._consume(self._claims[partition], entries)
+        if not by_partition:
+            self._delivery.settle()
+        return bool(by_partition)
 
-    def _consume(self, partition: int, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            if entry.envelope is None:
-                logger.error("%s: entry %s is not one of this log's, or was deleted: passed over", self.group, entry.id)
+    def _consume(self, claim: Claim, entries: Sequence[Entry]) -> None:
+        self._park_foreign(claim, entries)
+        before = self._read_to[claim.partition]
         envelopes = [entry.envelope for entry in entries if entry.envelope]
-        fresh = [envelope for envelope in envelopes if _position(envelope) > self._checkpoints[partition]]
-        if _are_consecutive(fresh, after=self._checkpoints[partition]):
-            self._expect_own(partition, fresh)
-            self._handle(partition, fresh)
+        fresh = [envelope for envelope in envelopes if _position(envelope) > before]
+        settled = [entry.id for entry in entries if not entry.envelope or _position(entry.envelope) <= before]
+        if _are_consecutive(fresh, after=before):
+            self._expect_own(claim.partition, fresh)
+            self._deliver(claim, fresh)
         else:
-            self._catch_up(partition, to=max(map(_position, fresh)))
-        # Last: a crash above means twice, never zero times.
-        self.stream.acknowledge(partition, self.group, [entry.id for entry in entries])
+            self._catch_up(claim, to=max(map(_position, fresh)))
+            self._delivery.settle()
+            settled = [entry.id for entry in entries]  # Some may have been dropped from the log meanwhile.
+        if settled:
+            self.stream.acknowledge(claim.partition, self.group, settled)
 
-    def _expect_own(self, partition: int, fresh: Sequence[Envelope]) -> None:
+    def _park_foreign(self, claim: Claim, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.envelope is None and dead_letters.park_foreign(claim, entry):
+                logger.error("%s parks entry %s, which is not one of this log's", self.group, entry.id)
+
+    def _expect_own(self, partition: int, fresh: Batch) -> None:
         """Refuse events that the log has not: the checkpoint would pass those that it has, or its end."""
         if fresh and not log.knows(partition, log.Tail(_position(fresh[-1]), str(fresh[-1].id))):
             raise Diverged(f"the stream has {fresh[-1].id} at {_position(fresh[-1])}, the log has not; {REMEDY}")
 
-    def _compare_with_log(self) -> bool:
-        """Find what the stream has lost: at its end, at rest, nothing else would tell."""
-        behind = False
-        for partition, position in self._checkpoints.items():
-            last = log.last_position(partition)
-            behind |= last > position
-            self._catch_up(partition, to=last)
-        self._compared_at = time.monotonic()
-        return behind
-
-    def _catch_up(self, partition: int, *, to: int) -> None:
-        """Handle the log's events up to the position; the log's own end bounds it."""
-        while self._checkpoints[partition] < to:
-            self.shutdown.check()
-            batch = log.read_after(partition, self._checkpoints[partition], limit=conf.batch_size)
-            if not batch:
-                return
-            self._handle(partition, batch)
-
-    def _handle(self, partition: int, batch: Sequence[Envelope]) -> None:
-        """Hand over the batch; if one of its events can't be handled, halve it until that one is alone, and park it."""
+    def _deliver(self, claim: Claim, batch: Batch) -> None:
+        batch = batch[: self.limits.events_left]
         if not batch:
             return
-        position = _position(batch[-1])
-        try:
-            if selected := self.subscriber.select(batch):
-                self.subscriber.handle(selected)
-        except Unprocessable as error:
-            if len(batch) > 1:
-                middle = len(batch) // 2
-                self._handle(partition, batch[:middle])
-                self._handle(partition, batch[middle:])
+        self.ownership.beat_if_due()  # After the process was stopped, that tells whether its leases were taken.
+        if not self.ownership.owns(claim.partition):
+            raise LeaseLost
+        self._read_to[claim.partition] = _position(batch[-1])
+        self.limits.handled += len(batch)
+        self._delivery.deliver(claim, batch)
+
+    def _settled(self, claim: Claim, batch: Batch) -> None:
+        """Acknowledge last: a crash before that means twice, never zero times."""
+        self.stream.acknowledge(claim.partition, self.group, [f"{_position(envelope)}-0" for envelope in batch])
+
+    def _compare_with_log(self) -> bool:
+        """Find what the stream has lost (at its end, at rest, nothing else would tell), and letters to be tried."""
+        found = False
+        for claim in self._claims.values():
+            last = log.last_position(claim.partition)
+            found |= last > self._read_to[claim.partition]
+            self._catch_up(claim, to=last)
+            self._delivery.settle()
+            while self._delivery.retry_letter(claim):
+                self._check_whether_to_stop()
+        self._compared_at = time.monotonic()
+        return found
+
+    def _catch_up(self, claim: Claim, *, to: int) -> None:
+        """Deliver the log's events up to the position; the log's own end bounds it."""
+        while self._read_to[claim.partition] < to:
+            self._check_whether_to_stop()
+            limit = min(self.limits.batch_size, self.limits.events_left)
+            batch = log.read_after(claim.partition, self._read_to[claim.partition], limit=limit)
+            if not batch:
                 return
-            logger.error("%s parks %s of %s: %s", self.group, batch[0].type, batch[0].subject, error)
-            checkpoint.park(self.group, self._target, partition, batch[0], str(error))
-        else:
-            checkpoint.advance(self.group, self._target, partition, position)
-        self._checkpoints[partition] = position
+            self._deliver(claim, batch)
+
+    def _is_all_handled(self) -> bool:
+        """Tell whether the group has come to the log's end, in partitions of other processes too."""
+        return checkpoint.reached_the_end(self.group, self._target)
 
     def _pause(self, error: Exception) -> None:
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)
         self._failures += 1
+        self.limits.failed += 1
         pause = random.uniform(longest / 2, longest)  # noqa: S311 (jitter)
-        logger.warning("%s goes on in %.1f s: %s: %s", self.group, pause, type(error).__name__, error)
+        if isinstance(error, RetryLater):
+            pause = max(pause, min(error.retry_after_seconds, LONGEST_ASKED_PAUSE_SECONDS))
+        said = f"{type(error).__name__}: {error}"
+        logger.warning("%s goes on in %.1f s: %s", self.group, pause, said)
+        self.ownership.condition = Condition(RETRYING, said, timezone.now() + timedelta(seconds=pause))
         connections.close_all()
-        self.shutdown.sleep(pause)
+        self._sit_out(pause)
+
+    def _sit_out(self, pause: float) -> None:
+        """Wait so long; less if another process waits for one of the partitions, or this one is to stop."""
+        until = time.monotonic() + pause
+        while (left := until - time.monotonic()) > 0 and self.ownership.epochs.keys() <= self.ownership.assigned:
+            self._check_whether_to_stop()
+            self.shutdown.sleep(min(left, GLANCE_SECONDS))
+
+    def _end(self) -> None:
+        try:
+            self._delivery.settle()
+            self.ownership.leave()
+        except (EventError, Error) as error:
+            logger.warning("%s leaves its leases to run out: %s", self.group, error)
+        self._delivery.close()
+        self.subscriber.close()
 
 
 def _position(envelope: Envelope) -> int:
     return envelope.position or 0
 
 
-def _are_consecutive(envelopes: Sequence[Envelope], *, after: int) -> bool:
+def _are_consecutive(envelopes: Batch, *, after: int) -> bool:
     return [_position(envelope) for envelope in envelopes] == list(range(after + 1, after + 1 + len(envelopes)))

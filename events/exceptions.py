@@ -44,6 +44,10 @@ class Unprocessable(EventError):
     """A handler will never be able to handle this event: it is parked as a dead letter, and the next ones go on."""
 
 
+class AttemptFailed(Transient):
+    """A handler failed with an event, for a reason that is no policy: it is tried again, a few times."""
+
+
 class PartlyHandled(EventError):
     """Some events of the batch could not be handled, all others were."""
 

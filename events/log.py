@@ -67,6 +67,17 @@ def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> lis
         return [_envelope(row) for row in cursor.fetchall()]
 
 
+def read_event(event_id: UUID) -> Envelope:
+    """Return the event; raise LogEntry.DoesNotExist if it was dropped."""
+    statement = f"SELECT {', '.join(ENVELOPE_COLUMNS)} FROM events_log WHERE event_id = %s"  # noqa: S608 (names of ours)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [event_id.hex])
+        row = cursor.fetchone()
+    if row is None:
+        raise LogEntry.DoesNotExist(f"the log has no event {event_id}")
+    return _envelope(row)
+
+
 def _envelope(row: tuple[Any, ...]) -> Envelope:
     fields = dict(zip(ENVELOPE_COLUMNS.values(), row, strict=True))
     if fields["extensions"]:

@@ -42,6 +42,7 @@ return last
 """
 # No tail can be this one: asking to append after it appends nothing and answers the real one.
 NOWHERE = Tail(-1, "")
+PENDING_AT_ONCE = 1_000
 
 
 class RedisStream(Stream):
@@ -82,27 +83,30 @@ class RedisStream(Stream):
         self, group: str, consumer: str, partitions: Sequence[int], *, count: int, block_seconds: float
     ) -> dict[int, list[Entry]]:
         by_key = {self.key(partition): partition for partition in partitions}
-        # The socket must wait longer than the server, or an idle stream would look like an outage.
-        block = max(1, int(min(block_seconds, self.timeout_seconds / 2) * 1000))
-        answer = self._read_group(group, consumer, dict.fromkeys(by_key, ">"), count=count, block=block)
-        return {by_key[key]: [_entry(*raw) for raw in entries] for key, entries in answer}
-
-    def read_pending(self, partition: int, group: str, consumer: str, *, after: str, count: int) -> list[Entry]:
-        answer = self._read_group(group, consumer, {self.key(partition): after}, count=count)
-        return [_entry(*raw) for _, entries in answer for raw in entries]
-
-    def _read_group(self, group: str, consumer: str, starts: dict[str, str], **options: int) -> Any:
         with _redis_errors():
-            return self._client.xreadgroup(group, consumer, starts, **options) or []
+            answer = self._client.xreadgroup(
+                group, consumer, dict.fromkeys(by_key, ">"), count=count, block=self._block(block_seconds)
+            )
+        return {by_key[key]: [_entry(*raw) for raw in entries] for key, entries in answer or []}
+
+    def rewind(self, partition: int, group: str, *, after: int) -> None:
+        key = self.key(partition)
+        with _redis_errors():
+            self._client.xgroup_setid(key, group, f"{after}-0")
+            while pending := self._client.xpending_range(key, group, min="-", max="+", count=PENDING_AT_ONCE):
+                self._client.xack(key, group, *(entry["message_id"] for entry in pending))
+
+    def _block(self, seconds: float) -> int | None:
+        """Return milliseconds: less than the socket waits, or an idle stream would look like an outage."""
+        return max(1, int(min(seconds, self.timeout_seconds / 2) * 1000)) if seconds else None
 
     def acknowledge(self, partition: int, group: str, entry_ids: Sequence[str]) -> None:
         with _redis_errors():
             self._client.xack(self.key(partition), group, *entry_ids)
 
     def entries(self, partition: int, *, after: str, count: int, block_seconds: float = 0) -> list[Entry]:
-        block = max(1, int(min(block_seconds, self.timeout_seconds / 2) * 1000)) if block_seconds else None
         with _redis_errors():
-            answer = self._client.xread({self.key(partition): after}, count=count, block=block)
+            answer = self._client.xread({self.key(partition): after}, count=count, block=self._block(block_seconds))
         return [_entry(*raw) for _, entries in answer or [] for raw in entries]
 
     def last_entries(self, partition: int, *, count: int, before: str = "") -> list[Entry]:
@@ -162,17 +166,17 @@ def _redis_errors() -> Iterator[None]:
     try:
         yield
     except redis.ResponseError as error:
-        if str(error).startswith("NOGROUP"):
+        if str(error).startswith("NOGROUP") or "requires the key to exist" in str(error):
             raise GroupLost from error
         raise StreamUnavailable(f"Redis refused: {error}") from error
     except redis.RedisError as error:
         raise StreamUnavailable(f"Redis does not answer: {error}") from error
 
 
-def _entry(entry_id: str, fields: dict[str, str] | None) -> Entry:
+def _entry(entry_id: str, fields: dict[str, str]) -> Entry:
     position, _, sequence = entry_id.partition("-")
     try:
-        envelope = Envelope.from_fields(fields or {}, int(position)) if sequence == "0" else None
+        envelope = Envelope.from_fields(fields, int(position)) if sequence == "0" else None
     except (KeyError, ValueError):
         envelope = None
-    return Entry(entry_id, envelope)
+    return Entry(entry_id, envelope) if envelope else Entry(entry_id, None, fields)

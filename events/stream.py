@@ -22,10 +22,12 @@ TIMEOUT_SECONDS = 5.0
 
 
 class Entry(NamedTuple):
-    """An entry as it was read; the envelope is None if the entry is not one of ours, or was deleted while pending."""
+    """An entry as it was read; the envelope is None if the entry is not one of ours."""
 
     id: str
     envelope: Envelope | None
+    fields: Mapping[str, str] = {}
+    """Of an entry that is not one of ours, all that it has."""
 
 
 class Stream(ABC):
@@ -63,14 +65,15 @@ class Stream(ABC):
     def read(
         self, group: str, consumer: str, partitions: Sequence[int], *, count: int, block_seconds: float
     ) -> dict[int, list[Entry]]:
-        """Return the group's next entries by partition, waiting for the first; raise GroupLost if the group is gone.
+        """Return the group's next entries by partition; raise GroupLost if the group is gone.
 
-        What is read is pending for the consumer until it is acknowledged.
+        Wait for the first entry so many seconds at most, not at all at 0. What is read is pending for the consumer
+        until it is acknowledged, or the group rewound.
         """
 
     @abstractmethod
-    def read_pending(self, partition: int, group: str, consumer: str, *, after: str, count: int) -> list[Entry]:
-        """Return what this consumer has read before and not acknowledged, above the entry id `after`."""
+    def rewind(self, partition: int, group: str, *, after: int) -> None:
+        """Let the group read on after the position, with nothing pending; raise GroupLost if the group is gone."""
 
     @abstractmethod
     def acknowledge(self, partition: int, group: str, entry_ids: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ It needs `fakeredis[lua]`.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Never
 
 from django.test import override_settings
@@ -14,7 +14,10 @@ from events.conf import conf
 from events.consumer import Consumer
 from events.dsn import StreamDSN
 from events.event import Event, decode
+from events.exceptions import AttemptFailed
+from events.limits import Limits
 from events.models import LogEntry
+from events.ownership import Ownership
 from events.partitions import partition_count
 from events.redis_stream import RedisStream
 from events.relay import sweep
@@ -87,17 +90,19 @@ def run_until_idle(group: str, subscriber: Subscriber | None = None) -> None:
     What it refuses as Unprocessable is parked, as in earnest. Any other failure, which a consumer would wait out, is
     raised.
     """
-    stream = open_stream()
-    for partition in range(partition_count()):
-        sweep(stream, partition)
-    with override_settings(EVENTS_BLOCK_SECONDS=BLOCK_SECONDS):
+    with closing(open_stream()) as stream:
+        for partition in range(partition_count()):
+            sweep(stream, partition)
         consumer = _FailingConsumer(
-            group, subscriber or load_subscriber(group), stream, name="test", shutdown=Shutdown()
+            subscriber or load_subscriber(group),
+            stream,
+            Ownership(group, "test"),
+            shutdown=Shutdown(),
+            limits=Limits(block_seconds=BLOCK_SECONDS),
         )
         consumer.run(until_idle=True)
-    stream.close()
 
 
 class _FailingConsumer(Consumer):
     def _pause(self, error: Exception) -> Never:
-        raise error
+        raise error.__cause__ if isinstance(error, AttemptFailed) and error.__cause__ else error

@@ -10,9 +10,13 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from events import compaction, log, record, relay, unit_of_work
-from events.checkpoint import advance, load, park
+from events.checkpoint import Claim, advance, load
 from events.consumer import Consumer
-from events.models import LogEntry, Partition
+from events.dead_letters import close, park
+from events.exceptions import Unprocessable
+from events.limits import Limits
+from events.models import Checkpoint, DeadLetter, LogEntry, Partition
+from events.ownership import Ownership
 from events.positions import give_positions
 from events.shutdown import Shutdown
 from events.stream import Stream
@@ -31,8 +35,9 @@ def move(*things: str) -> None:
 
 
 def handled(*, to: int, group: str = "readers", target: str = "") -> None:
-    load(group, target, 0)
-    advance(group, target, 0, to)
+    claim = Claim(group, target, 0, epoch=0)
+    load(claim)
+    advance(claim, to)
 
 
 def compact(age: str = "0m", **options: bool) -> None:
@@ -40,7 +45,7 @@ def compact(age: str = "0m", **options: bool) -> None:
 
 
 def consume(reader: Recorder, stream: Stream) -> None:
-    Consumer("readers", reader, stream, name="one", shutdown=Shutdown()).run(until_idle=True)
+    Consumer(reader, stream, Ownership("readers", "one"), shutdown=Shutdown(), limits=Limits()).run(until_idle=True)
 
 
 def positions() -> list[int | None]:
@@ -142,7 +147,7 @@ class CompactionContract:
         handled(to=5)
         steps = compaction.compact(0, before=timezone.now(), dry_run=False)
         next(steps)
-        load("readers", "new target", 0)
+        load(Claim("readers", "new target", 0, epoch=0))
 
         assert list(steps) == []
         assert positions() == [2, 3, 4, 5]
@@ -173,14 +178,25 @@ class CompactionContract:
 
     def test_a_dead_letter_keeps_its_event(self) -> None:
         move("a", "a", "a")
-        load("readers", "", 0)
         [parked] = log.read_after(0, 0, limit=1)
-        park("readers", "", 0, parked, "it can't be handled")
+        park(Claim("readers", "", 0, epoch=0), parked, Unprocessable("it can't be handled"), attempts=1)
         handled(to=3)
 
         compact()
 
         assert positions() == [1, 3]
+
+    def test_a_closed_dead_letter_keeps_nothing(self) -> None:
+        move("a", "a", "a")
+        claim = Claim("readers", "", 0, epoch=0)
+        [parked] = log.read_after(0, 0, limit=1)
+        park(claim, parked, Unprocessable("it can't be handled"), attempts=1)
+        handled(to=3)
+        close(claim, DeadLetter.objects.get())
+
+        compact()
+
+        assert positions() == [3]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -226,7 +242,7 @@ class AfterCompactionContract:
 
         newest = {envelope.subject: envelope.aggregate_version for envelope in reader.handled}
         assert newest == {"a": 3, "b": 3, "c": 1}
-        assert load("readers", "new", 0) == 7
+        assert Checkpoint.objects.get(group="readers", target="new").position == 7
 
     def test_a_group_that_goes_on_meets_no_gap(self, stream: Stream) -> None:
         move("a")

@@ -12,7 +12,9 @@ from events import log, record, relay, unit_of_work
 from events.consumer import Consumer
 from events.envelope import Envelope
 from events.exceptions import EventTooLarge
+from events.limits import Limits
 from events.models import LogEntry
+from events.ownership import Ownership
 from events.positions import give_positions
 from events.shutdown import Shutdown
 from events.stream import Stream
@@ -80,7 +82,7 @@ class Weigher(Recorder):
 
 def consume(stream: Stream) -> Weigher:
     weigher = Weigher()
-    Consumer("readers", weigher, stream, name="one", shutdown=Shutdown()).run(until_idle=True)
+    Consumer(weigher, stream, Ownership("readers", "one"), shutdown=Shutdown(), limits=Limits()).run(until_idle=True)
     return weigher
 
 

@@ -78,7 +78,7 @@ class StreamContract:
         stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id="7-0")
 
         assert stream.tail(0) == Tail(7, "foreign")
-        assert stream.entries(0, after="1-0", count=10) == [Entry("7-0", None)]
+        assert stream.entries(0, after="1-0", count=10) == [Entry("7-0", None, {"KEY": "VALUE"})]
 
     def test_a_wake_since_the_last_wait_ends_the_next_one(self, stream: Stream) -> None:
         stream.wait_for_wake(0.01)
@@ -89,7 +89,7 @@ class StreamContract:
 
         assert time.monotonic() - started < 15
 
-    def test_a_group_reads_each_entry_once_and_its_pending_ones_again(self, stream: Stream) -> None:
+    def test_a_group_reads_each_entry_once(self, stream: Stream) -> None:
         entries = entries_of(filled(stream, 3))
         stream.create_group(0, GROUP, after=0)
 
@@ -97,8 +97,35 @@ class StreamContract:
         assert stream.read(GROUP, READER, [0], count=2, block_seconds=0.01) == {0: entries[2:]}
         assert stream.read(GROUP, READER, [0], count=2, block_seconds=0.01) == {}
         stream.acknowledge(0, GROUP, [entries[0].id])
-        assert stream.read_pending(0, GROUP, READER, after="0", count=10) == entries[1:]
         assert stream.pending(0, GROUP) == 2
+
+    def test_a_rewound_group_reads_on_after_the_position_with_nothing_pending(self, stream: Stream) -> None:
+        entries = entries_of(filled(stream, 5))
+        stream.create_group(0, GROUP, after=0)
+        stream.read(GROUP, READER, [0], count=4, block_seconds=0)
+        stream.acknowledge(0, GROUP, [entries[0].id])
+
+        stream.rewind(0, GROUP, after=2)
+
+        assert stream.pending(0, GROUP) == 0
+        assert stream.read(GROUP, READER, [0], count=10, block_seconds=0) == {0: entries[2:]}
+
+    def test_rewinding_forgets_pending_entries_that_the_stream_has_lost(self, stream: Stream) -> None:
+        filled(stream, 3)
+        stream.create_group(0, GROUP, after=0)
+        stream.read(GROUP, READER, [0], count=3, block_seconds=0)
+        stream._client.xtrim(stream.key(0), maxlen=0)
+
+        stream.rewind(0, GROUP, after=0)
+
+        assert stream.pending(0, GROUP) == 0
+
+    def test_a_group_that_is_gone_can_not_be_rewound(self, stream: Stream) -> None:
+        with pytest.raises(GroupLost):
+            stream.rewind(0, GROUP, after=0)
+        filled(stream, 1)
+        with pytest.raises(GroupLost):
+            stream.rewind(0, GROUP, after=0)
 
     def test_a_group_starts_after_its_position_and_is_created_once(self, stream: Stream) -> None:
         entries = entries_of(filled(stream, 3))

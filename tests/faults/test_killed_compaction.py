@@ -5,7 +5,7 @@ import signal
 import pytest
 from pytest_django import Settings
 
-from events.checkpoint import advance, load
+from events.checkpoint import Claim, advance, load
 from events.models import LogEntry, Partition
 from tests.compaction_contract import compact
 from tests.faults.conftest import Start
@@ -28,8 +28,9 @@ def test_the_next_one_goes_on_where_the_killed_one_was(
         issue()
     for ticket in Ticket.objects.all():
         ticket.check_in()
-    load("readmodel", "", 0)
-    advance("readmodel", "", 0, 6)
+    claim = Claim("readmodel", "", 0, epoch=0)
+    load(claim)
+    advance(claim, 6)
 
     killed = start(compact_until_death, *place)
     killed.join()

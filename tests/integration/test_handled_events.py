@@ -13,7 +13,9 @@ from events.consumer import Consumer
 from events.envelope import Envelope
 from events.event import Event, event_type
 from events.exceptions import Unprocessable
+from events.limits import Limits
 from events.models import DeadLetter, LogEntry
+from events.ownership import Ownership
 from events.shutdown import Shutdown
 from events.stream import Stream
 from events.subscriber import EventSubscriber
@@ -33,7 +35,7 @@ def _impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def consume(subscriber: EventSubscriber, stream: Stream) -> None:
-    Consumer("things", subscriber, stream, name="one", shutdown=Shutdown()).run(until_idle=True)
+    Consumer(subscriber, stream, Ownership("things", "one"), shutdown=Shutdown(), limits=Limits()).run(until_idle=True)
 
 
 class Mover(EventSubscriber):
@@ -176,7 +178,7 @@ def test_a_version_of_the_future_waits_for_its_class(
     reader, shutdown = Reader(), Shutdown()
 
     def run() -> None:
-        Consumer("things", reader, stream, name="one", shutdown=shutdown).run()
+        Consumer(reader, stream, Ownership("things", "one"), shutdown=shutdown, limits=Limits()).run()
         connections.close_all()
 
     thread = Thread(target=run)

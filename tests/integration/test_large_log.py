@@ -12,7 +12,7 @@ from pytest_django import DjangoDbBlocker, Settings
 from benchmarks.log_size import VERSIONS, fill
 from events import compaction, log
 from events.aggregates import load_aggregates
-from events.checkpoint import advance, load
+from events.checkpoint import Claim, advance, load
 from events.log import Tail
 from events.models import LogEntry, Partition
 from events.positions import give_positions
@@ -39,8 +39,9 @@ def _large_log(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Ite
 def _half_of_it_handled(db: None, settings: Settings) -> None:
     settings.EVENTS_SUBSCRIBERS = {"readers": "tests.things.Recorder"}
     Partition.objects.update(last_position=ROWS - WITHOUT_POSITION)
-    load("readers", "", 0)
-    advance("readers", "", 0, MIDDLE)
+    claim = Claim("readers", "", 0, epoch=0)
+    load(claim)
+    advance(claim, MIDDLE)
 
 
 class Plans:

@@ -12,7 +12,7 @@ def entries(count: int, *, size: int = 100) -> list[Entry]:
 
 
 def test_it_grows_to_the_batch_size_while_answers_are_full() -> None:
-    appetite = Appetite()
+    appetite = Appetite(500)
     counts = []
     for _ in range(7):
         counts.append(appetite.count)
@@ -22,7 +22,7 @@ def test_it_grows_to_the_batch_size_while_answers_are_full() -> None:
 
 
 def test_it_stays_as_it_is_while_little_happens() -> None:
-    appetite = Appetite()
+    appetite = Appetite(500)
     for _ in range(10):
         appetite.learn(entries(1))
 
@@ -30,7 +30,7 @@ def test_it_stays_as_it_is_while_little_happens() -> None:
 
 
 def test_it_shrinks_to_a_megabyte_of_large_entries_and_one_at_least() -> None:
-    appetite = Appetite()
+    appetite = Appetite(500)
 
     appetite.learn(entries(16, size=300_000))
     assert appetite.count == 3
@@ -39,7 +39,7 @@ def test_it_shrinks_to_a_megabyte_of_large_entries_and_one_at_least() -> None:
 
 
 def test_entries_that_are_no_events_have_no_size() -> None:
-    appetite = Appetite()
+    appetite = Appetite(500)
 
     appetite.learn([Entry("1-0", None)] * 16)
 

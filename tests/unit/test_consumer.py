@@ -4,7 +4,9 @@ from pytest_django import Settings
 from events import log, record, relay, unit_of_work
 from events.consumer import Consumer
 from events.exceptions import Diverged, RetryLater, TargetLost, Unprocessable
+from events.limits import Limits
 from events.models import Checkpoint, DeadLetter, LogEntry
+from events.ownership import Ownership
 from events.shutdown import Shutdown
 from events.stream import Stream
 from tests.things import Recorder, ThingMade, envelope_at
@@ -34,7 +36,7 @@ def make_things(count: int, stream: Stream) -> None:
 
 
 def consume(recorder: Recorder, stream: Stream) -> list[int | None]:
-    Consumer(GROUP, recorder, stream, name="one", shutdown=Shutdown()).run(until_idle=True)
+    Consumer(recorder, stream, Ownership(GROUP, "one"), shutdown=Shutdown(), limits=Limits()).run(until_idle=True)
     return recorder.positions
 
 
@@ -111,7 +113,7 @@ def test_compacted_positions_are_no_gap(recorder: Recorder, stream: Stream) -> N
 
 
 @pytest.mark.parametrize("foreign_id", ["*", "4-0"])
-def test_a_foreign_entry_is_passed_over_and_moves_no_checkpoint(
+def test_a_foreign_entry_is_parked_with_its_fields_and_moves_no_checkpoint(
     recorder: Recorder, stream: Stream, foreign_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_things(3, stream)
@@ -122,6 +124,8 @@ def test_a_foreign_entry_is_passed_over_and_moves_no_checkpoint(
     assert checkpoint() == 3
     assert stream.pending(0, GROUP) == 0
     assert "is not one of this log's" in caplog.text
+    [letter] = DeadLetter.objects.all()
+    assert (letter.group, letter.fields, letter.event_id) == (GROUP, {"KEY": "VALUE"}, None)
 
 
 def test_retry_later_keeps_the_batch(recorder: Recorder, stream: Stream) -> None:

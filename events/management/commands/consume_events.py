@@ -2,7 +2,8 @@
 
 import logging
 import socket
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import closing
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -11,7 +12,9 @@ from django.core.management.base import CommandError
 from events.checks import CODE_TAG, TAG
 from events.conf import conf
 from events.consumer import Consumer
+from events.limits import Limits
 from events.management.worker import Worker
+from events.ownership import Ownership, beating
 from events.shutdown import Shutdown
 from events.stream import open_stream
 from events.subscriber import load_subscriber
@@ -21,8 +24,9 @@ logger = logging.getLogger("events.consumer")
 
 class Command(Worker):
     help = (
-        "Consume the event stream as a consumer group, in order, each event at least once. It waits out failures of "
-        "Redis, the database and what the subscriber writes to. SIGTERM ends it after the batch in hand."
+        "Consume the event stream as a consumer group, in order, each event at least once. Any number of processes "
+        "may run: they share the group's partitions, and one that dies is replaced within seconds. It waits out "
+        "failures of Redis, the database and what the subscriber writes to. SIGTERM ends it after the batch in hand."
     )
     requires_system_checks = [TAG, CODE_TAG]
 
@@ -32,21 +36,71 @@ class Command(Worker):
         parser.add_argument(
             "--consumer",
             metavar="NAME",
-            help="this process's name in the group; it must outlive a restart, and no two processes may share it "
-            "(default: the DSN's, else the host's name)",
+            help="what this process is called in the status and in Redis (default: the DSN's, else the host's name)",
+        )
+        parser.add_argument("--limit", type=positive_number, metavar="N", help="end after N events")
+        parser.add_argument("--time-limit", type=positive, metavar="SECONDS", help="end after so many seconds")
+        parser.add_argument("--memory-limit", type=positive, metavar="MB", help="end once it uses so much memory")
+        parser.add_argument(
+            "--failure-limit",
+            type=positive_number,
+            metavar="N",
+            help="end, with 1, after N failures that it waited out",
         )
         parser.add_argument("--until-idle", action="store_true", help="end when all that the log has is handled")
+        parser.add_argument(
+            "--batch-size",
+            type=positive_number,
+            metavar="N",
+            default=conf.batch_size,
+            help="hand over N events at once, at most (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--block",
+            type=positive,
+            metavar="SECONDS",
+            default=conf.block_seconds,
+            help="wait so long for the stream before looking into the log (default: %(default)s)",
+        )
 
-    def handle(self, *, group: str | None, consumer: str | None, until_idle: bool, **_: Any) -> None:
-        stream = open_stream()
-        group = group or stream.dsn.group
-        name = consumer or stream.dsn.consumer or socket.gethostname()
+    def handle(self, *, group: str | None, consumer: str | None, until_idle: bool, **options: Any) -> None:
+        limits = Limits(
+            events=options["limit"],
+            seconds=options["time_limit"],
+            megabytes=options["memory_limit"],
+            failures=options["failure_limit"],
+            batch_size=options["batch_size"],
+            block_seconds=options["block"],
+        )
         shutdown = Shutdown()
         shutdown.listen()
-        logger.info("%s consumes %s as %s", group, stream.dsn, name)
-        try:
-            subscriber = load_subscriber(group)
-            Consumer(group, subscriber, stream, name=name, shutdown=shutdown).run(until_idle=until_idle)
-        except ImproperlyConfigured as error:
-            raise CommandError(str(error)) from error
+        with closing(open_stream()) as stream:
+            group = group or stream.dsn.group
+            name = consumer or stream.dsn.consumer or socket.gethostname()
+            logger.info("%s consumes %s as %s", group, stream.dsn, name)
+            ownership = Ownership(group, name)
+            try:
+                subscriber = load_subscriber(group)
+                with beating(ownership):
+                    Consumer(subscriber, stream, ownership, shutdown=shutdown, limits=limits).run(until_idle=until_idle)
+            except ImproperlyConfigured as error:
+                raise CommandError(str(error)) from error
         logger.info("%s stopped", group)
+        if limits.has_failed_too_often:
+            raise CommandError(f"{group} {limits.reached()}")
+
+
+def positive_number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return number

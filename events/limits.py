@@ -1,0 +1,50 @@
+"""What bounds a consumer process: how much it does at once, and when it ends, for a fresh one to take its place."""
+
+import sys
+import time
+
+import msgspec
+import psutil
+
+from events.conf import conf
+
+MEGABYTE = 1_000_000
+
+
+class Limits(msgspec.Struct, kw_only=True):
+    """Upper bounds of what one process does; None is no bound."""
+
+    batch_size: int = msgspec.field(default_factory=lambda: conf.batch_size)
+    """Events that are handed over at once."""
+    block_seconds: float = msgspec.field(default_factory=lambda: conf.block_seconds)
+    """How long it waits for the stream before it compares its checkpoints with the log."""
+
+    events: int | None = None
+    seconds: float | None = None
+    megabytes: float | None = None
+    """Of resident memory."""
+    failures: int | None = None
+
+    handled: int = 0
+    failed: int = 0
+    started_at: float = msgspec.field(default_factory=time.monotonic)
+
+    @property
+    def events_left(self) -> int:
+        return sys.maxsize if self.events is None else max(0, self.events - self.handled)
+
+    @property
+    def has_failed_too_often(self) -> bool:
+        return self.failures is not None and self.failed >= self.failures
+
+    def reached(self) -> str:
+        """Say which bound is reached, "" if none is."""
+        if self.events_left <= 0:
+            return f"{self.handled:,} events are handled"
+        if self.seconds is not None and time.monotonic() - self.started_at >= self.seconds:
+            return f"{self.seconds:g} s are over"
+        if self.megabytes is not None and (used := psutil.Process().memory_info().rss / MEGABYTE) >= self.megabytes:
+            return f"it uses {used:,.0f} MB of memory"
+        if self.has_failed_too_often:
+            return f"it failed {self.failed} times"
+        return ""
