@@ -1,19 +1,24 @@
-"""An access system to look at: it takes the cancellations that the consumer `access` sends, and shows the last ones.
+"""An access system to look at: it takes the webhooks that the consumer `access` sends, and shows the last ones.
 
     python -m config.receiver PORT
 
-POST / takes a JSON object; GET / shows what came, for people; GET /log shows it as JSON.
+POST / takes a signed message; GET / shows what came, for people; GET /log shows it as JSON.
 """
 
 import json
 import sys
 from collections import deque
+from collections.abc import Mapping, Sequence
 from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from config import settings
 from config.ports import LOOPBACK
+from tickets.webhooks.signing import signers
 
 KEPT = 1000
 LARGEST_BODY = 100_000
@@ -21,26 +26,50 @@ PAGE = """\
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8"><meta http-equiv="refresh" content="2"><title>Access system</title>
-<style>body {{ font: 16px sans-serif; margin: 2rem }} td, th {{ padding: .2rem 1rem .2rem 0; text-align: left }}</style>
+<style>
+body {{ font: 16px sans-serif; margin: 2rem }}
+td, th {{ padding: .2rem 1rem .2rem 0; text-align: left }}
+.verified {{ color: #070 }} .refused {{ color: #a00 }}
+</style>
 <h1>Access system</h1>
 <p>The last {count} messages, the newest first. The gates refuse each of these tickets and open for its replacement.</p>
-<table><tr><th>void</th><th>replaced by</th><th>version</th><th>event</th></tr>
+{refused}
+<table><tr><th>void</th><th>replaced by</th><th>version</th><th>event</th><th>signature</th></tr>
 {rows}
 </table>
 </html>
 """
 
-messages: deque[dict[str, Any]] = deque(maxlen=KEPT)
+
+class AccessSystem(ThreadingHTTPServer):
+    """Keeps the messages that are signed with one of the secrets, and the reasons why it refused others."""
+
+    def __init__(self, port: int, verifiers: Sequence[Webhook]) -> None:
+        super().__init__((LOOPBACK, port), Receiver)
+        self.verifiers = verifiers
+        self.messages: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.refused: deque[str] = deque(maxlen=KEPT)
+
+    def verify(self, body: bytes, headers: Mapping[str, str]) -> None:
+        """Raise WebhookVerificationError unless one of the secrets made the signature, within the last minutes."""
+        failure: Exception = WebhookVerificationError("no secret")
+        for verifier in self.verifiers:
+            try:
+                return verifier.verify(body, dict(headers), json_parse=False)
+            except (WebhookVerificationError, ValueError) as error:  # ValueError: what can't be read at all.
+                failure = error
+        raise WebhookVerificationError(str(failure)) from failure
 
 
 class Receiver(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: AccessSystem
 
     def do_GET(self) -> None:
         if self.path == "/":
-            self._answer(HTTPStatus.OK, page(), "text/html; charset=utf-8")
+            self._answer(HTTPStatus.OK, page(self.server), "text/html; charset=utf-8")
         elif self.path == "/log":
-            self._answer(HTTPStatus.OK, json.dumps({"messages": list(messages)}), "application/json")
+            self._answer(HTTPStatus.OK, json.dumps({"messages": list(self.server.messages)}), "application/json")
         else:
             self._answer(HTTPStatus.NOT_FOUND, "there are / and /log\n")
 
@@ -49,13 +78,18 @@ class Receiver(BaseHTTPRequestHandler):
         if length > LARGEST_BODY:
             self.close_connection = True
             return self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {LARGEST_BODY} bytes\n")
+        body = self.rfile.read(length)
         try:
-            message = json.loads(self.rfile.read(length))
+            self.server.verify(body, dict(self.headers))
+            message = json.loads(body)
+        except WebhookVerificationError as error:
+            self.server.refused.append(str(error))
+            return self._answer(HTTPStatus.UNAUTHORIZED, f"the signature is not verified: {error}\n")
         except ValueError as error:
             return self._answer(HTTPStatus.BAD_REQUEST, f"this is not JSON: {error}\n")
-        if not isinstance(message, dict):
-            return self._answer(HTTPStatus.BAD_REQUEST, "a message is a JSON object\n")
-        messages.append(message)
+        if not isinstance(message, dict) or not isinstance(message.get("data"), dict):
+            return self._answer(HTTPStatus.BAD_REQUEST, "a message is a JSON object with `type`, `timestamp`, `data`\n")
+        self.server.messages.append({"type": message.get("type"), **message["data"]})
         return self._answer(HTTPStatus.ACCEPTED, "")
 
     def _answer(self, status: HTTPStatus, body: str, content_type: str = "text/plain; charset=utf-8") -> None:
@@ -67,14 +101,15 @@ class Receiver(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def page() -> str:
+def page(server: AccessSystem) -> str:
+    messages, refused = list(server.messages), list(server.refused)
     names = ("ticketId", "newTicketId", "version", "eventId")
-    rows = (
-        "".join(f"<td>{escape(str(message.get(name, '')))}</td>" for name in names) for message in reversed(messages)
-    )
-    return PAGE.format(count=len(messages), rows="\n".join(f"<tr>{row}</tr>" for row in rows))
+    cells = ("".join(f"<td>{escape(str(message.get(name, '')))}</td>" for name in names) for message in messages[::-1])
+    rows = "\n".join(f'<tr>{row}<td class="verified">✓ verified</td></tr>' for row in cells)
+    warning = f'<p class="refused">✗ {len(refused)} refused, at last: {escape(refused[-1])}</p>' if refused else ""
+    return PAGE.format(count=len(messages), refused=warning, rows=rows)
 
 
 if __name__ == "__main__":
-    with ThreadingHTTPServer((LOOPBACK, int(sys.argv[1])), Receiver) as server:
+    with AccessSystem(int(sys.argv[1]), signers(settings.ACCESS_SYSTEM_SECRETS)) as server:
         server.serve_forever()

@@ -19,7 +19,15 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 # `up` starts what none of these names, and tells the file about those that it is given.
 NAMED_IN_ENVIRONMENT = {
     name: env.str(name)
-    for name in ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL", "ACCESS_SYSTEM_URL", "SECRET_KEY")
+    for name in (
+        "DATABASE_URL",
+        "EVENT_STREAM_URL",
+        "ELASTICSEARCH_URL",
+        "ACCESS_SYSTEM_URL",
+        "ACCESS_SYSTEM_SECRETS",
+        "ACCESS_SYSTEM_ALLOW_PRIVATE",
+        "SECRET_KEY",
+    )
     if name in env
 }
 ENV_FILE = DATA_DIR / "env"
@@ -103,6 +111,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ELASTICSEARCH_URL = env.str("ELASTICSEARCH_URL", default="http://localhost:9200")
 READMODEL_ALIAS = env.str("READMODEL_ALIAS", default="tickets")
 ACCESS_SYSTEM_URL = env.str("ACCESS_SYSTEM_URL", default="")
+ACCESS_SYSTEM_SECRETS = env.list("ACCESS_SYSTEM_SECRETS", default=[])
+ACCESS_SYSTEM_ALLOW_PRIVATE = env.bool("ACCESS_SYSTEM_ALLOW_PRIVATE", default=False)
 
 EVENTS_STREAM_URL = env.str("EVENT_STREAM_URL", default="redis://localhost:6379/tickets")
 EVENTS_SOURCE = env.str("EVENTS_SOURCE", default="/tickets")

@@ -1,86 +1,103 @@
 """Tell the access system, which opens the gates, that a ticket is void and which one replaces it.
 
 In:   batches of events, from the consumer group `access`.
-Out:  one HTTP POST for each ticket.canceled, with both ids.
+Out:  one webhook for each event by which a ticket is cancelled, with both ids.
+Next: tickets/webhooks/target.py
 """
 
+import asyncio
 import logging
-from collections.abc import Sequence
-from http import HTTPStatus
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import cached_property
+from uuid import UUID
 
-import httpx
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+import msgspec
 
 from events.envelope import Envelope
-from events.exceptions import RetryLater, Unprocessable
+from events.exceptions import PartlyHandled, RetryLater, Unprocessable
 from events.subscriber import Subscriber
-from tickets.events import TicketCanceled
+from tickets.events import TicketCanceled, TicketCorrected
+from tickets.webhooks.configuration import configured_target
+from tickets.webhooks.target import IN_FLIGHT, Target
 
 logger = logging.getLogger(__name__)
-TIMEOUT_SECONDS = 5.0
 
 
 class AccessSystem(Subscriber):
-    """POST each cancellation to ACCESS_SYSTEM_URL.
+    """Tell ACCESS_SYSTEM_URL of each cancellation: in order for each ticket, several tickets at once.
 
-    A call may be repeated or come late: the receiver keeps what has the ticket's highest version.
+    A message may be repeated or come late: the receiver keeps what has the ticket's highest version.
     """
 
-    handles = (TicketCanceled,)
-    client: httpx.Client
+    handles = (TicketCanceled, TicketCorrected)
+    ordered = True
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+
+    @cached_property
+    def _target(self) -> Target:
+        """Made once: what it knows of the receiver's troubles outlives a failure."""
+        return configured_target()
 
     def open(self) -> str:
-        """Make the HTTP client; raise ImproperlyConfigured where ACCESS_SYSTEM_URL is no address to POST to."""
-        self.url = _configured_url()
-        self.client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        """Raise ImproperlyConfigured where the settings name no address or no secret."""
+        logger.debug("cancellations go to %s", self._target.origin)
         return ""
 
     def handle(self, batch: Sequence[Envelope]) -> None:
-        # All messages first: an event that can't be handled then costs no repeated calls for those before it.
-        for message in [_message(envelope) for envelope in batch]:
-            self._post(message)
+        tickets = defaultdict(list)
+        for envelope in batch:
+            with suppress(Unprocessable):
+                envelope.open()  # All first: what a newer release wrote keeps the batch before anybody is told.
+            tickets[envelope.subject].append(envelope)
+        if failures := self._runner.run(self._tell(tickets.values())):
+            raise PartlyHandled(failures)
 
     def close(self) -> None:
-        self.client.close()
+        if "_target" in self.__dict__:
+            self._runner.run(self._target.close())
+        self._runner.close()
 
-    def _post(self, message: dict[str, Any]) -> None:
-        try:
-            response = self.client.post(self.url, json=message)
-        except httpx.TransportError as error:
-            raise RetryLater(f"the access system at {self.url} does not answer: {error!r}") from error
-        if not response.is_success:
-            raise _refusal(response, message)
+    async def _tell(self, tickets: Iterable[Sequence[Envelope]]) -> dict[UUID, Exception]:
+        """Return why events were not told, of each ticket the first; its later ones are left out then."""
+        failures: dict[UUID, Exception] = {}
+        in_flight = asyncio.Semaphore(IN_FLIGHT)
+
+        async def tell_of_ticket(events: Sequence[Envelope]) -> None:
+            async with in_flight:
+                for envelope in events:
+                    try:
+                        await self._tell_of_event(envelope)
+                    except (RetryLater, Unprocessable) as error:
+                        failures[envelope.id] = error
+                        return
+
+        async with asyncio.TaskGroup() as group:
+            for events in tickets:
+                group.create_task(tell_of_ticket(events))
+        return failures
+
+    async def _tell_of_event(self, envelope: Envelope) -> None:
+        if body := message(envelope):
+            await self._target.post(str(envelope.id), body)
 
 
-def _configured_url() -> httpx.URL:
-    hint = f"ACCESS_SYSTEM_URL={settings.ACCESS_SYSTEM_URL!r}; it must be the http(s) address that takes cancellations"
-    try:
-        url = httpx.URL(settings.ACCESS_SYSTEM_URL)
-    except httpx.InvalidURL as error:
-        raise ImproperlyConfigured(f"{hint} ({error})") from error
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise ImproperlyConfigured(hint)
-    return url
-
-
-def _message(envelope: Envelope) -> dict[str, Any]:
+def message(envelope: Envelope) -> bytes:
+    """Return the JSON that tells of a cancellation, empty if the event is none; raise Unprocessable."""
     event = envelope.open()
-    if not isinstance(event, TicketCanceled) or event.new_ticket_id is None:
+    if not isinstance(event, TicketCanceled | TicketCorrected) or event.ticket.status != "canceled":
+        return b""
+    if event.new_ticket_id is None:
         logger.error("ticket %s was canceled without a replacement: the access system can't be told", envelope.subject)
         raise Unprocessable(f"event {envelope.id} of ticket {envelope.subject} has no newTicketId")
-    return {
-        "ticketId": str(event.ticket.id),
-        "newTicketId": str(event.new_ticket_id),
+    data = {
+        "ticketId": event.ticket.id,
+        "newTicketId": event.new_ticket_id,
         "version": event.aggregate_version,
-        "eventId": str(envelope.id),
+        "eventId": envelope.id,
         "occurredAt": envelope.time.isoformat(),
     }
-
-
-def _refusal(response: httpx.Response, message: dict[str, Any]) -> Exception:
-    """A 4xx will be the same next time; anything else (429, 5xx, a redirect) is for the other side to mend."""
-    said = f"the access system answered {response.status_code} for ticket {message['ticketId']}: {response.text[:200]}"
-    final = response.is_client_error and response.status_code != HTTPStatus.TOO_MANY_REQUESTS
-    return Unprocessable(said) if final else RetryLater(said)
+    return msgspec.json.encode({"type": "ticket.canceled", "timestamp": data["occurredAt"], "data": data})

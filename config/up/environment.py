@@ -3,19 +3,28 @@
 import os
 import secrets
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from config.errors import CannotStart
 from config.supervisor import is_owned
+from tickets.webhooks.signing import new_secret
 
 
 def secret_key(data: Path) -> str:
     """Return the SECRET_KEY of a data folder, which it keeps from its first start on."""
-    file = data / "secret_key"
+    return kept(data / "secret_key", lambda: secrets.token_urlsafe(50))
+
+
+def webhook_secret(data: Path) -> str:
+    """Return what the access system's messages are signed with; a data folder keeps it too."""
+    return kept(data / "webhook_secret", new_secret)
+
+
+def kept(file: Path, make: Callable[[], str]) -> str:
     if not file.exists():
-        write_private(file, secrets.token_urlsafe(50))
+        write_private(file, make())
     return file.read_text()
 
 

@@ -11,7 +11,7 @@ from config.engines.running import install_engines, ports, start_engines
 from config.ports import LOOPBACK, answers, free_port
 from config.supervisor import Supervisor, owned, supervised
 from config.up.checks import refuse_full_disk, refuse_taken_port
-from config.up.environment import published, secret_key
+from config.up.environment import published, secret_key, webhook_secret
 from config.up.narrator import Narrator
 from config.up.processes import outcome, process
 
@@ -45,6 +45,9 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
         with supervised(data, programs=PROGRAMS, variables=words) as supervisor:
             ours = {engine.variable: engine.url for engine in engines} | {
                 "ACCESS_SYSTEM_URL": f"http://{LOOPBACK}:{receiver_port}/",
+                "ACCESS_SYSTEM_SECRETS": webhook_secret(data),
+                # Our own receiver is on this machine; another may be so only if the environment allows it.
+                "ACCESS_SYSTEM_ALLOW_PRIVATE": str("ACCESS_SYSTEM_URL" not in named).lower(),
                 "SECRET_KEY": secret_key(data),
                 "SUPERVISOR_URL": supervisor.url,
             }

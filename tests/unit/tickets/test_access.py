@@ -1,96 +1,121 @@
-"""The access system of these tests is a real HTTP server on this machine."""
+"""What the access system is told, and what its answers make of the events; it is a real HTTP server here."""
 
 import json
 import logging
+import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from threading import Barrier
 from typing import Any
 
 import msgspec
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from standardwebhooks import WebhookVerificationError
 
 from events.envelope import Envelope
-from events.exceptions import RetryLater, Unprocessable
+from events.exceptions import PartlyHandled, RetryLater, UnknownEventVersion, Unprocessable
+from tests.gate import (
+    SECRET,
+    Call,
+    Gate,
+    Handler,
+    canceled,
+    cut,
+    endless_body,
+    endless_headers,
+    opened_gate,
+    silence,
+    status,
+)
 from tests.ticket_events import envelope_of, ticket, ticket_id
 from tickets.access import AccessSystem
-from tickets.events import TicketCanceled, TicketIssued
-
-
-class Gate(ThreadingHTTPServer):
-    """Keeps what it is told, and answers with the statuses it is given, then with 204."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.told: list[Any] = []
-        self.answers: list[int] = []
-        self.connections = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/cancellations"
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Gate
-
-    def setup(self) -> None:
-        self.server.connections += 1
-        super().setup()
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.told.append((self.path, json.loads(body)))
-        self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
-        self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        """Leave the test's output alone."""
+from tickets.events import TicketCorrected, TicketIssued
+from tickets.webhooks.signing import new_secret
 
 
 @pytest.fixture
 def gate() -> Iterator[Gate]:
-    with Gate() as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        yield server
-        server.shutdown()
+    with opened_gate() as gate:
+        yield gate
 
 
 @pytest.fixture
 def access(gate: Gate, settings: Any) -> Iterator[AccessSystem]:
     settings.ACCESS_SYSTEM_URL = gate.url
-    system = AccessSystem()
-    assert system.open() == ""
-    yield system
-    system.close()
+    settings.ACCESS_SYSTEM_SECRETS = [SECRET]
+    settings.ACCESS_SYSTEM_ALLOW_PRIVATE = True
+    with closing(AccessSystem()) as system:
+        assert system.open() == ""
+        yield system
 
 
-def canceled(number: int, new_ticket: int | None = 100) -> Envelope:
-    state = ticket(number, status="canceled", version=2)
-    return envelope_of(TicketCanceled(ticket=state, new_ticket_id=new_ticket and ticket_id(new_ticket)))
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickets.webhooks.target.TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("tickets.webhooks.target.WHOLE_SECONDS", 0.4)
+    monkeypatch.setattr("tickets.webhooks.target.BODY_SECONDS", 0.2)
 
 
-def test_a_cancellation_tells_both_ids(access: AccessSystem, gate: Gate) -> None:
+def failures_of(access: AccessSystem, *batch: Envelope) -> dict[Any, Exception]:
+    with pytest.raises(PartlyHandled) as caught:
+        access.handle(batch)
+    return dict(caught.value.failures)
+
+
+def failure_of(access: AccessSystem, event: Envelope) -> Exception:
+    failures = failures_of(access, event)
+    assert failures.keys() == {event.id}
+    return failures[event.id]
+
+
+def test_a_cancellation_tells_both_ids_and_is_signed(access: AccessSystem, gate: Gate) -> None:
     event = canceled(1)
 
     access.handle([event])
 
-    assert gate.told == [
-        (
-            "/cancellations",
-            {
-                "ticketId": str(ticket_id(1)),
-                "newTicketId": str(ticket_id(100)),
-                "version": 2,
-                "eventId": str(event.id),
-                "occurredAt": event.time.isoformat(),
-            },
-        )
-    ]
+    [call] = gate.calls
+    assert call.path == "/cancellations"
+    assert call.message == {
+        "type": "ticket.canceled",
+        "timestamp": event.time.isoformat(),
+        "data": {
+            "ticketId": str(ticket_id(1)),
+            "newTicketId": str(ticket_id(100)),
+            "version": 2,
+            "eventId": str(event.id),
+            "occurredAt": event.time.isoformat(),
+        },
+    }
+    assert call.headers["webhook-id"] == str(event.id)
+    assert call.is_signed_with(SECRET)
+    with pytest.raises(WebhookVerificationError, match="No matching signature"):
+        call.is_signed_with(new_secret())
+
+
+def test_a_repetition_has_the_same_id_and_a_signature_of_its_own(access: AccessSystem, gate: Gate) -> None:
+    gate.answers.append(status(500))
+    event = canceled(1)
+
+    failure_of(access, event)
+    access.handle([event])
+
+    assert [call.headers["webhook-id"] for call in gate.calls] == [str(event.id)] * 2
+    assert all(call.is_signed_with(SECRET) for call in gate.calls)
+
+
+def test_while_secrets_are_changed_each_of_them_signs(gate: Gate, access: AccessSystem, settings: Any) -> None:
+    old, new = settings.ACCESS_SYSTEM_SECRETS = [new_secret(), new_secret()]
+    with closing(AccessSystem()) as system:
+        system.open()
+        system.handle([canceled(1)])
+
+    [call] = gate.calls
+    assert len(call.headers["webhook-signature"].split(" ")) == 2
+    assert call.is_signed_with(old)
+    assert call.is_signed_with(new)
 
 
 def test_other_events_are_no_news(access: AccessSystem) -> None:
@@ -99,46 +124,167 @@ def test_other_events_are_no_news(access: AccessSystem) -> None:
     assert access.select([envelope_of(TicketIssued(ticket=ticket())), cancellation]) == [cancellation]
 
 
-def test_a_batch_is_told_in_order_over_one_connection(access: AccessSystem, gate: Gate) -> None:
-    access.handle([canceled(number) for number in range(5)])
+def test_a_correction_that_cancels_is_told_as_a_cancellation(access: AccessSystem, gate: Gate) -> None:
+    state = ticket(1, status="canceled", version=7)
+    event = envelope_of(TicketCorrected(ticket=state, new_ticket_id=ticket_id(2)))
 
-    assert [body["ticketId"] for _, body in gate.told] == [str(ticket_id(number)) for number in range(5)]
-    assert gate.connections == 1
+    access.handle(access.select([event]))
 
-
-@pytest.mark.parametrize("status", [302, 429, 500, 503])
-def test_what_may_mend_is_tried_later(access: AccessSystem, gate: Gate, status: int) -> None:
-    gate.answers = [status]
-
-    with pytest.raises(RetryLater, match=f"answered {status} for ticket {ticket_id(1)}"):
-        access.handle([canceled(1)])
-
-    assert len(gate.told) == 1
+    [call] = gate.calls
+    assert call.message["type"] == "ticket.canceled"
+    assert call.message["data"]["eventId"] == str(event.id)
+    assert (call.message["data"]["version"], call.message["data"]["newTicketId"]) == (7, str(ticket_id(2)))
 
 
-@pytest.mark.parametrize("status", [400, 404, 422])
-def test_a_refusal_is_final(access: AccessSystem, gate: Gate, status: int) -> None:
-    gate.answers = [status]
+def test_a_correction_of_anything_else_is_not(access: AccessSystem, gate: Gate) -> None:
+    access.handle([envelope_of(TicketCorrected(ticket=ticket(1, version=7)))])
 
-    with pytest.raises(Unprocessable, match=f"answered {status} for ticket {ticket_id(1)}"):
-        access.handle([canceled(1)])
+    assert gate.calls == []
 
 
-def test_a_server_that_is_away_is_tried_later(access: AccessSystem, gate: Gate) -> None:
+def test_several_tickets_are_told_at_once_and_each_in_order(access: AccessSystem, gate: Gate) -> None:
+    together = Barrier(8, timeout=5)
+
+    def wait_for_the_others(handler: Handler, call: Call) -> None:
+        together.wait()
+        status(204)(handler, call)
+
+    gate.answers_for = {ticket_id(number): wait_for_the_others for number in range(16)}
+    access.handle([canceled(number, version=version) for version in (2, 3, 4) for number in range(16)])
+
+    versions = {
+        number: [call.message["data"]["version"] for call in gate.calls if call.ticket == ticket_id(number)]
+        for number in range(16)
+    }
+    assert versions == {number: [2, 3, 4] for number in range(16)}
+    assert gate.most_in_flight == 8
+    assert gate.connections == 8
+
+
+def test_after_a_failure_the_ticket_waits_and_the_others_go_on(access: AccessSystem, gate: Gate) -> None:
+    gate.answers_for = {ticket_id(1): status(404, b"no such ticket"), ticket_id(2): status(500)}
+    batch = [canceled(number, version=version) for version in (2, 3) for number in range(4)]
+
+    failures = failures_of(access, *batch)
+
+    assert {type(error) for error in failures.values()} == {Unprocessable, RetryLater}
+    assert failures.keys() == {batch[1].id, batch[2].id}
+    assert sorted(gate.tickets) == sorted(ticket_id(number) for number in (0, 0, 1, 2, 3, 3))
+
+
+@pytest.mark.parametrize("code", [302, 307, 408, 425, 429, 500, 501, 502, 503, 504])
+def test_what_may_mend_is_tried_later(access: AccessSystem, gate: Gate, code: int) -> None:
+    gate.answers.append(status(code, Location="/elsewhere"))
+
+    failure = failure_of(access, canceled(1))
+
+    assert isinstance(failure, RetryLater)
+    assert f"answered {code}" in str(failure)
+    assert len(gate.calls) == 1
+
+
+@pytest.mark.parametrize("code", [400, 401, 404, 410, 422])
+def test_a_refusal_is_final_and_quoted(access: AccessSystem, gate: Gate, code: int) -> None:
+    gate.answers.append(status(code, b"\x00no\nsuch gate" + b"x" * 1000))
+
+    failure = failure_of(access, canceled(1))
+
+    assert isinstance(failure, Unprocessable)
+    assert str(failure) == f"127.0.0.1 answered {code}: '\\x00no\\nsuch gate{'x' * 187}'"
+
+
+@pytest.mark.parametrize("code", [429, 503])
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("30", 30),
+        (lambda: format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True), 30),
+        ("999999999", 3600),
+    ],
+    ids=["seconds", "date", "years"],
+)
+def test_who_asks_to_be_left_alone_is_left_alone(
+    access: AccessSystem, gate: Gate, code: int, retry_after: Any, seconds: float
+) -> None:
+    gate.answers.append(status(code, Retry_After=retry_after() if callable(retry_after) else retry_after))
+
+    first, second = failure_of(access, canceled(1)), failure_of(access, canceled(2))
+
+    assert isinstance(first, RetryLater)
+    assert first.retry_after_seconds == pytest.approx(seconds, abs=2)
+    assert isinstance(second, RetryLater)
+    assert second.retry_after_seconds == pytest.approx(seconds, abs=2)
+    assert gate.tickets == [ticket_id(1)]
+
+
+@pytest.mark.parametrize("retry_after", ["", "soon", "-5", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 99 Foo"])
+def test_a_pause_that_can_not_be_read_is_none(access: AccessSystem, gate: Gate, retry_after: str) -> None:
+    gate.answers.append(status(429, Retry_After=retry_after))
+
+    failure = failure_of(access, canceled(1))
+    access.handle([canceled(2)])
+
+    assert isinstance(failure, RetryLater)
+    assert failure.retry_after_seconds == 0
+
+
+def test_a_server_that_is_away_is_tried_later_and_not_by_each_event(access: AccessSystem, gate: Gate) -> None:
     gate.shutdown()
     gate.server_close()
+    batch = [canceled(number) for number in range(100)]
 
-    with pytest.raises(RetryLater, match="does not answer"):
-        access.handle([canceled(1)])
+    failures = failures_of(access, *batch)
+
+    assert failures.keys() == {event.id for event in batch}
+    tried = [error for error in failures.values() if "does not answer" in str(error)]
+    assert 5 <= len(tried) <= 13
+    assert all(isinstance(error, RetryLater) for error in failures.values())
 
 
-def test_without_a_replacement_the_ticket_is_named_and_nobody_is_told(
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("answer", [silence, endless_headers, cut], ids=["silence", "endless headers", "cut"])
+def test_an_answer_that_does_not_come_is_waited_for_a_bounded_time(
+    gate: Gate, access: AccessSystem, answer: Any
+) -> None:
+    gate.answers_for = {ticket_id(1): answer}
+    begun = time.monotonic()
+
+    failures = failures_of(access, canceled(1), canceled(2))
+
+    assert len(failures) == 1
+    assert all(isinstance(error, RetryLater) for error in failures.values())
+    assert time.monotonic() - begun < 3
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("pause_seconds", [0, 0.05], ids=["large", "slow"])
+def test_an_endless_body_changes_nothing_of_what_the_status_says(
+    gate: Gate, access: AccessSystem, pause_seconds: float
+) -> None:
+    part = b"no " * 10 if pause_seconds else b"no " * 1000
+    gate.answers.append(endless_body(200, part, pause_seconds=pause_seconds))
+    access.handle([canceled(1)])
+    gate.answers.append(endless_body(404, part, pause_seconds=pause_seconds))
+    begun = time.monotonic()
+
+    failure = failure_of(access, canceled(2))
+
+    assert isinstance(failure, Unprocessable)
+    assert "answered 404: 'no no no " in str(failure)
+    assert len(str(failure)) < 300
+    assert time.monotonic() - begun < 3
+
+
+def test_without_a_replacement_the_ticket_is_named_and_the_others_are_told(
     access: AccessSystem, gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(Unprocessable, match=f"ticket {ticket_id(2)} has no newTicketId"):
-        access.handle([canceled(1), canceled(2, new_ticket=None)])
+    batch = [canceled(1), canceled(2, new_ticket=None), canceled(3)]
 
-    assert gate.told == []
+    failures = failures_of(access, *batch)
+
+    assert str(failures.pop(batch[1].id)).endswith(f"ticket {ticket_id(2)} has no newTicketId")
+    assert failures == {}
+    assert sorted(gate.tickets) == sorted([ticket_id(1), ticket_id(3)])
     [entry] = caplog.get_records("call")
     assert (entry.levelno, entry.name) == (logging.ERROR, "tickets.access")
     assert str(ticket_id(2)) in entry.getMessage()
@@ -148,13 +294,55 @@ def test_an_event_without_the_field_at_all_is_the_same(access: AccessSystem) -> 
     event = canceled(1)
     old = msgspec.structs.replace(event, data=json.dumps({"ticket": json.loads(event.data)["ticket"]}))
 
-    with pytest.raises(Unprocessable, match="has no newTicketId"):
-        access.handle([old])
+    assert isinstance(failure_of(access, old), Unprocessable)
 
 
-@pytest.mark.parametrize("url", ["", "gate.example", "ftp://gate.example/", "http://", "http://gate.example:port/"])
+def test_a_newer_releases_event_keeps_the_batch_before_anybody_is_told(access: AccessSystem, gate: Gate) -> None:
+    newer = msgspec.structs.replace(canceled(2), schema_version=99)
+
+    with pytest.raises(UnknownEventVersion):
+        access.handle([canceled(1), newer])
+
+    assert gate.calls == []
+
+
+def test_a_password_of_the_url_is_sent_and_never_shown(
+    gate: Gate, access: AccessSystem, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    settings.ACCESS_SYSTEM_URL = gate.url.replace("http://", "http://ada:pass-word@") + "?token=to-ken"
+    gate.answers.extend([status(500), status(404), cut])
+    with closing(AccessSystem()) as system:
+        system.open()
+        failures = [failure_of(system, canceled(number)) for number in range(3)]
+
+    assert gate.calls[0].headers["authorization"].startswith("Basic ")
+    said = caplog.text + repr(failures) + "".join(map(str, failures))
+    assert "pass-word" not in said
+    assert "to-ken" not in said
+    assert SECRET not in said
+
+
+@pytest.mark.parametrize(
+    "url", ["", "gate.example", "ftp://gate.example/", "http://", "http://gate.example:port/", "http://ada:pass-word@/"]
+)
 def test_an_address_that_is_none_is_refused_at_the_start(settings: Any, url: str) -> None:
     settings.ACCESS_SYSTEM_URL = url
+    settings.ACCESS_SYSTEM_SECRETS = [SECRET]
 
-    with pytest.raises(ImproperlyConfigured, match="ACCESS_SYSTEM_URL="):
+    with (
+        pytest.raises(ImproperlyConfigured, match="ACCESS_SYSTEM_URL must be") as refusal,
+        closing(AccessSystem()) as system,
+    ):
+        system.open()
+    assert "pass-word" not in str(refusal.value)
+
+
+def test_without_a_secret_it_does_not_start_and_says_how_to_make_one(settings: Any) -> None:
+    settings.ACCESS_SYSTEM_URL = "https://gate.example/"
+    settings.ACCESS_SYSTEM_SECRETS = []
+
+    with pytest.raises(
+        ImproperlyConfigured, match="ACCESS_SYSTEM_SECRETS has no secret to sign with; make one: python3 -c"
+    ):
         AccessSystem().open()

@@ -1,0 +1,150 @@
+"""A real HTTP server in the test process, in the place of the access system."""
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Lock, Thread
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from events.envelope import Envelope
+from tests.ticket_events import envelope_of, ticket, ticket_id
+from tickets.events import TicketCanceled
+from tickets.webhooks.signing import new_secret, signers
+
+SECRET = new_secret()
+
+
+def canceled(number: int, *, new_ticket: int | None = 100, version: int = 2) -> Envelope:
+    state = ticket(number, status="canceled", version=version)
+    return envelope_of(TicketCanceled(ticket=state, new_ticket_id=new_ticket and ticket_id(new_ticket)))
+
+
+class Call(NamedTuple):
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def message(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def ticket(self) -> UUID:
+        return UUID(self.message["data"]["ticketId"])
+
+    def is_signed_with(self, secret: str) -> bool:
+        [verifier] = signers([secret])
+        return bool(verifier.verify(self.body, self.headers))
+
+
+class Gate(ThreadingHTTPServer):
+    """Keeps what it is told, and answers as it is told to, at last with 204."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.calls: list[Call] = []
+        self.answers: deque[Answer] = deque()
+        self.answers_for: dict[UUID, Answer] = {}
+        self.connections = 0
+        self.in_flight: dict[UUID, int] = defaultdict(int)
+        self.most_in_flight = 0
+        self.lock = Lock()
+        self.closing = Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/cancellations"
+
+    @property
+    def tickets(self) -> list[UUID]:
+        return [call.ticket for call in self.calls]
+
+    def handle_error(self, *_: Any) -> None:
+        """Leave the test's output alone: clients that go away are what is tested."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Gate
+
+    def setup(self) -> None:
+        self.server.connections += 1
+        super().setup()
+
+    def do_POST(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        call = Call(self.path, headers, self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            self.server.calls.append(call)
+            self.server.in_flight[call.ticket] += 1
+            self.server.most_in_flight = max(self.server.most_in_flight, sum(self.server.in_flight.values()))
+            answer = self.server.answers_for.get(call.ticket) or (
+                self.server.answers.popleft() if self.server.answers else status(204)
+            )
+        try:
+            answer(self, call)
+        finally:
+            with self.server.lock:
+                self.server.in_flight[call.ticket] -= 1
+
+    def log_message(self, *_: Any) -> None:
+        """Leave the test's output alone."""
+
+
+type Answer = Callable[[Handler, Call], None]
+
+
+def status(code: int, body: bytes = b"", **headers: str) -> Answer:
+    def answer(handler: Handler, _call: Call) -> None:
+        handler.send_response(code)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def silence(handler: Handler, _call: Call) -> None:
+    handler.close_connection = True
+    handler.server.closing.wait(30)
+
+
+def cut(handler: Handler, _call: Call) -> None:
+    handler.close_connection = True
+    handler.wfile.write(b"HTTP/1.1 200 O")
+
+
+def endless_headers(handler: Handler, _call: Call) -> None:
+    handler.close_connection = True
+    handler.wfile.write(b"HTTP/1.1 204 No Content\r\nX-Long: ")
+    with suppress(OSError):
+        while not handler.server.closing.wait(0.01):
+            handler.wfile.write(b"x")
+
+
+def endless_body(code: int, part: bytes, *, pause_seconds: float = 0) -> Answer:
+    def answer(handler: Handler, _call: Call) -> None:
+        handler.close_connection = True
+        handler.send_response(code)
+        handler.end_headers()
+        with suppress(OSError):
+            while not handler.server.closing.wait(pause_seconds):
+                handler.wfile.write(part)
+
+    return answer
+
+
+@contextmanager
+def opened_gate() -> Iterator[Gate]:
+    with Gate() as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield server
+        server.closing.set()
+        server.shutdown()

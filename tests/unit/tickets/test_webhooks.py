@@ -1,0 +1,235 @@
+"""Signatures, secrets, and the addresses that webhooks may go to."""
+
+import shlex
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+import trustme
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+from events.exceptions import PartlyHandled, RetryLater
+from tests.gate import SECRET, Gate, canceled, opened_gate
+from tickets.access import AccessSystem
+from tickets.webhooks.addresses import is_public
+from tickets.webhooks.signing import MAKE_ONE, new_secret, signers
+
+
+@pytest.fixture
+def gate(settings: Any) -> Iterator[Gate]:
+    settings.ACCESS_SYSTEM_SECRETS = [SECRET]
+    with opened_gate() as gate:
+        yield gate
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Let names be resolved to the given addresses, one after the other; return the names that were asked for."""
+    original = socket.getaddrinfo
+    asked: list[str] = []
+
+    def use(*answers: list[str]) -> list[str]:
+        left = list(answers)
+
+        def getaddrinfo(host: str, port: int, *arguments: Any, **keywords: Any) -> Any:
+            asked.append(host)
+            return [found for address in left.pop(0) for found in original(address, port, *arguments, **keywords)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        return asked
+
+    return use
+
+
+def tell() -> Exception | None:
+    """Tell of one cancellation with the present settings, and return why it was not possible."""
+    with closing(AccessSystem()) as system:
+        system.open()
+        try:
+            system.handle([canceled(1)])
+        except PartlyHandled as error:
+            (failure,) = error.failures.values()
+            return failure
+    return None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",  # noqa: S104 (nothing is bound to it)
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "fe80::1",
+        "fec0::1",
+        "fd00::1",
+        "ff0e::1",
+        "2001:db8::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.1.2.3",
+        "::ffff:93.184.215.14",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::1",
+        "2002:7f00:1::",
+    ],
+)
+def test_what_is_not_on_the_internet_is_not_public(address: str) -> None:
+    assert not is_public(ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "1.1.1.1", "2606:4700:4700::1111"])
+def test_a_machine_on_the_internet_is_public(address: str) -> None:
+    assert is_public(ip_address(address))
+
+
+def test_a_name_of_this_machine_is_not_called_but_kept_until_the_setting_is_mended(gate: Gate, settings: Any) -> None:
+    settings.ACCESS_SYSTEM_URL = gate.url.replace("127.0.0.1", "localhost")
+
+    failure = tell()
+
+    assert isinstance(failure, RetryLater)
+    assert "localhost has no public address" in str(failure)
+    assert "ACCESS_SYSTEM_ALLOW_PRIVATE=true" in str(failure)
+    assert gate.connections == 0
+
+
+@pytest.mark.parametrize("host", ["2130706433", "127.1", "0x7f.1"])
+def test_another_spelling_of_an_address_is_refused_like_it(gate: Gate, settings: Any, host: str) -> None:
+    settings.ACCESS_SYSTEM_URL = gate.url.replace("127.0.0.1", host)
+
+    assert isinstance(tell(), RetryLater)
+    assert gate.connections == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254"])
+def test_a_private_address_itself_is_refused_at_the_start(settings: Any, host: str) -> None:
+    settings.ACCESS_SYSTEM_URL = f"http://{host}:8080/"
+    settings.ACCESS_SYSTEM_SECRETS = [SECRET]
+
+    with pytest.raises(
+        ImproperlyConfigured, match="which is no public address; ACCESS_SYSTEM_ALLOW_PRIVATE=true allows"
+    ):
+        AccessSystem().open()
+
+
+def test_a_private_address_that_is_allowed_is_called(gate: Gate, settings: Any) -> None:
+    settings.ACCESS_SYSTEM_URL = gate.url.replace("127.0.0.1", "localhost")
+    settings.ACCESS_SYSTEM_ALLOW_PRIVATE = True
+
+    assert tell() is None
+    assert gate.calls[0].headers["host"] == f"localhost:{gate.server_port}"
+
+
+def test_a_name_is_resolved_once_and_the_address_that_was_looked_at_is_called(
+    gate: Gate, settings: Any, resolver: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second answer would be this machine: who asked again would call it."""
+    monkeypatch.setattr("tickets.webhooks.target.TIMEOUT_SECONDS", 0.2)
+    settings.ACCESS_SYSTEM_URL = gate.url.replace("127.0.0.1", "gate.example")
+    asked = resolver(["192.0.0.9"], ["127.0.0.1"])  # Public by the registry, and nobody's.
+
+    failure = tell()
+
+    assert isinstance(failure, RetryLater)
+    assert "no public address" not in str(failure)
+    assert asked == ["gate.example"]
+    assert gate.connections == 0
+
+
+def test_of_several_addresses_the_next_is_called_if_one_does_not_answer(
+    gate: Gate, settings: Any, resolver: Callable[..., list[str]]
+) -> None:
+    settings.ACCESS_SYSTEM_URL = gate.url.replace("127.0.0.1", "gate.example")
+    settings.ACCESS_SYSTEM_ALLOW_PRIVATE = True
+    resolver(["::1", "127.0.0.1"])
+
+    assert tell() is None
+
+
+def test_a_name_without_an_address_is_tried_later(settings: Any) -> None:
+    settings.ACCESS_SYSTEM_URL = f"http://{'a' * 64}.example/"
+    settings.ACCESS_SYSTEM_SECRETS = [SECRET]
+
+    failure = tell()
+
+    assert isinstance(failure, RetryLater)
+    assert "has no address" in str(failure)
+
+
+@pytest.mark.parametrize(("certified", "is_told"), [("gate.example", True), ("other.example", False)])
+def test_tls_verifies_the_name_although_the_address_is_called(
+    gate: Gate,
+    settings: Any,
+    resolver: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+    certified: str,
+    is_told: bool,  # noqa: FBT001
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(certified).configure_cert(context)
+    names: list[str | None] = []
+    context.sni_callback = lambda _socket, name, _context: names.append(name)
+    gate.socket = context.wrap_socket(gate.socket, server_side=True)
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    settings.ACCESS_SYSTEM_URL = f"https://gate.example:{gate.server_port}/"
+    settings.ACCESS_SYSTEM_ALLOW_PRIVATE = True
+    resolver(["127.0.0.1"])
+
+    failure = tell()
+
+    assert names == ["gate.example"]
+    assert (failure is None) == is_told
+    assert len(gate.calls) == is_told
+    assert is_told or "CERTIFICATE_VERIFY_FAILED" in str(failure)
+
+
+def test_the_command_that_the_error_names_makes_a_secret() -> None:
+    printed = subprocess.run(shlex.split(MAKE_ONE), capture_output=True, text=True, check=True).stdout.strip()
+
+    assert printed.startswith("whsec_")
+    assert len(signers([printed, f" {new_secret()} "])) == 2
+
+
+@pytest.mark.parametrize(
+    "secret", ["", "whsec_", "c29tZXRoaW5n", "whsec_c2hvcnQ=", "whsec_not!base64", "whsec_" + "QUJD" * 22]
+)
+def test_what_is_no_secret_is_refused_and_never_shown(secret: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="ACCESS_SYSTEM_SECRETS: secret 2 of 2 is not whsec_") as refusal:
+        signers([new_secret(), secret])
+
+    assert secret in {"", "whsec_"} or secret not in str(refusal.value)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("url", "secrets", "ids"),
+    [
+        ("", [], []),
+        ("https://gate.example/", [SECRET], []),
+        ("https://gate.example/", [], ["tickets.E002"]),
+        ("", ["whsec_short"], ["tickets.E002"]),
+        ("gate.example", [SECRET], ["tickets.E001"]),
+        ("http://127.0.0.1/", [SECRET], ["tickets.E001"]),
+    ],
+)
+def test_the_settings_are_checked(settings: Any, url: str, secrets: list[str], ids: list[str]) -> None:
+    settings.ACCESS_SYSTEM_URL, settings.ACCESS_SYSTEM_SECRETS = url, secrets
+
+    assert [message.id for message in run_checks() if str(message.id).startswith("tickets.")] == ids

@@ -1,0 +1,1 @@
+"""The webhooks to the access system, by the Standard Webhooks specification."""

@@ -1,0 +1,69 @@
+"""Connect to public addresses alone, and to the very address that was looked at.
+
+A name is resolved once for each connection: between a look and a second resolution it could be made to name another
+machine. TLS still verifies the name, since only the connection below it has the address.
+"""
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import httpcore
+import httpx
+
+KEPT_IDLE_SECONDS = 5.0
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether it is a machine's on the internet; one that wraps an IPv4 address into IPv6 is not."""
+    return address.is_global and not (
+        address.is_multicast or address.is_reserved or (isinstance(address, IPv6Address) and address.is_site_local)
+    )
+
+
+class DirectTransport(httpx.AsyncHTTPTransport):
+    """HTTP without proxies, which would resolve the name by themselves."""
+
+    def __init__(self, *, connections: int, allow_private: bool) -> None:
+        super().__init__()
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=connections,
+            keepalive_expiry=KEPT_IDLE_SECONDS,
+            network_backend=CheckedNetwork(allow_private=allow_private),
+        )
+
+
+class CheckedNetwork(httpcore.AnyIOBackend):
+    def __init__(self, *, allow_private: bool) -> None:
+        self._allow_private = allow_private
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first of the name's allowed addresses that answers; raise ConnectError or ConnectTimeout."""
+        failure: Exception = httpcore.ConnectError(
+            f"{host} has no public address, and no other is allowed without ACCESS_SYSTEM_ALLOW_PRIVATE=true"
+        )
+        for address in await _addresses(host, port):
+            if not (self._allow_private or is_public(address)):
+                continue
+            try:
+                return await super().connect_tcp(str(address), port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+async def _addresses(host: str, port: int) -> list[IPv4Address | IPv6Address]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(f"{host} has no address: {error}") from error
+    return [ip_address(address[0]) for *_, address in found]

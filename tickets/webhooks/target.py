@@ -1,0 +1,93 @@
+"""Post messages to one address, within bounds of time, size and patience."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import httpx
+from circuitbreaker import CircuitBreaker
+from standardwebhooks import Webhook
+
+from events.exceptions import RetryLater
+from tickets.webhooks.addresses import DirectTransport
+from tickets.webhooks.answers import ReceiverUnable, refusal
+from tickets.webhooks.signing import signed_headers
+
+IN_FLIGHT = 8
+TIMEOUT_SECONDS = 5.0
+"""For a connection, and for each part of an answer."""
+WHOLE_SECONDS = 10.0
+"""Until the status is there."""
+BODY_SECONDS = 2.0
+LARGEST_ANSWER_BYTES = 10_000
+FAILURES = 5
+PAUSE_SECONDS = 5
+
+
+class Target:
+    """An address that takes webhooks; call it from one event loop.
+
+    When it is found unable to take messages, the next ones are not even tried for some seconds, or for as long as it
+    asked for.
+    """
+
+    def __init__(self, url: httpx.URL, signers: Sequence[Webhook], *, allow_private: bool) -> None:
+        self.origin = f"{url.scheme}://{url.netloc.decode()}"  # The rest of a URL may have passwords and tokens.
+        self._url = url
+        self._signers = signers
+        self._client = httpx.AsyncClient(
+            transport=DirectTransport(connections=IN_FLIGHT, allow_private=allow_private),
+            headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=False,
+            trust_env=False,
+        )
+        self._breaker = CircuitBreaker(FAILURES, PAUSE_SECONDS, expected_exception=ReceiverUnable)
+        self._quiet_until = 0.0
+
+    async def post(self, webhook_id: str, body: bytes) -> None:
+        """Send a message; raise RetryLater or, if it will never be taken, Unprocessable."""
+        self._leave_alone()
+        with self._breaker:
+            try:
+                await self._post(webhook_id, body)
+            except RetryLater as error:
+                self._quiet_until = max(self._quiet_until, time.monotonic() + error.retry_after_seconds)
+                raise
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def _leave_alone(self) -> None:
+        seconds = self._quiet_until - time.monotonic()
+        if self._breaker.opened:
+            seconds = max(seconds, self._breaker.open_remaining)
+        if seconds > 0:
+            raise RetryLater(f"{self.origin} is left alone for {seconds:.1f} s", retry_after_seconds=seconds)
+
+    async def _post(self, webhook_id: str, body: bytes) -> None:
+        headers = signed_headers(webhook_id, body, self._signers)
+        try:
+            async with (
+                asyncio.timeout(WHOLE_SECONDS) as bound,
+                self._client.stream("POST", self._url, content=body, headers=headers) as response,
+            ):
+                bound.reschedule(None)  # The status decides; what follows it has a bound of its own.
+                reason = refusal(response, await _beginning(response))
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise ReceiverUnable(f"{self.origin} does not answer: {error!r}") from error
+        if reason:
+            raise reason
+
+
+async def _beginning(response: httpx.Response) -> str:
+    """Read what the answer says, as far as it is short and comes soon; that it does not is no failure."""
+    body = b""
+    with suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > LARGEST_ANSWER_BYTES:
+                    break
+    return body.decode(errors="replace")
