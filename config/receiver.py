@@ -55,9 +55,11 @@ class AccessSystem(ThreadingHTTPServer):
         failure: Exception = WebhookVerificationError("no secret")
         for verifier in self.verifiers:
             try:
-                return verifier.verify(body, dict(headers), json_parse=False)
+                verifier.verify(body, dict(headers), json_parse=False)
             except (WebhookVerificationError, ValueError) as error:  # ValueError: what can't be read at all.
                 failure = error
+            else:
+                return
         raise WebhookVerificationError(str(failure)) from failure
 
 

@@ -36,6 +36,7 @@ class AccessSystem(Subscriber):
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
+        self._told: set[UUID] = set()
 
     @cached_property
     def _target(self) -> Target:
@@ -53,7 +54,10 @@ class AccessSystem(Subscriber):
             with suppress(Unprocessable):
                 envelope.open()  # All first: what a newer release wrote keeps the batch before anybody is told.
             tickets[envelope.subject].append(envelope)
-        if failures := self._runner.run(self._tell(tickets.values())):
+        failures = self._runner.run(self._tell(tickets.values()))
+        if not any(isinstance(failure, RetryLater) for failure in failures.values()):
+            self._told.clear()
+        if failures:
             raise PartlyHandled(failures)
 
     def close(self) -> None:
@@ -81,8 +85,11 @@ class AccessSystem(Subscriber):
         return failures
 
     async def _tell_of_event(self, envelope: Envelope) -> None:
-        if body := message(envelope):
-            await self._target.post(str(envelope.id), body)
+        body = message(envelope)
+        if not body or envelope.id in self._told:
+            return
+        await self._target.post(str(envelope.id), body)
+        self._told.add(envelope.id)  # It comes again when an event before it has to be tried later.
 
 
 def message(envelope: Envelope) -> bytes:

@@ -172,6 +172,19 @@ def test_after_a_failure_the_ticket_waits_and_the_others_go_on(access: AccessSys
     assert sorted(gate.tickets) == sorted(ticket_id(number) for number in (0, 0, 1, 2, 3, 3))
 
 
+def test_what_was_told_is_not_told_again_with_what_is_tried_later(access: AccessSystem, gate: Gate) -> None:
+    batch = [canceled(number) for number in range(3)]
+    gate.answers_for = {ticket_id(0): status(500)}
+    failures_of(access, *batch)
+    gate.answers_for.clear()
+
+    access.handle(batch)
+    assert sorted(gate.tickets) == sorted(ticket_id(number) for number in (0, 0, 1, 2))
+
+    access.handle(batch)  # Somebody has set the group back.
+    assert len(gate.calls) == 7
+
+
 @pytest.mark.parametrize("code", [302, 307, 408, 425, 429, 500, 501, 502, 503, 504])
 def test_what_may_mend_is_tried_later(access: AccessSystem, gate: Gate, code: int) -> None:
     gate.answers.append(status(code, Location="/elsewhere"))
