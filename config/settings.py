@@ -116,6 +116,7 @@ ACCESS_SYSTEM_ALLOW_PRIVATE = env.bool("ACCESS_SYSTEM_ALLOW_PRIVATE", default=Fa
 
 EVENTS_STREAM_URL = env.str("EVENT_STREAM_URL", default="redis://localhost:6379/tickets")
 EVENTS_SOURCE = env.str("EVENTS_SOURCE", default="/tickets")
+EVENTS_PARTITIONS = env.int("EVENTS_PARTITIONS", default=1)
 EVENTS_SCHEMA_LOCK = BASE_DIR / "event-schemas.json"
 EVENTS_FLUSH_ON_COMMIT = env.bool("EVENTS_FLUSH_ON_COMMIT", default=True)
 EVENTS_RELAY_INTERVAL_SECONDS = env.float("EVENTS_RELAY_INTERVAL_SECONDS", default=0.5)

@@ -4,7 +4,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,12 +17,19 @@ if not apps.ready:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
 
+from pathlib import Path
 from pkgutil import resolve_name
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from events import unit_of_work
+from events import record, unit_of_work
+from events.envelope import Envelope
+from events.partitions import partition_of
+from events.subscriber import Subscriber
+from readmodel.subscriber import ReadModel
+from tests.things import ThingMade
 from tickets.exceptions import ConcurrentChange, TransitionRefused
 from tickets.models import Status, Ticket
 
@@ -53,6 +60,48 @@ def relay() -> None:
 
 def consume() -> None:
     call_command("consume_events", "readmodel", consumer="tormented")
+
+
+def make_things(partitions: str) -> None:
+    """Record events without end, of a new thing each time."""
+    settings.EVENTS_PARTITIONS = int(partitions)
+    while True:
+        with unit_of_work():
+            record(*(ThingMade(name=f"thing-{uuid4()}") for _ in range(random.randrange(1, 20))))
+        time.sleep(0.005)  # The load that the consumers of the test can bear.
+
+
+def keep_journal(name: str, file: str, partitions: str, seconds_per_batch: str = "0") -> None:
+    """Consume, and write down what is handled."""
+    settings.EVENTS_PARTITIONS = int(partitions)
+    settings.EVENTS_SUBSCRIBERS = {"journal": "tests.faults.roles.Journal"}
+    Journal.name, Journal.file, Journal.seconds_per_batch = name, file, float(seconds_per_batch)
+    call_command("consume_events", "journal", consumer=name)
+
+
+class Journal(Subscriber):
+    """Writes a line for each event that it handles: by whom, partition, position."""
+
+    name = file = ""
+    seconds_per_batch = 0.0
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        with Path(self.file).open("a") as lines:
+            lines.writelines(f"{self.name} {partition_of(event.subject)} {event.position}\n" for event in batch)
+        time.sleep(self.seconds_per_batch)  # The work of a slow handler.
+
+
+def stop_in_handle() -> None:
+    """Consume, and stop the process itself when it is about to write the first batch; it may be continued."""
+    handle = ReadModel.handle
+
+    def stop(subscriber: ReadModel, batch: Sequence[Envelope]) -> None:
+        ReadModel.handle = handle
+        os.kill(os.getpid(), signal.SIGSTOP)
+        handle(subscriber, batch)
+
+    ReadModel.handle = stop
+    call_command("consume_events", "readmodel", consumer="stopped")
 
 
 def through(address: str, role: str) -> None:

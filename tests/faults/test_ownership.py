@@ -1,0 +1,182 @@
+"""Kill, stop and continue the processes of a group, and find each partition with one owner, and nothing left out."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import psutil
+import pytest
+from elasticsearch import Elasticsearch
+from pytest_django import Settings
+
+from events import log
+from events.models import Checkpoint, Lease, LogEntry, Partition
+from events.partitions import partition_count
+from events.stream import Stream
+from tests.faults.conftest import Start, kill
+from tests.faults.roles import consume, issue, keep_journal, make_things, stop_in_handle
+from tests.faults.truth import assert_the_read_model_equals_the_tickets
+from tests.waiting import wait_until
+from tickets.models import Ticket
+
+PARTITIONS = 4
+
+
+@pytest.fixture
+def partitions(transactional_db: None) -> Iterator[None]:
+    Partition.objects.bulk_create(Partition(number=number) for number in range(1, PARTITIONS))
+    partition_count.cache_clear()
+    yield
+    Partition.objects.exclude(number=0).delete()
+    partition_count.cache_clear()
+
+
+class Group:
+    """Processes that keep a common journal, under load."""
+
+    def __init__(self, start: Start, journal: Path) -> None:
+        self.start = start
+        self.journal = journal
+        self.members: dict[str, BaseProcess] = {}
+        self.journal.touch()
+
+    def add(self, *names: str, seconds_per_batch: float = 0) -> None:
+        for name in names:
+            settings = (str(self.journal), str(partition_count()), str(seconds_per_batch))
+            self.members[name] = self.start(keep_journal, name, *settings)
+
+    def owned(self) -> dict[str, int]:
+        """Return how many partitions each member has."""
+        leases = Lease.objects.filter(group="journal").exclude(member="")
+        return dict(Counter(member.rpartition("-")[0] for member in leases.values_list("member", flat=True)))
+
+    def lines(self) -> list[tuple[str, int, int]]:
+        """Return who has handled which partition's position, in the order in which that was."""
+        words = [line.split() for line in self.journal.read_text().splitlines()]
+        return [(name, int(partition), int(position)) for name, partition, position in words]
+
+
+@pytest.fixture
+def group(start: Start, stream: Stream, tmp_path: Path) -> Group:
+    return Group(start, tmp_path / "journal")
+
+
+def has_settled_all() -> bool:
+    last = dict(Partition.objects.values_list("number", "last_position"))
+    return dict(Checkpoint.objects.filter(group="journal").values_list("partition", "position")) == last
+
+
+def assert_all_was_handled_in_order(lines: list[tuple[str, int, int]], *, once: bool) -> None:
+    """What a killed process had in hand comes again; nothing is left out, and nothing overtakes."""
+    for partition in range(partition_count()):
+        positions = [position for _, found, position in lines if found == partition]
+        first_times = list(dict.fromkeys(positions))
+        assert first_times == list(range(1, log.last_position(partition) + 1))
+        assert not once or positions == first_times
+
+
+def test_the_partitions_of_a_killed_process_move_within_seconds(partitions: None, group: Group, start: Start) -> None:
+    group.add("one", "two", "three")
+    writer = start(make_things, str(PARTITIONS))
+    wait_until(lambda: sorted(group.owned().values()) == [1, 1, 2], within_seconds=30)
+    wait_until(lambda: {name for name, _, _ in group.lines()} == {"one", "two", "three"}, within_seconds=10)
+
+    kill(group.members["one"])
+    wait_until(lambda: group.owned() == {"two": 2, "three": 2}, within_seconds=5)
+
+    kill(writer)
+    wait_until(has_settled_all, within_seconds=20)
+    assert_all_was_handled_in_order(group.lines(), once=False)
+
+
+def test_sigterm_hands_the_partition_over_at_once(group: Group, start: Start) -> None:
+    group.add("first")
+    wait_until(lambda: group.owned() == {"first": 1}, within_seconds=30)
+    writer = start(make_things, "1")
+    wait_until(group.lines, within_seconds=10)
+    group.add("second")
+    wait_until(lambda: Lease.objects.count() == 1 and len(group.owned()) == 1, within_seconds=10)
+    [owner] = group.owned()
+
+    started = time.monotonic()
+    os.kill(group.members[owner].pid or 0, signal.SIGTERM)
+    group.members[owner].join(timeout=10)
+    [other] = {"first", "second"} - {owner}
+    wait_until(lambda: group.owned() == {other: 1}, within_seconds=5)
+
+    assert group.members[owner].exitcode == 0
+    assert time.monotonic() - started < 5  # Sooner than a lease would have ended with all that comes after it.
+    kill(writer)
+    wait_until(has_settled_all, within_seconds=20)
+    assert_all_was_handled_in_order(group.lines(), once=True)
+
+
+def test_a_slow_handler_keeps_its_lease(group: Group, start: Start) -> None:
+    group.add("slow", seconds_per_batch=5)
+    wait_until(lambda: group.owned() == {"slow": 1}, within_seconds=30)
+    epoch = Lease.objects.get().epoch
+    issue()
+    wait_until(group.lines, within_seconds=10)
+
+    wait_until(has_settled_all, within_seconds=20)
+
+    assert group.lines() == [("slow", 0, 1)]
+    assert Lease.objects.get().epoch == epoch
+
+
+def test_partitions_are_shared_evenly_by_those_who_come_and_go(partitions: None, group: Group, start: Start) -> None:
+    group.add("one")
+    writer = start(make_things, str(PARTITIONS))
+    wait_until(lambda: group.owned() == {"one": 4}, within_seconds=30)
+    group.add("two")
+    wait_until(lambda: group.owned() == {"one": 2, "two": 2}, within_seconds=10)
+    group.add("three", "four")
+    wait_until(lambda: group.owned() == dict.fromkeys(("one", "two", "three", "four"), 1), within_seconds=10)
+    for name in ("one", "three", "four"):
+        os.kill(group.members[name].pid or 0, signal.SIGTERM)
+    wait_until(lambda: group.owned() == {"two": 4}, within_seconds=10)
+
+    kill(writer)
+    wait_until(has_settled_all, within_seconds=20)
+    assert_all_was_handled_in_order(group.lines(), once=True)
+
+
+def test_a_wiped_redis_makes_no_second_owner(partitions: None, group: Group, start: Start, stream: Stream) -> None:
+    group.add("one", "two")
+    writer = start(make_things, str(PARTITIONS))
+    wait_until(lambda: group.owned() == {"one": 2, "two": 2}, within_seconds=30)
+    for _ in range(8):
+        stream._client.flushall()
+        reached = len(group.lines())
+        wait_until(lambda reached=reached: len(group.lines()) > reached + 100, within_seconds=10)
+
+    kill(writer)
+    wait_until(has_settled_all, within_seconds=20)
+    assert_all_was_handled_in_order(group.lines(), once=True)
+
+
+def test_an_owner_that_goes_on_after_its_lease_changes_nothing(
+    start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    issue()
+    stopped = start(stop_in_handle)
+    wait_until(lambda: is_stopped(stopped), within_seconds=30)
+    start(consume)
+    wait_until(lambda: Checkpoint.objects.filter(position=1).exists(), within_seconds=10)
+    Ticket.objects.get().cancel()
+    wait_until(lambda: Checkpoint.objects.filter(position=3).exists(), within_seconds=10)
+
+    os.kill(stopped.pid or 0, signal.SIGCONT)
+    # It writes what it had in hand, finds its lease gone, and becomes the owner again as the first of both by name.
+    wait_until(lambda: Lease.objects.get().member.startswith("stopped"), within_seconds=10)
+
+    assert Checkpoint.objects.get(group="readmodel").position == 3 == LogEntry.objects.count()
+    assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
+
+
+def is_stopped(process: BaseProcess) -> bool:
+    return psutil.Process(process.pid).status() == psutil.STATUS_STOPPED

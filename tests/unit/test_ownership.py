@@ -1,0 +1,170 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from events import checkpoint
+from events.checkpoint import Claim
+from events.exceptions import LeaseLost
+from events.models import Checkpoint, ConsumerGroup, Lease, Member, Partition
+from events.ownership import Ownership
+from events.partitions import partition_count
+
+pytestmark = pytest.mark.django_db
+
+GROUP = "readers"
+LONG_AGO = timezone.now() - timedelta(minutes=1)
+
+
+@pytest.fixture
+def _four_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    Partition.objects.bulk_create(Partition(number=number) for number in (1, 2, 3))
+    monkeypatch.setattr("events.ownership.partition_count", lambda: 4)
+
+
+def member(name: str) -> Ownership:
+    ownership = Ownership(GROUP, name)
+    ownership.beat()
+    return ownership
+
+
+def claim_of(ownership: Ownership) -> Claim:
+    assert ownership.acquire(0)
+    return Claim(GROUP, "", 0, ownership.epochs[0])
+
+
+def expire(ownership: Ownership) -> None:
+    """Let the time pass that the process was stopped for."""
+    Lease.objects.filter(member=ownership.member).update(expires_at=LONG_AGO)
+    Member.objects.filter(id=ownership.member).update(alive_until=LONG_AGO)
+
+
+def test_a_partition_has_one_owner() -> None:
+    first, second = member("first"), member("second")
+
+    assert first.acquire(0)
+    assert not second.acquire(0)
+
+    assert (first.owns(0), second.owns(0)) == (True, False)
+
+
+def test_a_released_partition_is_free_at_once() -> None:
+    first, second = member("first"), member("second")
+    first.acquire(0)
+
+    first.release(0)
+
+    assert second.acquire(0)
+    assert Lease.objects.get().epoch == 2
+
+
+def test_an_expired_lease_is_taken_over_and_its_owner_finds_out() -> None:
+    first, second = member("first"), member("second")
+    first.acquire(0)
+    expire(first)
+
+    assert second.acquire(0)
+    first.beat()
+
+    assert not first.owns(0)
+    assert Lease.objects.get().member == second.member
+
+
+def test_a_lease_is_renewed_while_nobody_has_taken_it() -> None:
+    first = member("first")
+    first.acquire(0)
+    expire(first)
+
+    first.beat()
+
+    assert first.owns(0)
+    assert not member("second").acquire(0)
+
+
+def test_an_owner_whose_epoch_has_passed_moves_no_checkpoint() -> None:
+    first, second = member("first"), member("second")
+    old = claim_of(first)
+    checkpoint.load(old)
+    expire(first)
+    new = claim_of(second)
+    checkpoint.load(new)
+    checkpoint.advance(new, 7)
+
+    with pytest.raises(LeaseLost):
+        checkpoint.advance(old, 3)
+    with pytest.raises(LeaseLost):
+        checkpoint.hold(old)
+    with pytest.raises(LeaseLost):
+        checkpoint.count_attempt(old, 4)
+    with pytest.raises(LeaseLost):
+        checkpoint.load(old)
+
+    row = Checkpoint.objects.get()
+    assert (row.position, row.epoch, row.failed_position) == (7, 2, None)
+
+
+def test_a_release_that_comes_too_late_takes_nothing_from_the_next_owner() -> None:
+    first, second = member("first"), member("second")
+    first.acquire(0)
+    expire(first)
+    second.acquire(0)
+
+    first.leave()
+
+    assert Lease.objects.get().member == second.member
+    assert list(Member.objects.values_list("id", flat=True)) == [second.member]
+
+
+def test_two_processes_of_the_same_name_are_two_members() -> None:
+    first, second = member("same"), member("same")
+
+    assert first.member != second.member
+    assert first.acquire(0)
+    assert not second.acquire(0)
+
+
+@pytest.mark.usefixtures("_four_partitions")
+@pytest.mark.parametrize(
+    ("names", "shares"), [("a", [4]), ("ab", [2, 2]), ("abc", [2, 1, 1]), ("abcde", [1, 1, 1, 1, 0])]
+)
+def test_partitions_are_assigned_evenly_to_those_who_live(names: str, shares: list[int]) -> None:
+    dead = member("dead")
+    expire(dead)
+    members = [member(name) for name in names]
+    for ownership in members:
+        ownership.beat()
+
+    assert [len(ownership.assigned) for ownership in members] == shares
+    assert sorted(partition for ownership in members for partition in ownership.assigned) == [0, 1, 2, 3]
+
+
+def test_what_is_asked_of_the_group_is_seen_at_the_next_beat() -> None:
+    ownership = member("one")
+    group = ConsumerGroup.objects.get(name=GROUP)
+    assert (ownership.is_paused, ownership.must_stop) == (False, False)
+
+    group.paused, group.stop_requested_at = True, timezone.now() + timedelta(seconds=1)
+    group.save()
+    ownership.beat()
+
+    assert (ownership.is_paused, ownership.must_stop) == (True, True)
+
+
+def test_a_process_that_started_after_the_request_to_stop_goes_on() -> None:
+    ConsumerGroup.objects.create(name=GROUP, stop_requested_at=LONG_AGO)
+
+    assert not member("one").must_stop
+
+
+def test_members_that_died_are_forgotten_when_the_next_one_comes() -> None:
+    expire(member("dead"))
+
+    member("living")
+
+    assert [row.id.rpartition("-")[0] for row in Member.objects.all()] == ["living"]
+
+
+def test_every_partition_has_a_lease_from_the_first_member_on() -> None:
+    member("one")
+
+    assert Lease.objects.count() == partition_count()
