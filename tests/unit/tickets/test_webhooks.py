@@ -1,5 +1,6 @@
 """Signatures, secrets, and the addresses that webhooks may go to."""
 
+import re
 import shlex
 import socket
 import ssl
@@ -7,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +18,12 @@ from django.core.exceptions import ImproperlyConfigured
 
 from events.exceptions import PartlyHandled, RetryLater
 from tests.gate import SECRET, Gate, canceled, opened_gate
+from tests.ticket_events import ticket_id
 from tickets.access import AccessSystem
 from tickets.webhooks.addresses import is_public
 from tickets.webhooks.signing import MAKE_ONE, new_secret, signers
+
+HOW_TO = Path(__file__).parents[3] / "docs/how-to.md"
 
 
 @pytest.fixture
@@ -233,3 +238,22 @@ def test_the_settings_are_checked(settings: Any, url: str, secrets: list[str], i
     settings.ACCESS_SYSTEM_URL, settings.ACCESS_SYSTEM_SECRETS = url, secrets
 
     assert [message.id for message in run_checks() if str(message.id).startswith("tickets.")] == ids
+
+
+def test_the_how_to_s_receiver_takes_what_is_sent(
+    gate: Gate, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = HOW_TO.read_text().partition("## Receive the webhooks")[2].partition("\n## ")[0]
+    names: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", section, re.DOTALL)[0], names)  # noqa: S102 (our own documentation)
+    settings.ACCESS_SYSTEM_URL, settings.ACCESS_SYSTEM_ALLOW_PRIVATE = gate.url, True
+    tell()
+    [call] = gate.calls
+
+    assert MAKE_ONE in section
+    assert [names["receive"](call.body, call.headers, secret) for secret in (SECRET, SECRET, new_secret())] == [
+        204,
+        204,
+        401,
+    ]
+    assert capsys.readouterr().out == f"{ticket_id(1)} is void, {ticket_id(100)} is good\n"
