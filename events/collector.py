@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import local
-from uuid import UUID, uuid4
 
 import msgspec
 from django.db import connection, transaction
 from django.utils import timezone
+from uuid_utils import uuid4
 from uuid_utils.compat import uuid7
 
 from events.conf import conf
@@ -21,6 +21,7 @@ from events.envelope import Envelope
 from events.event import Event, type_of
 from events.exceptions import EventTooLarge, NotInTransaction
 from events.extensions import collect_extensions
+from events.unflushed import Unflushed
 
 
 class Collector:
@@ -38,8 +39,7 @@ class Collector:
         self.causation_id = causation_id
         self.actor = actor
         self.traceparent = traceparent
-        self.unflushed: set[int] = set()
-        """Partitions that events were recorded for since the last flush; a rollback may have taken them back."""
+        self.unflushed = Unflushed()
 
     def envelop(self, event: Event, extensions: dict[str, str] | None = None) -> Envelope:
         """Put the event's JSON into its envelope; raise TypeError or EventTooLarge."""
@@ -50,7 +50,7 @@ class Collector:
                 f"{event_type.name} of {event.subject} has {len(data):,} bytes; {EventTooLarge.__doc__}"
             )
         return Envelope(
-            id=UUID(int=uuid7().int),
+            id=uuid7(),
             type=event_type.name,
             schema_version=event_type.version,
             source=conf.source,
@@ -84,9 +84,9 @@ class Collector:
 
         if not (connection.in_atomic_block or connection.autocommit):
             return  # Transactions are managed by hand: nobody might commit the positions that are given here.
-        unflushed, self.unflushed = self.unflushed, set()
+        unflushed, self.unflushed = self.unflushed, Unflushed()
         if unflushed:
-            flush_released(unflushed)
+            flush_released(unflushed.partitions, unflushed.envelopes)
 
 
 class _Unclaimed(local):
@@ -117,7 +117,8 @@ def record(*events: Event) -> None:
         raise NotInTransaction
     collector = _current.get() or _unclaimed.get()
     extensions = collect_extensions()
-    collector.unflushed |= store(collector.envelop(event, extensions) for event in events)
+    unflushed = collector.unflushed
+    unflushed.partitions |= store(unflushed.keep(collector.envelop(event, extensions)) for event in events)
     transaction.on_commit(collector.release, robust=True)
 
 

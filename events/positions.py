@@ -1,11 +1,12 @@
 """Give committed rows their positions: the next numbers of the partition, in the order of the rows' ids.
 
-The partition's row is the lock. On PostgreSQL a function (migration 0002) takes it and numbers the rows, and the lock
+The partition's row is the lock. On PostgreSQL a function (migration 0006) takes it and numbers the rows, and the lock
 is gone when this one statement ends in the server: a process that is stopped or killed meanwhile holds nobody up. It
-answers numbers alone, since rows that nobody fetched would keep the statement open. SQLite has one writer anyway.
+answers one row, since further ones that nobody fetched would keep the statement open. SQLite has one writer anyway.
 """
 
 from typing import NamedTuple
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -21,17 +22,19 @@ FROM (
     ) AS oldest
 ) AS waiting
 WHERE events_log.id = waiting.id
+RETURNING position, event_id
 """
 
 
 class Given(NamedTuple):
-    """Positions that were given, none perhaps, and the id of the event before them, if the log has one there."""
+    """Positions that were given, none perhaps, to which events, and the event before them, if the log has one there."""
 
     positions: range
+    event_ids: list[UUID]
     event_before: str
 
 
-NOTHING = Given(range(0), "")
+NOTHING = Given(range(0), [], "")
 
 
 def give_positions(partition: int, *, wait: bool = True) -> Given:
@@ -46,18 +49,19 @@ def give_positions(partition: int, *, wait: bool = True) -> Given:
 
 def _give_by_function(partition: int, *, wait: bool) -> Given:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT first, given, event_before FROM events_give_positions(%s, %s)", [partition, wait])
-        first, given, event_before = cursor.fetchone()
-    return Given(range(first, first + given), str(event_before or "")) if given else NOTHING
+        cursor.execute("SELECT first, event_ids, event_before FROM events_give_positions(%s, %s)", [partition, wait])
+        first, event_ids, event_before = cursor.fetchone()
+    return Given(range(first, first + len(event_ids)), event_ids, str(event_before or "")) if event_ids else NOTHING
 
 
 def _give_by_statements(partition: int) -> Given:
     with transaction.atomic(), connection.cursor() as cursor:
         last = Partition.objects.values_list("last_position", flat=True).get(number=partition)
         cursor.execute(GIVE_POSITIONS, [last, partition, BATCH_ROWS])
-        if not cursor.rowcount:
+        event_ids = [UUID(event_id) for _, event_id in sorted(cursor.fetchall())]
+        if not event_ids:
             return NOTHING
-        given = range(last + 1, last + 1 + cursor.rowcount)
+        given = range(last + 1, last + 1 + len(event_ids))
         Partition.objects.filter(number=partition).update(last_position=given[-1])
         before = LogEntry.objects.filter(partition=partition, position=last).values_list("event_id", flat=True)
-        return Given(given, str(before.first() or ""))
+        return Given(given, event_ids, str(before.first() or ""))

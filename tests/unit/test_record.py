@@ -6,11 +6,17 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from events import record, unit_of_work
 from events.collector import Collector, collecting
+from events.envelope import Envelope
 from events.event import Event, event_type
 from events.exceptions import EventTooLarge, NotInTransaction, VersionTaken
+from events.log import read_after
 from events.models import LogEntry
+from events.relay import sweep
 from events.stream import Stream
 from tests.things import ThingMade, ThingMoved
+
+READING = "SUM(size)"
+"""Stands in the statement that reads the log."""
 
 
 class Unregistered(Event, frozen=True):
@@ -129,6 +135,54 @@ class TestFlushOnCommit:
         # A statement on SQLite, a function on PostgreSQL.
         giving = ("UPDATE events_log", "events_give_positions")
         assert len([query for query in queries.captured_queries if any(how in query["sql"] for how in giving)]) == 1
+
+    def test_what_is_at_hand_is_not_read_again(self, stream: Stream) -> None:
+        with CaptureQueriesContext(connection) as queries, unit_of_work():
+            record(ThingMade(name="a"), ThingMade(name="b"))
+
+        assert entries_of(stream) == entries_of_the_log()
+        assert not [query for query in queries.captured_queries if READING in query["sql"]]
+
+    def test_what_a_savepoint_took_back_is_not_sent(self, stream: Stream) -> None:
+        with unit_of_work():
+            record(ThingMade(name="a"))
+            savepoint = transaction.savepoint_create()
+            record(ThingMade(name="dropped"))
+            transaction.savepoint_rollback(savepoint)
+            record(ThingMade(name="b"))
+
+        assert [envelope.subject for _, envelope in entries_of(stream)] == ["a", "b"]
+        assert entries_of(stream) == entries_of_the_log()
+
+    def test_with_what_another_left_over_the_log_is_read(self, stream: Stream) -> None:
+        with unit_of_work() as unit:
+            record(ThingMade(name="left over"))
+            unit.unflushed.clear()
+        with unit_of_work():
+            record(ThingMade(name="own"))
+
+        assert [envelope.subject for _, envelope in entries_of(stream)] == ["left over", "own"]
+        assert entries_of(stream) == entries_of_the_log()
+
+    @pytest.mark.parametrize(("events", "note", "kept"), [(600, "", 500), (4, "é" * 150_000, 3), (2, "x" * 999_900, 1)])
+    def test_no_more_than_a_batch_is_kept_in_memory(self, stream: Stream, *, events: int, note: str, kept: int) -> None:
+        with unit_of_work() as unit:
+            record(*(ThingMade(name=f"thing-{number}", note=note) for number in range(events)))
+            assert len(unit.unflushed.envelopes) == kept
+
+        sweep(stream, 0)
+        assert entries_of(stream) == entries_of_the_log()
+
+
+def entries_of(stream: Stream) -> list[tuple[str, Envelope]]:
+    return [(entry.id, entry.envelope) for entry in stream.entries(0, after="0", count=1_000) if entry.envelope]
+
+
+def entries_of_the_log() -> list[tuple[str, Envelope]]:
+    read: list[Envelope] = []
+    while batch := read_after(0, len(read)):
+        read += batch
+    return [(f"{envelope.position}-0", envelope) for envelope in read]
 
 
 def test_a_name_is_registered_once() -> None:

@@ -1,0 +1,35 @@
+"""What was recorded since the last flush: where it went, and the events themselves, while they are one batch."""
+
+from uuid import UUID
+
+from events.envelope import Envelope
+
+KEPT_EVENTS = 500
+KEPT_BYTES = 1_000_000
+"""What a flush gives positions to, and appends, at once: more of them in memory would be of no use."""
+
+
+class Unflushed:
+    """A rollback may have taken back any of it: only the log knows which events exist."""
+
+    def __init__(self) -> None:
+        self.partitions: set[int] = set()
+        self.envelopes: dict[UUID, Envelope] = {}
+        self._bytes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.partitions)
+
+    def keep(self, envelope: Envelope) -> Envelope:
+        """Keep the envelope for the flush, if it is among the first; return it in any case."""
+        if len(self.envelopes) < KEPT_EVENTS:
+            self._bytes += len(envelope.data.encode())
+            if self._bytes <= KEPT_BYTES:
+                self.envelopes[envelope.id] = envelope
+        return envelope
+
+    def clear(self) -> None:
+        """Leave it all to the relay."""
+        self.partitions.clear()
+        self.envelopes.clear()
+        self._bytes = 0
