@@ -3,9 +3,11 @@
 import socket
 import time
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -13,6 +15,7 @@ from events import record, relay, unit_of_work
 from events.models import LogEntry
 from events.positions import BATCH_ROWS
 from events.stream import Stream
+from tests.proxy import late, running_proxy
 from tests.things import ThingMade
 from tickets.models import Ticket
 
@@ -88,6 +91,28 @@ def test_redis_silent(client: APIClient, stream: Stream, settings: Settings, sil
     # Three time-outs open the circuit breaker; without it these were twenty.
     assert time.monotonic() - started < 20 * 0.5
     assert LogEntry.objects.count() == 20
+
+
+def test_redis_answers_just_in_time(stream: Stream, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    server = urlsplit(settings.EVENTS_STREAM_URL)
+    settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 1
+    with running_proxy((server.hostname or "", server.port or 0)) as proxy:
+        settings.EVENTS_STREAM_URL = f"redis://{proxy.address}{server.path}"
+        with unit_of_work():
+            record(ThingMade(name="before"))
+        stream._client.flushall()  # So that a flush needs a second answer: the stream is not where it was.
+        proxy.fault = late(0.6)
+        with unit_of_work():
+            record(*(ThingMade(name=f"thing-{number}") for number in range(BATCH_ROWS)))
+            transaction.on_commit(lambda: commits.append(time.monotonic()))
+            commits: list[float] = []
+        took = time.monotonic() - commits[0]
+
+    # The first answer came in time, the second one after the deadline; waking the relay would have taken a third.
+    assert 2 * 0.6 <= took < 3 * 0.6
+    assert "it takes longer than EVENTS_FLUSH_TIMEOUT_SECONDS" in caplog.text
+    assert stream.length(0) == BATCH_ROWS
+    assert relay.sweep(stream, 0) == 1
 
 
 def test_redis_read_only(client: APIClient, stream: Stream) -> None:
