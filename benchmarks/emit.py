@@ -8,8 +8,8 @@ from contextlib import closing
 from benchmarks.interleaved import median_seconds, print_ratios
 from benchmarks.servers import loaded_project
 
-ROUNDS = 15
-REPEATS = 60
+ROUNDS = 90
+REPEATS = 10
 REFERENCE = "plain save"
 
 
