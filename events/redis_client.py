@@ -13,6 +13,7 @@ from redis.connection import (
 )
 from redis.retry import Retry
 from redis.sentinel import (
+    MasterNotFoundError,
     Sentinel,
     SentinelConnectionPool,
     SentinelManagedConnection,
@@ -43,7 +44,7 @@ def _pool(dsn: StreamDSN, options: dict[str, Any]) -> ConnectionPool:
 
 def _sentinel_pool(dsn: StreamDSN, options: dict[str, Any], account: dict[str, Any]) -> ConnectionPool:
     at_sentinels = options | _account(dsn.sentinel_user, dsn.sentinel_password) | {"ssl": dsn.is_encrypted}
-    sentinels = Sentinel(dsn.hosts, sentinel_kwargs=at_sentinels)  # type: ignore[no-untyped-call]
+    sentinels = _Sentinels(dsn.hosts, sentinel_kwargs=at_sentinels)  # type: ignore[no-untyped-call]
     kind = _MasterTLS if dsn.is_encrypted else _MasterTCP
     return _MasterPool(  # type: ignore[no-untyped-call]
         dsn.sentinel_master, sentinels, connection_class=kind, **options, **account
@@ -71,6 +72,9 @@ def _tls(dsn: StreamDSN) -> dict[str, Any]:
     if not dsn.is_encrypted:
         return {}
     return {
+        # A server may send tickets after the handshake, and an idle connection with something to read is taken for
+        # broken: the answer to this comes after them.
+        "client_name": "events",
         "ssl_cert_reqs": "required" if dsn.verify_peer else "none",
         "ssl_check_hostname": dsn.verify_peer and dsn.verify_peer_name,
         "ssl_ca_certs": dsn.cafile or None,
@@ -113,6 +117,24 @@ class _MasterTCP(_Doubting, SentinelManagedConnection):
 
 class _MasterTLS(_Doubting, SentinelManagedSSLConnection):
     pass
+
+
+class _Sentinels(Sentinel):
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Ask one after the other, first the one that knew it last; say in words why none does."""
+        reasons = []
+        for sentinel in self.sentinels:
+            try:
+                masters: Any = sentinel.sentinel_masters()
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                reasons.append(str(error))
+                continue
+            state = masters.get(service_name)
+            if state and self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]
+                self.sentinels = [sentinel, *(other for other in self.sentinels if other is not sentinel)]
+                return state["ip"], state["port"]
+            reasons.append("its master is down" if state else "it watches no such master")
+        raise MasterNotFoundError(f"no sentinel names the master {service_name!r}: {'; '.join(reasons)}")
 
 
 class _MasterPool(SentinelConnectionPool):

@@ -6,7 +6,7 @@ Valkey comes with the tests. Debian's redis-server is used if it is on the PATH;
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +26,35 @@ BINARIES = {"valkey": VALKEY} | ({"redis": REDIS} if REDIS else {})
 class Server:
     """A server of one test, on a port that it keeps over a restart."""
 
-    def __init__(self, binary: str, folder: Path) -> None:
+    def __init__(self, binary: str, folder: Path, *, password: str = "") -> None:
+        folder.mkdir(exist_ok=True)
         self.binary = binary
         self.folder = folder
+        self.password = password
         self.port = free_port()
-        self.client: Any = redis.Redis(port=self.port, decode_responses=True, retry=Retry(NoBackoff(), 0))
+        self.client: Any = redis.Redis(
+            port=self.port, password=password or None, decode_responses=True, retry=Retry(NoBackoff(), 0)
+        )
         self.process: subprocess.Popen[bytes]
 
     @property
     def url(self) -> str:
         return f"redis://{LOOPBACK}:{self.port}/tickets"
 
+    @property
+    def socket(self) -> Path:
+        return self.folder / "socket"
+
     def start(self, *more: str, until_ready: bool = True) -> None:
-        options = ["--port", str(self.port), "--bind", LOOPBACK, "--dir", str(self.folder), "--save", ""]
-        options += ["--appendonly", "yes", "--logfile", "log", "--enable-debug-command", "yes"]
-        self.process = subprocess.Popen([self.binary, *options, *more])
+        self.process = subprocess.Popen([self.binary, *self.options(), *more])
         if until_ready:
             wait_until(self.is_ready, within_seconds=10)
+
+    def options(self) -> list[str]:
+        options = ["--port", str(self.port), "--bind", LOOPBACK, "--dir", str(self.folder), "--save", ""]
+        options += ["--unixsocket", str(self.socket), "--requirepass", self.password, "--masterauth", self.password]
+        options += ["--repl-diskless-sync-delay", "0"]  # Else a replica waits for others, which never come.
+        return [*options, "--appendonly", "yes", "--logfile", "log", "--enable-debug-command", "yes"]
 
     def stop(self) -> None:
         self.process.kill()
@@ -59,13 +71,56 @@ class Server:
         return ""
 
 
+class SentinelServer(Server):
+    """A Valkey that watches a master, which it calls mymaster, and its replicas."""
+
+    def __init__(self, folder: Path, master_port: int, *, password: str = "", master_password: str = "") -> None:
+        super().__init__(VALKEY, folder, password=password)
+        self.master_port = master_port
+        self.master_password = master_password
+
+    def options(self) -> list[str]:
+        lines = [f"port {self.port}", f"bind {LOOPBACK}", f"dir {self.folder}", "logfile log"]
+        if self.password:
+            lines += [f"requirepass {self.password}", f"sentinel sentinel-pass {self.password}"]
+        lines += [f"sentinel monitor mymaster {LOOPBACK} {self.master_port} 2"]
+        if self.master_password:
+            lines += [f"sentinel auth-pass mymaster {self.master_password}"]
+        lines += ["sentinel down-after-milliseconds mymaster 1000", "sentinel failover-timeout mymaster 5000"]
+        configuration = self.folder / "sentinel.conf"
+        configuration.write_text("\n".join(lines))
+        return [str(configuration), "--sentinel"]
+
+    def state(self) -> dict[str, Any]:
+        """Return what it knows of the master."""
+        return dict(self.client.sentinel_master("mymaster"))
+
+
 @contextmanager
-def running_server(binary: str, folder: Path) -> Iterator[Server]:
-    folder.mkdir(exist_ok=True)
-    server = Server(binary, folder)
+def running(server: Server) -> Iterator[None]:
     server.start()
     try:
-        yield server
+        yield
     finally:
         server.client.close()
         server.stop()
+
+
+@contextmanager
+def running_server(binary: str, folder: Path, *, password: str = "") -> Iterator[Server]:
+    server = Server(binary, folder, password=password)
+    with running(server):
+        yield server
+
+
+@contextmanager
+def running_sentinels(folder: Path, master: Server, *, password: str) -> Iterator[list[SentinelServer]]:
+    """Run three; they look for each other and for replicas, which takes them seconds."""
+    with ExitStack() as stack:
+        sentinels = [
+            SentinelServer(folder / name, master.port, password=password, master_password=master.password)
+            for name in ("one", "two", "three")
+        ]
+        for sentinel in sentinels:
+            stack.enter_context(running(sentinel))
+        yield sentinels

@@ -106,7 +106,12 @@ def stop_in_handle() -> None:
 
 def through(address: str, role: str) -> None:
     """Play a role with the stream at that address."""
-    settings.EVENTS_STREAM_URL = f"redis://{address}/tickets"
+    at(f"redis://{address}/tickets", role)
+
+
+def at(dsn: str, role: str) -> None:
+    """Play a role with the stream of that DSN."""
+    settings.EVENTS_STREAM_URL = dsn
     settings.EVENTS_RELAY_INTERVAL_SECONDS = 0.02  # Many round trips, to be harmed.
     {"write": write, "relay": relay, "consume": consume}[role]()
 

@@ -1,0 +1,193 @@
+"""The master is killed under load, sentinels put its replica in its place: nothing is lost, doubled or out of order.
+
+The relay and the consumer are the real processes, and know nothing but the sentinels.
+"""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from subprocess import Popen
+from typing import NamedTuple
+
+import pytest
+from elasticsearch import Elasticsearch
+from pytest_django import Settings
+
+from config.ports import LOOPBACK
+from events.dsn import StreamDSN
+from events.exceptions import StreamUnavailable
+from events.log import last_position
+from events.models import Checkpoint, LogEntry
+from events.redis_stream import RedisStream
+from tests.faults.conftest import Start, kill
+from tests.faults.roles import at
+from tests.faults.truth import assert_the_read_model_equals_the_tickets
+from tests.processes import running as running_process
+from tests.redis_servers import VALKEY, SentinelServer, Server, running, running_sentinels, running_server
+from tests.waiting import wait_until
+
+PASSWORD, SENTINELS_PASSWORD = "secret-of-the-master", "secret-of-the-sentinels"
+WRITERS = 2
+
+
+class Deployment(NamedTuple):
+    master: Server
+    replica: Server
+    sentinels: list[SentinelServer]
+
+    @property
+    def dsn(self) -> str:
+        hosts = ",".join(f"{LOOPBACK}:{sentinel.port}" for sentinel in self.sentinels)
+        return f"redis+sentinel://:{PASSWORD}@{hosts}/tickets?sentinel_password={SENTINELS_PASSWORD}"
+
+
+@pytest.fixture
+def master(tmp_path: Path) -> Iterator[Server]:
+    with running_server(VALKEY, tmp_path / "master", password=PASSWORD) as master:
+        yield master
+
+
+@pytest.fixture
+def deployment(master: Server, tmp_path: Path) -> Iterator[Deployment]:
+    with running_server(VALKEY, tmp_path / "replica", password=PASSWORD) as replica:
+        replica.client.replicaof(LOOPBACK, master.port)
+        wait_until(lambda: replica.client.info("replication")["master_link_status"] == "up")
+        with running_sentinels(tmp_path, master, password=SENTINELS_PASSWORD) as sentinels:
+            yield Deployment(master, replica, sentinels)
+
+
+@pytest.fixture
+def stream(deployment: Deployment) -> Iterator[RedisStream]:
+    with closing(RedisStream(StreamDSN.parse(deployment.dsn))) as stream:
+        yield stream
+
+
+@pytest.fixture
+def processes(deployment: Deployment, elasticsearch: Elasticsearch, start: Start) -> Iterator[list[Popen[str]]]:
+    """The relay and the consumer."""
+    commands = (["relay_events"], ["consume_events", "readmodel", "--consumer", "one"])
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(running_process("manage.py", *command, EVENT_STREAM_URL=deployment.dsn))
+            for command in commands
+        ]
+
+
+def knows_all(sentinel: SentinelServer) -> bool:
+    state = sentinel.state()
+    return (state["num-other-sentinels"], state["num-slaves"]) == (2, 1)
+
+
+def handled_to() -> int:
+    return max(Checkpoint.objects.filter(group="readmodel").values_list("position", flat=True), default=0)
+
+
+def in_step(deployment: Deployment) -> None:
+    """Kill the master with a replica that has all, or nearly so."""
+
+
+def behind(deployment: Deployment) -> None:
+    """Kill the master with a replica that lacks what the group has handled already."""
+    replica = deployment.replica
+    replica.client.config_set("masterauth", "wrong")
+    deployment.master.client.client_kill_filter(_type="replica")
+    lacks_from = replica.client.xlen("tickets")
+    wait_until(lambda: handled_to() > lacks_from + 20, within_seconds=10)
+    assert replica.client.xlen("tickets") == lacks_from
+
+
+@pytest.mark.parametrize("how", [in_step, behind])
+def test_a_fail_over_under_load(
+    how: Callable[[Deployment], None],
+    deployment: Deployment,
+    stream: RedisStream,
+    start: Start,
+    processes: list[Popen[str]],
+    elasticsearch: Elasticsearch,
+    settings: Settings,
+) -> None:
+    writers = [start(at, deployment.dsn, "write") for _ in range(WRITERS)]
+    wait_until(lambda: all(map(knows_all, deployment.sentinels)), within_seconds=20)
+    wait_until(lambda: handled_to() > 20, within_seconds=30)
+    how(deployment)
+    deployment.master.stop()
+    reached = handled_to()
+
+    wait_until(lambda: deployment.replica.client.role()[0] == "master", within_seconds=20)
+    wait_until(lambda: handled_to() > reached + 20, within_seconds=30)
+    for writer in writers:
+        assert writer.is_alive()
+        kill(writer)
+    wait_until(lambda: not LogEntry.objects.filter(position=None).exists(), within_seconds=20)
+    wait_until(lambda: handled_to() == last_position(0), within_seconds=20)
+    wait_until(lambda: deployment.replica.client.xpending("tickets", "readmodel")["pending"] == 0)
+
+    assert [process.poll() for process in processes] == [None, None]
+    assert_every_position_is_there_once_in_order(stream)
+    assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
+
+
+def assert_every_position_is_there_once_in_order(stream: RedisStream) -> None:
+    entries = stream.entries(0, after="0", count=1_000_000)
+    sent = [(entry.envelope.position, entry.envelope.id) for entry in entries if entry.envelope]
+    assert sent == list(LogEntry.objects.order_by("position").values_list("position", "event_id"))
+    assert [position for position, _ in sent] == list(range(1, len(sent) + 1))
+
+
+@pytest.mark.django_db
+def test_a_master_that_is_demoted_without_a_word_is_left(master: Server, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        other = stack.enter_context(running_server(VALKEY, tmp_path / "other", password=PASSWORD))
+        sentinel = SentinelServer(tmp_path / "sentinel", master.port, master_password=PASSWORD)
+        stack.enter_context(running(sentinel))
+        dsn = StreamDSN.parse(f"redis+sentinel://:{PASSWORD}@{LOOPBACK}:{sentinel.port}/tickets")
+        stream = stack.enter_context(closing(RedisStream(dsn)))
+        stream.tail(0)
+
+        sentinel.client.sentinel_remove("mymaster")
+        sentinel.client.sentinel_monitor("mymaster", LOOPBACK, other.port, 1)
+        sentinel.client.sentinel_set("mymaster", "auth-pass", PASSWORD)
+        master.client.config_set("replica-serve-stale-data", "no")
+        master.client.replicaof(LOOPBACK, 1)
+        with pytest.raises(StreamUnavailable):
+            stream.tail(0)
+
+        stream.create_group(0, "readmodel", after=0)
+        assert other.client.exists("tickets")
+
+
+@pytest.mark.django_db
+def test_silent_sentinels_are_waited_for_once(master: Server, tmp_path: Path) -> None:
+    sentinel = SentinelServer(tmp_path / "sentinel", master.port, master_password=PASSWORD)
+    with running(sentinel), socket.create_server((LOOPBACK, 0)) as silent:
+        hosts = f"{LOOPBACK}:{silent.getsockname()[1]},{LOOPBACK}:{sentinel.port}"
+        dsn = StreamDSN.parse(f"redis+sentinel://:{PASSWORD}@{hosts}/tickets?read_timeout=0.5")
+        with closing(RedisStream(dsn)) as stream:
+            started = time.monotonic()
+            for _ in range(5):
+                stream.ping()
+                stream._client.connection_pool.disconnect()
+
+    assert 0.5 <= time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("dsn", "reason"),
+    [
+        ("redis+sentinel://127.0.0.1:1/tickets", "'mymaster': Error 111 connecting to 127.0.0.1:1"),
+        ("redis+sentinel://:{password}@{sentinel}/tickets?sentinel_master=other", "it watches no such master"),
+        ("redis+sentinel://:{password}@{sentinel}/tickets?sentinel_password=wrong-secret", "names the master"),
+        ("redis+sentinel://:wrong-secret@{sentinel}/tickets", "invalid username-password pair"),
+    ],
+)
+def test_a_master_that_can_not_be_found_is_an_outage(dsn: str, reason: str, master: Server, tmp_path: Path) -> None:
+    sentinel = SentinelServer(tmp_path / "sentinel", master.port, master_password=PASSWORD)
+    with running(sentinel):
+        url = dsn.format(password=PASSWORD, sentinel=f"{LOOPBACK}:{sentinel.port}")
+        with closing(RedisStream(StreamDSN.parse(url))) as stream, pytest.raises(StreamUnavailable) as raised:
+            stream.ping()
+
+    assert reason in str(raised.value)
+    assert "secret" not in str(raised.value)
