@@ -15,8 +15,8 @@ from tickets.webhooks.answers import ReceiverUnable, refusal
 from tickets.webhooks.signing import signed_headers
 
 IN_FLIGHT = 8
-TIMEOUT_SECONDS = 5.0
-"""For a connection, and for each part of an answer."""
+CONNECT_SECONDS = 3.0
+"""Then the name's next address is tried."""
 WHOLE_SECONDS = 10.0
 """Until the status is there."""
 BODY_SECONDS = 2.0
@@ -39,7 +39,7 @@ class Target:
         self._client = httpx.AsyncClient(
             transport=DirectTransport(connections=IN_FLIGHT, allow_private=allow_private),
             headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
-            timeout=TIMEOUT_SECONDS,
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
             follow_redirects=False,
             trust_env=False,
         )

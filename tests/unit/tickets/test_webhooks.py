@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,7 @@ def test_a_name_is_resolved_once_and_the_address_that_was_looked_at_is_called(
     gate: Gate, settings: Any, resolver: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second answer would be this machine: who asked again would call it."""
-    monkeypatch.setattr("tickets.webhooks.target.TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("tickets.webhooks.target.CONNECT_SECONDS", 0.2)
     settings.ACCESS_SYSTEM_URL = gate.url.replace("127.0.0.1", "gate.example")
     asked = resolver(["192.0.0.9"], ["127.0.0.1"])  # Public by the registry, and nobody's.
 
@@ -163,6 +163,23 @@ def test_of_several_addresses_the_next_is_called_if_one_does_not_answer(
     resolver(["::1", "127.0.0.1"])
 
     assert tell() is None
+
+
+def test_the_next_address_is_called_as_well_if_one_is_silent(
+    gate: Gate, settings: Any, resolver: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tickets.webhooks.target.CONNECT_SECONDS", 0.2)
+    settings.ACCESS_SYSTEM_URL = gate.url.replace("127.0.0.1", "gate.example")
+    settings.ACCESS_SYSTEM_ALLOW_PRIVATE = True
+    resolver(["127.0.0.2", "127.0.0.1"])
+
+    with socket.create_server(("127.0.0.2", gate.server_port), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(4):
+            caller = waiting.enter_context(socket.socket())
+            caller.setblocking(False)  # noqa: FBT003
+            caller.connect_ex(full.getsockname())
+
+        assert tell() is None
 
 
 def test_a_name_without_an_address_is_tried_later(settings: Any) -> None:
