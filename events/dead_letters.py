@@ -121,12 +121,13 @@ def close(claim: Claim, letter: DeadLetter) -> None:
 
 
 def fail(claim: Claim, letter: DeadLetter, error: Exception) -> None:
-    """Park the letter again, with what went wrong this time."""
+    """Park the letter again, with what went wrong this time, unless somebody has discarded it meanwhile."""
     with transaction.atomic():
         checkpoint.hold(claim)
         failed = _description(error)
         attempts = letter.attempts + 1
-        DeadLetter.objects.filter(id=letter.id).update(state=State.PARKED, attempts=attempts, **failed)
+        still_open = DeadLetter.objects.filter(id=letter.id, state__in=DeadLetter.OPEN)
+        still_open.update(state=State.PARKED, attempts=attempts, **failed)
         note(letter, CONSUMER, "failed", failed["error"])
 
 

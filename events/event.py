@@ -96,6 +96,16 @@ def name_of(event: type[Event] | str) -> str:
     return _registered(event).name if isinstance(event, str) else type_of(event).name
 
 
+def current_version(name: str) -> int:
+    """Return the version that the event's schema has now; raise UnknownEventType."""
+    return _registered(name).version
+
+
+def current_class(name: str) -> type[Event]:
+    """Return the class that the events of this name are made of; raise UnknownEventType."""
+    return _registered(name).event_class
+
+
 def decode(name: str, version: int, data: str | bytes) -> Event:
     """Make the typed event of its JSON; raise UnknownEventType, UnknownEventVersion or Unprocessable."""
     registered = _registered(name)

@@ -1,7 +1,6 @@
 """Drop from the log what newer events of the same aggregate have replaced."""
 
-import re
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,9 +14,8 @@ from rich.table import Table
 from events.checks import TAG
 from events.compaction import compact, floor_of
 from events.exceptions import CheckpointMissing
+from events.management.arguments import age
 from events.models import Partition
-
-UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -43,7 +41,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--older-than",
-            type=_age,
+            type=age,
             metavar="AGE",
             required=True,
             help="an age in days, hours or minutes: 90d, 12h, 30m; younger events stay, and what they replaced too",
@@ -72,12 +70,6 @@ class Command(BaseCommand):
                     report.compacted_to = batch.compacted_to
                     report.dropped += batch.dropped
                     progress.update(task, completed=batch.compacted_to - start)
-
-
-def _age(text: str) -> timedelta:
-    if not re.fullmatch(r"\d{1,5}[dhm]", text):
-        raise ArgumentTypeError(f"{text!r} is no age such as 90d, 12h or 30m")
-    return timedelta(**{UNITS[text[-1]]: int(text[:-1])})
 
 
 def _report(partition: Partition) -> Report:

@@ -1,0 +1,39 @@
+"""Questions about dead letters, for the command line and the admin."""
+
+from datetime import datetime
+from typing import TypedDict
+
+from django.db.models import Count, Max, Min, QuerySet
+
+from events.models import DeadLetter
+
+
+class ErrorCount(TypedDict):
+    """How often a group failed in the same way with events of a type."""
+
+    group: str
+    type: str
+    error_type: str
+    letters: int
+    oldest: datetime
+    newest: datetime
+
+
+def open_letters() -> QuerySet[DeadLetter]:
+    return DeadLetter.objects.filter(state__in=DeadLetter.OPEN)
+
+
+def by_error(letters: QuerySet[DeadLetter]) -> list[ErrorCount]:
+    """Count the letters by group, event and type of error, the most frequent first."""
+    groups = letters.order_by().values("group", "type", "error_type")
+    counted = groups.annotate(letters=Count("id"), oldest=Min("parked_at"), newest=Max("parked_at"))
+    return [ErrorCount(**row) for row in counted.order_by("-letters", "group", "type", "error_type")]
+
+
+def queued_behind(letter: DeadLetter) -> QuerySet[DeadLetter]:
+    """Return what waits until an open letter is closed, in order."""
+    if letter.position is None or letter.state not in DeadLetter.OPEN:
+        return DeadLetter.objects.none()
+    place = {"group": letter.group, "target": letter.target, "partition": letter.partition, "subject": letter.subject}
+    waiting = DeadLetter.objects.filter(**place, state=DeadLetter.State.QUEUED, position__gt=letter.position)
+    return waiting.order_by("position")

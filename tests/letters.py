@@ -1,0 +1,59 @@
+"""Dead letters for tests, made by a group that refuses events, as in earnest."""
+
+from typing import Any
+
+from events import record, unit_of_work
+from events.exceptions import Unprocessable
+from events.models import DeadLetter, DeadLetterAction, LogEntry
+from events.testing import run_until_idle
+from tests.things import Recorder, ThingMade, ThingMoved
+
+State = DeadLetter.State
+
+
+class Ordered(Recorder):
+    ordered = True
+
+
+def happen(*names: str, note: str = "") -> None:
+    """Record an event of each of these things, the next version each time."""
+    with unit_of_work():
+        for name in names:
+            version = LogEntry.objects.filter(subject=name).count() + 1
+            made = ThingMade if version == 1 else ThingMoved
+            record(made(name=name, version=version, note=note))
+
+
+def park(*names: str, subscriber: Recorder | None = None, error: str = "no", note: str = "") -> Recorder:
+    """Let these things happen, and an ordered group refuse all of them; return its subscriber, which takes all now."""
+    happen(*names, note=note)
+    recorder = subscriber or Ordered()
+    recorder.refuses = dict.fromkeys(names, Unprocessable(error))
+    run_until_idle("things", recorder)
+    recorder.refuses = {}
+    return recorder
+
+
+def foreign() -> DeadLetter:
+    return DeadLetter.objects.create(
+        group="things", partition=0, entry_id="9-0", fields={"what": "<b>"}, error_type="ForeignEntry", error="foreign"
+    )
+
+
+def letter(position: int = 1) -> DeadLetter:
+    return DeadLetter.objects.get(position=position)
+
+
+def states() -> list[str]:
+    return list(DeadLetter.objects.order_by("position").values_list("state", flat=True))
+
+
+def trail(position: int = 1) -> list[tuple[str, str, str]]:
+    """Return what was done with a letter: action, actor and detail."""
+    actions = DeadLetterAction.objects.filter(letter__position=position)
+    return list(actions.values_list("action", "actor", "detail"))
+
+
+def rows() -> list[Any]:
+    """Return all that an action could change."""
+    return [list(model.objects.order_by("id").values()) for model in (DeadLetter, DeadLetterAction, LogEntry)]

@@ -1,0 +1,118 @@
+"""The payload of a dead letter: read, compared, and held against the event's class."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from events.event import event_type
+from events.payload_edits import EditRefused, accept, draft
+from events.payload_text import compare, cut, pretty, printable
+from tests.things import ThingMade
+from tests.ticket_events import envelope_of, ticket
+from tickets.events import TicketIssued
+
+ISSUED = envelope_of(TicketIssued(ticket=ticket()))
+
+
+def edited(**fields: Any) -> str:
+    """Return the payload of an issued ticket with these fields changed."""
+    data = json.loads(ISSUED.data)
+    data["ticket"] |= fields
+    return json.dumps(data)
+
+
+def problems(text: str) -> dict[str, str]:
+    with pytest.raises(EditRefused) as refused:
+        accept(ISSUED, text)
+    return refused.value.problems
+
+
+def test_what_is_proposed_is_accepted_and_written_as_the_class_writes_it() -> None:
+    assert accept(ISSUED, draft(ISSUED)) == (ISSUED.data, 1)
+
+
+def test_all_that_is_wrong_is_said_at_once_with_its_place() -> None:
+    found = problems(edited(price="cheap", startsAt=None, starts_at="soon", status=["issued"]))
+
+    assert found.keys() == {"$.ticket.price", "$.ticket.startsAt", "$.ticket.starts_at", "$.ticket.status"}
+    assert found["$.ticket.price"] == "Invalid decimal string"
+    assert found["$.ticket.startsAt"].startswith("there is no such field, only id, code, title, ")
+
+
+def test_a_missing_field_has_a_place_too() -> None:
+    data = json.loads(ISSUED.data)
+    del data["ticket"]["seat"]
+
+    assert problems(json.dumps(data)) == {"$.ticket.seat": "it is missing"}
+
+
+def test_the_place_of_a_syntax_error_is_its_line() -> None:
+    assert problems(draft(ISSUED).replace('"seat": ', '"seat" ')) == {
+        "$": "no JSON, Expecting ':' delimiter in line 8, column 12"
+    }
+
+
+def test_json_that_is_nested_without_end_is_refused() -> None:
+    assert problems("[" * 200_000) == {"$": "nested too deep"}
+
+
+def test_pretty_leaves_numbers_and_scripts_as_they_are() -> None:
+    assert pretty('{"n":1.00000000000000000001,"t":"שלום 🎫"}') == (
+        '{\n  "n": 1.00000000000000000001,\n  "t": "שלום 🎫"\n}'
+    )
+    assert pretty("no { JSON") == "no { JSON"
+
+
+def test_a_terminal_is_told_nothing_that_it_would_obey() -> None:
+    assert printable("a\x1b[2Jb\x9b1mc\u202ed\te\n🎫") == "a\\u001b[2Jb\\u009b1mc\\u202ed\te\n🎫"
+
+
+def test_long_text_is_cut_and_says_so() -> None:
+    assert cut("abcdef", 6) == "abcdef"
+    assert cut("abcdef" * 200, 3) == "abc\n[cut: 1,200 characters]"
+
+
+def test_only_what_differs_is_shown_with_some_lines_around_it() -> None:
+    before = {"numbers": list(range(40))}
+    after = {"numbers": [-1 if number in {7, 30} else number for number in range(40)]}
+
+    lines = compare(json.dumps(before), json.dumps(after))
+
+    assert [line for line in lines if line[0] in "+-"] == ["-    7,", "+    -1,", "-    30,", "+    -1,"]
+    assert [line.strip() for line in lines[:4]] == ["...", "4,", "5,", "6,"]
+    assert len(lines) == 18
+    assert compare("{}", "{ }") == []
+
+
+def test_a_small_change_of_a_large_payload_is_found_and_a_large_one_is_not_waited_for() -> None:
+    before = list(range(100_000))
+    after = [*before[:50_000], -1, *before[50_001:]]
+
+    assert [line for line in compare(json.dumps(before), json.dumps(after)) if line[0] in "+-"] == [
+        "-  50000,",
+        "+  -1,",
+    ]
+    assert compare(json.dumps(before), json.dumps(before[::-1])) == ["[too much has changed to be compared]"]
+
+
+def test_an_optional_field_and_a_list_are_looked_into(clean_registry: None) -> None:
+    class Part(msgspec.Struct):
+        weight: int
+
+    @event_type("thing.built")
+    class ThingBuilt(ThingMade, frozen=True, kw_only=True):
+        parts: list[Part] = []
+        spare: Part | None = None
+
+    built = envelope_of(ThingBuilt(name="a"))
+    with pytest.raises(EditRefused) as refused:
+        accept(built, '{"name": "a", "parts": [{"weight": 1}, {"wait": 2, "weight": "3"}], "spare": {}}')
+
+    assert refused.value.problems == {
+        "$.parts[1].wait": "there is no such field, only weight",
+        "$.parts[1].weight": "Expected `int`, got `str`",
+        "$.spare.weight": "it is missing",
+    }
+    assert accept(built, '{"name": "a", "spare": null}').data.endswith('"spare":null}')
