@@ -1,0 +1,184 @@
+"""Any order of deliveries, crashes, stalls, losses and repetitions, against what must hold whatever happens."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events import log, record, relay, unit_of_work
+from events.consumer import Consumer
+from events.envelope import Envelope
+from events.exceptions import Transient
+from events.limits import Limits
+from events.models import Checkpoint, Lease, LogEntry, Member
+from events.ownership import Ownership
+from events.shutdown import Shutdown
+from events.stream import Stream
+from events.testing import FakeStream
+from tests.things import Recorder, ThingMade
+
+GROUP = "recorder"
+PROCESSES = st.sampled_from(["one", "two"])
+MOMENTS = st.sampled_from(["before handling", "after handling", "after the checkpoint"])
+OPERATIONS = st.one_of(
+    st.tuples(st.just("record"), st.integers(1, 4)),
+    st.tuples(st.just("publish"), st.integers(1, 4)),
+    st.tuples(st.just("step"), PROCESSES),
+    st.tuples(st.just("go_on_late"), PROCESSES),
+    st.tuples(st.just("crash"), PROCESSES, MOMENTS),
+    st.tuples(st.just("stall"), PROCESSES),
+    st.tuples(st.sampled_from(["wipe", "trim", "destroy the group", "set the group back"])),
+    st.tuples(st.just("lose an entry"), st.integers(1, 9)),
+)
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+class World:
+    """A log, a stream, and two processes of one group."""
+
+    def __init__(self, stream: FakeStream) -> None:
+        self.stream = stream
+        self.handled: list[int] = []
+        self.processes: dict[str, Consumer] = {}
+        self.checkpoint = 0
+
+    def record(self, count: int) -> None:
+        first = LogEntry.objects.count() + 1
+        with unit_of_work():
+            record(*(ThingMade(name=f"thing-{number}") for number in range(first, first + count)))
+
+    def publish(self, count: int) -> None:
+        self.record(count)
+        self.relay()
+
+    def relay(self) -> None:
+        relay.sweep(self.stream, 0)
+
+    def step(self, name: str, dies: str = "", *, beats: bool = True) -> None:
+        """Let the process do one step, as its loop would; it opens itself at its first, and after a failure."""
+        process = self.processes.get(name) or self._start(name)
+        assert isinstance(process.subscriber, Handler)
+        process.subscriber.dies = dies
+        try:
+            if beats:
+                process.ownership.beat()
+            process._step()
+        except Transient:
+            process._open()
+        except Crash:
+            self._expire(process)
+            del self.processes[name]
+
+    def crash(self, name: str, moment: str) -> None:
+        self.step(name, dies=moment)
+
+    def go_on_late(self, name: str) -> None:
+        """Let it do a step without having looked whether it still has its lease."""
+        self.step(name, beats=False)
+
+    def stall(self, name: str) -> None:
+        """Let its lease end while it thinks to have it."""
+        if name in self.processes:
+            self._expire(self.processes[name])
+
+    def wipe(self) -> None:
+        self.stream.wipe()
+
+    def trim(self) -> None:
+        self.stream._client.xtrim(self.stream.key(0), maxlen=0)
+
+    def lose_an_entry(self, position: int) -> None:
+        self.stream._client.xdel(self.stream.key(0), f"{position}-0")
+
+    def destroy_the_group(self) -> None:
+        if self.stream.length(0):
+            self.stream._client.xgroup_destroy(self.stream.key(0), GROUP)
+
+    def set_the_group_back(self) -> None:
+        """Let Redis deliver all anew, as after a fail-over."""
+        if self.stream.length(0):
+            self.destroy_the_group()
+            self.stream.create_group(0, GROUP, after=0)
+
+    def check(self) -> None:
+        """The checkpoint never goes back, nor past the log's end, nor past what was not handled."""
+        position = Checkpoint.objects.filter(group=GROUP).values_list("position", flat=True).first() or 0
+        assert self.checkpoint <= position <= log.last_position(0)
+        assert set(range(1, position + 1)) <= set(self.handled)
+        self.checkpoint = position
+
+    def _start(self, name: str) -> Consumer:
+        ownership = Ownership(GROUP, name)
+        limits = Limits(block_seconds=0.001)
+        process = Consumer(Handler(self), self.stream, ownership, shutdown=Shutdown(), limits=limits)
+        process._open()
+        self.processes[name] = process
+        return process
+
+    def _expire(self, process: Consumer) -> None:
+        ended = timezone.now() - timedelta(seconds=1)
+        Lease.objects.filter(member=process.ownership.member).update(expires_at=ended)
+        Member.objects.filter(id=process.ownership.member).update(alive_until=ended)
+
+
+class Handler(Recorder):
+    """Notes in the world what it handles, and dies when it is told to."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.dies = ""
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        if self.dies == "before handling":
+            raise Crash
+        self.world.handled += [envelope.position or 0 for envelope in batch]
+        if self.dies == "after handling":
+            raise Crash
+
+
+@pytest.mark.django_db
+def test_nothing_is_left_out_whatever_happens(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    acknowledge = FakeStream.acknowledge
+
+    def acknowledge_or_die(fake: FakeStream, partition: int, group: str, entry_ids: Sequence[str]) -> None:
+        if any(process.subscriber.dies == "after the checkpoint" for process in world.processes.values()):
+            raise Crash
+        acknowledge(fake, partition, group, entry_ids)
+
+    monkeypatch.setattr(FakeStream, "acknowledge", acknowledge_or_die)
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.lists(OPERATIONS, max_size=25))
+    def run(operations: list[tuple[str, ...]]) -> None:
+        nonlocal world
+        world = World(stream)
+        stream.wipe()
+        with transaction.atomic():
+            world.publish(5)
+            for name, *arguments in operations:
+                getattr(world, name.replace(" ", "_"))(*arguments)
+                world.check()
+            come_to_rest(world)
+            assert world.checkpoint == log.last_position(0) == LogEntry.objects.count()
+            transaction.set_rollback(True)
+
+    world = World(stream)
+    run()
+
+
+def come_to_rest(world: World) -> None:
+    """Without further faults all is handled within a few steps, and nothing stays pending."""
+    world.relay()
+    for _ in range(6):
+        world.step("one")
+        world.step("two")
+        world.check()
+    assert world.stream.pending(0, GROUP) == 0
