@@ -1,7 +1,7 @@
 """The stream in Redis; the only module that speaks to it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,9 @@ from events.dsn import StreamDSN
 from events.envelope import Envelope
 from events.exceptions import GroupLost, StreamUnavailable
 from events.log import Tail
+from events.partitions import partition_count
 from events.redis_client import connect
+from events.redis_commands import commands
 from events.stream import TIMEOUT_SECONDS, Entry, Stream
 
 # Appends the entries if the stream's last one is the expected one, position and event, and answers the last one in
@@ -89,6 +91,10 @@ class RedisStream(Stream):
             )
         return {by_key[key]: [_entry(*raw) for raw in entries] for key, entries in answer or []}
 
+    def delete_group(self, partition: int, group: str) -> None:
+        with suppress(GroupLost), _redis_errors():
+            self._client.xgroup_destroy(self.key(partition), group)
+
     def rewind(self, partition: int, group: str, *, after: int) -> None:
         key = self.key(partition)
         with _redis_errors():
@@ -118,6 +124,16 @@ class RedisStream(Stream):
         with _redis_errors():
             return int(self._client.xlen(self.key(partition)))
 
+    def memory_usage(self, partition: int) -> int | None:
+        with _redis_errors(), suppress(redis.ResponseError):  # Unknown to it, or not allowed.
+            size = self._client.memory_usage(self.key(partition))
+            return int(size or 0)
+        return None
+
+    def trim(self, partition: int, *, length: int) -> int:
+        with _redis_errors():
+            return int(self._client.xtrim(self.key(partition), maxlen=length, approximate=False))
+
     def pending(self, partition: int, group: str) -> int:
         with _redis_errors():
             try:
@@ -130,6 +146,17 @@ class RedisStream(Stream):
     def information(self) -> Mapping[str, str]:
         with _redis_errors():
             return {name: str(value) for name, value in self._client.info().items()}
+
+    def refused_commands(self) -> list[str] | None:
+        with _redis_errors(), suppress(redis.ResponseError):  # Unknown to it, or not allowed.
+            user = self._client.acl_whoami()
+            asked = [command for key in self._keys() for command in commands(key, self._wake_channel)]
+            answers = [(command, self._client.execute_command("ACL", "DRYRUN", user, *command)) for command in asked]
+            return [f"{' '.join(command[:2])}: {answer}" for command, answer in answers if answer != "OK"]
+        return None
+
+    def _keys(self) -> list[str]:
+        return [self.key(partition) for partition in range(partition_count())]
 
     def clock(self) -> datetime:
         with _redis_errors():

@@ -72,6 +72,10 @@ class Stream(ABC):
         """
 
     @abstractmethod
+    def delete_group(self, partition: int, group: str) -> None:
+        """Take away the consumer group, if there is one: whoever waits for its entries finds it lost."""
+
+    @abstractmethod
     def rewind(self, partition: int, group: str, *, after: int) -> None:
         """Let the group read on after the position, with nothing pending; raise GroupLost if the group is gone."""
 
@@ -92,12 +96,24 @@ class Stream(ABC):
         """Return how many entries the stream has: EVENTS_STREAM_MAX_LENGTH at most, or some more."""
 
     @abstractmethod
+    def memory_usage(self, partition: int) -> int | None:
+        """Return how many bytes the stream takes; None where the server does not say."""
+
+    @abstractmethod
+    def trim(self, partition: int, *, length: int) -> int:
+        """Take away the oldest entries until just so many are left, and return how many those were."""
+
+    @abstractmethod
     def pending(self, partition: int, group: str) -> int:
         """Return how many entries the group has read and not acknowledged; 0 if there is no such group."""
 
     @abstractmethod
     def information(self) -> Mapping[str, str]:
         """Return what the server says of itself, under the names of Redis's INFO: `redis_version`, `role` and so on."""
+
+    @abstractmethod
+    def refused_commands(self) -> list[str] | None:
+        """Return what the server does not allow this user of all that is asked of it; None where it does not say."""
 
     @abstractmethod
     def clock(self) -> datetime:

@@ -146,3 +146,38 @@ class StreamContract:
         filled(stream, 1_000)
 
         assert 100 <= stream.length(0) < 300
+
+    def test_a_group_that_is_deleted_is_lost_to_its_readers(self, stream: Stream) -> None:
+        filled(stream, 1)
+        stream.create_group(0, GROUP, after=0)
+        stream.delete_group(0, "others")
+
+        stream.delete_group(0, GROUP)
+
+        with pytest.raises(GroupLost):
+            stream.read(GROUP, READER, [0], count=10, block_seconds=0.01)
+
+    def test_deleting_a_group_of_no_stream_changes_nothing(self, stream: Stream) -> None:
+        stream.delete_group(0, GROUP)
+
+        assert stream.tail(0) == EMPTY
+
+    def test_trimming_by_hand_leaves_just_so_many_of_the_newest(self, stream: Stream) -> None:
+        entries = entries_of(filled(stream, 5))
+
+        assert stream.trim(0, length=2) == 3
+        assert stream.trim(0, length=2) == 0
+
+        assert stream.entries(0, after="0", count=10) == entries[3:]
+
+    def test_more_entries_take_more_memory_where_the_server_says_it(self, stream: Stream) -> None:
+        before = stream.memory_usage(0)
+
+        filled(stream, 1_000)
+
+        after = stream.memory_usage(0)
+        assert (before is None) == (after is None)
+        assert after is None or after > 100_000
+
+    def test_nothing_is_refused_to_a_user_who_may_do_all(self, stream: Stream) -> None:
+        assert not stream.refused_commands()

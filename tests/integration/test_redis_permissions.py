@@ -1,0 +1,54 @@
+"""Users of Redis who may not do all that the stream asks for."""
+
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+
+from events.dsn import StreamDSN
+from events.redis_stream import RedisStream
+from events.stream import Stream
+
+pytestmark = pytest.mark.django_db
+
+type Login = Callable[..., RedisStream]
+
+
+@pytest.fixture
+def login(stream: Stream) -> Iterator[Login]:
+    """Give a user these permissions, and return the stream as that user has it."""
+    streams = []
+
+    def login(*permissions: str) -> RedisStream:
+        stream._client.execute_command("ACL", "SETUSER", "clerk", "reset", "on", ">secret", *permissions)
+        parts = urlsplit(settings.EVENTS_STREAM_URL)
+        streams.append(RedisStream(StreamDSN.parse(parts._replace(netloc=f"clerk:secret@{parts.netloc}").geturl())))
+        return streams[-1]
+
+    yield login
+    for opened in streams:
+        opened.close()
+    stream._client.execute_command("ACL", "DELUSER", "clerk")
+
+
+def test_each_refused_command_is_named_once(login: Login) -> None:
+    refused = login("~*", "&*", "+@all", "-xtrim", "-memory|usage").refused_commands()
+
+    assert refused is not None
+    assert [command.partition(":")[0] for command in refused] == ["XTRIM tickets", "MEMORY USAGE"]
+
+
+def test_a_key_that_the_user_may_not_touch_is_named(login: Login) -> None:
+    refused = login("~others", "&*", "+@all").refused_commands()
+
+    assert refused is not None
+    assert "XADD tickets" in [command.partition(":")[0] for command in refused]
+
+
+def test_a_user_who_may_not_ask_is_told_nothing(login: Login) -> None:
+    stream = login("~*", "&*", "+@all", "-acl")
+
+    assert stream.refused_commands() is None
+    assert stream.memory_usage(0) == 0
+    assert login("~*", "&*", "+@all", "-memory").memory_usage(0) is None
