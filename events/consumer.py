@@ -198,7 +198,8 @@ class Consumer:
         self.stream.acknowledge(claim.partition, self.group, [f"{_position(envelope)}-0" for envelope in batch])
 
     def _compare_with_log(self) -> bool:
-        """Find what the stream has lost (at its end, at rest, nothing else would tell), and letters to be tried."""
+        """Find what was lost (at rest, nothing else would tell), and letters that are to be tried."""
+        self.subscriber.check()
         found = False
         for claim in self._claims.values():
             last = log.last_position(claim.partition)

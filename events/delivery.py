@@ -79,7 +79,12 @@ class Delivery:
                 self._handle(self._subscriber.select([dead_letters.envelope_of(letter)]))
                 dead_letters.close(claim, letter)
 
-        if error := attempt(retry):
+        error = attempt(retry)
+        if isinstance(error, PartlyHandled):
+            [error] = error.failures.values()
+        if isinstance(error, TRANSIENT):
+            raise error
+        if error:
             dead_letters.fail(claim, letter, error)
         return True
 

@@ -36,6 +36,12 @@ class Subscriber(ABC):
         """
         return ""
 
+    def check(self) -> None:  # noqa: B027 (most have nothing that could go)
+        """Raise TargetLost if what `open` returned is gone; called each second, also while nothing happens.
+
+        What was written meanwhile into something else of that name is no loss: the new target is fed from the start.
+        """
+
     @abstractmethod
     def handle(self, batch: Sequence[Envelope]) -> None:
         """Do the events' effects; they may be repeated, so an effect must be idempotent.

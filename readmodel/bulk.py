@@ -5,7 +5,7 @@ A bulk request answers 200 with failed items inside: each has its own status.
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -24,27 +24,26 @@ def to_ndjson(documents: Sequence[VersionedDocument]) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
-def conflicts_of(items: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Return the ids of the documents that a newer version is said to be stored of.
+class Results(NamedTuple):
+    """What became of the documents that were not stored, by their ids."""
 
-    Raise for any other failure: TargetLost, then RetryLater, then Unprocessable, because what is split after
-    Unprocessable had better not meet a server that is short of breath.
-    """
+    conflicts: frozenset[str]
+    """A newer version is said to be stored."""
+    failures: Mapping[str, RetryLater | Unprocessable]
+
+
+def results_of(items: Sequence[Mapping[str, Any]]) -> Results:
+    """Tell what failed; raise TargetLost if the index is gone."""
     failed = [item["index"] for item in items if "error" in item["index"]]
-    conflicts = {item["_id"] for item in failed if item["status"] == HTTPStatus.CONFLICT}
-    errors = [error_of(item) for item in failed if item["_id"] not in conflicts]
-    for kind in (TargetLost, RetryLater, Unprocessable):
-        for error in errors:
-            if isinstance(error, kind):
-                raise error
-    return conflicts
+    conflicts = frozenset(item["_id"] for item in failed if item["status"] == HTTPStatus.CONFLICT)
+    return Results(conflicts, {item["_id"]: error_of(item) for item in failed if item["_id"] not in conflicts})
 
 
-def error_of(item: Mapping[str, Any]) -> TargetLost | RetryLater | Unprocessable:
+def error_of(item: Mapping[str, Any]) -> RetryLater | Unprocessable:
     kind, reason = item["error"]["type"], item["error"].get("reason", "no reason given")
     message = f"Elasticsearch refuses document {item['_id']} ({item['status']} {kind}): {reason}"
     if item["status"] == HTTPStatus.NOT_FOUND:
-        return TargetLost(message)
+        raise TargetLost(message)
     # A closed index answers 400 too, and will be opened again.
     if item["status"] == HTTPStatus.BAD_REQUEST and kind != "index_closed_exception":
         return Unprocessable(message)

@@ -16,7 +16,7 @@ from django.conf import settings
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError, TransportError
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.bulk import conflicts_of, to_ndjson
+from readmodel.bulk import results_of, to_ndjson
 from readmodel.mapping import MAPPINGS, template_for
 from readmodel.projections import VersionedDocument
 
@@ -53,10 +53,16 @@ class TicketIndex:
             # A hand at work beside us, or one that has to help: to go on trying mends the one and tells of the other.
             raise RetryLater(str(error)) from error
 
-    def write(self, target: Target, documents: Sequence[VersionedDocument]) -> None:
-        """Store each document unless its version, or a newer one, is stored already.
+    def check(self, target: Target) -> None:
+        """Raise TargetLost if the target is not behind the alias any more: deleted, or made anew under its name."""
+        with errors_translated():
+            if self._find() != target:
+                raise TargetLost(f"{self._alias!r} is not {target.name} ({target.uuid}) any more")
 
-        Raise Unprocessable for a document that does not fit, TargetLost if the target is not behind the alias any more.
+    def write(self, target: Target, documents: Sequence[VersionedDocument]) -> Mapping[str, RetryLater | Unprocessable]:
+        """Store each document unless its version, or a newer one, is stored already; return why others were not.
+
+        Raise TargetLost if there is no index of the target's name. That it is the same index, `check` tells.
         """
         with errors_translated():
             answer = self._client.options(request_timeout=BULK_TIMEOUT_SECONDS).bulk(
@@ -65,12 +71,13 @@ class TicketIndex:
                 timeout=f"{REQUEST_TIMEOUT_SECONDS}s",
                 filter_path=["items.index._id", "items.index.status", "items.index.error"],
             )
-            conflicts = conflicts_of(answer["items"])
-            if conflicts:
-                self._check_stored(target, [document for document in documents if document.id in conflicts])
-            # Afterwards: another index may have taken the name between two batches, and a UUID never comes back.
-            if self._find() != target:
-                raise TargetLost(f"{self._alias!r} is not {target.name} ({target.uuid}) any more")
+            conflicts, failures = results_of(answer["items"])
+            if not conflicts:
+                return failures
+            return {
+                **failures,
+                **self._disproved(target, [document for document in documents if document.id in conflicts]),
+            }
 
     def replace(self) -> None:
         """Put an empty index behind the alias, under the next number, and delete the one that was there, if any.
@@ -134,16 +141,18 @@ class TicketIndex:
                 f"{target.name} can't take this release's mapping: delete it, and the log fills a new one; {error}"
             ) from error
 
-    def _check_stored(self, target: Target, documents: Sequence[VersionedDocument]) -> None:
-        """Believe a conflict only if the stored version says so; a GET is real time."""
+    def _disproved(self, target: Target, documents: Sequence[VersionedDocument]) -> dict[str, RetryLater]:
+        """Believe a conflict only if the stored version says so, and return the others; a GET is real time."""
         answer = self._client.mget(index=target.name, ids=[document.id for document in documents], source=False)
         stored = {found["_id"]: found.get("_version", -1) for found in answer["docs"]}
-        for document in documents:
-            if stored[document.id] < document.version:
-                raise RetryLater(
-                    f"Elasticsearch refuses version {document.version} of {document.id} for a newer one, but holds "
-                    f"{stored[document.id]}; after a deletion by hand that passes within a minute"
-                )
+        return {
+            document.id: RetryLater(
+                f"Elasticsearch refuses version {document.version} of {document.id} for a newer one, but holds "
+                f"{stored[document.id]}; after a deletion by hand that passes within a minute"
+            )
+            for document in documents
+            if stored[document.id] < document.version
+        }
 
 
 @contextmanager

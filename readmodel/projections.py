@@ -6,14 +6,14 @@ Next: readmodel/index.py
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from events.envelope import Envelope
 from events.event import Event
-from events.exceptions import Unprocessable
+from events.exceptions import UnknownEventVersion, Unprocessable
 from readmodel.folding import fold
 from tickets.events import (
     TicketCanceled,
@@ -42,6 +42,15 @@ class VersionedDocument(msgspec.Struct, frozen=True):
     id: str
     version: int
     source: TicketDocument
+    event: UUID
+    """The event that tells this state."""
+
+
+class Projected(NamedTuple):
+    """What a batch comes to: the newest state of each ticket, and why events could not be read, by their ids."""
+
+    documents: list[VersionedDocument]
+    failures: dict[UUID, Exception]
 
 
 def ticket_as_it_is(event: TicketEvent) -> TicketDocument:
@@ -66,18 +75,20 @@ PROJECTIONS: Mapping[type[Event], Callable[[Any], TicketDocument]] = {
 }
 
 
-def project(batch: Sequence[Envelope]) -> list[VersionedDocument]:
-    """Return the newest state of each ticket in the batch.
-
-    Raise Unprocessable for an event that can't be read, UnknownEventVersion for one of a newer release.
-    """
-    newest: dict[str, Event] = {}
+def project(batch: Sequence[Envelope]) -> Projected:
+    """Project all events of the batch that can be read."""
+    newest: dict[str, tuple[Envelope, Event]] = {}
+    failures: dict[UUID, Exception] = {}
     for envelope in batch:
-        event = open_envelope(envelope)
+        try:
+            event = open_envelope(envelope)
+        except (Unprocessable, UnknownEventVersion) as error:
+            failures[envelope.id] = error
+            continue
         known = newest.get(envelope.subject)
-        if type(event) in PROJECTIONS and (known is None or known.aggregate_version <= event.aggregate_version):
-            newest[envelope.subject] = event
-    return [versioned_document(subject, event) for subject, event in newest.items()]
+        if type(event) in PROJECTIONS and (known is None or known[0].aggregate_version <= envelope.aggregate_version):
+            newest[envelope.subject] = envelope, event
+    return Projected([versioned_document(envelope, event) for envelope, event in newest.values()], failures)
 
 
 def open_envelope(envelope: Envelope) -> Event:
@@ -91,5 +102,6 @@ def open_envelope(envelope: Envelope) -> Event:
     return event
 
 
-def versioned_document(subject: str, event: Event) -> VersionedDocument:
-    return VersionedDocument(subject, event.aggregate_version * VERSION_STEP, PROJECTIONS[type(event)](event))
+def versioned_document(envelope: Envelope, event: Event) -> VersionedDocument:
+    version = envelope.aggregate_version * VERSION_STEP
+    return VersionedDocument(envelope.subject, version, PROJECTIONS[type(event)](event), envelope.id)

@@ -5,10 +5,12 @@ Out:  the same, as documents in the index.
 Next: readmodel/projections.py
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from events.envelope import Envelope
+from events.exceptions import PartlyHandled
 from events.subscriber import Subscriber
 from readmodel.projections import PROJECTIONS, project
 
@@ -20,6 +22,7 @@ class ReadModel(Subscriber):
     """Writes the newest state of each ticket; any order and repetition of batches ends in the same documents."""
 
     handles = PROJECTIONS.keys()
+    overlap = 2  # While Elasticsearch writes one batch, the next is read and projected.
 
     def __init__(self) -> None:
         # Elasticsearch's client takes a second to load, and every process of the service looks at this class.
@@ -33,10 +36,25 @@ class ReadModel(Subscriber):
         self._target = self._index.ensure()
         return self._target.uuid
 
+    def check(self) -> None:
+        self._index.check(self._target)
+
     def handle(self, batch: Sequence[Envelope]) -> None:
-        documents = project(batch)
-        if documents:
-            self._index.write(self._target, documents)
+        documents, failures = project(batch)
+        refused = self._index.write(self._target, documents) if documents else {}
+        failures |= {document.event: refused[document.id] for document in documents if document.id in refused}
+        if failures:
+            raise PartlyHandled(failures | self._handle_earlier(batch, failures))
+
+    def _handle_earlier(self, batch: Sequence[Envelope], failures: Collection[UUID]) -> dict[UUID, Exception]:
+        """Write what the tickets were before the event that failed: it would have taken the place of that."""
+        subjects = {envelope.subject for envelope in batch if envelope.id in failures}
+        earlier = [envelope for envelope in batch if envelope.subject in subjects and envelope.id not in failures]
+        try:
+            self.handle(earlier)
+        except PartlyHandled as more:
+            return dict(more.failures)
+        return {}
 
     def forget(self) -> None:
         """Put an empty index in the place of the one that knows too much: its versions are from a lost future."""

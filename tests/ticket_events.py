@@ -46,5 +46,5 @@ def envelope_of(event: Event, **attributes: Any) -> Envelope:
 
 
 def document(number: int = 1, **fields: Any) -> VersionedDocument:
-    [document] = project([envelope_of(TicketIssued(ticket=ticket(number, **fields)))])
+    [document] = project([envelope_of(TicketIssued(ticket=ticket(number, **fields)))]).documents
     return document

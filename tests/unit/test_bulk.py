@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.bulk import conflicts_of, to_ndjson
+from readmodel.bulk import results_of, to_ndjson
 from tests.ticket_events import document, ticket_id
 
 
@@ -41,22 +41,29 @@ def test_request_ends_with_a_line_break() -> None:
 
 
 def test_conflicts_are_told_apart_from_what_is_done() -> None:
-    assert conflicts_of([DONE, CONFLICT]) == {"conflict"}
+    assert results_of([DONE, CONFLICT]) == ({"conflict"}, {})
 
 
 @pytest.mark.parametrize(
-    ("items", "error", "named"),
+    ("failed", "error", "said"),
     [
-        ([DONE, MISFIT], Unprocessable, "misfit .*400 document_parsing_exception.*because of"),
-        ([MISFIT, BUSY], RetryLater, "busy"),
-        ([NO_SHARD], RetryLater, "shard"),
-        ([CLOSED], RetryLater, "closed"),
-        ([BLOCKED], RetryLater, "blocked"),
-        ([MISFIT, BUSY, LOST], TargetLost, "lost"),
+        (MISFIT, Unprocessable, "misfit .*400 document_parsing_exception.*because of"),
+        (BUSY, RetryLater, "busy"),
+        (NO_SHARD, RetryLater, "shard"),
+        (CLOSED, RetryLater, "closed"),
+        (BLOCKED, RetryLater, "blocked"),
     ],
 )
-def test_failed_item_decides_what_happens_to_the_batch(
-    items: list[dict[str, Any]], error: type[Exception], named: str
-) -> None:
-    with pytest.raises(error, match=named):
-        conflicts_of(items)
+def test_each_failed_item_has_an_error_of_its_own(failed: dict[str, Any], error: type[Exception], said: str) -> None:
+    conflicts, failures = results_of([DONE, failed, CONFLICT])
+
+    assert conflicts == {"conflict"}
+    [(key, failure)] = failures.items()
+    assert key == failed["index"]["_id"]
+    with pytest.raises(error, match=said):
+        raise failure
+
+
+def test_a_lost_index_is_lost_for_all() -> None:
+    with pytest.raises(TargetLost, match="lost"):
+        results_of([MISFIT, BUSY, LOST])

@@ -206,6 +206,20 @@ def test_a_retry_waits_while_the_target_does_not_answer() -> None:
     assert letters() == [(1, "retry", "no")]
 
 
+def test_a_retry_waits_too_for_a_subscriber_that_says_what_failed() -> None:
+    picky = Picky()
+    picky.refuses = {"a": Unprocessable("no")}
+    deliver(picky, events("a"))
+    picky.refuses = {"a": RetryLater("down")}
+
+    with pytest.raises(RetryLater):
+        retry(picky)
+    picky.refuses = {"a": Unprocessable("still no")}
+    retry(picky)
+
+    assert letters() == [(1, "parked", "still no")]
+
+
 def test_a_subscriber_that_says_what_failed_repeats_nothing() -> None:
     picky = Picky()
     picky.refuses = {"b": Unprocessable("no")}

@@ -21,7 +21,7 @@ from tickets.models import Status
 def test_issued_ticket_becomes_a_document_with_the_tickets_own_fields() -> None:
     state = ticket(title="Été ÉLÉGANT", version=1)
 
-    [document] = project([envelope_of(TicketIssued(ticket=state))])
+    [document] = project([envelope_of(TicketIssued(ticket=state))]).documents
 
     assert document.id == str(state.id)
     assert document.version == 65_536
@@ -34,14 +34,14 @@ def test_issued_ticket_becomes_a_document_with_the_tickets_own_fields() -> None:
 def test_canceled_ticket_names_its_replacement() -> None:
     canceled = TicketCanceled(ticket=ticket(1, status="canceled", version=2), new_ticket_id=ticket_id(2))
 
-    [document] = project([envelope_of(canceled)])
+    [document] = project([envelope_of(canceled)]).documents
 
     assert document.source.status == "canceled"
     assert document.source.replaced_by == ticket_id(2)
 
 
 def test_checked_in_ticket_is_shown_as_it_is() -> None:
-    [document] = project([envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))])
+    [document] = project([envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))]).documents
 
     assert document.source.status == "checked_in"
     assert document.version == 2 * 65_536
@@ -51,7 +51,7 @@ def test_checked_in_ticket_is_shown_as_it_is() -> None:
 def test_corrected_ticket_is_shown_as_it_was_found(replaced_by: UUID | None) -> None:
     found = ticket(1, status="canceled", version=3, title="As found")
 
-    [document] = project([envelope_of(TicketCorrected(ticket=found, new_ticket_id=replaced_by))])
+    [document] = project([envelope_of(TicketCorrected(ticket=found, new_ticket_id=replaced_by))]).documents
 
     assert (document.version, document.source.title, document.source.status) == (3 * 65_536, "As found", "canceled")
     assert document.source.replaced_by == replaced_by
@@ -62,7 +62,7 @@ def test_only_the_newest_state_of_a_ticket_is_written() -> None:
     second = envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))
     other = envelope_of(TicketIssued(ticket=ticket(2)))
 
-    documents = project([second, other, first])
+    documents = project([second, other, first]).documents
 
     assert {(document.id, document.version) for document in documents} == {
         (str(ticket_id(1)), 2 * 65_536),
@@ -71,7 +71,7 @@ def test_only_the_newest_state_of_a_ticket_is_written() -> None:
 
 
 def test_event_without_a_projection_changes_nothing() -> None:
-    assert project([envelope_at(1)]) == []
+    assert project([envelope_at(1)]) == ([], {})
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,22 @@ def test_event_without_a_projection_changes_nothing() -> None:
     ],
 )
 def test_event_that_can_not_be_read_is_refused(attributes: dict[str, object], error: type[Exception]) -> None:
-    with pytest.raises(error):
-        project([envelope_of(TicketIssued(ticket=ticket(1)), **attributes)])
+    unreadable = envelope_of(TicketIssued(ticket=ticket(1)), **attributes)
+
+    documents, failures = project([unreadable, envelope_of(TicketIssued(ticket=ticket(2)))])
+
+    assert [document.id for document in documents] == [str(ticket_id(2))]
+    assert {event: type(failure) for event, failure in failures.items()} == {unreadable.id: error}
 
 
 @pytest.mark.parametrize("attributes", [{"subject": str(ticket_id(2))}, {"aggregate_version": 7}])
 def test_event_whose_envelope_and_data_disagree_is_refused(attributes: dict[str, object]) -> None:
-    with pytest.raises(Unprocessable, match="is addressed to"):
-        project([envelope_of(TicketIssued(ticket=ticket(1)), **attributes)])
+    documents, failures = project([envelope_of(TicketIssued(ticket=ticket(1)), **attributes)])
+
+    [failure] = failures.values()
+    assert documents == []
+    assert isinstance(failure, Unprocessable)
+    assert "is addressed to" in str(failure)
 
 
 def test_mapping_has_the_documents_fields() -> None:
@@ -141,7 +149,7 @@ def test_any_order_and_repetition_ends_in_the_newest_states(
     index: dict[str, VersionedDocument] = {}
 
     for batch in batches:
-        write(index, project(batch))
+        write(index, project(batch).documents)
 
     assert {key: (found.version, found.source.title) for key, found in index.items()} == {
         key: (version * 65_536, f"title {version}") for key, version in last_versions.items()

@@ -7,10 +7,9 @@ import msgspec
 import pytest
 from elasticsearch import Elasticsearch
 
-from events.exceptions import RetryLater, TargetLost, Unprocessable
+from events.exceptions import PartlyHandled, RetryLater, TargetLost, Unprocessable
 from readmodel.index import TicketIndex
 from readmodel.mapping import template_for
-from readmodel.projections import VersionedDocument
 from readmodel.subscriber import ReadModel
 from tests.ticket_events import document, envelope_of, ticket, ticket_id
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketIssued
@@ -57,7 +56,7 @@ class TestEnsure:
         elasticsearch.indices.update_aliases(actions=move)
 
         with pytest.raises(TargetLost):
-            ticket_index.write(old, [document(1)])
+            ticket_index.check(old)
         assert ticket_index.ensure().name == f"{alias}-000002"
 
     def test_gives_an_index_its_lost_alias_back(
@@ -140,8 +139,11 @@ class TestWrite:
         ticket_index.write(target, [document(1)])
         elasticsearch.delete(index=target.name, id=ID)
 
+        failures = ticket_index.write(target, [document(1), document(2)])
+
+        assert failures.keys() == {ID}
         with pytest.raises(RetryLater, match=f"version 65536 of {ID}"):
-            ticket_index.write(target, [document(1)])
+            raise failures[ID]
 
     def test_one_conflict_does_not_hide_the_other_documents(
         self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
@@ -163,11 +165,13 @@ class TestWrite:
 
         target = ticket_index.ensure()
         before = elasticsearch.indices.get_mapping(index=target.name).body
-        misfit = VersionedDocument(ID, 65_536, Surprise("!"))  # type: ignore[arg-type]
+        misfit = msgspec.structs.replace(document(1), source=Surprise("!"))
 
+        failures = ticket_index.write(target, [misfit, document(2)])
+
+        assert failures.keys() == {ID}
         with pytest.raises(Unprocessable, match=f"document {ID} .*strict_dynamic_mapping_exception.*surprise"):
-            ticket_index.write(target, [misfit])
-
+            raise failures[ID]
         assert elasticsearch.indices.get_mapping(index=target.name).body == before
 
     def test_missing_index_is_not_made_by_a_write(
@@ -199,22 +203,27 @@ class TestWrite:
         anew = ticket_index.ensure()
 
         assert (anew.name, anew.uuid == target.uuid) == (target.name, False)
+        ticket_index.check(anew)
         with pytest.raises(TargetLost):
-            ticket_index.write(target, [document(1)])
+            ticket_index.check(target)
 
     def test_closed_index_is_waited_for(self, ticket_index: TicketIndex, elasticsearch: Elasticsearch) -> None:
         target = ticket_index.ensure()
         elasticsearch.indices.close(index=target.name)
 
-        with pytest.raises(RetryLater):
-            ticket_index.write(target, [document(1)])
+        failures = ticket_index.write(target, [document(1)])
+
+        with pytest.raises(RetryLater, match="closed"):
+            raise failures[ID]
 
     def test_index_that_is_blocked_is_waited_for(self, ticket_index: TicketIndex, elasticsearch: Elasticsearch) -> None:
         target = ticket_index.ensure()
         elasticsearch.indices.add_block(index=target.name, block="write")
 
+        failures = ticket_index.write(target, [document(1)])
+
         with pytest.raises(RetryLater, match="cluster_block_exception"):
-            ticket_index.write(target, [document(1)])
+            raise failures[ID]
 
 
 class TestReadModel:
@@ -234,6 +243,22 @@ class TestReadModel:
         assert [
             (found["_version"], found["_source"]["status"], found["_source"]["replaced_by"]) for found in answer["docs"]
         ] == [(2 * 65_536, "canceled", str(ticket_id(2))), (65_536, "issued", None)]
+        read_model.close()
+
+    def test_a_state_that_is_refused_leaves_the_one_before_it(
+        self, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        read_model = ReadModel()
+        read_model.open()
+        issued = envelope_of(TicketIssued(ticket=ticket(1)))
+        unfit = envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2, seat="x" * 40_000)))
+
+        with pytest.raises(PartlyHandled) as raised:
+            read_model.handle([issued, unfit, envelope_of(TicketIssued(ticket=ticket(2)))])
+
+        assert raised.value.failures.keys() == {unfit.id}
+        answer = elasticsearch.mget(index=settings.READMODEL_ALIAS, ids=[ID, str(ticket_id(2))])
+        assert [found["_version"] for found in answer["docs"]] == [65_536, 65_536]
         read_model.close()
 
     def test_index_deleted_under_way_is_another_target_after_opening_again(
