@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from events import dead_letters
+from events.envelope import Envelope
 from events.exceptions import EventError
 from events.models import DeadLetter, DeadLetterAction, LogEntry
 from events.payload_edits import ROOT, EditRefused, accept
@@ -93,12 +94,7 @@ def edit(letter: DeadLetter, data: str, *, actor: str, retry: bool = False) -> N
     letter that is not parked, and change nothing.
     """
     locked = DeadLetter.objects.select_for_update().get(id=letter.id)
-    if why := _why_not_edited(locked):
-        raise EditRefused({ROOT: why})
-    try:
-        envelope = dead_letters.envelope_of(locked)
-    except LogEntry.DoesNotExist as error:
-        raise EditRefused({ROOT: str(error)}) from error
+    envelope = expect_editable(locked)
     edited = accept(envelope, data)
     state = State.RETRY if retry else State.PARKED
     rows = DeadLetter.objects.filter(id=locked.id)
@@ -107,6 +103,16 @@ def edit(letter: DeadLetter, data: str, *, actor: str, retry: bool = False) -> N
     dead_letters.note(locked, actor, "edited", cut(changes, LONGEST_DETAIL))
     if retry:
         dead_letters.note(locked, actor, State.RETRY)
+
+
+def expect_editable(letter: DeadLetter) -> Envelope:
+    """Return the letter's event with the payload that it has now; raise EditRefused for a letter that is not parked."""
+    if why := NOT_TO_BE_EDITED.get(State(letter.state), "") or (FOREIGN if letter.event_id is None else ""):
+        raise EditRefused({ROOT: why})
+    try:
+        return dead_letters.envelope_of(letter)
+    except LogEntry.DoesNotExist as error:
+        raise EditRefused({ROOT: str(error)}) from error
 
 
 def _mark_all(
@@ -143,7 +149,3 @@ def _why_not_retried(letter: DeadLetter) -> str:
 
 def _why_not_discarded(letter: DeadLetter) -> str:
     return CLOSED.get(State(letter.state), "")
-
-
-def _why_not_edited(letter: DeadLetter) -> str:
-    return NOT_TO_BE_EDITED.get(State(letter.state), "") or (FOREIGN if letter.event_id is None else "")

@@ -1,0 +1,113 @@
+"""List, show, retry, edit and discard what consumer groups could not handle."""
+
+from argparse import ArgumentParser
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import QuerySet
+from rich.console import Console
+from rich.progress import Progress
+
+from events.dead_letter_actions import Outcome, discard, retry
+from events.dead_letter_queries import by_error
+from events.management.dead_letter_display import as_json, errors_table, full_json, letters_table, print_letter
+from events.management.dead_letter_editing import NOTHING_CHANGED, edit_letter
+from events.management.dead_letter_filters import OPEN, find, has_filter, select
+from events.management.dead_letter_parsers import actor, add_subcommands
+from events.management.dialog import agrees
+from events.models import DeadLetter
+
+NOTHING_FOUND = "no dead letter matches"
+
+
+class Command(BaseCommand):
+    help = "List, show, retry, edit and discard the events that consumer groups could not handle."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_subcommands(parser)
+
+    def handle(self, *, action: str, **options: Any) -> None:
+        self.console = Console(file=self.stdout)  # type: ignore[arg-type]
+        actions = {
+            "list": self._list,
+            "show": self._show,
+            "retry": self._retry,
+            "edit": self._edit,
+            "discard": self._discard,
+        }
+        actions[action](options)
+
+    def _list(self, options: dict[str, Any]) -> None:
+        letters = select(options, default_state=OPEN)
+        if options["by_error"]:
+            self._list_errors(letters, options)
+            return
+        if options["before"]:
+            letters = letters.filter(id__lt=options["before"])
+        page = list(letters.order_by("-id")[: options["limit"]])
+        if self._is_told(page, as_json, options):
+            self.console.print(letters_table(page))
+            if (total := letters.count()) > len(page):
+                self.stdout.write(f"{len(page):,} of {total:,}; the next ones: --before {page[-1].id}")
+
+    def _list_errors(self, letters: QuerySet[DeadLetter], options: dict[str, Any]) -> None:
+        counts = by_error(letters)
+        if self._is_told(counts, lambda count: msgspec.json.encode(count).decode(), options):
+            self.console.print(errors_table(counts))
+
+    def _is_told[T](self, found: list[T], encode: Callable[[T], str], options: dict[str, Any]) -> bool:
+        """Print the JSON if that is asked for, or that there is nothing; tell whether a table is to be printed."""
+        if options["json"]:
+            for item in found:
+                self.stdout.write(encode(item))
+        elif not found:
+            self.stdout.write(NOTHING_FOUND)
+        return bool(found) and not options["json"]
+
+    def _show(self, options: dict[str, Any]) -> None:
+        letter = find(options["id"])
+        if options["json"]:
+            self.stdout.write(full_json(letter))
+        else:
+            print_letter(self.console, letter)
+
+    def _retry(self, options: dict[str, Any]) -> None:
+        letters = select(options, default_state=DeadLetter.State.PARKED)
+        self._act(letters, retry, done="marked to be tried again", options=options)
+
+    def _discard(self, options: dict[str, Any]) -> None:
+        letters = select(options, default_state=OPEN)
+        self._act(letters, partial(discard, reason=options["reason"]), done="discarded", options=options)
+
+    def _act(
+        self, letters: QuerySet[DeadLetter], act: Callable[..., Outcome], *, done: str, options: dict[str, Any]
+    ) -> None:
+        """Say how many it will be and ask, then act on just these; raise CommandError if some were left out."""
+        if not (has_filter(options) or options["all"]):
+            raise CommandError("say which ones: ids, a filter, or --all", returncode=2)
+        ids = list(letters.values_list("id", flat=True))
+        if not ids:
+            self.stdout.write(NOTHING_FOUND)
+            return
+        if len(ids) > 1 and not options["yes"]:
+            self.console.print(errors_table(by_error(letters)))
+            if not agrees(
+                f"{len(ids):,} dead letters will be {done}. Do that?", otherwise="--yes does it without asking"
+            ):
+                raise CommandError(NOTHING_CHANGED)
+        console = Console(stderr=True)
+        with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+            task = progress.add_task("dead letters", total=len(ids))
+            outcome = act(
+                ids, actor(options["actor"]), on_step=lambda so_far: progress.update(task, completed=so_far.seen)
+            )
+        if outcome.left_out:
+            raise CommandError(outcome.sentence(done))
+        self.stdout.write(outcome.sentence(done))
+
+    def _edit(self, options: dict[str, Any]) -> None:
+        letter = find(options["id"])
+        self.stdout.write(edit_letter(self.console, letter, actor=actor(options["actor"]), options=options))
