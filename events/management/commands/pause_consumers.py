@@ -1,0 +1,13 @@
+"""Pause the processes of consumer groups."""
+
+from events.control import Wish
+from events.management.control import ControlCommand
+
+
+class Command(ControlCommand):
+    help = (
+        "Let the processes of consumer groups handle nothing until they are resumed, also those that start meanwhile. "
+        "Each finishes the batch in hand, and looks every second."
+    )
+    wish = Wish.PAUSE
+    done = "paused"

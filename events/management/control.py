@@ -1,0 +1,71 @@
+"""What the commands that pause, resume and stop consumers have in common."""
+
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandError
+
+from events.checks import TAG
+from events.conf import conf
+from events.control import Wish, ask, laggards, living_members
+from events.management.arguments import count
+from events.models import Member
+
+WAIT_SECONDS = 60
+GLANCE_SECONDS = 0.2
+
+
+def declared_group(text: str) -> str:
+    """Read the name of a consumer group."""
+    if text not in conf.subscribers:
+        known = ", ".join(sorted(conf.subscribers)) or "none"
+        raise ArgumentTypeError(f"there is no group {text!r} in EVENTS_SUBSCRIBERS; known groups: {known}")
+    return text
+
+
+class ControlCommand(BaseCommand):
+    """Ask something of the processes of some groups, and wait for it if that is wanted."""
+
+    requires_system_checks = [TAG]
+    wish: ClassVar[Wish]
+    done: ClassVar[str]
+    """What has become of a process that did it."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "groups", nargs="*", type=declared_group, metavar="GROUP", help="which groups (default: all declared ones)"
+        )
+        parser.add_argument(
+            "--wait",
+            nargs="?",
+            type=count,
+            const=WAIT_SECONDS,
+            metavar="SECONDS",
+            help="return only when all living processes have done it; the exit code is 1 if some have not in time "
+            "(default: %(const)s)",
+        )
+
+    def handle(self, *, groups: list[str], wait: int | None, **_: Any) -> None:
+        chosen = sorted(set(groups or conf.subscribers))
+        ask(self.wish, chosen)
+        for group in chosen:
+            lives = living_members([group]).count()
+            self.stdout.write(f"{group}: {lives} {'process' if lives == 1 else 'processes'} asked to {self.wish}")
+        if wait:
+            self._wait(chosen, wait)
+
+    def _wait(self, groups: Collection[str], seconds: int) -> None:
+        until = time.monotonic() + seconds
+        while members := list(laggards(self.wish, groups)):
+            if time.monotonic() >= until:
+                late = "; ".join(map(_describe, members))
+                raise CommandError(f"not all are {self.done} after {seconds} s: {late}")
+            time.sleep(GLANCE_SECONDS)
+        self.stdout.write(f"all processes are {self.done}")
+
+
+def _describe(member: Member) -> str:
+    state = f"{member.state} after {member.error}" if member.error else member.state
+    return f"{member.group} {member.id} is {state}"
