@@ -1,0 +1,173 @@
+"""Set a group's checkpoints back, to repeat events, or forward, to skip them: first say what that does, then do it."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import TypedDict
+
+import msgspec
+from django.db import transaction
+from django.db.models import Count, F, Max, Min
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from events.conf import conf
+from events.exceptions import CheckpointMissing, EventError, StreamUnavailable
+from events.models import Checkpoint, DeadLetter, Lease, LogEntry, Partition
+from events.stream import Stream
+from events.subscriber import handled_names
+
+type Place = int | datetime
+"""A position: all up to there counts as handled. Or a time: the first event recorded then or later comes next."""
+
+
+class ReplayRefused(EventError):
+    """The checkpoints can't be set there."""
+
+
+class TypeCount(TypedDict):
+    """The events of a type in a range."""
+
+    type: str
+    events: int
+    first: datetime
+    last: datetime
+
+
+class Range(msgspec.Struct, frozen=True, kw_only=True):
+    """The events of a partition between two positions."""
+
+    types: Mapping[str, int]
+    """How many there are of each type that the group handles."""
+    others: int
+    """How many there are that it is not given."""
+    dropped: int
+    """How many the log has no more, since newer events of the same aggregates have replaced them."""
+    first: datetime | None
+    last: datetime | None
+    """When those that the group handles were recorded."""
+    open_letters: int
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a checkpoint goes, and what lies in between."""
+
+    target: str
+    partition: int
+    checkpoint: int
+    position: int
+    between: Range
+
+    @property
+    def is_back(self) -> bool:
+        return self.position < self.checkpoint
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    group: str
+    moves: list[Move]
+
+
+def plan_replay(group: str, to: Place, *, partition: int | None = None, target: str | None = None) -> Plan:
+    """Say what moving the checkpoints of the group would do, in a partition or in all, of a target or of all.
+
+    Raise ReplayRefused for a place that is none, CheckpointMissing for a group that never ran.
+    """
+    partitions = _partitions(to, partition)
+    checkpoints = Checkpoint.objects.filter(group=group).order_by("partition", "target")
+    if not checkpoints:
+        raise CheckpointMissing
+    known = sorted(set(checkpoints.values_list("target", flat=True)))
+    if target is not None and target not in known:
+        raise ReplayRefused(f"{group} has no target {target!r}; it has {', '.join(map(repr, known))}")
+    positions = {found.number: _position(found, to) for found in partitions}
+    return Plan(
+        group=group,
+        moves=[
+            _plan_move(checkpoint, positions[checkpoint.partition])
+            for checkpoint in checkpoints.filter(partition__in=positions)
+            if target in {None, checkpoint.target}
+        ],
+    )
+
+
+def carry_out(stream: Stream, plan: Plan) -> None:
+    """Do it; running processes follow by themselves. Killed half-way, it is repeated."""
+    for partition in sorted({move.partition for move in plan.moves}):
+        _move(plan, partition)
+        # Who waits for its next entries holds the old checkpoint until an event comes. Without Redis nobody waits.
+        if stream.dsn.auto_setup:
+            with suppress(StreamUnavailable):
+                stream.delete_group(partition, plan.group)
+
+
+@transaction.atomic
+def _move(plan: Plan, partition: int) -> None:
+    """Take the partition from its owner, so that nothing it has in hand moves the checkpoints afterwards.
+
+    A transaction for each partition: one for all could end in a deadlock with an owner that renews its leases.
+    """
+    Lease.objects.bulk_create([Lease(group=plan.group, partition=partition)], ignore_conflicts=True)
+    lease = Lease.objects.filter(group=plan.group, partition=partition)
+    lease.update(member="", epoch=F("epoch") + 1)
+    checkpoints = Checkpoint.objects.filter(group=plan.group, partition=partition)
+    checkpoints.update(epoch=lease.values_list("epoch", flat=True).get())
+    for move in plan.moves:
+        moved = checkpoints.filter(target=move.target, partition=move.partition)
+        moved.update(position=move.position, failed_position=None, attempts=0, updated_at=timezone.now())
+
+
+def _partitions(to: Place, number: int | None) -> list[Partition]:
+    partitions = list(Partition.objects.order_by("number"))
+    if number is not None:
+        partitions = [partition for partition in partitions if partition.number == number]
+    if not partitions:
+        raise ReplayRefused(f"there is no partition {number}")
+    if isinstance(to, int) and to and len(partitions) > 1:
+        raise ReplayRefused(f"a position is one of a partition, and there are {len(partitions)}: say which")
+    return partitions
+
+
+def _position(partition: Partition, to: Place) -> int:
+    if isinstance(to, datetime):
+        later = LogEntry.objects.filter(partition=partition.number, position__isnull=False, time__gte=to)
+        first = later.order_by("position").values_list("position", flat=True).first()
+        return partition.last_position if first is None else first - 1
+    if to > partition.last_position:
+        raise ReplayRefused(f"the log of partition {partition.number} ends at {partition.last_position:,}")
+    return to
+
+
+def _plan_move(checkpoint: Checkpoint, position: int) -> Move:
+    return Move(
+        target=checkpoint.target,
+        partition=checkpoint.partition,
+        checkpoint=checkpoint.position,
+        position=position,
+        between=_look(checkpoint, position),
+    )
+
+
+def _look(checkpoint: Checkpoint, position: int) -> Range:
+    low, high = sorted((checkpoint.position, position))
+    place = {"partition": checkpoint.partition, "position__gt": low, "position__lte": high}
+    found = {row["type"]: row for row in _by_type(place)}
+    names = handled_names(import_string(conf.subscribers[checkpoint.group]))
+    handled = {name: row for name, row in found.items() if names is None or name in names}
+    total = sum(row["events"] for row in found.values())
+    letters = DeadLetter.objects.filter(**place, group=checkpoint.group, target=checkpoint.target)
+    last = Partition.objects.values_list("last_position", flat=True).get(number=checkpoint.partition)
+    return Range(
+        types={name: row["events"] for name, row in handled.items()},
+        others=total - sum(row["events"] for row in handled.values()),
+        dropped=max(0, min(high, last) - low - total),
+        first=min((row["first"] for row in handled.values()), default=None),
+        last=max((row["last"] for row in handled.values()), default=None),
+        open_letters=letters.filter(state__in=DeadLetter.OPEN).count(),
+    )
+
+
+def _by_type(place: Mapping[str, int]) -> list[TypeCount]:
+    rows = LogEntry.objects.filter(**place).values("type").order_by("type")
+    counted = rows.annotate(events=Count("id"), first=Min("time"), last=Max("time"))
+    return [TypeCount(**row) for row in counted]
