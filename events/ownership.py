@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import cycle
 from threading import Event, Lock, Thread
 from typing import NamedTuple
 from uuid import uuid4
@@ -125,7 +126,7 @@ class Ownership:
         living = Member.objects.filter(group=self.group, alive_until__gte=Now()).order_by("id")
         members = list(living.values_list("id", flat=True))
         self.assigned = frozenset(
-            partition for partition in range(partition_count()) if members[partition % len(members)] == self.member
+            partition for partition, member in zip(range(partition_count()), cycle(members)) if member == self.member
         )
         group = ConsumerGroup.objects.get(name=self.group)
         self.is_paused = group.paused
