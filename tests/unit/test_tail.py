@@ -1,0 +1,129 @@
+"""manage.py tail_events and trim_stream."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from events import record, relay, unit_of_work
+from events.management.commands import tail_events
+from events.stream import Stream
+from events.testing import run_until_idle
+from tests.things import Recorder, ThingMade, ThingMoved
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def filled(stream: Stream) -> Stream:
+    """30 entries: things 1 to 15 are made, then moved."""
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}") for number in range(1, 16)))
+        record(*(ThingMoved(name=f"thing-{number}", version=2) for number in range(1, 16)))
+    relay.sweep(stream, 0)
+    return stream
+
+
+def say(command: str, *arguments: str) -> list[str]:
+    said = StringIO()
+    call_command(command, *arguments, stdout=said)
+    return said.getvalue().splitlines()
+
+
+def tail(*arguments: str) -> list[int]:
+    """Return the positions of what is printed."""
+    return [int(line.partition("-")[0]) for line in say("tail_events", *arguments)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "positions"),
+    [
+        ("", range(21, 31)),
+        ("--count 3", range(28, 31)),
+        ("--from 0", range(1, 31)),
+        ("--from 28", range(28, 31)),
+        ("--from 28-0 --count 2", range(28, 30)),
+        ("--type thing.made", range(6, 16)),
+        ("--type thing.made --count 2", range(14, 16)),
+        ("--from 0 --type thing.moved --subject thing-2 --subject thing-4", [17, 19]),
+        ("--subject thing-2", [2, 17]),
+        ("--type thing.made --type thing.moved --subject thing-2", [2, 17]),
+        ("--type no.such", []),
+    ],
+)
+def test_it_prints_what_is_asked_for(arguments: str, positions: range | list[int]) -> None:
+    assert tail(*arguments.split()) == list(positions)
+
+
+def test_json_has_the_fields_of_the_entry() -> None:
+    [line] = say("tail_events", "--json", "--count", "1")
+
+    said = json.loads(line)
+    assert (said["entry"], said["type"], said["data"]["name"]) == ("30-0", "thing.moved", "thing-15")
+
+
+def test_a_foreign_entry_is_shown_unless_something_is_sought(filled: Stream) -> None:
+    filled._client.xadd(filled.key(0), {"KEY": "VALUE"}, id="31-7")
+
+    assert say("tail_events", "--count", "1") == ["31-7  not an entry of the log"]
+    assert tail("--type", "thing.moved", "--count", "1") == [30]
+
+
+@pytest.mark.parametrize("left", [30, 0])
+def test_from_now_on_is_only_what_comes_then(left: int, filled: Stream) -> None:
+    filled.trim(0, length=left)
+    start = tail_events._start(filled, 0, "$")
+    with unit_of_work():
+        record(ThingMade(name="late"))
+    relay.sweep(filled, 0)
+
+    assert next(tail_events._later(filled, {0: start}, follow=True)).id == "31-0"
+
+
+@pytest.mark.parametrize("start", ["-1", "x", "1-", "$$"])
+def test_what_is_no_place_is_a_wrong_argument(start: str) -> None:
+    with pytest.raises(CommandError, match="argument --from"):
+        tail(f"--from={start}")
+
+
+class TestTrim:
+    def test_it_says_what_it_removes_and_leaves_just_so_many(self, filled: Stream) -> None:
+        assert say("trim_stream", "--length", "4", "--yes") == [
+            "tickets: the oldest 26 of 30 entries go, from 1-0 on.",
+            "Readers that are not so far yet read these events from the log.",
+            "26 entries removed.",
+        ]
+        assert [entry.id for entry in filled.entries(0, after="0", count=9)] == ["27-0", "28-0", "29-0", "30-0"]
+
+    def test_without_a_number_it_is_the_setting(self, filled: Stream, settings: Settings) -> None:
+        settings.EVENTS_STREAM_MAX_LENGTH = 7
+
+        say("trim_stream", "--yes")
+
+        assert filled.length(0) == 7
+
+    def test_a_shorter_stream_is_left_alone(self, filled: Stream) -> None:
+        assert say("trim_stream") == ["No partition has more than 100,000 entries; nothing is to be removed."]
+
+    def test_without_a_yes_nothing_changes(self, filled: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("builtins.input", lambda: "")
+
+        with pytest.raises(CommandError, match="nothing was changed"):
+            say("trim_stream", "--length", "0")
+
+        assert filled.length(0) == 30
+
+    def test_readers_lose_nothing(self, filled: Stream) -> None:
+        say("trim_stream", "--length", "0", "--yes")
+
+        run_until_idle("recorder", recorder := Recorder())
+
+        assert recorder.positions == list(range(1, 31))
+
+    def test_redis_that_does_not_answer_is_said(self, settings: Settings) -> None:
+        settings.EVENTS_STREAM_BACKEND = "events.redis_stream.RedisStream"
+
+        with pytest.raises(CommandError, match="Redis does not answer"):
+            say("trim_stream", "--yes")
