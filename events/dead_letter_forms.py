@@ -1,0 +1,49 @@
+"""The forms and the filter of the dead letters' admin."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from events.models import DeadLetter
+
+ANY = "any"
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Shows what is open, unless another state is chosen."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        return [*((state, state) for state in DeadLetter.State.values), (ANY, ANY)]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        first, *others = super().choices(changelist)
+        yield {**first, "display": "open"}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        if self.value() == ANY:
+            return queryset
+        return queryset.filter(state__in=[self.value()] if self.value() else DeadLetter.OPEN)
+
+
+class DiscardForm(forms.Form):
+    reason = forms.CharField(widget=AdminTextareaWidget(attrs={"rows": 3}), help_text="For those who look at it later.")
+    up_to = forms.IntegerField(widget=forms.HiddenInput)
+    """The last letter that was shown: later ones nobody has looked at."""
+
+
+class EditForm(forms.Form):
+    payload = forms.CharField(
+        strip=False,
+        widget=AdminTextareaWidget(attrs={"rows": 30, "dir": "ltr", "spellcheck": "false"}),
+    )
+    retry = forms.BooleanField(label="Have it tried again at once", required=False)
