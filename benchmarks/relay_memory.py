@@ -6,6 +6,7 @@ uv run python -m benchmarks.relay_memory
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -22,16 +23,16 @@ def main() -> None:
         table = Table("waiting events", "largest memory, MiB", title="The relay's memory")
         for events in WAITING:
             fill(events)
-            table.add_row(f"{events:,}", f"{peak_memory_mib():.0f}")
+            table.add_row(f"{events:,}", f"{peak_memory_mib(RELAY):.0f}")
         Console().print(table)
 
 
-def peak_memory_mib() -> float:
-    """Run the relay to its end, and return the most memory that it had."""
-    process = subprocess.Popen(RELAY, stdout=subprocess.DEVNULL)
+def peak_memory_mib(command: Sequence[str]) -> float:
+    """Run the command to its end, and return the most memory that it had."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        sys.exit("the relay failed")
+        sys.exit(f"{command} failed")
     return usage.ru_maxrss / 1024  # Linux counts kibibytes.
 
 

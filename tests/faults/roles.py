@@ -23,6 +23,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from events import record, unit_of_work
 from events.envelope import Envelope
@@ -89,6 +90,22 @@ class Journal(Subscriber):
         with Path(self.file).open("a") as lines:
             lines.writelines(f"{self.name} {partition_of(event.subject)} {event.position}\n" for event in batch)
         time.sleep(self.seconds_per_batch)  # The work of a slow handler.
+
+
+def keep_ledger() -> None:
+    """Consume, with effects in our database."""
+    settings.EVENTS_SUBSCRIBERS = {"ledger": "tests.faults.roles.Ledger"}
+    call_command("consume_events", "ledger")
+
+
+class Ledger(Subscriber):
+    """Writes a row for each event into the table that the test has made."""
+
+    transactional = True
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        with connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO ledger VALUES (%s)", [[event.id] for event in batch])
 
 
 def stop_in_handle() -> None:

@@ -1,0 +1,149 @@
+"""The consumer of the read model: its start, the delay from a commit to Elasticsearch's answer, and its memory.
+
+uv run python -m benchmarks.consumer_process
+"""
+
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.relay_memory import peak_memory_mib
+from benchmarks.servers import loaded_project
+
+SAVES = 300
+PAUSE_SECONDS = 0.02
+PATIENCE_SECONDS = 60
+WAITING = (1_000, 100_000, 1_000_000)
+TICKETS = 1_000
+CONSUME = (sys.executable, "manage.py", "consume_events", "readmodel")
+FILL = """
+INSERT INTO events_log (event_id, partition, position, type, schema_version, source, subject, aggregate_type,
+                        aggregate_version, time, data, correlation_id, causation_id, actor, traceparent)
+SELECT gen_random_uuid(), 0, number, 'ticket.checked_in', 1, '/benchmark', id, 'ticket', version, now(),
+       json_build_object('ticket', json_build_object(
+           'id', id, 'code', 'CODE', 'title', repeat('concert ', 10), 'venue', 'Arena', 'seat', '',
+           'starts_at', '2027-05-01T20:00:00Z', 'holder_name', 'Ada', 'holder_email', 'ada@example.org',
+           'price', '10.00', 'currency', 'EUR', 'status', 'checked_in', 'replaces', NULL, 'version', version,
+           'created_at', '2027-05-01T20:00:00Z', 'updated_at', '2027-05-01T20:00:00Z'))::text,
+       'benchmark', '', '', ''
+FROM (SELECT number, md5((number %% %s)::text)::uuid::text AS id, number / %s + 1 AS version
+      FROM generate_series(1, %s) AS number) AS numbered
+"""
+
+
+def main() -> None:
+    with loaded_project():
+        print_start()
+        print_delays()
+        print_memory()
+
+
+def print_start() -> None:
+    """Tell how long a process takes until its first event is handled."""
+    from events.models import Checkpoint  # noqa: PLC0415 (after the setup)
+
+    fill(1)
+    started = time.perf_counter()
+    process = subprocess.Popen((*CONSUME, "--limit", "1"))
+    while not Checkpoint.objects.filter(group="readmodel", position=1).exists():
+        time.sleep(0.005)
+    Console().print(f"From the start of the process to its first event: {time.perf_counter() - started:.2f} s")
+    process.wait(PATIENCE_SECONDS)
+
+
+def print_delays() -> None:
+    """Tell how long it takes from a commit until Elasticsearch has acknowledged the document."""
+    from benchmarks.saves import issue_tickets  # noqa: PLC0415 (after the setup)
+    from events.models import Checkpoint  # noqa: PLC0415
+
+    fill(0)
+    Checkpoint.objects.all().delete()
+    committed: dict[str, float] = {}
+    acknowledged: dict[str, float] = {}
+    tickets = issue_tickets()
+    consumer = threading.Thread(target=consume, args=(acknowledged, len(tickets) + SAVES))
+    consumer.start()
+    while len(acknowledged) < len(tickets):
+        time.sleep(0.1)
+    acknowledged.clear()
+    for ticket in tickets[:SAVES]:
+        save(ticket, committed)
+        time.sleep(PAUSE_SECONDS)
+    consumer.join(PATIENCE_SECONDS)
+    percentiles = statistics.quantiles([acknowledged[key] - committed[key] for key in committed], n=100)
+    table = Table("p50, ms", "p99, ms", title="From the commit to Elasticsearch's answer, idle")
+    table.add_row(f"{percentiles[49] * 1e3:.1f}", f"{percentiles[98] * 1e3:.1f}")
+    Console().print(table)
+
+
+def save(ticket: Any, committed: dict[str, float]) -> None:
+    from django.db import transaction  # noqa: PLC0415 (after the setup)
+
+    from events import unit_of_work  # noqa: PLC0415
+
+    with unit_of_work():
+        # Ahead of the flush's callback: the moment after the commit, before anything is sent.
+        transaction.on_commit(lambda: committed.__setitem__(str(ticket.id), time.perf_counter()))
+        ticket.check_in()
+
+
+def consume(acknowledged: dict[str, float], events: int) -> None:
+    from django.db import connections  # noqa: PLC0415 (after the setup)
+
+    from events.consumer import Consumer  # noqa: PLC0415
+    from events.envelope import Envelope  # noqa: PLC0415
+    from events.limits import Limits  # noqa: PLC0415
+    from events.ownership import Ownership, beating  # noqa: PLC0415
+    from events.shutdown import Shutdown  # noqa: PLC0415
+    from events.stream import open_stream  # noqa: PLC0415
+    from readmodel.subscriber import ReadModel  # noqa: PLC0415
+
+    class Timed(ReadModel):
+        def handle(self, batch: Sequence[Envelope]) -> None:
+            super().handle(batch)
+            acknowledged.update((envelope.subject, time.perf_counter()) for envelope in batch)
+
+    ownership = Ownership("readmodel", "benchmark")
+    with closing(open_stream()) as stream, beating(ownership):
+        Consumer(Timed(), stream, ownership, shutdown=Shutdown(), limits=Limits(events=events)).run()
+    connections.close_all()
+
+
+def print_memory() -> None:
+    """Tell how much memory a process takes at most, whatever waits for it."""
+    table = Table("waiting events", "largest memory, MiB", title="The consumer's memory")
+    for events in WAITING:
+        fill(events)
+        table.add_row(f"{events:,}", f"{peak_memory_mib((*CONSUME, '--until-idle')):.0f}")
+    Console().print(table)
+
+
+def fill(events: int) -> None:
+    """Let the log and the stream's window have so many events, of which the group has handled none."""
+    from django.db import connection  # noqa: PLC0415 (after the setup)
+
+    from events.models import Checkpoint  # noqa: PLC0415
+    from events.relay import sweep  # noqa: PLC0415
+    from events.stream import open_stream  # noqa: PLC0415
+
+    Checkpoint.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE events_log")
+        cursor.execute(FILL, [TICKETS, TICKETS, events])
+        cursor.execute("UPDATE events_partition SET last_position = %s", [events])
+        cursor.execute("ANALYZE events_log")
+    with closing(open_stream()) as stream:
+        stream.delete(0)
+        sweep(stream, 0)
+
+
+if __name__ == "__main__":
+    main()
