@@ -21,15 +21,19 @@ class Unflushed:
         return bool(self.partitions)
 
     def keep(self, envelope: Envelope) -> Envelope:
-        """Keep the envelope for the flush, if it is among the first; return it in any case."""
-        if len(self.envelopes) < KEPT_EVENTS:
-            self._bytes += len(envelope.data.encode())
-            if self._bytes <= KEPT_BYTES:
-                self.envelopes[envelope.id] = envelope
+        """Keep the envelope for the flush, and others of one batch at most with it; return it."""
+        size = len(envelope.data.encode())
+        if len(self.envelopes) == KEPT_EVENTS or self._bytes + size > KEPT_BYTES:
+            self._forget()  # Those before it may be rolled back, and more than a batch is left to the relay anyway.
+        self.envelopes[envelope.id] = envelope
+        self._bytes += size
         return envelope
 
     def clear(self) -> None:
         """Leave it all to the relay."""
         self.partitions.clear()
+        self._forget()
+
+    def _forget(self) -> None:
         self.envelopes.clear()
         self._bytes = 0
