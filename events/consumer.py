@@ -8,7 +8,7 @@ Next: events/delivery.py
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
@@ -58,7 +58,7 @@ class Consumer:
         self._target = ""
         self._claims: dict[int, Claim] = {}
         self._read_to: dict[int, int] = {}
-        self._compared_at = 0.0
+        self._looked_at = 0.0
         self._failures = 0
 
     def run(self, *, until_idle: bool = False) -> None:
@@ -107,9 +107,10 @@ class Consumer:
             self.ownership.wait_for_beat(self.shutdown, self.limits.block_seconds)
             return False
         found = self._read()
-        if time.monotonic() - self._compared_at >= self.limits.block_seconds or not found:
-            found |= self._compare_with_log()
-        return found
+        if not found or time.monotonic() - self._looked_at >= self.limits.block_seconds:
+            found |= self._look_beyond(found)
+            self._looked_at = time.monotonic()
+        return bool(found)
 
     def _check_whether_to_stop(self) -> None:
         self.shutdown.check()
@@ -137,8 +138,8 @@ class Consumer:
         self.stream.rewind(partition, self.group, after=position)
         self._claims[partition], self._read_to[partition] = claim, position
 
-    def _read(self) -> bool:
-        """Deliver what the stream has next; wait for it only if nothing else is to be done."""
+    def _read(self) -> set[int]:
+        """Deliver what the stream has next, and return in which partitions; wait only if nothing else is to be done."""
         is_complete = self._claims.keys() == self.ownership.assigned
         block_seconds = self.limits.block_seconds if is_complete else GLANCE_SECONDS
         with self.shutdown.interruptible():
@@ -154,7 +155,7 @@ class Consumer:
             self._consume(self._claims[partition], entries)
         if not by_partition:
             self._delivery.settle()
-        return bool(by_partition)
+        return set(by_partition)
 
     def _consume(self, claim: Claim, entries: Sequence[Entry]) -> None:
         self._park_foreign(claim, entries)
@@ -197,19 +198,22 @@ class Consumer:
         """Acknowledge last: a crash before that means twice, never zero times."""
         self.stream.acknowledge(claim.partition, self.group, [f"{_position(envelope)}-0" for envelope in batch])
 
-    def _compare_with_log(self) -> bool:
-        """Find what was lost (at rest, nothing else would tell), and letters that are to be tried."""
+    def _look_beyond(self, read: Set[int]) -> set[int]:
+        """See what the stream does not tell: what it has lost at its end, letters to be tried, a target that is gone.
+
+        Where it was read just now it has lost nothing at its end. Return the partitions where it had.
+        """
         self.subscriber.check()
-        found = False
+        behind = set()
         for claim in self._claims.values():
             last = log.last_position(claim.partition)
-            found |= last > self._read_to[claim.partition]
-            self._catch_up(claim, to=last)
+            if claim.partition not in read and last > self._read_to[claim.partition]:
+                behind.add(claim.partition)
+                self._catch_up(claim, to=last)
             self._delivery.settle()
             while self._delivery.retry_letter(claim):
                 self._check_whether_to_stop()
-        self._compared_at = time.monotonic()
-        return found
+        return behind
 
     def _catch_up(self, claim: Claim, *, to: int) -> None:
         """Deliver the log's events up to the position; the log's own end bounds it."""

@@ -1,5 +1,6 @@
 """Read the log."""
 
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,6 +11,8 @@ from django.db import connection
 from events.envelope import Envelope
 from events.models import LogEntry, Partition
 from events.positions import BATCH_ROWS
+
+type Row = tuple[Any, ...]
 
 BATCH_BYTES = 1_000_000
 # The database bounds the batch by bytes, so that large events are not fetched in order to be cut.
@@ -64,7 +67,7 @@ def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> lis
     statement = READ_AFTER.format(columns=", ".join(ENVELOPE_COLUMNS), size=size)
     with connection.cursor() as cursor:
         cursor.execute(statement, [partition, position, partition, position, limit, BATCH_BYTES])
-        return [_envelope(row) for row in cursor.fetchall()]
+        return list(map(_reader(), cursor.fetchall()))
 
 
 def read_event(event_id: UUID) -> Envelope:
@@ -75,16 +78,25 @@ def read_event(event_id: UUID) -> Envelope:
         row = cursor.fetchone()
     if row is None:
         raise LogEntry.DoesNotExist(f"the log has no event {event_id}")
-    return _envelope(row)
+    return _reader()(row)
 
 
-def _envelope(row: tuple[Any, ...]) -> Envelope:
+def _reader() -> Callable[[Row], Envelope]:
+    """Return what makes envelopes of the database's rows."""
+    return _read_row_of_sqlite if connection.vendor == "sqlite" else _read_row
+
+
+def _read_row(row: Row) -> Envelope:
     fields = dict(zip(ENVELOPE_COLUMNS.values(), row, strict=True))
     if fields["extensions"]:
         fields["extensions"] = msgspec.json.decode(fields["extensions"])
-    if connection.vendor == "sqlite":  # It knows neither UUIDs nor time zones.
-        fields |= {"id": UUID(fields["id"]), "time": fields["time"].replace(tzinfo=UTC)}
     return Envelope(**fields)
+
+
+def _read_row_of_sqlite(row: Row) -> Envelope:
+    """SQLite knows neither UUIDs nor time zones."""
+    envelope = _read_row(row)
+    return msgspec.structs.replace(envelope, id=UUID(row[0]), time=envelope.time.replace(tzinfo=UTC))
 
 
 def last_position(partition: int) -> int:

@@ -66,7 +66,7 @@ def document_of(ticket: TicketState, replaced_by: UUID | None = None) -> TicketD
     return TicketDocument(**msgspec.structs.asdict(ticket), replaced_by=replaced_by, folded=folded)
 
 
-# An event that is not here changes no document.
+# An event that is not here changes no document: the subscriber is not given it.
 PROJECTIONS: Mapping[type[Event], Callable[[Any], TicketDocument]] = {
     TicketIssued: ticket_as_it_is,
     TicketCheckedIn: ticket_as_it_is,
@@ -76,19 +76,26 @@ PROJECTIONS: Mapping[type[Event], Callable[[Any], TicketDocument]] = {
 
 
 def project(batch: Sequence[Envelope]) -> Projected:
-    """Project all events of the batch that can be read."""
-    newest: dict[str, tuple[Envelope, Event]] = {}
-    failures: dict[UUID, Exception] = {}
+    """Project the newest event of each ticket; what it replaces is not even read."""
+    newest: dict[str, Envelope] = {}
     for envelope in batch:
-        try:
-            event = open_envelope(envelope)
-        except (Unprocessable, UnknownEventVersion) as error:
-            failures[envelope.id] = error
-            continue
         known = newest.get(envelope.subject)
-        if type(event) in PROJECTIONS and (known is None or known[0].aggregate_version <= envelope.aggregate_version):
-            newest[envelope.subject] = envelope, event
-    return Projected([versioned_document(envelope, event) for envelope, event in newest.values()], failures)
+        if known is None or known.aggregate_version <= envelope.aggregate_version:
+            newest[envelope.subject] = envelope
+    projected = Projected([], {})
+    for envelope in newest.values():
+        try:
+            projected.documents.append(versioned_document(envelope))
+        except (Unprocessable, UnknownEventVersion) as error:
+            projected.failures[envelope.id] = error
+    return projected
+
+
+def versioned_document(envelope: Envelope) -> VersionedDocument:
+    """Return the state that the event tells; raise Unprocessable or UnknownEventVersion if it can't be read."""
+    event = open_envelope(envelope)
+    version = envelope.aggregate_version * VERSION_STEP
+    return VersionedDocument(envelope.subject, version, PROJECTIONS[type(event)](event), envelope.id)
 
 
 def open_envelope(envelope: Envelope) -> Event:
@@ -100,8 +107,3 @@ def open_envelope(envelope: Envelope) -> Event:
             f"but its data are of {event.subject} version {event.aggregate_version}"
         )
     return event
-
-
-def versioned_document(envelope: Envelope, event: Event) -> VersionedDocument:
-    version = envelope.aggregate_version * VERSION_STEP
-    return VersionedDocument(envelope.subject, version, PROJECTIONS[type(event)](event), envelope.id)

@@ -12,6 +12,7 @@ from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessab
 from readmodel.mapping import MAPPINGS
 from readmodel.projections import TicketDocument, VersionedDocument, project
 from readmodel.search import STATUSES
+from readmodel.subscriber import ReadModel
 from tests.things import envelope_at
 from tests.ticket_events import envelope_of, ticket, ticket_id
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketCorrected, TicketEvent, TicketIssued
@@ -70,8 +71,19 @@ def test_only_the_newest_state_of_a_ticket_is_written() -> None:
     }
 
 
-def test_event_without_a_projection_changes_nothing() -> None:
-    assert project([envelope_at(1)]) == ([], {})
+def test_an_event_without_a_projection_is_not_given_to_the_read_model() -> None:
+    issued = envelope_of(TicketIssued(ticket=ticket(1)))
+
+    assert ReadModel().select([envelope_at(1), issued]) == [issued]
+
+
+def test_an_event_that_is_replaced_is_not_even_read() -> None:
+    unreadable = envelope_of(TicketIssued(ticket=ticket(1)), data="no JSON")
+    newer = envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))
+
+    [document], failures = project([unreadable, newer])
+
+    assert (document.version, failures) == (2 * 65_536, {})
 
 
 @pytest.mark.parametrize(

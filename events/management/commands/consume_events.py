@@ -87,7 +87,7 @@ class Command(Worker):
                 raise CommandError(str(error)) from error
         logger.info("%s stopped", group)
         if limits.has_failed_too_often:
-            raise CommandError(f"{group} {limits.reached()}")
+            raise CommandError(f"{group}: {limits.reached()}")
 
 
 def positive_number(text: str) -> int:

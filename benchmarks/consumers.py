@@ -1,0 +1,214 @@
+"""The consumers that benchmarks/consume.py compares; loaded when the project is."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from django.conf import settings
+from django.db import connection
+from elasticsearch import AsyncElasticsearch, Elasticsearch
+from elasticsearch.helpers import async_bulk
+from faststream.redis import RedisBroker, StreamSub
+from redis import Redis
+
+from benchmarks.consume import EVENTS, Variant
+from events import record, relay, unit_of_work
+from events.consumer import Consumer
+from events.dsn import StreamDSN
+from events.envelope import Envelope
+from events.event import Event
+from events.limits import Limits
+from events.models import Checkpoint, Lease, Member
+from events.ownership import Ownership, beating
+from events.shutdown import Shutdown
+from events.stream import open_stream
+from events.subscriber import EventSubscriber, Subscriber
+from readmodel.mapping import MAPPINGS, SETTINGS
+from readmodel.projections import VERSION_STEP
+from readmodel.subscriber import ReadModel
+from tickets.events import TicketIssued, TicketState
+
+BATCH = 500
+BY_HAND = "by-hand"
+DSN = StreamDSN.parse(settings.EVENTS_STREAM_URL)
+SOME_DAY = datetime(2027, 5, 1, 20, 0, tzinfo=UTC)
+
+client: Any = Redis(*DSN.hosts[0], db=DSN.dbindex)
+elasticsearch = Elasticsearch(settings.ELASTICSEARCH_URL, request_timeout=60)
+decoder = msgspec.json.Decoder(TicketIssued)
+
+
+class RawTicket(msgspec.Struct):
+    """What the loop by hand takes of an event: the ticket's JSON, unparsed."""
+
+    ticket: msgspec.Raw
+
+
+raw_decoder = msgspec.json.Decoder(RawTicket)
+
+
+def fill(events: int, *, tickets: int) -> None:
+    """Let the log and the stream have so many events of so many tickets, and nothing else."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE events_log")
+        cursor.execute("UPDATE events_partition SET last_position = 0")
+    client.delete(DSN.stream)
+    states = [ticket(number) for number in range(tickets)]
+    for start in range(0, events, BATCH):
+        with unit_of_work() as unit:
+            record(*(event_of(states, number) for number in range(start, start + BATCH)))
+            unit.unflushed.clear()
+    with closing(open_stream()) as stream:
+        relay.sweep(stream, 0)
+
+
+def ticket(number: int) -> TicketState:
+    return TicketState(
+        id=uuid4(),
+        code=f"CODE{number}",
+        title="A concert with a title of the usual length",
+        venue="Arena",
+        starts_at=SOME_DAY,
+        seat=f"row {number % 40}",
+        holder_name="Ada Lovelace",
+        holder_email="ada@example.org",
+        price=Decimal("12.50"),
+        currency="EUR",
+        status="issued",
+        replaces=None,
+        version=1,
+        created_at=SOME_DAY,
+        updated_at=SOME_DAY,
+    )
+
+
+def event_of(states: Sequence[TicketState], number: int) -> TicketIssued:
+    version = number // len(states) + 1
+    return TicketIssued(ticket=msgspec.structs.replace(states[number % len(states)], version=version))
+
+
+def without_target() -> dict[str, Variant]:
+    return {
+        "by hand": Variant(
+            new_group, lambda: by_hand(lambda entries: [decoder.decode(e[b"data"]) for _, e in entries])
+        ),
+        "batches, opened": Variant(new_group, lambda: ours(Opener())),
+        "one event at a time": Variant(new_group, lambda: ours(OneByOne())),
+    }
+
+
+def into_elasticsearch() -> dict[str, Variant]:
+    return {
+        "by hand": Variant(new_index, lambda: by_hand(bulk)),
+        "readmodel, one batch at a time": Variant(new_index, lambda: ours(OneBatch())),
+        "readmodel": Variant(new_index, lambda: ours(ReadModel())),
+        "FastStream, async bulk": Variant(new_index, lambda: asyncio.run(faststream())),
+    }
+
+
+def hot() -> dict[str, Variant]:
+    return {
+        "by hand": Variant(new_index, lambda: by_hand(bulk)),
+        "readmodel": Variant(new_index, lambda: ours(ReadModel())),
+    }
+
+
+def new_group() -> None:
+    """Let everybody begin at the stream's start."""
+    for group in (BY_HAND, "benchmark"):
+        client.xgroup_destroy(DSN.stream, group)
+    client.xgroup_create(DSN.stream, BY_HAND, "0")
+    for model in (Checkpoint, Lease, Member):
+        model.objects.all().delete()
+
+
+def new_index() -> None:
+    new_group()
+    for name in elasticsearch.indices.get(index=f"{settings.READMODEL_ALIAS}*,{BY_HAND}*"):
+        elasticsearch.indices.delete(index=name)
+    elasticsearch.indices.create(index=BY_HAND, mappings=MAPPINGS, settings=SETTINGS)
+
+
+class Opener(Subscriber):
+    """Opens the events of a batch, and does nothing."""
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        for envelope in batch:
+            envelope.open()
+
+
+class OneByOne(EventSubscriber):
+    """Is given typed events, with their context, and does nothing."""
+
+    def handle_event(self, event: Event, envelope: Envelope) -> None:
+        pass
+
+
+class OneBatch(ReadModel):
+    overlap = 1
+
+
+def ours(subscriber: Subscriber) -> None:
+    """Consume with all that the command does, heartbeat included."""
+    ownership = Ownership("benchmark", "benchmark")
+    with closing(open_stream()) as stream, beating(ownership):
+        Consumer(subscriber, stream, ownership, shutdown=Shutdown(), limits=Limits(events=EVENTS)).run()
+
+
+def by_hand(handle: Callable[[Any], object]) -> None:
+    seen = 0
+    while seen < EVENTS:
+        answer = client.xreadgroup(BY_HAND, "one", {DSN.stream: ">"}, count=BATCH)
+        [(_, entries)] = answer.items() if isinstance(answer, dict) else answer
+        entries = entries[0] if isinstance(answer, dict) else entries
+        handle(entries)
+        client.xack(DSN.stream, BY_HAND, *(entry_id for entry_id, _ in entries))
+        seen += len(entries)
+
+
+def bulk(entries: Iterable[tuple[bytes, dict[bytes, bytes]]]) -> None:
+    """Write the tickets' JSON as it is, and ask only whether anything failed."""
+    lines = []
+    for _, fields in entries:
+        version = int(fields[b"aggregateversion"]) * VERSION_STEP
+        lines.append(b'{"index":{"_id":"%b","version":%d,"version_type":"external"}}' % (fields[b"subject"], version))
+        lines.append(bytes(raw_decoder.decode(fields[b"data"]).ticket))
+    answer = elasticsearch.bulk(index=BY_HAND, operations=b"\n".join([*lines, b""]), filter_path="errors")
+    if answer["errors"]:
+        raise RuntimeError("a document was refused")
+
+
+async def faststream() -> None:
+    done = asyncio.Event()
+    seen = 0
+    async with AsyncElasticsearch(settings.ELASTICSEARCH_URL, request_timeout=60) as target:
+        broker = RedisBroker(f"redis://{DSN.hosts[0].host}:{DSN.hosts[0].port}", logger=None)
+        sub = StreamSub(DSN.stream, group=BY_HAND, consumer="one", batch=True, max_records=BATCH, polling_interval=10)
+
+        @broker.subscriber(stream=sub)
+        async def handle(messages: list[dict[str, Any]]) -> None:
+            nonlocal seen
+            await async_bulk(target, map(action, messages), chunk_size=BATCH)
+            seen += len(messages)
+            if seen >= EVENTS:
+                done.set()
+
+        await broker.start()
+        await asyncio.wait_for(done.wait(), 120)
+        await broker.stop()
+
+
+def action(message: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "_op_type": "index",
+        "_index": BY_HAND,
+        "_id": message["subject"],
+        "version": int(message["aggregateversion"]) * VERSION_STEP,
+        "version_type": "external",
+        "_source": msgspec.json.decode(message["data"])["ticket"],
+    }
