@@ -1,58 +1,77 @@
-"""Show how far the log, the stream and the groups are."""
+"""Show how far the log, the stream and the groups are, and who runs them."""
 
+import time
 from argparse import ArgumentParser
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 import msgspec
 from django.core.management.base import BaseCommand
-from rich.console import Console
-from rich.table import Table
+from django.db import Error, connections
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
 
-from events.divergence import REMEDY
+from events.management.arguments import count
+from events.management.control import declared_group
+from events.management.status_tables import render
 from events.status import PartitionStatus, status
 from events.stream import open_stream
 
+WATCH_SECONDS = 2
+
 
 class Command(BaseCommand):
-    help = "Show, per partition, the log's last position, the stream's window, and each group's checkpoint and lag."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print JSON, a list of partitions with their groups")
-
-    def handle(self, *, json: bool, **_: Any) -> None:
-        partitions = status(open_stream())
-        if json:
-            self.stdout.write(msgspec.json.format(msgspec.json.encode(partitions)).decode())
-            return
-        console = Console(file=self.stdout)  # type: ignore[arg-type]
-        for partition in partitions:
-            console.print(_headline(partition))
-            if partition.divergence:
-                console.print(f"[bold red]diverged[/]: {partition.divergence}; {REMEDY}")
-            console.print(_table(partition))
-
-
-def _headline(partition: PartitionStatus) -> str:
-    stream = partition.stream_error or f"{partition.stream_length:,} entries up to {partition.stream_position:,}"
-    return (
-        f"[bold]partition {partition.partition}[/]: log at {partition.last_position:,}, "
-        f"{partition.without_position:,} events without a position; stream {partition.stream}: {stream}"
+    help = (
+        "Show, per partition, the log's last position, the stream's window, and each group's checkpoint, lag, owner "
+        "and what hinders it. It works while Redis is down."
     )
 
-
-def _table(partition: PartitionStatus) -> Table:
-    table = Table("group", "target")
-    for column in ("checkpoint", "lag", "oldest", "pending", "dead letters"):
-        table.add_column(column, justify="right")
-    for group in partition.groups:
-        table.add_row(
-            group.group,
-            group.target,
-            f"{group.checkpoint:,}",
-            f"{group.lag:,}",
-            f"{group.lag_seconds:.1f} s",
-            "?" if group.pending is None else f"{group.pending:,}",
-            f"{group.dead_letters:,}",
-            style="red" if group.dead_letters else "yellow" if group.lag else None,
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--group", type=declared_group, metavar="GROUP", help="only this group")
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print JSON, a list of partitions with their groups")
+        form.add_argument(
+            "--watch",
+            nargs="?",
+            type=count,
+            const=WATCH_SECONDS,
+            metavar="SECONDS",
+            help="show it anew every so many seconds (default: %(const)s), until Ctrl-C",
         )
-    return table
+
+    def handle(self, *, group: str | None, json: bool, watch: int | None, **options: Any) -> None:
+        console = Console(
+            file=self.stdout,  # type: ignore[arg-type]  # it writes and flushes, as rich asks for
+            no_color=options.get("no_color"),
+            force_terminal=options.get("force_color") or None,
+        )
+        with closing(open_stream()) as stream:
+            look = partial(status, stream, group=group or "")
+            if json:
+                self.stdout.write(msgspec.json.format(msgspec.json.encode(look())).decode())
+            elif watch:
+                _watch(look, console, watch)
+            else:
+                console.print(render(look()))
+
+
+def _watch(look: Callable[[], list[PartitionStatus]], console: Console, seconds: int) -> None:
+    try:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                live.update(_render(look), refresh=True)
+                time.sleep(seconds)
+    except KeyboardInterrupt:
+        return
+
+
+def _render(look: Callable[[], list[PartitionStatus]]) -> Group:
+    """Return the status, or that the database does not answer: that may pass while somebody watches."""
+    try:
+        return render(look())
+    except Error as error:
+        connections.close_all()
+        return Group(f"[bold red]the database does not answer[/]: {escape(str(error))}")

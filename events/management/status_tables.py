@@ -1,0 +1,86 @@
+"""The status as a person reads it in a terminal."""
+
+from collections.abc import Iterator, Sequence
+
+from django.utils import timezone
+from rich.console import Group, RenderableType
+from rich.filesize import decimal
+from rich.markup import escape
+from rich.table import Table
+
+from events.divergence import REMEDY
+from events.ownership import RETRYING
+from events.status import GroupStatus, PartitionStatus
+
+COLUMNS = ("checkpoint", "lag", "oldest", "pending", "dead letters")
+
+
+def render(partitions: Sequence[PartitionStatus]) -> Group:
+    return Group(*[part for partition in partitions for part in _parts(partition)])
+
+
+def _parts(partition: PartitionStatus) -> Iterator[RenderableType]:
+    yield (
+        f"[bold]partition {partition.partition}[/]: log at {partition.last_position:,}, "
+        f"{partition.without_position:,} events without a position; stream {escape(partition.stream)}: "
+        f"{_window(partition)}"
+    )
+    if partition.divergence:
+        yield f"[bold red]diverged[/]: {escape(partition.divergence)}; {REMEDY}"
+    table = Table("group", "target")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    table.add_column("owner")
+    for group in partition.groups:
+        table.add_row(*_cells(group), style=_style(group))
+    yield table
+    yield from [note for group in partition.groups for note in _notes(group)]
+
+
+def _window(partition: PartitionStatus) -> str:
+    if partition.stream_error:
+        return f"[red]{escape(partition.stream_error)}[/]"
+    size = "" if partition.stream_bytes is None else f", {decimal(partition.stream_bytes)}"
+    return f"{partition.stream_length:,} entries up to {partition.stream_position:,}{size}"
+
+
+def _cells(group: GroupStatus) -> Iterator[str]:
+    yield from (escape(group.group), escape(group.target), f"{group.checkpoint:,}", f"{group.lag:,}")
+    yield f"{group.lag_seconds:.1f} s"
+    yield "?" if group.pending is None else f"{group.pending:,}"
+    yield f"{group.dead_letters:,}" + (f" ({group.letters_to_retry:,} to be tried)" * bool(group.letters_to_retry))
+    yield _owner(group)
+
+
+def _owner(group: GroupStatus) -> str:
+    if group.owner is None:
+        return "none, paused" if group.is_paused else "none"
+    state = group.owner.state or "gone"
+    return f"{escape(group.owner.member)}, {'lease expired, ' * group.owner.is_expired}{state}"
+
+
+def _style(group: GroupStatus) -> str | None:
+    is_owned = group.owner and group.owner.state and not group.owner.is_expired
+    if group.dead_letters or (group.lag and not is_owned) or (group.owner and group.owner.state == RETRYING):
+        return "red"
+    return "yellow" if group.lag or group.is_paused else "green"
+
+
+def _notes(group: GroupStatus) -> Iterator[str]:
+    name = f"[bold]{escape(f'{group.group} {group.target}'.strip())}[/]"
+    if group.is_paused:
+        yield f"{name} is paused; manage.py resume_consumers {escape(group.group)} lets it go on"
+    if group.owner and group.owner.error:
+        yield f"{name} is retrying{_next_attempt(group)}: [red]{escape(group.owner.error)}[/]"
+    if group.attempts:
+        yield f"{name} has failed {group.attempts} times with the event at {group.failed_position:,}"
+    if group.reads_from_log:
+        yield f"{name} has fallen behind the stream, and reads from the log"
+    if group.standing_by:
+        yield f"{name}: {escape(', '.join(group.standing_by))} standing by"
+
+
+def _next_attempt(group: GroupStatus) -> str:
+    if not (group.owner and group.owner.retry_at):
+        return ""
+    return f", next in {max(0.0, (group.owner.retry_at - timezone.now()).total_seconds()):.1f} s"

@@ -1,0 +1,57 @@
+"""Who runs the groups: their living processes, and the owner of each partition."""
+
+from collections import defaultdict
+from datetime import datetime
+
+import msgspec
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.functions import Now
+
+from events.models import ConsumerGroup, Lease, Member
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that owns a partition, or did until its lease expired."""
+
+    member: str
+    is_expired: bool
+    state: str
+    """What the process does, "" if it is gone."""
+    error: str
+    """Why it is retrying."""
+    retry_at: datetime | None
+
+
+class GroupMembers(msgspec.Struct, kw_only=True):
+    """The living processes of a group, and the owners of partitions that it has, by partition."""
+
+    is_paused: bool = False
+    living: list[Member] = msgspec.field(default_factory=list)
+    owners: dict[int, Owner] = msgspec.field(default_factory=dict)
+
+    @property
+    def standing_by(self) -> list[str]:
+        """Return the living processes that own no partition."""
+        busy = {owner.member for owner in self.owners.values()}
+        return [member.id for member in self.living if member.id not in busy]
+
+
+def members_of_groups() -> defaultdict[str, GroupMembers]:
+    """Look at all groups at once."""
+    groups: defaultdict[str, GroupMembers] = defaultdict(GroupMembers)
+    for name in ConsumerGroup.objects.filter(paused=True).values_list("name", flat=True):
+        groups[name].is_paused = True
+    living = {member.id: member for member in Member.objects.filter(alive_until__gte=Now()).order_by("group", "id")}
+    for member in living.values():
+        groups[member.group].living.append(member)
+    is_expired = ExpressionWrapper(Q(expires_at__lt=Now()), output_field=BooleanField())
+    for lease in Lease.objects.exclude(member="").annotate(is_expired=is_expired):
+        owner = living.get(lease.member)
+        groups[lease.group].owners[lease.partition] = Owner(
+            member=lease.member,
+            is_expired=lease.is_expired,
+            state=owner.state if owner else "",
+            error=owner.error if owner else "",
+            retry_at=owner.retry_at if owner else None,
+        )
+    return groups

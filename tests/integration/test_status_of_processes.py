@@ -1,0 +1,74 @@
+"""event_status --watch in a terminal of its own, with a real consumer."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from elasticsearch import Elasticsearch
+
+from events.stream import Stream
+from tests.faults.roles import issue
+from tests.processes import ROOT, environment, running
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STYLES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def group() -> Any:
+    said = StringIO()
+    call_command("event_status", "--json", "--group", "readmodel", stdout=said)
+    [partition] = json.loads(said.getvalue())
+    [found] = partition["groups"]
+    return partition, found
+
+
+def test_a_living_owner_is_shown_with_the_stream_and_its_memory(stream: Stream, elasticsearch: Elasticsearch) -> None:
+    issue()
+    with running("manage.py", "consume_events", "readmodel", "--consumer", "one"):
+        wait_until(lambda: (group()[1]["owner"] or {}).get("state") == "consuming", within_seconds=60)
+        wait_until(lambda: group()[1]["checkpoint"] == 1, within_seconds=10)
+        partition, found = group()
+
+    assert found["owner"]["member"].startswith("one-")
+    assert (found["lag"], found["pending"], found["owner"]["is_expired"]) == (0, 0, False)
+    assert partition["stream_length"] == 1
+    assert partition["stream_bytes"] > 0
+
+
+def test_a_watch_shows_it_again_and_ends_well_with_ctrl_c(stream: Stream) -> None:
+    terminal, end = pty.openpty()
+    watch = subprocess.Popen(
+        [sys.executable, "manage.py", "event_status", "--watch", "1"],
+        cwd=ROOT,
+        env=environment(COLUMNS="200", TERM="xterm"),
+        stdout=end,
+        stderr=end,
+    )
+    os.close(end)
+    seen = b""
+
+    def shows(text: bytes) -> bool:
+        nonlocal seen
+        seen += os.read(terminal, 65_536)
+        return text in STYLES.sub(b"", seen)
+
+    try:
+        wait_until(lambda: shows(b"log at 0"), within_seconds=60)
+        issue()
+        wait_until(lambda: shows(b"log at 1"), within_seconds=20)
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(timeout=20) == 0
+    finally:
+        watch.kill()
+        watch.wait()
+        os.close(terminal)
