@@ -68,7 +68,7 @@ def test_only_parked_events_are_retried_and_the_others_are_counted_by_the_reason
     retry([letter(5).id], "ada")
     foreign()
 
-    outcome = retry([*DeadLetter.objects.values_list("id", flat=True), 0], "bob")
+    outcome = retry([*DeadLetter.objects.values_list("id", flat=True), letter(1).id, 0], "bob")
 
     assert outcome.done == 1
     assert outcome.left_out == {
