@@ -4,6 +4,10 @@ from typing import Any
 
 KEYWORD = {"type": "keyword"}
 TEXT = {"type": "text"}
+# A longer text is searched for its words alone: Elasticsearch takes no term beyond 32,766 bytes.
+TEXT_AND_KEYWORD = {"type": "text", "fields": {"exact": {"type": "keyword", "ignore_above": 8_191}}}
+# The beginnings of words are terms of their own, so that suggestions come while somebody types.
+BEGINNINGS = {"type": "text", "index_prefixes": {"min_chars": 1, "max_chars": 10}}
 DATE = {"type": "date"}
 
 # Strict: an event may not change the schema. A test compares the names with TicketDocument's.
@@ -12,11 +16,11 @@ MAPPINGS: dict[str, Any] = {
     "properties": {
         "id": KEYWORD,
         "code": {"type": "text", "fields": {"exact": KEYWORD}},
-        "title": TEXT,
-        "venue": TEXT,
+        "title": TEXT_AND_KEYWORD,
+        "venue": TEXT_AND_KEYWORD,
         "starts_at": DATE,
         "seat": KEYWORD,
-        "holder_name": TEXT,
+        "holder_name": TEXT_AND_KEYWORD,
         "holder_email": KEYWORD,
         "price": {"type": "double"},
         "currency": KEYWORD,
@@ -27,6 +31,9 @@ MAPPINGS: dict[str, Any] = {
         "updated_at": DATE,
         "replaced_by": KEYWORD,
         "folded": TEXT,
+        "folded_title": BEGINNINGS,
+        "folded_venue": BEGINNINGS,
+        "folded_holder_name": BEGINNINGS,
     },
 }
 

@@ -114,7 +114,7 @@ def request_for(query: SearchQuery) -> dict[str, Any]:
         "from": (query.page - 1) * query.page_size,
         "size": query.page_size,
         "track_total_hits": True,
-        "_source": {"excludes": ["folded"]},
+        "_source": {"excludes": ["folded*"]},
         "highlight": {
             "encoder": "html",
             "pre_tags": [MARK],

@@ -29,6 +29,9 @@ def test_issued_ticket_becomes_a_document_with_the_tickets_own_fields() -> None:
     assert msgspec.structs.asdict(document.source) == msgspec.structs.asdict(state) | {
         "replaced_by": None,
         "folded": "code1 ete elegant arena berlin ada lovelace",
+        "folded_title": "ete elegant",
+        "folded_venue": "arena berlin",
+        "folded_holder_name": "ada lovelace",
     }
 
 
