@@ -11,14 +11,13 @@ from django.urls import resolve, reverse
 
 from events.models import DeadLetter, LogEntry
 from events.testing import run_until_idle
-from tests.letters import foreign, letter, park, rows, states, trail
+from tests.letters import FIXED, foreign, letter, park, rows, states, trail
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
 
 LIST = "/admin/events/deadletter/"
 VIEW, RETRY, EDIT, DISCARD = (f"{action}_deadletter" for action in ("view", "retry", "edit", "discard"))
 ACTIONS = {"retry_selected": RETRY, "discard_selected": DISCARD}
-FIXED = '{"name": "a", "version": 1, "note": "mended"}'
 
 
 def client_with(*permissions: str) -> Client:
