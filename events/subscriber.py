@@ -57,6 +57,13 @@ class Subscriber(ABC):
         names = handled_names(type(self))
         return batch if names is None else [envelope for envelope in batch if envelope.type in names]
 
+    def find_effect(self, envelope: Envelope) -> str:  # noqa: ARG002 (most can't tell)
+        """Say in a sentence what is there of the event's effect, "" if that can't be told; change nothing.
+
+        Called by `trace_event`, beside running consumers, without `open`. May raise RetryLater.
+        """
+        return ""
+
     def forget(self) -> None:  # noqa: B027 (most can't)
         """Give up what was written: it came from events that the log, restored from a backup, has no more.
 

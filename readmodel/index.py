@@ -79,6 +79,14 @@ class TicketIndex:
                 **self._disproved(target, [document for document in documents if document.id in conflicts]),
             }
 
+    def stored_version(self, document_id: str) -> int | None:
+        """Return the document's version, in real time, None if there is none; raise TargetLost if there is no index."""
+        with errors_translated():
+            answer = self._client.options(ignore_status=404).get(index=self._alias, id=document_id, source=False)
+            if "found" not in answer:
+                raise TargetLost(f"there is no index {self._alias!r}")
+            return answer["_version"] if answer["found"] else None
+
     def replace(self) -> None:
         """Put an empty index behind the alias, under the next number, and delete the one that was there, if any.
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from events.envelope import Envelope
 from events.exceptions import PartlyHandled
 from events.subscriber import Subscriber
-from readmodel.projections import PROJECTIONS, project
+from readmodel.projections import PROJECTIONS, VERSION_STEP, project
 
 if TYPE_CHECKING:
     from readmodel.index import Target
@@ -55,6 +55,17 @@ class ReadModel(Subscriber):
         except PartlyHandled as more:
             return dict(more.failures)
         return {}
+
+    def find_effect(self, envelope: Envelope) -> str:
+        stored = self._index.stored_version(envelope.subject)
+        if stored is None:
+            return f"there is no document {envelope.subject}"
+        version, repairs = divmod(stored, VERSION_STEP)
+        repaired = ", repaired" if repairs else ""
+        if version == envelope.aggregate_version:
+            return f"the document has just this event's version, {version}{repaired}"
+        age = "a newer" if version > envelope.aggregate_version else "an older"
+        return f"the document has {age} version than this event's {envelope.aggregate_version}: {version}{repaired}"
 
     def forget(self) -> None:
         """Put an empty index in the place of the one that knows too much: its versions are from a lost future."""

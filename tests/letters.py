@@ -1,6 +1,10 @@
 """Dead letters for tests, made by a group that refuses events, as in earnest."""
 
+from io import StringIO
 from typing import Any
+
+import pytest
+from django.core.management import call_command
 
 from events import record, unit_of_work
 from events.exceptions import Unprocessable
@@ -8,7 +12,8 @@ from events.models import DeadLetter, DeadLetterAction, LogEntry
 from events.testing import run_until_idle
 from tests.things import Recorder, ThingMade, ThingMoved
 
-State = DeadLetter.State
+FIXED = '{"name": "a", "version": 1, "note": "mended"}'
+"""A payload that fits the first event of the thing a."""
 
 
 class Ordered(Recorder):
@@ -57,3 +62,15 @@ def trail(position: int = 1) -> list[tuple[str, str, str]]:
 def rows() -> list[Any]:
     """Return all that an action could change."""
     return [list(model.objects.order_by("id").values()) for model in (DeadLetter, DeadLetterAction, LogEntry)]
+
+
+def run(*arguments: object) -> str:
+    """Run the command dead_letters, and return what it prints."""
+    out = StringIO()
+    call_command("dead_letters", *map(str, arguments), stdout=out)
+    return out.getvalue()
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
+    """Let somebody give these answers at the terminal, and then be gone."""
+    monkeypatch.setattr("sys.stdin", StringIO("".join(f"{answer}\n" for answer in answers)))

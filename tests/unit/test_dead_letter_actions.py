@@ -14,12 +14,10 @@ from events.exceptions import Unprocessable
 from events.models import DeadLetter, DeadLetterAction, LogEntry
 from events.payload_edits import EditRefused, draft
 from events.testing import run_until_idle
-from tests.letters import Ordered, foreign, letter, park, rows, states, trail
+from tests.letters import FIXED, Ordered, foreign, letter, park, rows, states, trail
 from tests.things import Recorder, ThingMade
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
-
-FIXED = '{"name": "a", "version": 1, "note": "mended"}'
 
 
 def handled(recorder: Recorder) -> list[int | None]:

@@ -1,31 +1,21 @@
 """The command dead_letters: what it finds, what it says and asks, and what it changes."""
 
 import json
-import shlex
-import sys
+import re
 from datetime import timedelta
-from io import StringIO
-from pathlib import Path
-from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from events.dead_letter_actions import edit
 from events.models import DeadLetter
 from events.testing import run_until_idle
-from tests.letters import foreign, letter, park, rows, states, trail
+from tests.letters import FIXED, answer, foreign, letter, park, rows, run, states, trail
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
-
-FIXED = '{"name": "a", "version": 1, "note": "mended"}'
-
-
-def run(*arguments: object) -> str:
-    """Run the command, and return what it prints."""
-    out = StringIO()
-    call_command("dead_letters", *map(str, arguments), stdout=out)
-    return out.getvalue()
 
 
 def found(*arguments: object) -> list[int | None]:
@@ -36,48 +26,6 @@ def found(*arguments: object) -> list[int | None]:
 @pytest.fixture(autouse=True)
 def _user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
-
-
-@pytest.fixture
-def fixed(tmp_path: Path) -> Path:
-    """A file with a payload that fits the thing a."""
-    file = tmp_path / "fixed.json"
-    file.write_text(FIXED)
-    return file
-
-
-@pytest.fixture
-def says(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Let somebody answer at the terminal; without answers nobody is there."""
-
-    def answer(*answers: str) -> None:
-        monkeypatch.setattr("sys.stdin", StringIO("".join(f"{answer}\n" for answer in answers)))
-
-    answer()
-    return answer
-
-
-@pytest.fixture
-def editor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Put an editor in place that leaves these texts, one each time, and keeps what it was opened with."""
-
-    def install(*texts: str) -> Path:
-        queue, opened = tmp_path / "texts", tmp_path / "opened"
-        queue.write_text(json.dumps(texts))
-        script = tmp_path / "editor.py"
-        script.write_text(
-            "import json, pathlib, sys\n"
-            f"queue, opened = pathlib.Path({str(queue)!r}), pathlib.Path({str(opened)!r})\n"
-            "file = pathlib.Path(sys.argv[-1])\n"
-            "opened.write_text(file.read_text())\n"
-            "first, *others = json.loads(queue.read_text())\n"
-            "queue.write_text(json.dumps(others))\n"
-            "file.write_text(first)\n"
-        )
-        monkeypatch.setenv("VISUAL", shlex.join([sys.executable, str(script), "--wait"]))
-        return opened
-
-    return install
 
 
 def test_open_letters_are_listed_the_newest_first() -> None:
@@ -104,6 +52,16 @@ def test_the_table_shows_what_an_operator_asks_first() -> None:
 
     for text in ("parked", "things", "thing.made", "[bold]a[/]", "Unprocessable: status \\u001b[31m422", "1", "0m"):
         assert text in table
+
+
+def test_a_list_costs_one_query_and_loads_no_payload_and_no_traceback() -> None:
+    park("a", "b", "c")
+
+    with CaptureQueriesContext(connection) as queries:
+        found()
+
+    assert len(queries) == 1
+    assert not re.search("edited_data|traceback", queries[0]["sql"])
 
 
 def test_filters_and_ids_narrow_the_list() -> None:
@@ -154,9 +112,9 @@ def test_letters_are_counted_by_error() -> None:
     assert "queued behind another" in run("list", "--by-error")
 
 
-def test_all_that_is_known_of_a_letter_is_shown(fixed: Path) -> None:
+def test_all_that_is_known_of_a_letter_is_shown() -> None:
     park("a", "a", note="broken\u202e")
-    run("edit", letter().id, "--data", fixed, "--yes")
+    edit(letter(), FIXED, actor="ada")
 
     shown = run("show", letter().id)
 
@@ -172,9 +130,9 @@ def test_all_that_is_known_of_a_letter_is_shown(fixed: Path) -> None:
         assert text in shown
 
 
-def test_all_that_is_known_of_a_letter_is_given_as_json(fixed: Path) -> None:
+def test_all_that_is_known_of_a_letter_is_given_as_json() -> None:
     park("a", "a")
-    run("edit", letter().id, "--data", fixed, "--yes")
+    edit(letter(), FIXED, actor="ada")
 
     shown = json.loads(run("show", letter().id, "--json"))
 
@@ -205,24 +163,25 @@ def test_one_letter_is_retried_without_a_question() -> None:
     assert trail()[1] == ("retry", "ada", "")
 
 
-def test_several_are_counted_and_asked_for(says: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_are_counted_and_asked_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     park("a", "b", "c")
     before = rows()
-    says("n")
+    answer(monkeypatch, "n")
 
     with pytest.raises(CommandError, match="nothing was changed"):
         run("retry", "--group", "things")
 
     assert "3 dead letters will be marked to be tried again. Do that? [y/N]" in capsys.readouterr().out
     assert rows() == before
-    says("y")
+    answer(monkeypatch, "y")
     assert "Unprocessable" in run("retry", "--group", "things")
     assert states() == ["retry"] * 3
 
 
-def test_without_anybody_to_ask_nothing_is_changed(says: Any) -> None:
+def test_without_anybody_to_ask_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     park("a", "b")
     before = rows()
+    answer(monkeypatch)
 
     with pytest.raises(CommandError, match="nobody is there to answer; --yes does it without asking") as refused:
         run("discard", "--all", "--reason", "void")
@@ -274,108 +233,3 @@ def test_only_what_can_be_retried_is_retried_by_a_filter() -> None:
     park("a", "a", "b")
 
     assert run("retry", "--group", "things", "--yes") == "marked to be tried again: 2\n"
-
-
-def test_a_file_is_put_in_place_of_the_payload_and_retried(fixed: Path) -> None:
-    recorder = park("a", note="broken")
-
-    said = run("edit", letter().id, "--data", fixed, "--retry", "--yes")
-
-    assert '-  "note": "broken"\n+  "note": "mended"' in said
-    assert said.endswith("edited, and marked to be tried again\n")
-    run_until_idle("things", recorder)
-    assert recorder.handled[0].data == FIXED.replace(" ", "")
-
-
-def test_the_payload_is_read_from_standard_input(says: Any) -> None:
-    park("a")
-    says(FIXED)
-
-    said = run("edit", letter().id, "--data", "-", "--yes")
-
-    assert said.endswith(f"edited; `dead_letters retry {letter().id}` has it tried again\n")
-    assert (states(), letter().edited_data) == (["parked"], FIXED.replace(" ", ""))
-
-
-def test_an_edit_is_shown_and_asked_for(fixed: Path, says: Any) -> None:
-    park("a")
-    before = rows()
-    says("n")
-
-    with pytest.raises(CommandError, match="nothing was changed"):
-        run("edit", letter().id, "--data", fixed)
-
-    assert rows() == before
-    says("y", "n")
-    run("edit", letter().id, "--data", fixed)
-    assert (states(), letter().edited_version) == (["parked"], 1)
-    fixed.write_text(FIXED.replace("mended", "again"))
-    says("y", "y")
-    run("edit", letter().id, "--data", fixed)
-    assert states() == ["retry"]
-
-
-def test_the_editor_opens_the_payload_until_it_fits(editor: Any, says: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    park("a", note="broken")
-    opened = editor('{"name": "a", "versoin": 1}', FIXED)
-    says("y", "y", "n")
-
-    said = run("edit", letter().id)
-
-    assert "$.versoin: there is no such field, only name, version, note" in said
-    assert "Edit it again? [y/N]" in capsys.readouterr().out
-    assert opened.read_text() == '{"name": "a", "versoin": 1}'  # What was written is not lost.
-    assert letter().edited_data == FIXED.replace(" ", "")
-
-
-def test_the_editor_begins_with_the_pretty_payload_and_leaving_it_changes_nothing(editor: Any) -> None:
-    park("a", note="broken")
-    before = rows()
-    pretty = '{\n  "name": "a",\n  "version": 1,\n  "note": "broken"\n}'
-    opened = editor(pretty)
-
-    assert run("edit", letter().id) == "nothing was changed\n"
-
-    assert opened.read_text() == pretty
-    assert rows() == before
-
-
-def test_giving_up_in_the_editor_says_what_was_wrong(editor: Any, says: Any) -> None:
-    park("a")
-    before = rows()
-    editor("{}")
-    says("n")
-
-    with pytest.raises(CommandError, match=r"nothing was changed: \$.name: it is missing"):
-        run("edit", letter().id)
-
-    assert rows() == before
-
-
-@pytest.mark.parametrize(
-    ("visual", "said"), [("", "neither VISUAL nor EDITOR"), ("false", "the editor failed"), ("/no/editor", "failed")]
-)
-def test_an_editor_that_is_none_is_said(visual: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    park("a")
-    monkeypatch.delenv("EDITOR", raising=False)
-    monkeypatch.setenv("VISUAL", visual)
-
-    with pytest.raises(CommandError, match=said):
-        run("edit", letter().id)
-
-
-def test_a_payload_that_does_not_fit_and_a_file_that_is_none_are_refused(tmp_path: Path) -> None:
-    park("a", "a")
-    before = rows()
-    wrong = tmp_path / "wrong.json"
-    wrong.write_text('{"name": "b"}')
-
-    for position, file, why in (
-        (1, wrong, "nothing was changed: subject: it must stay 'a'"),
-        (1, tmp_path / "none.json", "can't read the payload"),
-        (2, wrong, "nothing was changed: .*it is queued"),
-    ):
-        with pytest.raises(CommandError, match=why):
-            run("edit", letter(position).id, "--data", file, "--yes")
-
-    assert rows() == before
