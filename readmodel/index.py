@@ -17,6 +17,7 @@ from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundErro
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.bulk import results_of, to_ndjson
+from readmodel.exceptions import PointInTimeLost
 from readmodel.mapping import MAPPINGS, template_for
 from readmodel.projections import VersionedDocument
 
@@ -100,15 +101,45 @@ class TicketIndex:
                 self._client.indices.update_aliases(actions=[added, {"remove_index": {"index": old.name}}])
 
     def search(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the answer to a search request; raise TargetLost if there is no index."""
+        """Return the answer to a search request; raise TargetLost if there is no index.
+
+        A request with a point in time raises PointInTimeLost once that is not kept any more.
+        """
+        index = None if "pit" in request else self._alias  # the point in time is of an index already
         with errors_translated():
             try:
-                answer = self._client.search(index=self._alias, allow_partial_search_results=False, body=dict(request))
+                answer = self._client.search(index=index, allow_partial_search_results=False, body=dict(request))
             except NotFoundError as error:
-                raise TargetLost(
-                    f"there is no index {self._alias!r}: `manage.py consume_events readmodel` makes and fills it"
-                ) from error
+                if "pit" in request:
+                    raise PointInTimeLost(f"The point in time is not kept any more: {error}") from error
+                raise self._lost() from error
             return answer.body  # type: ignore[no-any-return]
+
+    def search_many(self, requests: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """Return the answers to several search requests, made at once; raise TargetLost if there is no index."""
+        lines = [line for request in requests for line in ({"index": self._alias}, request)]
+        with errors_translated():
+            answers = self._client.msearch(searches=lines)["responses"]
+        for failed in (answer for answer in answers if "error" in answer):
+            if failed["status"] == HTTPStatus.NOT_FOUND:
+                raise self._lost()
+            raise RetryLater(f"Elasticsearch can't search now: {failed['error'].get('reason')}")
+        return answers  # type: ignore[no-any-return]
+
+    def open_point_in_time(self, keep_alive: str) -> str:
+        """Keep the tickets as they are now; return the id to search them with; raise TargetLost if there is no index."""
+        with errors_translated():
+            try:
+                return self._client.open_point_in_time(index=self._alias, keep_alive=keep_alive)["id"]  # type: ignore[no-any-return]
+            except NotFoundError as error:
+                raise self._lost() from error
+
+    def close_point_in_time(self, point_in_time: str) -> None:
+        with errors_translated():
+            self._client.options(ignore_status=404).close_point_in_time(id=point_in_time)
+
+    def _lost(self) -> TargetLost:
+        return TargetLost(f"there is no index {self._alias!r}: `manage.py consume_events readmodel` makes and fills it")
 
     def close(self) -> None:
         self._client.close()
