@@ -5,7 +5,8 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from readmodel.index import TicketIndex
-from readmodel.search import SearchQuery, search
+from readmodel.query import SearchQuery
+from readmodel.search import search
 from tests.ticket_events import document
 
 
