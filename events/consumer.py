@@ -1,4 +1,4 @@
-"""Run one subscriber: own partitions, read the stream, see what it does not tell, acknowledge last, go on after failures.
+"""Run one subscriber: own partitions, read the stream, see what it lacks, acknowledge last, wait out failures.
 
 In:   entries of the stream.
 Out:  the same, in the partitions that this process owns, for each target of the subscriber.
