@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef, QuerySet
+from django.utils import timezone
 
 from events import checkpoint, log
 from events.checkpoint import Claim
@@ -152,6 +153,9 @@ def _keep(claim: Claim, envelope: Envelope, state: str, why: Mapping[str, object
             "type": envelope.type,
             "subject": envelope.subject,
             "state": state,
+            "parked_at": timezone.now(),
+            "edited_data": None,  # Of a closed letter that is opened again, the edit is done with.
+            "edited_version": None,
             **why,
         },
     )

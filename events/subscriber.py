@@ -36,6 +36,14 @@ class Subscriber(ABC):
         """
         return ""
 
+    def further_targets(self) -> Sequence["Subscriber"]:
+        """Return the subscribers of the group's further targets, each with checkpoints of its own; called after `open`.
+
+        They are given the same events, from the log, after this one, and hold up neither it nor one another. Where
+        there are others than before, `check` raises TargetLost.
+        """
+        return ()
+
     def check(self) -> None:  # noqa: B027 (most have nothing that could go)
         """Raise TargetLost if what `open` returned is gone; called each second, also while nothing happens.
 

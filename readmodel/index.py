@@ -42,6 +42,11 @@ class TicketIndex:
         )
         self._alias = alias
 
+    @property
+    def client(self) -> Elasticsearch:
+        """For readmodel/documents.py, which looks into the documents of one index."""
+        return self._client
+
     def ensure(self) -> Target:
         """Return the index behind the alias; make it if there is none. Any number of processes may do so at once."""
         try:
@@ -53,6 +58,13 @@ class TicketIndex:
         except (TargetLost, Unprocessable) as error:
             # A hand at work beside us, or one that has to help: to go on trying mends the one and tells of the other.
             raise RetryLater(str(error)) from error
+
+    def find_searched(self) -> Target:
+        """Return the index that is searched; make none, but raise TargetLost if there is none."""
+        with errors_translated():
+            if found := self._find():
+                return found
+            raise self._lost()
 
     def check(self, target: Target) -> None:
         """Raise TargetLost if the target is not behind the alias any more: deleted, or made anew under its name."""
@@ -187,7 +199,7 @@ class TicketIndex:
         return {
             document.id: RetryLater(
                 f"Elasticsearch refuses version {document.version} of {document.id} for a newer one, but holds "
-                f"{stored[document.id]}; after a deletion by hand that passes within a minute"
+                f"{stored[document.id]}; after a deletion by hand that passes at once"
             )
             for document in documents
             if stored[document.id] < document.version

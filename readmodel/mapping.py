@@ -38,8 +38,9 @@ MAPPINGS: dict[str, Any] = {
 }
 
 # The interval is said although it is the default: unsaid, an index that nobody searches for 30 s stops refreshing.
+# A deleted document's version is forgotten at once: one that was deleted by hand can be written again.
 SETTINGS: dict[str, Any] = {
-    "index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "refresh_interval": "1s"},
+    "index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "refresh_interval": "1s", "gc_deletes": "0s"},
 }
 
 

@@ -12,6 +12,7 @@ from readmodel.index import TicketIndex
 from readmodel.mapping import template_for
 from readmodel.subscriber import ReadModel
 from tests.ticket_events import document, envelope_of, ticket, ticket_id
+from tests.waiting import wait_until
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketIssued
 
 ID = str(ticket_id(1))
@@ -144,6 +145,17 @@ class TestWrite:
         assert failures.keys() == {ID}
         with pytest.raises(RetryLater, match=f"version 65536 of {ID}"):
             raise failures[ID]
+
+    def test_deletion_by_hand_is_forgotten_at_once(
+        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.ensure()
+        ticket_index.write(target, [document(1)])
+        elasticsearch.delete(index=target.name, id=ID)
+
+        wait_until(lambda: not ticket_index.write(target, [document(1)]), within_seconds=2)
+
+        assert stored(elasticsearch, settings.READMODEL_ALIAS) == (65_536, "Kafka Night")
 
     def test_one_conflict_does_not_hide_the_other_documents(
         self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
