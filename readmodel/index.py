@@ -139,7 +139,7 @@ class TicketIndex:
         return answers  # type: ignore[no-any-return]
 
     def open_point_in_time(self, keep_alive: str) -> str:
-        """Keep the tickets as they are now; return the id to search them with; raise TargetLost without an index."""
+        """Keep the tickets as they are now; return the id to search them with; raise TargetLost if there is no index."""
         with errors_translated():
             try:
                 return self._client.open_point_in_time(index=self._alias, keep_alive=keep_alive)["id"]  # type: ignore[no-any-return]

@@ -5,8 +5,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from readmodel.index import TicketIndex
-from readmodel.query import SearchQuery
-from readmodel.search import search
+from readmodel.search import SearchQuery, search
 from tests.ticket_events import document
 
 
