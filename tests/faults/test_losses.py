@@ -88,7 +88,7 @@ def test_a_deleted_index_is_filled_again_at_rest(
     wait_until(has_reached_the_end, within_seconds=60)
 
     elasticsearch.indices.delete(index=f"{settings.READMODEL_ALIAS}-000001")
-    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=3).count() == 2, within_seconds=10)
+    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=3).count() == 3, within_seconds=10)
 
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
 
