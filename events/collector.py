@@ -21,6 +21,7 @@ from events.envelope import Envelope
 from events.event import Event, type_of
 from events.exceptions import EventTooLarge, NotInTransaction
 from events.extensions import collect_extensions
+from events.recorded import Recorded
 from events.unflushed import Unflushed
 
 
@@ -40,6 +41,7 @@ class Collector:
         self.actor = actor
         self.traceparent = traceparent
         self.unflushed = Unflushed()
+        self.recorded = Recorded()
 
     def envelop(self, event: Event, extensions: dict[str, str] | None = None) -> Envelope:
         """Put the event's JSON into its envelope; raise TypeError or EventTooLarge."""
@@ -64,6 +66,10 @@ class Collector:
             traceparent=self.traceparent,
             extensions=extensions,
         )
+
+    def keep(self, envelope: Envelope) -> Envelope:
+        """Remember for the flush, and for a consistency token, that the event was recorded; return it."""
+        return self.unflushed.keep(self.recorded.keep(envelope))
 
     def release(self) -> None:
         """Flush after a commit, unless whoever opened the collector will do so at its end."""
@@ -117,8 +123,9 @@ def record(*events: Event) -> None:
         raise NotInTransaction
     collector = _current.get() or _unclaimed.get()
     extensions = collect_extensions()
-    unflushed = collector.unflushed
-    unflushed.partitions |= store(unflushed.keep(collector.envelop(event, extensions)) for event in events)
+    partitions = store(collector.keep(collector.envelop(event, extensions)) for event in events)
+    collector.unflushed.partitions |= partitions
+    collector.recorded.partitions |= partitions
     transaction.on_commit(collector.release, robust=True)
 
 

@@ -1,15 +1,20 @@
 """Give each request a collector: its id, its user and its trace stand in the envelopes of its events."""
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.db import Error
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from events.collector import Collector, collecting
+from events.consistency_token import HEADER, token_of
 from events.streaming import close_async, collect_stream
+
+logger = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -18,6 +23,7 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 class CollectorMiddleware:
     """Open a collector around the view, and answer the request's id in X-Request-ID.
 
+    What the view has committed is named in Consistency-Token; a body that is streamed afterwards is in none.
     It opens no transaction: the project sets ATOMIC_REQUESTS, or its views open their own.
     """
 
@@ -39,7 +45,7 @@ class CollectorMiddleware:
                 response: HttpResponseBase = self.get_response(request)
         finally:
             collector.close()
-        return _answered(response, collector)
+        return _answered(response, collector, _token_of(collector))
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
         collector = _collector_of(request)
@@ -48,7 +54,8 @@ class CollectorMiddleware:
                 response: HttpResponseBase = await self.get_response(request)
         finally:
             await close_async(collector)
-        return _answered(response, collector)
+        token = await sync_to_async(_token_of)(collector) if collector.recorded else ""
+        return _answered(response, collector, token)
 
 
 def _collector_of(request: HttpRequest) -> Collector:
@@ -68,7 +75,17 @@ def _header(request: HttpRequest, name: str, pattern: re.Pattern[str]) -> str:
     return value if pattern.fullmatch(value) else ""
 
 
-def _answered(response: HttpResponseBase, collector: Collector) -> HttpResponseBase:
+def _token_of(collector: Collector) -> str:
+    try:
+        return token_of(collector)
+    except Error as error:
+        logger.warning("a response goes without its consistency token: %s", error)
+        return ""  # What it would have named is committed all the same.
+
+
+def _answered(response: HttpResponseBase, collector: Collector, token: str) -> HttpResponseBase:
     response["X-Request-ID"] = collector.correlation_id
+    if token:
+        response[HEADER] = token
     collect_stream(response, collector)
     return response
