@@ -52,8 +52,7 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(known, exceptions.ValidationError):
         response.data = _problem(response.status_code, INVALID, errors=_by_field(known.detail))
     else:
-        kind = known.default_code if isinstance(known, Conflict) else ""
-        response.data = _problem(response.status_code, str(response.data["detail"]), kind=kind)
+        response.data = _problem(response.status_code, str(response.data["detail"]), kind=_kind_of(known))
     response.content_type = CONTENT_TYPE
     return response
 
@@ -97,6 +96,12 @@ def _as_api_exception(error: Exception) -> Exception:
     if isinstance(error, ConcurrentChange | VersionTaken):
         return ConcurrentConflict(str(error))
     return error
+
+
+def _kind_of(error: Exception) -> str:
+    """Return our own code of the error, which has a hyphen; those of the framework say no more than the status."""
+    code = getattr(error, "default_code", "")
+    return code if "-" in code else ""
 
 
 def _by_field(detail: Any) -> dict[str, Any]:

@@ -3,6 +3,13 @@
 from typing import Any
 
 from config.problems import CONTENT_TYPE
+from events.consistency_token import HEADER, MAX_LENGTH
+
+READS = {"get", "head", "options"}
+CONSISTENCY_TOKEN = {
+    "description": "Sent with a search, it lets that show this write.",
+    "schema": {"type": "string", "maxLength": MAX_LENGTH},
+}
 
 PROBLEM = {
     "type": "object",
@@ -28,4 +35,14 @@ def document_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     for operations in result["paths"].values():
         for operation in operations.values():
             operation["responses"]["default"] = ANY_ERROR
+    return result
+
+
+def document_consistency_tokens(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Be a postprocessing hook of drf-spectacular: every write that succeeds answers a consistency token."""
+    for operations in result["paths"].values():
+        for method in operations.keys() - READS:
+            for status, response in operations[method]["responses"].items():
+                if status.startswith("2"):
+                    response.setdefault("headers", {})[HEADER] = CONSISTENCY_TOKEN
     return result

@@ -110,6 +110,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 ELASTICSEARCH_URL = env.str("ELASTICSEARCH_URL", default="http://localhost:9200")
 READMODEL_ALIAS = env.str("READMODEL_ALIAS", default="tickets")
+READMODEL_CONSISTENCY_SECONDS = env.float("READMODEL_CONSISTENCY_SECONDS", default=2.0)
 ACCESS_SYSTEM_URL = env.str("ACCESS_SYSTEM_URL", default="")
 ACCESS_SYSTEM_SECRETS = env.list("ACCESS_SYSTEM_SECRETS", default=[])
 ACCESS_SYSTEM_ALLOW_PRIVATE = env.bool("ACCESS_SYSTEM_ALLOW_PRIVATE", default=False)
@@ -166,6 +167,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.schema.document_problems",
+        "config.schema.document_consistency_tokens",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

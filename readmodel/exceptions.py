@@ -13,3 +13,11 @@ class InvalidSearch(ValueError):
 
 class PointInTimeLost(Exception):
     """The tickets are not kept any more as they were when the search began."""
+
+
+class StateNotReached(Exception):
+    """The index does not have in time what a consistency token names; somewhat later it may."""
+
+
+class EventParked(StateNotReached):
+    """An event that a consistency token names is a dead letter: no waiting brings it into the index."""

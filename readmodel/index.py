@@ -69,6 +69,35 @@ class DocumentIndex:
                 raise TargetLost(f"there is no index {self._alias!r}")
             return answer["_version"] if answer["found"] else None
 
+    def searched(self) -> Target:
+        """Return the index that the alias names at this moment, in one small request; raise TargetLost without one."""
+        with errors_translated():
+            found = self._client.indices.get_settings(
+                index=self._alias, name="index.uuid", filter_path="*.settings.index.uuid"
+            )
+        if len(found.body) != 1:
+            raise self._lost()
+        [(name, described)] = found.body.items()
+        return Target(name, described["settings"]["index"]["uuid"])
+
+    def versions(self, target: Target, ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the versions of those documents that exist, in real time; raise TargetLost if the index is gone."""
+        with errors_translated():
+            answer = self._client.mget(
+                index=target.name,
+                ids=ids,
+                source=False,
+                filter_path=["docs._id", "docs._version", "docs.error.reason"],
+            )
+        if any("error" in document for document in answer["docs"]):
+            raise TargetLost(f"{target.name} is gone")
+        return {document["_id"]: document["_version"] for document in answer["docs"] if "_version" in document}
+
+    def refresh(self, target: Target) -> None:
+        """Let searches see all that was written before; raise TargetLost if the index is gone."""
+        with errors_translated():
+            self._client.indices.refresh(index=target.name)
+
     def search(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the answer to a search request; raise TargetLost if there is no index.
 

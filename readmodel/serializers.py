@@ -39,7 +39,16 @@ def price_field(help_text: str) -> serializers.DecimalField:
     )
 
 
-class SearchParameters(serializers.Serializer[dict[str, Any]]):
+class StalenessParameters(serializers.Serializer[dict[str, Any]]):
+    stale = serializers.ChoiceField(
+        choices=("ok",),
+        default="",
+        allow_blank=True,
+        help_text="`ok`: rather an answer that lacks what the Consistency-Token names than none.",
+    )
+
+
+class SearchParameters(StalenessParameters):
     """What may be asked for; what does not depend on types alone is checked by SearchQuery."""
 
     q = serializers.CharField(
@@ -156,7 +165,7 @@ class SearchPageSerializer(serializers.Serializer[dict[str, Any]]):
     results = SearchHitSerializer(many=True)
 
 
-class SuggestionParameters(serializers.Serializer[dict[str, Any]]):
+class SuggestionParameters(StalenessParameters):
     q = serializers.CharField(
         default="",
         allow_blank=True,

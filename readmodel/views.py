@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any
 
 from django.db import transaction
 from django.utils.decorators import method_decorator
@@ -14,6 +15,7 @@ from rest_framework.views import APIView
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.answers import cursor_page_as_json, page_as_json, suggestions_as_json
+from readmodel.consistent_answers import CONSISTENCY, CONSISTENCY_TOKEN, consistently
 from readmodel.exceptions import InvalidSearch, PointInTimeLost
 from readmodel.parameters import read_parameters, refuse_beside_a_cursor
 from readmodel.query import SearchQuery
@@ -74,7 +76,7 @@ class TicketSearch(APIView):
 
     @extend_schema(
         operation_id="search_tickets",
-        parameters=[SearchParameters],
+        parameters=[SearchParameters, CONSISTENCY_TOKEN, CONSISTENCY],
         responses={
             HTTPStatus.OK: SearchPageSerializer,
             HTTPStatus.BAD_REQUEST: BAD_REQUEST,
@@ -89,12 +91,20 @@ class TicketSearch(APIView):
             if cursor := parameters.pop("cursor", None):
                 refuse_beside_a_cursor(request)
                 return Response(cursor_page_as_json(continue_search(cursor), request))
-            if "cursor" in request.query_params:
-                return Response(cursor_page_as_json(start_search(first_of(parameters, request)), request))
-            page = search(SearchQuery(**parameters))
-        if page.is_beyond_the_last:
-            raise NotFound(f"There is no page {page.query.page} of {page.count:,} tickets.")
-        return Response(page_as_json(page, request))
+            stale_is_fine = bool(parameters.pop("stale", ""))
+            answer = first_of_all if "cursor" in request.query_params else numbered
+            return consistently(request, lambda: answer(parameters, request), stale_is_fine=stale_is_fine)
+
+
+def numbered(parameters: dict[str, Any], request: Request) -> Response:
+    page = search(SearchQuery(**parameters))
+    if page.is_beyond_the_last:
+        raise NotFound(f"There is no page {page.query.page} of {page.count:,} tickets.")
+    return Response(page_as_json(page, request))
+
+
+def first_of_all(parameters: dict[str, Any], request: Request) -> Response:
+    return Response(cursor_page_as_json(start_search(first_of(parameters, request)), request))
 
 
 def first_of(parameters: dict[str, object], request: Request) -> SearchQuery:
@@ -111,7 +121,7 @@ class TicketSuggestions(APIView):
 
     @extend_schema(
         operation_id="suggest_tickets",
-        parameters=[SuggestionParameters],
+        parameters=[SuggestionParameters, CONSISTENCY_TOKEN, CONSISTENCY],
         responses={
             HTTPStatus.OK: SuggestionsSerializer,
             HTTPStatus.BAD_REQUEST: BAD_REQUEST,
@@ -121,4 +131,8 @@ class TicketSuggestions(APIView):
     def get(self, request: Request) -> Response:
         parameters = read_parameters(request, SuggestionParameters)
         with errors_answered():
-            return Response(suggestions_as_json(suggest(parameters.get("q", ""))))
+            return consistently(
+                request,
+                lambda: Response(suggestions_as_json(suggest(parameters.get("q", "")))),
+                stale_is_fine="stale" in parameters,
+            )

@@ -1,0 +1,38 @@
+"""Refresh an index for all who wait for it, one refresh at a time."""
+
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+
+
+class Refreshes:
+    """A refresh shows what was written before it began: whoever comes while one runs shares the next one."""
+
+    def __init__(self, refresh: Callable[[], None]) -> None:
+        self._refresh = refresh
+        self._one_at_a_time = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refresh")
+        self._lock = Lock()
+        self._upcoming: Future[None] | None = None
+        self._last_began_at = -math.inf
+
+    def wait(self, since: float, *, timeout_seconds: float) -> None:
+        """Return when searches see what was there at the moment `since` of the monotonic clock.
+
+        Raise what the refresh has raised, or TimeoutError.
+        """
+        with self._lock:
+            if self._last_began_at > since:
+                return
+            if self._upcoming is None:
+                self._upcoming = self._one_at_a_time.submit(self._run)
+            upcoming = self._upcoming
+        upcoming.result(timeout_seconds)
+
+    def _run(self) -> None:
+        with self._lock:
+            self._upcoming = None  # Who comes from now on may have seen what this one does not show.
+            began_at = time.monotonic()
+        self._refresh()
+        self._last_began_at = began_at
