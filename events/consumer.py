@@ -182,7 +182,7 @@ class Consumer:
 
         Where it was read just now it has lost nothing at its end. Return the partitions where it had.
         """
-        self.subscriber.check()
+        self.subscriber.check(self._first.claims.keys())
         behind = set()
         for partition in self._first.claims.keys() - read:
             last = log.last_position(partition)

@@ -15,6 +15,7 @@ from events.subscriber import Subscriber
 from readmodel.projections import PROJECTIONS, VERSION_STEP, project
 
 if TYPE_CHECKING:
+    from readmodel.audit import Audit
     from readmodel.index import Target
 
 
@@ -30,14 +31,20 @@ class ReadModel(Subscriber):
 
         self._index = connect()
         self._target: Target  # from open() on
+        self._audit: Audit
 
     def open(self) -> str:
         """Return the UUID of the index: one that was deleted and made again is fed from the start of the log."""
+        from readmodel.audit import audit_of  # noqa: PLC0415 (as above)
+
         self._target = self._index.ensure()
+        self._audit = audit_of(self._index, self._target)
         return self._target.uuid
 
-    def check(self) -> None:
+    def check(self, partitions: Collection[int]) -> None:
+        """Look whether the index is there; compare the next documents of these partitions with the log."""
         self._index.check(self._target)
+        self._audit.step(partitions)
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         documents, failures = project(batch)
