@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from itertools import cycle
 
 from django.db import Error
 
@@ -27,7 +28,7 @@ type IsAllowed = Callable[[], Awaitable[bool]]
 async def server_sent(cursor: Cursor, wanted: Wanted, *, is_allowed: IsAllowed) -> AsyncIterator[bytes]:
     """Yield a body without end: it ends if the client may not have it any more, or if the log can't be read on.
 
-    The first is asked at each heartbeat.
+    The first is asked at every other heartbeat.
     """
     release_thread()
     follower = current_follower()
@@ -41,12 +42,14 @@ async def server_sent(cursor: Cursor, wanted: Wanted, *, is_allowed: IsAllowed) 
 
 
 async def _chunks(follower: Follower, cursor: Cursor, *, wanted: Wanted, is_allowed: IsAllowed) -> AsyncIterator[bytes]:
+    beats = cycle((False, True))
     beat_at = time.monotonic() + conf.feed_heartbeat_seconds
     while True:
         if time.monotonic() >= beat_at:
-            await in_thread(feed.expect_known, cursor)
-            if not await is_allowed():
-                return
+            if next(beats):
+                await in_thread(feed.expect_known, cursor)
+                if not await is_allowed():
+                    return
             yield b": alive\n" + _resume_at(cursor)
             beat_at = time.monotonic() + conf.feed_heartbeat_seconds
         events, reached = await _next(follower, cursor, wanted)
