@@ -1,5 +1,6 @@
 """How far a group has come: the highest position up to which all is handled or parked."""
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
@@ -53,11 +54,23 @@ def count_attempt(claim: Claim, position: int) -> int:
     return attempts
 
 
-def reached_the_end(group: str, target: str) -> bool:
-    """Tell whether the group has settled all positions that the log has given, in every partition."""
-    reached = dict(Checkpoint.objects.filter(group=group, target=target).values_list("partition", "position"))
+def other_targets(group: str, partition: int, targets: Collection[str]) -> list[str]:
+    """Return the targets that the group was fed for in the partition, without those."""
+    rows = Checkpoint.objects.filter(group=group, partition=partition).exclude(target__in=targets)
+    return list(rows.values_list("target", flat=True))
+
+
+def forget(group: str, partition: int, target: str) -> None:
+    """Forget a target that is gone: a checkpoint that nobody moves would hold compaction back."""
+    Checkpoint.objects.filter(group=group, partition=partition, target=target).delete()
+
+
+def reached_the_end(group: str, targets: Collection[str]) -> bool:
+    """Tell whether all positions that the log has given are settled for each target, in every partition."""
+    rows = Checkpoint.objects.filter(group=group, target__in=targets)
+    reached = {(row.target, row.partition): row.position for row in rows}
     given = Partition.objects.values_list("number", "last_position")
-    return all(reached.get(number, 0) >= last for number, last in given)
+    return all(reached.get((target, number), 0) >= last for number, last in given for target in targets)
 
 
 def _claimed(claim: Claim) -> QuerySet[Checkpoint]:

@@ -60,6 +60,9 @@ def _check_subscriber(group: str, path: str) -> Sequence[CheckMessage]:
     except (TypeError, UnknownEventType) as error:
         hint = "Its attribute `handles` takes registered event classes and their names; None stands for all."
         return [Error(f"EVENTS_SUBSCRIBERS[{group!r}]: {path}.handles: {error}", hint=hint, id="events.E010")]
+    if subscriber.overlap > 1 and (subscriber.ordered or subscriber.transactional):
+        hint = "Set overlap to 1: batches in several threads have neither an order nor one transaction."
+        return [Error(f"EVENTS_SUBSCRIBERS[{group!r}]: {path} overlaps batches", hint=hint, id="events.E015")]
     return []
 
 

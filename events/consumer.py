@@ -1,8 +1,8 @@
-"""Run one subscriber: own partitions, read their events in order, deliver them, acknowledge last.
+"""Run one subscriber: own partitions, read the stream, see what it lacks, acknowledge last, wait out failures.
 
-In:   entries of the stream, and whatever it misses from the log.
-Out:  batches without gaps, of the partitions that this process owns.
-Next: events/delivery.py
+In:   entries of the stream.
+Out:  the same, in the partitions that this process owns, for each target of the subscriber.
+Next: events/progress.py
 """
 
 import logging
@@ -18,12 +18,11 @@ from django.utils import timezone
 from events import checkpoint, dead_letters, log
 from events.appetite import Appetite
 from events.checkpoint import Claim
-from events.delivery import Batch, Delivery
-from events.divergence import REMEDY
-from events.envelope import Envelope
-from events.exceptions import Diverged, EventError, LeaseLost, RetryLater
+from events.delivery import Batch
+from events.exceptions import EventError, LeaseLost, RetryLater
 from events.limits import Limits
 from events.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
+from events.progress import Progress, position_of
 from events.shutdown import Interrupted, Shutdown
 from events.stream import Entry, Stream
 from events.subscriber import Subscriber
@@ -54,10 +53,8 @@ class Consumer:
         self.shutdown = shutdown
         self.limits = limits
         self._appetite = Appetite(limits.batch_size)
-        self._delivery = Delivery(subscriber, self._settled)
-        self._target = ""
-        self._claims: dict[int, Claim] = {}
-        self._read_to: dict[int, int] = {}
+        self._all: list[Progress] = []
+        """That of the subscriber itself first, for which the stream is read; its further targets follow by the log."""
         self._looked_at = 0.0
         self._failures = 0
 
@@ -89,28 +86,34 @@ class Consumer:
         return None
 
     def _open(self) -> None:
-        self._delivery.close()
-        self._delivery = Delivery(self.subscriber, self._settled)
-        self._claims, self._read_to = {}, {}
-        self._target = self.subscriber.open()
+        self._close()
+        self._all = [Progress(self.subscriber, self.ownership, self.limits, settled=self._settled)]
+        for further in self.subscriber.further_targets():
+            self._all.append(Progress(further, self.ownership, self.limits.unending()))
+
+    @property
+    def _first(self) -> Progress:
+        return self._all[0]
 
     def _step(self) -> bool:
         """Deliver what comes next, from the stream or from the log; tell whether there was anything."""
         self._check_whether_to_stop()
         self.ownership.beat_if_due()
         self._follow_assignment()
-        is_idle = self.ownership.is_paused or not self._claims
-        state = PAUSED if self.ownership.is_paused else CONSUMING if self._claims else STANDING_BY
+        owned = self._first.claims
+        state = PAUSED if self.ownership.is_paused else CONSUMING if owned else STANDING_BY
+        if state != CONSUMING:
+            self._settle()  # First: who waits for the pause relies on what the condition says.
         self.ownership.condition = Condition(state)
-        if is_idle:
-            self._delivery.settle()
+        if state != CONSUMING:
             self.ownership.wait_for_beat(self.shutdown, self.limits.block_seconds)
             return False
         found = self._read()
-        if not found or time.monotonic() - self._looked_at >= self.limits.block_seconds:
+        has_led = self._lead_further()
+        if not (found or has_led) or time.monotonic() - self._looked_at >= self.limits.block_seconds:
             found |= self._look_beyond(found)
             self._looked_at = time.monotonic()
-        return bool(found)
+        return bool(found) or has_led
 
     def _check_whether_to_stop(self) -> None:
         self.shutdown.check()
@@ -121,54 +124,58 @@ class Consumer:
 
     def _follow_assignment(self) -> None:
         """Give back the partitions that another process should own, and take over those that this one should."""
+        if not all(map(self.ownership.owns, self._first.claims)):
+            raise LeaseLost  # Also at rest: somebody may have set the group back.
         assigned = self.ownership.assigned
         for partition in self.ownership.epochs.keys() - assigned:
-            self._delivery.settle()
-            self._claims.pop(partition, None)
+            for progress in self._all:
+                progress.give_up(partition)
             self.ownership.release(partition)
-        for partition in sorted(assigned - self._claims.keys()):
+        for partition in sorted(assigned - self._first.claims.keys()):
             if self.ownership.acquire(partition):
                 self._take_over(partition)
 
     def _take_over(self, partition: int) -> None:
-        claim = Claim(self.group, self._target, partition, self.ownership.epochs[partition])
-        position = checkpoint.load(claim)
+        self._forget_lost_targets(partition)
+        position, *_ = [progress.take_over(partition) for progress in self._all]
         if self.stream.dsn.auto_setup:
             self.stream.create_group(partition, self.group, after=position)
         self.stream.rewind(partition, self.group, after=position)
-        self._claims[partition], self._read_to[partition] = claim, position
+
+    def _forget_lost_targets(self, partition: int) -> None:
+        for target in checkpoint.other_targets(self.group, partition, [progress.target for progress in self._all]):
+            if not self.subscriber.has_target(target):
+                logger.info("%s forgets target %s, which is gone", self.group, target)
+                dead_letters.discard_all(self.group, partition, target)
+                checkpoint.forget(self.group, partition, target)
 
     def _read(self) -> set[int]:
         """Deliver what the stream has next, and return in which partitions; wait only if nothing else is to be done."""
-        is_complete = self._claims.keys() == self.ownership.assigned
+        is_complete = self._first.claims.keys() == self.ownership.assigned
         block_seconds = self.limits.block_seconds if is_complete else GLANCE_SECONDS
         with self.shutdown.interruptible():
             by_partition = self.stream.read(
                 self.group,
                 self.ownership.name,
-                list(self._claims),
+                list(self._first.claims),
                 count=min(self._appetite.count, self.limits.events_left),
-                block_seconds=0 if self._delivery else block_seconds,
+                block_seconds=0 if any(progress.delivery for progress in self._all) else block_seconds,
             )
         for partition, entries in by_partition.items():
             self._appetite.learn(entries)
-            self._consume(self._claims[partition], entries)
+            self._consume(self._first.claims[partition], entries)
         if not by_partition:
-            self._delivery.settle()
+            self._first.delivery.settle()
         return set(by_partition)
 
     def _consume(self, claim: Claim, entries: Sequence[Entry]) -> None:
         self._park_foreign(claim, entries)
-        before = self._read_to[claim.partition]
-        envelopes = [entry.envelope for entry in entries if entry.envelope]
-        fresh = [envelope for envelope in envelopes if _position(envelope) > before]
-        settled = [entry.id for entry in entries if not entry.envelope or _position(entry.envelope) <= before]
-        if _are_consecutive(fresh, after=before):
-            self._expect_own(claim.partition, fresh)
-            self._deliver(claim, fresh)
-        else:
-            self._catch_up(claim, to=max(map(_position, fresh)))
-            self._delivery.settle()
+        fresh = self._first.fresh(claim.partition, [entry.envelope for entry in entries if entry.envelope])
+        unread = {f"{position_of(envelope)}-0" for envelope in fresh}
+        settled = [entry.id for entry in entries if entry.id not in unread]
+        if not self._first.consume(claim.partition, fresh):
+            self._catch_up(claim.partition, to=position_of(fresh[-1]))
+            self._first.delivery.settle()
             settled = [entry.id for entry in entries]  # Some may have been dropped from the log meanwhile.
         if settled:
             self.stream.acknowledge(claim.partition, self.group, settled)
@@ -178,25 +185,9 @@ class Consumer:
             if entry.envelope is None and dead_letters.park_foreign(claim, entry):
                 logger.error("%s parks entry %s, which is not one of this log's", self.group, entry.id)
 
-    def _expect_own(self, partition: int, fresh: Batch) -> None:
-        """Refuse events that the log has not: the checkpoint would pass those that it has, or its end."""
-        if fresh and not log.knows(partition, log.Tail(_position(fresh[-1]), str(fresh[-1].id))):
-            raise Diverged(f"the stream has {fresh[-1].id} at {_position(fresh[-1])}, the log has not; {REMEDY}")
-
-    def _deliver(self, claim: Claim, batch: Batch) -> None:
-        batch = batch[: self.limits.events_left]
-        if not batch:
-            return
-        self.ownership.beat_if_due()  # After the process was stopped, that tells whether its leases were taken.
-        if not self.ownership.owns(claim.partition):
-            raise LeaseLost
-        self._read_to[claim.partition] = _position(batch[-1])
-        self.limits.handled += len(batch)
-        self._delivery.deliver(claim, batch)
-
     def _settled(self, claim: Claim, batch: Batch) -> None:
         """Acknowledge last: a crash before that means twice, never zero times."""
-        self.stream.acknowledge(claim.partition, self.group, [f"{_position(envelope)}-0" for envelope in batch])
+        self.stream.acknowledge(claim.partition, self.group, [f"{position_of(envelope)}-0" for envelope in batch])
 
     def _look_beyond(self, read: Set[int]) -> set[int]:
         """See what the stream does not tell: what it has lost at its end, letters to be tried, a target that is gone.
@@ -205,29 +196,31 @@ class Consumer:
         """
         self.subscriber.check()
         behind = set()
-        for claim in self._claims.values():
-            last = log.last_position(claim.partition)
-            if claim.partition not in read and last > self._read_to[claim.partition]:
-                behind.add(claim.partition)
-                self._catch_up(claim, to=last)
-            self._delivery.settle()
-            while self._delivery.retry_letter(claim):
-                self._check_whether_to_stop()
+        for partition in self._first.claims.keys() - read:
+            last = log.last_position(partition)
+            if self._first.is_behind(partition, last):
+                behind.add(partition)
+                self._catch_up(partition, to=last)
+        for progress in self._all:
+            progress.delivery.settle()
+            for claim in progress.claims.values():
+                while progress.delivery.retry_letter(claim):
+                    self._check_whether_to_stop()
         return behind
 
-    def _catch_up(self, claim: Claim, *, to: int) -> None:
-        """Deliver the log's events up to the position; the log's own end bounds it."""
-        while self._read_to[claim.partition] < to:
+    def _catch_up(self, partition: int, *, to: int) -> None:
+        """Deliver the log's events up to the position, unless the group is paused; the log's own end bounds it."""
+        while not self.ownership.is_paused and self._first.is_behind(partition, to) and self._first.follow(partition):
             self._check_whether_to_stop()
-            limit = min(self.limits.batch_size, self.limits.events_left)
-            batch = log.read_after(claim.partition, self._read_to[claim.partition], limit=limit)
-            if not batch:
-                return
-            self._deliver(claim, batch)
+
+    def _lead_further(self) -> bool:
+        """Deliver one batch of the log to each further target that is behind the first; tell whether one was."""
+        found = [further.follow_after(self._first) for further in self._all[1:]]
+        return any(found)
 
     def _is_all_handled(self) -> bool:
         """Tell whether the group has come to the log's end, in partitions of other processes too."""
-        return checkpoint.reached_the_end(self.group, self._target)
+        return checkpoint.reached_the_end(self.group, [progress.target for progress in self._all])
 
     def _pause(self, error: Exception) -> None:
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)
@@ -249,19 +242,19 @@ class Consumer:
             self._check_whether_to_stop()
             self.shutdown.sleep(min(left, GLANCE_SECONDS))
 
+    def _settle(self) -> None:
+        for progress in self._all:
+            progress.delivery.settle()
+
+    def _close(self) -> None:
+        for progress in self._all:
+            progress.delivery.close()
+
     def _end(self) -> None:
         try:
-            self._delivery.settle()
+            self._settle()
             self.ownership.leave()
         except (EventError, Error) as error:
             logger.warning("%s leaves its leases to run out: %s", self.group, error)
-        self._delivery.close()
+        self._close()
         self.subscriber.close()
-
-
-def _position(envelope: Envelope) -> int:
-    return envelope.position or 0
-
-
-def _are_consecutive(envelopes: Batch, *, after: int) -> bool:
-    return [_position(envelope) for envelope in envelopes] == list(range(after + 1, after + 1 + len(envelopes)))

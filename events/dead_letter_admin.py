@@ -20,7 +20,7 @@ from events import dead_letter_actions
 from events.dead_letter_actions import Outcome, expect_editable
 from events.dead_letter_forms import DiscardForm, EditForm, StateFilter
 from events.dead_letter_page import describe
-from events.dead_letter_queries import by_error, open_letters
+from events.dead_letter_queries import LONG_COLUMNS, by_error, open_letters
 from events.models import DeadLetter
 from events.payload_edits import EditRefused, draft
 from events.payload_text import printable
@@ -41,6 +41,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     class Media:
         css: ClassVar = {"all": ["events/dead_letters.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer(*LONG_COLUMNS)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -7,6 +7,9 @@ from django.db.models import Count, Max, Min, QuerySet
 
 from events.models import DeadLetter
 
+LONG_COLUMNS = ("traceback", "edited_data", "fields")
+"""What no list shows: a page of them could be 100 MB."""
+
 
 class ErrorCount(TypedDict):
     """How often a group failed in the same way with events of a type."""

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef, QuerySet
+from django.utils import timezone
 
 from events import checkpoint, log
 from events.checkpoint import Claim
@@ -131,6 +132,14 @@ def fail(claim: Claim, letter: DeadLetter, error: Exception) -> None:
         note(letter, CONSUMER, "failed", failed["error"])
 
 
+def discard_all(group: str, partition: int, target: str) -> None:
+    """Discard what is open for a target that is gone: nobody can handle it any more."""
+    gone = DeadLetter.objects.filter(group=group, partition=partition, target=target, state__in=DeadLetter.OPEN)
+    for letter in gone.iterator():
+        note(letter, CONSUMER, "discarded", "its target is gone")
+    gone.update(state=State.DISCARDED)
+
+
 def note(letter: DeadLetter, actor: str, action: str, detail: str = "") -> None:
     """Write down what was done with the letter, and by whom."""
     DeadLetterAction.objects.create(letter=letter, actor=actor, action=action, detail=detail)
@@ -152,6 +161,9 @@ def _keep(claim: Claim, envelope: Envelope, state: str, why: Mapping[str, object
             "type": envelope.type,
             "subject": envelope.subject,
             "state": state,
+            "parked_at": timezone.now(),
+            "edited_data": None,  # Of a closed letter that is opened again, the edit is done with.
+            "edited_version": None,
             **why,
         },
     )

@@ -51,7 +51,7 @@ class Delivery:
         self._subscriber = subscriber
         self._settled = settled
         self._in_hand: deque[InHand] = deque()
-        self._threads = ThreadPoolExecutor(subscriber.overlap) if subscriber.overlap > 1 else None
+        self._threads = self._start_threads()
         self._letters_end: dict[Claim, int] = {}
 
     def __bool__(self) -> bool:
@@ -88,11 +88,20 @@ class Delivery:
             dead_letters.fail(claim, letter, error)
         return True
 
+    def abandon(self) -> None:
+        """Wait for the calls that run, and settle none of them: what they have in hand will be delivered again."""
+        self.close()
+        self._threads = self._start_threads()
+
     def close(self) -> None:
-        """Wait for the calls that run, and settle none of them."""
+        """Abandon what is in hand, and end the threads."""
         self._in_hand.clear()
         if self._threads:
             self._threads.shutdown(cancel_futures=True)
+
+    def _start_threads(self) -> ThreadPoolExecutor | None:
+        overlap = self._subscriber.overlap
+        return ThreadPoolExecutor(overlap) if overlap > 1 else None
 
     def _settle(self, claim: Claim, batch: Batch, result: Callable[[], None]) -> None:
         def settle() -> None:

@@ -37,6 +37,10 @@ class Limits(msgspec.Struct, kw_only=True):
     def has_failed_too_often(self) -> bool:
         return self.failures is not None and self.failed >= self.failures
 
+    def unending(self) -> "Limits":
+        """Return the same bounds of what is done at once, and none of all."""
+        return Limits(batch_size=self.batch_size, block_seconds=self.block_seconds)
+
     def reached(self) -> str:
         """Say which bound is reached, "" if none is."""
         if self.events_left <= 0:

@@ -92,21 +92,21 @@ def carry_out(stream: Stream, plan: Plan) -> None:
 
 
 @transaction.atomic
-def _settle(numbers: Sequence[int], targets: Mapping[str, str]) -> None:
-    for group, target in targets.items():
+def _settle(numbers: Sequence[int], targets: Mapping[str, Sequence[str]]) -> None:
+    for group, kept in targets.items():
         # Last: until it found its target gone, a running consumer has made checkpoints of the old one.
-        Checkpoint.objects.filter(group=group).exclude(target=target).delete()
+        Checkpoint.objects.filter(group=group).exclude(target__in=kept).delete()
     for partition in Partition.objects.filter(number__in=numbers):
         beyond = Checkpoint.objects.filter(partition=partition.number, position__gt=partition.last_position)
         beyond.update(position=partition.last_position)
     Partition.objects.filter(number__in=numbers).update(divergence="", has_lost_events=False)
 
 
-def _forget(group: str) -> str:
-    """Return the identity of the target that the group has from now on."""
+def _forget(group: str) -> list[str]:
+    """Return the identities of the targets that the group has from now on."""
     with closing(load_subscriber(group)) as subscriber:
         subscriber.forget()
-        return subscriber.open()
+        return [subscriber.open(), *(further.open() for further in subscriber.further_targets())]
 
 
 def _plan_partition(stream: Stream, partition: Partition) -> PartitionPlan:

@@ -1,7 +1,7 @@
 """What a consumer group runs: a subscriber, named in the setting EVENTS_SUBSCRIBERS."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import ClassVar
 
@@ -36,6 +36,28 @@ class Subscriber(ABC):
         """
         return ""
 
+    def further_targets(self) -> Sequence["Subscriber"]:
+        """Return the subscribers of the group's further targets, each with checkpoints of its own; called after `open`.
+
+        They are given the same events, from the log, after this one, and hold up neither it nor one another. Where
+        there are others than before, `check` raises TargetLost.
+        """
+        return ()
+
+    def has_target(self, target: str) -> bool:  # noqa: ARG002 (most have one that stays)
+        """Tell whether a target that this is not fed for now is still there: the checkpoints of one that is gone go.
+
+        Called after `open`. May raise RetryLater.
+        """
+        return True
+
+    def examine(self) -> Iterable[tuple[str, str]]:
+        """Return what is wrong with the targets, each with what mends it; called by `doctor`, without `open`.
+
+        May raise RetryLater.
+        """
+        return ()
+
     def check(self) -> None:  # noqa: B027 (most have nothing that could go)
         """Raise TargetLost if what `open` returned is gone; called each second, also while nothing happens.
 
@@ -56,6 +78,13 @@ class Subscriber(ABC):
         """Return those of the events that it handles."""
         names = handled_names(type(self))
         return batch if names is None else [envelope for envelope in batch if envelope.type in names]
+
+    def find_effect(self, envelope: Envelope) -> str:  # noqa: ARG002 (most can't tell)
+        """Say in a sentence what is there of the event's effect, "" if that can't be told; change nothing.
+
+        Called by `trace_event`, beside running consumers, without `open`. May raise RetryLater.
+        """
+        return ""
 
     def forget(self) -> None:  # noqa: B027 (most can't)
         """Give up what was written: it came from events that the log, restored from a backup, has no more.

@@ -33,7 +33,10 @@ class TicketDocument(TicketState, frozen=True, kw_only=True):
 
     replaced_by: UUID | None = None
     folded: str
-    """The searched fields without case and accents; never shown."""
+    """The searched fields without case and accents; never shown, as those that follow."""
+    folded_title: str
+    folded_venue: str
+    folded_holder_name: str
 
 
 class VersionedDocument(msgspec.Struct, frozen=True):
@@ -41,7 +44,7 @@ class VersionedDocument(msgspec.Struct, frozen=True):
 
     id: str
     version: int
-    source: TicketDocument
+    source: msgspec.Struct
     event: UUID
     """The event that tells this state."""
 
@@ -62,8 +65,14 @@ def ticket_with_replacement(event: TicketCanceled | TicketCorrected) -> TicketDo
 
 
 def document_of(ticket: TicketState, replaced_by: UUID | None = None) -> TicketDocument:
-    folded = fold(f"{ticket.code} {ticket.title} {ticket.venue} {ticket.holder_name}")
-    return TicketDocument(**msgspec.structs.asdict(ticket), replaced_by=replaced_by, folded=folded)
+    return TicketDocument(
+        **msgspec.structs.asdict(ticket),
+        replaced_by=replaced_by,
+        folded=fold(f"{ticket.code} {ticket.title} {ticket.venue} {ticket.holder_name}"),
+        folded_title=fold(ticket.title),
+        folded_venue=fold(ticket.venue),
+        folded_holder_name=fold(ticket.holder_name),
+    )
 
 
 # An event that is not here changes no document: the subscriber is not given it.

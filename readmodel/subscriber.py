@@ -5,42 +5,37 @@ Out:  the same, as documents in the index.
 Next: readmodel/projections.py
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from events.envelope import Envelope
-from events.exceptions import PartlyHandled
+from events.exceptions import PartlyHandled, TargetLost
 from events.subscriber import Subscriber
-from readmodel.projections import PROJECTIONS, project
+from readmodel.definition import DEFINITIONS
+from readmodel.projections import PROJECTIONS, VERSION_STEP
 
 if TYPE_CHECKING:
-    from readmodel.index import Target
+    from readmodel.index import DocumentIndex
+    from readmodel.indices import Target
 
 
-class ReadModel(Subscriber):
-    """Writes the newest state of each ticket; any order and repetition of batches ends in the same documents."""
+class IndexWriter(Subscriber):
+    """Writes what a projection makes of events into one index; any order and repetition ends in the same documents."""
 
     handles = PROJECTIONS.keys()
     overlap = 2  # While Elasticsearch writes one batch, the next is read and projected.
 
-    def __init__(self) -> None:
-        # Elasticsearch's client takes a second to load, and every process of the service looks at this class.
-        from readmodel.index import connect  # noqa: PLC0415
-
-        self._index = connect()
-        self._target: Target  # from open() on
+    def __init__(self, index: "DocumentIndex", target: "Target") -> None:
+        self._index = index
+        self._target = target
 
     def open(self) -> str:
-        """Return the UUID of the index: one that was deleted and made again is fed from the start of the log."""
-        self._target = self._index.ensure()
+        """Return the index's UUID: one that was deleted and made again is fed from the start of the log."""
         return self._target.uuid
 
-    def check(self) -> None:
-        self._index.check(self._target)
-
     def handle(self, batch: Sequence[Envelope]) -> None:
-        documents, failures = project(batch)
+        documents, failures = self._index.indices.definition.project(batch)
         refused = self._index.write(self._target, documents) if documents else {}
         failures |= {document.event: refused[document.id] for document in documents if document.id in refused}
         if failures:
@@ -56,9 +51,58 @@ class ReadModel(Subscriber):
             return dict(more.failures)
         return {}
 
+
+class ReadModel(IndexWriter):
+    """The index of tickets that is searched, and all others that are kept beside it."""
+
+    def __init__(self) -> None:
+        # Elasticsearch's client takes a second to load, and every process of the service looks at this class.
+        from readmodel.index import connect  # noqa: PLC0415
+
+        self._indices = [connect(definition) for definition in DEFINITIONS.values()]
+        self._index = self._indices[0]
+        self._kept: list[tuple[DocumentIndex, Target]] = []
+
+    def open(self) -> str:
+        for index in self._indices:
+            index.indices.ensure()
+        self._kept = self._look()
+        _, self._target = self._kept[0]
+        return super().open()
+
+    def further_targets(self) -> list[IndexWriter]:
+        return [IndexWriter(index, target) for index, target in self._kept[1:]]
+
+    def check(self) -> None:
+        if self._look() != self._kept:
+            raise TargetLost("there are other indices than before")
+
+    def has_target(self, target: str) -> bool:
+        return self._index.indices.exists(target)
+
+    def examine(self) -> Iterator[tuple[str, str]]:
+        for index in self._indices:
+            yield from index.indices.examine()
+
+    def _look(self) -> "list[tuple[DocumentIndex, Target]]":
+        return [(index, target) for index in self._indices for target in index.indices.kept()]
+
+    def find_effect(self, envelope: Envelope) -> str:
+        stored = self._index.stored_version(envelope.subject)
+        if stored is None:
+            return f"there is no document {envelope.subject}"
+        version, repairs = divmod(stored, VERSION_STEP)
+        repaired = ", repaired" if repairs else ""
+        if version == envelope.aggregate_version:
+            return f"the document has just this event's version, {version}{repaired}"
+        age = "a newer" if version > envelope.aggregate_version else "an older"
+        return f"the document has {age} version than this event's {envelope.aggregate_version}: {version}{repaired}"
+
     def forget(self) -> None:
-        """Put an empty index in the place of the one that knows too much: its versions are from a lost future."""
-        self._index.replace()
+        """Put empty indices in the place of those that know too much: their versions are from a lost future."""
+        for index in self._indices:
+            index.indices.replace()
 
     def close(self) -> None:
-        self._index.close()
+        for index in self._indices:
+            index.close()

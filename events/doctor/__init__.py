@@ -31,5 +31,14 @@ def examine(stream: Stream) -> Iterator[Finding]:
             silent.add("database")
         except StreamUnavailable as error:
             if "stream" not in silent:
-                yield Finding("stream", str(error), "start Redis, or correct EVENTS_STREAM_URL")
+                yield Finding("stream", str(error), _remedy(str(error)))
             silent.add("stream")
+
+
+def _remedy(error: str) -> str:
+    """Return what mends it; Redis says why it refuses in the first word, or redis-py does in its own ones."""
+    if "NOPERM" in error or "no permissions" in error:
+        return "allow the user of EVENTS_STREAM_URL with ACL SETUSER what it needs, for its keys and its channel"
+    if any(said in error for said in ("WRONGPASS", "NOAUTH", "invalid username-password", "Authentication required")):
+        return "correct user and password in EVENTS_STREAM_URL"
+    return "start Redis, or correct EVENTS_STREAM_URL"

@@ -51,6 +51,18 @@ def check_clock(stream: Stream) -> Iterator[Finding]:
     yield Finding("Redis's clock", f"{seconds:.1f} s apart from this machine's", remedy)
 
 
+def check_permissions(stream: Stream) -> Iterator[Finding]:
+    """Its user may do all that is asked, also what is asked but seldom."""
+    refused = stream.refused_commands()
+    if refused is None:
+        yield Finding("Redis's permissions", "it does not say what its user may do")
+        return
+    found = f"its user may not do this: {'; '.join(refused)}" if refused else "its user may do all that is asked"
+    yield Finding(
+        "Redis's permissions", found, "allow it with ACL SETUSER, for the keys and the channel too" * bool(refused)
+    )
+
+
 def check_stream(stream: Stream) -> Iterator[Finding]:
     """It is a window on the log, up to the log's end: the relay appends twice a second."""
     for partition in Partition.objects.order_by("number"):
@@ -64,4 +76,12 @@ def check_stream(stream: Stream) -> Iterator[Finding]:
         yield Finding("stream's end", f"{key} is {behind:,} events behind the log", remedy)
 
 
-SERVER_CHECKS = (check_server, check_role, check_eviction, check_persistence, check_clock, check_stream)
+SERVER_CHECKS = (
+    check_server,
+    check_permissions,
+    check_role,
+    check_eviction,
+    check_persistence,
+    check_clock,
+    check_stream,
+)

@@ -151,7 +151,7 @@ def _trail(letter: DeadLetter) -> Table:
 
 
 def _columns(letter: DeadLetter) -> dict[str, Any]:
-    return {name: getattr(letter, name) for name in COLUMNS} | {"edited": letter.edited_data is not None}
+    return {name: getattr(letter, name) for name in COLUMNS} | {"edited": letter.edited_version is not None}
 
 
 def _event(letter: DeadLetter) -> Envelope | None:

@@ -1,11 +1,13 @@
 """Users of Redis who may not do all that the stream asks for."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
 
+from events.doctor import examine
 from events.dsn import StreamDSN
 from events.redis_stream import RedisStream
 from events.stream import Stream
@@ -52,3 +54,30 @@ def test_a_user_who_may_not_ask_is_told_nothing(login: Login) -> None:
     assert stream.refused_commands() is None
     assert stream.memory_usage(0) == 0
     assert login("~*", "&*", "+@all", "-memory").memory_usage(0) is None
+
+
+def test_the_doctor_names_what_is_refused(login: Login) -> None:
+    stream = login("~*", "&*", "+@all", "-xtrim", "-xadd")
+
+    [found] = [found for found in examine(stream) if found.about == "Redis's permissions"]
+
+    assert "XADD tickets" in found.found
+    assert "XTRIM tickets" in found.found
+    assert found.remedy.startswith("allow it with ACL SETUSER")
+
+
+def test_the_doctor_tells_a_missing_permission_from_a_server_that_is_down(login: Login) -> None:
+    [found] = [found for found in examine(login("~*", "&*", "+@all", "-acl", "-info")) if found.about == "stream"]
+
+    assert "info" in found.found
+    assert found.remedy.startswith("allow the user of EVENTS_STREAM_URL")
+
+
+def test_the_doctor_names_a_wrong_password(stream: Stream) -> None:
+    parts = urlsplit(settings.EVENTS_STREAM_URL)
+    wrong = RedisStream(StreamDSN.parse(parts._replace(netloc=f"nobody:wrong@{parts.netloc}").geturl()))
+
+    with closing(wrong):
+        [found] = [found for found in examine(wrong) if found.about == "stream"]
+
+    assert found.remedy == "correct user and password in EVENTS_STREAM_URL"

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import resolve, reverse
 
 from events.models import DeadLetter, LogEntry
@@ -66,6 +68,19 @@ def test_open_letters_are_listed_unless_another_state_is_asked_for() -> None:
     assert listed(client) == [letter(2).id, letter(1).id]
     assert listed(client, state="discarded") == [letter(3).id]
     assert listed(client, state="any") == [letter(3).id, letter(2).id, letter(1).id]
+
+
+def test_the_list_loads_no_payload_and_no_traceback_and_as_much_for_many_as_for_one() -> None:
+    client = client_with(VIEW, RETRY)
+    counts = []
+    for names in ("a", "bcd"):
+        park(*names)
+        with CaptureQueriesContext(connection) as queries:
+            client.get(LIST)
+        counts.append(len(queries))
+        assert not [query for query in queries if re.search("edited_data|traceback", query["sql"])]
+
+    assert counts[0] == counts[1]
 
 
 def test_the_list_is_filtered_and_searched() -> None:

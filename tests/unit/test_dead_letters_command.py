@@ -1,10 +1,13 @@
 """The command dead_letters: what it finds, what it says and asks, and what it changes."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.dead_letter_actions import edit
@@ -49,6 +52,16 @@ def test_the_table_shows_what_an_operator_asks_first() -> None:
 
     for text in ("parked", "things", "thing.made", "[bold]a[/]", "Unprocessable: status \\u001b[31m422", "1", "0m"):
         assert text in table
+
+
+def test_a_list_costs_one_query_and_loads_no_payload_and_no_traceback() -> None:
+    park("a", "b", "c")
+
+    with CaptureQueriesContext(connection) as queries:
+        found()
+
+    assert len(queries) == 1
+    assert not re.search("edited_data|traceback", queries[0]["sql"])
 
 
 def test_filters_and_ids_narrow_the_list() -> None:

@@ -1,7 +1,7 @@
 """manage.py doctor on SQLite and a stream in memory; tests/integration/test_doctor.py has the real servers."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -12,18 +12,22 @@ from pytest_django import Settings
 from events import record, relay, unit_of_work
 from events.doctor import examine
 from events.doctor.finding import Finding
-from events.models import Checkpoint, DeadLetter, LogEntry
+from events.models import Checkpoint, ConsumerGroup, DeadLetter, Lease, LogEntry, Member
+from events.ownership import RETRYING, Condition, Ownership
 from events.redis_stream import RedisStream
 from events.stream import Stream
 from tests.things import ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db
 
+LONG_AGO = timezone.now() - timedelta(minutes=1)
+
 
 @pytest.fixture(autouse=True)
 def _groups(settings: Settings) -> None:
     settings.EVENTS_SUBSCRIBERS = {"recorder": "tests.things.Recorder"}
     Checkpoint.objects.create(group="recorder", partition=0)
+    Ownership("recorder", "one").beat()
 
 
 @pytest.fixture
@@ -89,7 +93,56 @@ class TestExamine:
             group="recorder", partition=0, position=1, event_id=event.id, type=event.type, subject="", error=""
         )
 
-        assert faults(stream) == [("dead letters", "recorder has parked 1")]
+        assert faults(stream) == [("dead letters", "recorder has 1 open")]
+
+    def test_a_closed_letter_is_no_fault(self, stream: Stream) -> None:
+        DeadLetter.objects.create(group="recorder", partition=0, entry_id="1-0", state=DeadLetter.State.DISCARDED)
+
+        assert faults(stream) == []
+
+    def test_nobody_runs_a_group(self, stream: Stream) -> None:
+        Member.objects.update(alive_until=LONG_AGO)
+
+        assert faults(stream) == [("group", "no process of recorder runs")]
+
+    def test_a_paused_group(self, stream: Stream) -> None:
+        ConsumerGroup.objects.update(paused=True)
+
+        assert faults(stream) == [("group", "recorder is paused")]
+
+    def test_a_process_that_is_retrying(self, stream: Stream) -> None:
+        ownership = Ownership("recorder", "two")
+        ownership.condition = Condition(RETRYING, "RetryLater: no disk", datetime(2027, 5, 1, 20, 0, tzinfo=UTC))
+        ownership.beat()
+
+        said = f"recorder {ownership.member} is retrying, next at 20:00:00+0000: RetryLater: no disk"
+        assert faults(stream) == [("process", said)]
+
+    def test_a_lease_that_nobody_takes(self, stream: Stream) -> None:
+        Lease.objects.update(expires_at=LONG_AGO)
+        assert faults(stream) == []  # Nothing waits.
+        make_thing()
+        relay.sweep(stream, 0)
+
+        [(about, said)] = faults(stream)
+
+        assert about == "lease"
+        assert said.startswith("recorder, partition 0: events wait, and no process has taken it since ")
+        ConsumerGroup.objects.update(paused=True)
+        assert faults(stream) == [("group", "recorder is paused")]
+
+    def test_a_checkpoint_above_the_log(self, stream: Stream) -> None:
+        Checkpoint.objects.update(position=7)
+
+        [found] = [found for found in examine(stream) if found.is_fault]
+
+        assert found.found == "recorder, partition 0: at 7, and the log ends at 0"
+        assert found.remedy.endswith("manage.py reset_group recorder --partition 0 --to 0")
+
+    def test_refused_commands(self, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(RedisStream, "refused_commands", lambda _stream: ["XTRIM tickets: no"])
+
+        assert faults(stream) == [("Redis's permissions", "its user may not do this: XTRIM tickets: no")]
 
     def test_every_fault_has_a_remedy_and_nothing_else_has(self, stream: Stream) -> None:
         Checkpoint.objects.all().delete()
@@ -124,7 +177,9 @@ def test_a_stream_that_does_not_answer_is_said_once() -> None:
 
     assert stopped.value.code == 1
     findings = [Finding(**found) for found in json.loads(said.getvalue())]
-    assert [found.about for found in findings if found.is_fault] == ["stream"]
+    assert [(found.about, found.remedy) for found in findings if found.is_fault] == [
+        ("stream", "start Redis, or correct EVENTS_STREAM_URL")
+    ]
 
 
 @pytest.mark.usefixtures("healthy", "stream")

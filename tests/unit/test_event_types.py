@@ -225,7 +225,23 @@ class Generous(Recorder):
     handles = (ThingEvent,)
 
 
+class OrderedBeside(Recorder):
+    ordered, overlap = True, 2
+
+
+class TransactionalBeside(Recorder):
+    transactional, overlap = True, 2
+
+
 class TestWhatSubscribersHandle:
+    @pytest.mark.parametrize("subscriber", [OrderedBeside, TransactionalBeside])
+    def test_overlapping_batches_have_no_order_and_no_transaction(
+        self, settings: Settings, subscriber: type[Subscriber]
+    ) -> None:
+        settings.EVENTS_SUBSCRIBERS = {"some": f"{__name__}.{subscriber.__name__}"}
+
+        assert [found.id for found in messages("EVENTS_SUBSCRIBERS")] == ["events.E015"]
+
     @pytest.mark.parametrize(
         ("subscriber", "message"),
         [

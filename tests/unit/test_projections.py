@@ -11,7 +11,7 @@ from events.envelope import Envelope
 from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
 from readmodel.mapping import MAPPINGS
 from readmodel.projections import TicketDocument, VersionedDocument, project
-from readmodel.search import STATUSES
+from readmodel.query import STATUSES
 from readmodel.subscriber import ReadModel
 from tests.things import envelope_at
 from tests.ticket_events import envelope_of, ticket, ticket_id
@@ -29,6 +29,9 @@ def test_issued_ticket_becomes_a_document_with_the_tickets_own_fields() -> None:
     assert msgspec.structs.asdict(document.source) == msgspec.structs.asdict(state) | {
         "replaced_by": None,
         "folded": "code1 ete elegant arena berlin ada lovelace",
+        "folded_title": "ete elegant",
+        "folded_venue": "arena berlin",
+        "folded_holder_name": "ada lovelace",
     }
 
 

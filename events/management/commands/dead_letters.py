@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from events.dead_letter_actions import Outcome, discard, retry
-from events.dead_letter_queries import by_error
+from events.dead_letter_queries import LONG_COLUMNS, by_error
 from events.management.dead_letter_display import as_json, errors_table, full_json, letters_table, print_letter
 from events.management.dead_letter_editing import NOTHING_CHANGED, edit_letter
 from events.management.dead_letter_filters import OPEN, find, has_filter, select
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             return
         if options["before"]:
             letters = letters.filter(id__lt=options["before"])
-        page = list(letters.order_by("-id")[: options["limit"]])
+        page = list(letters.defer(*LONG_COLUMNS).order_by("-id")[: options["limit"]])
         if self._is_told(page, as_json, options):
             self.console.print(letters_table(page))
             if (total := letters.count()) > len(page):

@@ -1,0 +1,173 @@
+"""A group that writes into several targets: each has checkpoints of its own, and none holds up another."""
+
+from collections.abc import Sequence
+
+import pytest
+from pytest_django import Settings
+
+from events import record, relay, unit_of_work
+from events.consumer import Consumer
+from events.envelope import Envelope
+from events.exceptions import RetryLater, TargetLost, Unprocessable
+from events.limits import Limits
+from events.models import Checkpoint, DeadLetter, LogEntry
+from events.ownership import Ownership
+from events.shutdown import Shutdown
+from events.stream import Stream
+from events.subscriber import Subscriber
+from tests.things import Recorder, ThingMade
+
+pytestmark = pytest.mark.django_db
+
+GROUP = "recorder"
+
+
+class Several(Recorder):
+    """The first of several targets; which ones there are may change while it runs."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.target = "first"
+        self.further = {name: named(name) for name in names}
+        self.known = self.further.keys() | set()
+        self.lost: set[str] = set()
+
+    def has_target(self, target: str) -> bool:
+        return target not in self.lost
+
+    def further_targets(self) -> Sequence[Subscriber]:
+        self.known = self.further.keys() | set()
+        return list(self.further.values())
+
+    def check(self) -> None:
+        if self.further.keys() != self.known:
+            raise TargetLost("there are other targets now")
+
+
+def named(target: str) -> Recorder:
+    recorder = Recorder()
+    recorder.target = target
+    return recorder
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("events.consumer.FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("events.progress.PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr("events.consumer.connections.close_all", lambda: None)  # The test's transaction lives in one.
+
+
+def make_things(count: int, stream: Stream) -> None:
+    first = LogEntry.objects.count() + 1
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}") for number in range(first, first + count)))
+    relay.sweep(stream, 0)
+
+
+def consume(subscriber: Subscriber, stream: Stream, *, batch_size: int = 500) -> None:
+    limits = Limits(block_seconds=0.01, batch_size=batch_size)
+    Consumer(subscriber, stream, Ownership(GROUP, "one"), shutdown=Shutdown(), limits=limits).run(until_idle=True)
+
+
+def checkpoints() -> dict[str, int]:
+    return dict(Checkpoint.objects.filter(group=GROUP).values_list("target", "position"))
+
+
+def test_each_target_is_given_all_events_in_order(stream: Stream) -> None:
+    several = Several("second", "third")
+    make_things(5, stream)
+
+    consume(several, stream, batch_size=2)
+
+    assert [several.positions] + [further.positions for further in several.further.values()] == [[1, 2, 3, 4, 5]] * 3
+    assert checkpoints() == {"first": 5, "second": 5, "third": 5}
+    assert stream.pending(0, GROUP) == 0
+
+
+def test_a_target_that_comes_later_is_fed_from_the_start(stream: Stream, settings: Settings) -> None:
+    several = Several()
+    make_things(3, stream)
+    consume(several, stream)
+    several.further["later"] = named("later")
+    make_things(2, stream)
+
+    consume(several, stream, batch_size=1)
+
+    assert several.positions == several.further["later"].positions == [1, 2, 3, 4, 5]
+
+
+def test_a_target_that_is_gone_is_fed_no_longer(stream: Stream) -> None:
+    several = Several("second")
+    make_things(2, stream)
+    consume(several, stream)
+    second = several.further.pop("second")
+    make_things(2, stream)
+
+    consume(several, stream)
+
+    assert (several.positions, second.positions) == ([1, 2, 3, 4], [1, 2])
+    assert checkpoints() == {"first": 4, "second": 2}
+
+
+def test_a_target_that_is_gone_for_good_is_forgotten(stream: Stream) -> None:
+    several = Several("second")
+    several.further["second"].refuses = {"thing-1": Unprocessable("too long for it")}
+    make_things(2, stream)
+    consume(several, stream)
+    del several.further["second"]
+
+    several.lost = {"second"}
+    consume(several, stream)
+
+    assert checkpoints() == {"first": 2}
+    [letter] = DeadLetter.objects.all()
+    assert (letter.target, letter.state, letter.actions.last().detail) == ("second", "discarded", "its target is gone")
+
+
+def test_a_target_that_can_not_take_it_now_holds_up_no_other(stream: Stream) -> None:
+    several = Several("second", "third")
+    several.further["second"].raises = [RetryLater("closed")] * 3
+    make_things(3, stream)
+
+    consume(several, stream)
+
+    assert several.positions == several.further["second"].positions == several.further["third"].positions == [1, 2, 3]
+
+
+def test_one_target_parks_what_another_takes(stream: Stream) -> None:
+    several = Several("second")
+    several.further["second"].refuses = {"thing-2": Unprocessable("too long for it")}
+    make_things(3, stream)
+
+    consume(several, stream)
+
+    assert several.positions == [1, 2, 3]
+    assert list(DeadLetter.objects.values_list("target", "position")) == [("second", 2)]
+    assert checkpoints() == {"first": 3, "second": 3}
+
+
+def test_a_target_far_behind_gets_one_batch_for_each_of_the_firsts(stream: Stream) -> None:
+    order: list[str] = []
+
+    class Noting(Several):
+        def handle(self, batch: Sequence[Envelope]) -> None:
+            order.append(self.target)
+            super().handle(batch)
+            if len(order) < 6:
+                make_things(1, stream)
+
+    several = Noting("far")
+    far = several.further["far"]
+    note = far.handle
+
+    def handle(batch: Sequence[Envelope]) -> None:
+        order.append("far")
+        note(batch)
+
+    far.handle = handle  # type: ignore[method-assign]
+    make_things(1, stream)
+
+    consume(several, stream, batch_size=1)
+
+    assert order[:6] == ["first", "far"] * 3
+    assert several.positions == far.positions

@@ -1,0 +1,48 @@
+"""A pause takes effect after the batch in hand, also while a group has the log to catch up with."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from events import record, relay, unit_of_work
+from events.consumer import Consumer
+from events.control import Wish, ask
+from events.envelope import Envelope
+from events.limits import Limits
+from events.models import Checkpoint
+from events.ownership import PAUSED, Condition, Ownership
+from events.shutdown import Shutdown
+from events.stream import Stream
+from tests.things import Recorder, ThingMade
+
+pytestmark = pytest.mark.django_db
+
+
+class Pauser(Recorder):
+    """Is paused while it has its first batch in hand."""
+
+    def __init__(self, ownership: Ownership) -> None:
+        super().__init__()
+        self._ownership = ownership
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        ask(Wish.PAUSE, ["recorder"])
+        self._ownership.beat()
+        super().handle(batch)
+
+
+@pytest.mark.parametrize("left", [6, 0])
+def test_a_pause_takes_effect_after_the_batch_in_hand(left: int, stream: Stream) -> None:
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}") for number in range(6)))
+    relay.sweep(stream, 0)
+    stream.trim(0, length=left)
+    ownership = Ownership("recorder", "one")
+    pauser = Pauser(ownership)
+    limits = Limits(batch_size=2, block_seconds=0.01, seconds=0.5)
+
+    Consumer(pauser, stream, ownership, shutdown=Shutdown(), limits=limits).run()
+
+    assert pauser.positions == [1, 2]
+    assert Checkpoint.objects.get().position == 2
+    assert ownership.condition == Condition(PAUSED)
