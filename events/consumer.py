@@ -19,7 +19,7 @@ from events import checkpoint, dead_letters, log
 from events.appetite import Appetite
 from events.checkpoint import Claim
 from events.delivery import Batch
-from events.exceptions import EventError, RetryLater
+from events.exceptions import EventError, LeaseLost, RetryLater
 from events.limits import Limits
 from events.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.progress import Progress, position_of
@@ -102,16 +102,18 @@ class Consumer:
         self._follow_assignment()
         owned = self._first.claims
         state = PAUSED if self.ownership.is_paused else CONSUMING if owned else STANDING_BY
+        if state != CONSUMING:
+            self._settle()  # First: who waits for the pause relies on what the condition says.
         self.ownership.condition = Condition(state)
         if state != CONSUMING:
-            self._settle()
             self.ownership.wait_for_beat(self.shutdown, self.limits.block_seconds)
             return False
         found = self._read()
-        if not found or time.monotonic() - self._looked_at >= self.limits.block_seconds:
+        has_led = self._lead_further()
+        if not (found or has_led) or time.monotonic() - self._looked_at >= self.limits.block_seconds:
             found |= self._look_beyond(found)
             self._looked_at = time.monotonic()
-        return self._lead_further() or bool(found)
+        return bool(found) or has_led
 
     def _check_whether_to_stop(self) -> None:
         self.shutdown.check()
@@ -122,6 +124,8 @@ class Consumer:
 
     def _follow_assignment(self) -> None:
         """Give back the partitions that another process should own, and take over those that this one should."""
+        if not all(map(self.ownership.owns, self._first.claims)):
+            raise LeaseLost  # Also at rest: somebody may have set the group back.
         assigned = self.ownership.assigned
         for partition in self.ownership.epochs.keys() - assigned:
             for progress in self._all:
@@ -132,10 +136,18 @@ class Consumer:
                 self._take_over(partition)
 
     def _take_over(self, partition: int) -> None:
+        self._forget_lost_targets(partition)
         position, *_ = [progress.take_over(partition) for progress in self._all]
         if self.stream.dsn.auto_setup:
             self.stream.create_group(partition, self.group, after=position)
         self.stream.rewind(partition, self.group, after=position)
+
+    def _forget_lost_targets(self, partition: int) -> None:
+        for target in checkpoint.other_targets(self.group, partition, [progress.target for progress in self._all]):
+            if not self.subscriber.has_target(target):
+                logger.info("%s forgets target %s, which is gone", self.group, target)
+                dead_letters.discard_all(self.group, partition, target)
+                checkpoint.forget(self.group, partition, target)
 
     def _read(self) -> set[int]:
         """Deliver what the stream has next, and return in which partitions; wait only if nothing else is to be done."""
@@ -197,8 +209,8 @@ class Consumer:
         return behind
 
     def _catch_up(self, partition: int, *, to: int) -> None:
-        """Deliver the log's events up to the position; the log's own end bounds it."""
-        while self._first.is_behind(partition, to) and self._first.follow(partition):
+        """Deliver the log's events up to the position, unless the group is paused; the log's own end bounds it."""
+        while not self.ownership.is_paused and self._first.is_behind(partition, to) and self._first.follow(partition):
             self._check_whether_to_stop()
 
     def _lead_further(self) -> bool:

@@ -91,10 +91,6 @@ class RedisStream(Stream):
             )
         return {by_key[key]: [_entry(*raw) for raw in entries] for key, entries in answer or []}
 
-    def delete_group(self, partition: int, group: str) -> None:
-        with suppress(GroupLost), _redis_errors():
-            self._client.xgroup_destroy(self.key(partition), group)
-
     def rewind(self, partition: int, group: str, *, after: int) -> None:
         key = self.key(partition)
         with _redis_errors():

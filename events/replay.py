@@ -1,7 +1,6 @@
 """Set a group's checkpoints back, to repeat events, or forward, to skip them: first say what that does, then do it."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import TypedDict
 
@@ -12,9 +11,8 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from events.conf import conf
-from events.exceptions import CheckpointMissing, EventError, StreamUnavailable
+from events.exceptions import CheckpointMissing, EventError
 from events.models import Checkpoint, DeadLetter, Lease, LogEntry, Partition
-from events.stream import Stream
 from events.subscriber import handled_names
 
 type Place = int | datetime
@@ -91,14 +89,10 @@ def plan_replay(group: str, to: Place, *, partition: int | None = None, target: 
     )
 
 
-def carry_out(stream: Stream, plan: Plan) -> None:
+def carry_out(plan: Plan) -> None:
     """Do it; running processes follow by themselves. Killed half-way, it is repeated."""
     for partition in sorted({move.partition for move in plan.moves}):
         _move(plan, partition)
-        # Who waits for its next entries holds the old checkpoint until an event comes. Without Redis nobody waits.
-        if stream.dsn.auto_setup:
-            with suppress(StreamUnavailable):
-                stream.delete_group(partition, plan.group)
 
 
 @transaction.atomic

@@ -72,10 +72,6 @@ class Stream(ABC):
         """
 
     @abstractmethod
-    def delete_group(self, partition: int, group: str) -> None:
-        """Take away the consumer group, if there is one: whoever waits for its entries finds it lost."""
-
-    @abstractmethod
     def rewind(self, partition: int, group: str, *, after: int) -> None:
         """Let the group read on after the position, with nothing pending; raise GroupLost if the group is gone."""
 

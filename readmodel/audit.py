@@ -17,10 +17,14 @@ from events.partitions import partition_of
 from events.trouble import Trouble
 from readmodel.comparison import Comparison, Difference, Kind
 from readmodel.documents import Documents
-from readmodel.index import Target, TicketIndex
+from readmodel.index import DocumentIndex
+from readmodel.indices import Target
 from readmodel.repair import Look, repair
 
 logger = logging.getLogger(__name__)
+
+PAUSES_SECONDS = (0.0, 0.3)
+"""What can't be repaired in this time waits for the next round: events wait meanwhile."""
 
 repairs: Counter[Kind] = Counter()
 """What the audits of this process have repaired."""
@@ -40,12 +44,12 @@ class Audit:
     def step(self, partitions: Collection[int]) -> None:
         """Audit the next slice, once a second however often this is called; raise TargetLost if the index is gone."""
         limit = settings.READMODEL_AUDIT_PER_SECOND
-        if not limit or not partitions or time.monotonic() < self._due_at:
+        is_wanted = limit and partitions and self._comparison.documents.are_of_this_projection
+        if not is_wanted or time.monotonic() < self._due_at:
             return
         self._due_at = max(self._due_at + 1, time.monotonic())  # On average each second, though called a little early.
         try:
             next(self._turns)(partitions, limit)
-            self._trouble.is_over()
         except RetryLater as error:
             # No reason to handle no events: an outage stops these by itself, and the next second brings this slice.
             self._trouble.say(f"the audit of the read model goes on later: {error}")
@@ -63,13 +67,16 @@ class Audit:
         self._end = page.end
 
     def _mend(self, differences: Sequence[Difference], look: Look) -> None:
-        for difference in repair(self._comparison.documents, differences, look):
+        documents = self._comparison.documents
+        for difference in repair(documents, differences, look=look, pauses_seconds=PAUSES_SECONDS):
             if difference.repaired:
                 repairs[difference.kind] += 1
                 _tell(difference)
+            else:
+                self._trouble.say("the audit finds documents that it can't repair; verify_readmodel tells which")
 
 
-def audit_of(index: TicketIndex, target: Target) -> Audit:
+def audit_of(index: DocumentIndex, target: Target) -> Audit:
     return Audit(Comparison(Documents(index, target)))
 
 

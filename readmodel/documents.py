@@ -8,7 +8,9 @@ import msgspec
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.bulk import encoder
-from readmodel.index import Target, TicketIndex, errors_translated
+from readmodel.errors import errors_translated
+from readmodel.index import DocumentIndex
+from readmodel.indices import Target
 from readmodel.projections import VersionedDocument
 
 # Strays may lack the field `id`, or have another's; the sequence number is unique in a shard.
@@ -37,6 +39,14 @@ class Page(NamedTuple):
         return str(self.end[0] or "")
 
 
+def searched_documents(index: DocumentIndex) -> "Documents":
+    """Return those of the index that is searched; make none, but raise TargetLost if there is none."""
+    target = index.indices.searched()
+    if target is None:
+        raise TargetLost(f"there is no index {index.indices.alias!r}")
+    return Documents(index, target)
+
+
 def after_id(last: str) -> Sequence[Any]:
     """Return the end of a page of which only the last document's id is known; that one is met once more."""
     return [last, -1] if last else []
@@ -45,9 +55,14 @@ def after_id(last: str) -> Sequence[Any]:
 class Documents:
     """Those of one index. Every method raises RetryLater if Elasticsearch can't answer now, TargetLost without it."""
 
-    def __init__(self, index: TicketIndex, target: Target) -> None:
+    def __init__(self, index: DocumentIndex, target: Target) -> None:
         self.target = target
         self._index = index
+
+    @property
+    def are_of_this_projection(self) -> bool:
+        """False: the index was made by another version of the projection, and is to be rebuilt, not repaired."""
+        return self.target.version == self._index.indices.definition.version
 
     def read(self, ids: Collection[str]) -> dict[str, StoredDocument]:
         """Return those of the documents that there are, in real time."""
@@ -61,7 +76,7 @@ class Documents:
         return {answer["_id"]: _stored(answer) for answer in answers if answer["found"]}
 
     def write(self, documents: Sequence[VersionedDocument]) -> Mapping[str, RetryLater | Unprocessable]:
-        """Store each over an older version, as TicketIndex.write does; return why others were not."""
+        """Store each over an older version, as DocumentIndex.write does; return why others were not."""
         return self._index.write(self.target, documents) if documents else {}
 
     def delete(self, documents: Iterable[StoredDocument]) -> None:

@@ -37,18 +37,24 @@ MAPPINGS: dict[str, Any] = {
     },
 }
 
+TIMELINE_MAPPINGS: dict[str, Any] = {
+    "dynamic": "strict",
+    "properties": {
+        "event": KEYWORD,
+        "type": KEYWORD,
+        "ticket": KEYWORD,
+        "version": {"type": "long"},
+        "time": DATE,
+        "actor": KEYWORD,
+        "correlation_id": KEYWORD,
+        "status": KEYWORD,
+        "replaces": KEYWORD,
+        "replaced_by": KEYWORD,
+    },
+}
+
 # The interval is said although it is the default: unsaid, an index that nobody searches for 30 s stops refreshing.
 # A deleted document's version is forgotten at once: one that was deleted by hand can be written again.
 SETTINGS: dict[str, Any] = {
     "index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "refresh_interval": "1s", "gc_deletes": "0s"},
 }
-
-
-def template_for(alias: str) -> dict[str, Any]:
-    """Return the index template of the indices behind the alias; no write may create one of them."""
-    return {
-        "index_patterns": [alias, f"{alias}-*"],
-        "template": {"mappings": MAPPINGS, "settings": SETTINGS},
-        "allow_auto_create": False,
-        "priority": 500,
-    }

@@ -44,7 +44,7 @@ class VersionedDocument(msgspec.Struct, frozen=True):
 
     id: str
     version: int
-    source: TicketDocument
+    source: msgspec.Struct
     event: UUID
     """The event that tells this state."""
 

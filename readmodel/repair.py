@@ -15,10 +15,16 @@ PAUSES_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8)
 type Look = Callable[[Sequence[str]], Sequence[Difference]]
 
 
-def repair(documents: Documents, differences: Sequence[Difference], look: Look) -> list[Difference]:
+def repair(
+    documents: Documents,
+    differences: Sequence[Difference],
+    *,
+    look: Look,
+    pauses_seconds: Sequence[float] = PAUSES_SECONDS,
+) -> list[Difference]:
     """Repair what can be, until nothing is found when these are looked at again; tell which are repaired."""
     left = [difference for difference in differences if difference.kind in REPAIRABLE]
-    for pause in PAUSES_SECONDS if left else ():
+    for pause in pauses_seconds if left else ():
         time.sleep(pause)
         _mend(documents, left)
         left = [

@@ -1,70 +1,23 @@
 """Search the tickets: query in, page out.
 
-In:   what somebody typed, a status, a page.
-Out:  the tickets that match, best first, with what matched marked.
+In:   what somebody typed, filters, a page or a cursor.
+Out:  the tickets that match, in the order asked for, with what matched marked and the facets counted.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from readmodel.matching import FIELDS, words_clause
+from readmodel.cursor import Cursor, read, sign
+from readmodel.facets import Facet, facets_in
+from readmodel.query import SearchQuery
+from readmodel.request import page_request, request_for
 
-MAX_QUERY_LENGTH = 200
-DEFAULT_PAGE_SIZE = 25
-MAX_PAGE_SIZE = 100
-# Elasticsearch's index.max_result_window.
-MAX_HITS = 10_000
-STATUSES = ("issued", "checked_in", "canceled")
+if TYPE_CHECKING:
+    from readmodel.index import DocumentIndex
 
-MARK, END_MARK = "<mark>", "</mark>"
-
-SURROGATES = re.compile("[\ud800-\udfff]")
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-class InvalidSearch(ValueError):
-    """A search that is not made; it names the parameter."""
-
-    def __init__(self, parameter: str, message: str) -> None:
-        super().__init__(f"{parameter}: {message}")
-        self.parameter = parameter
-        self.message = message
-
-
-class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What is searched for; raise InvalidSearch if it can't be."""
-
-    q: str = ""
-    status: str = ""
-    page: int = 1
-    page_size: int = DEFAULT_PAGE_SIZE
-
-    def __post_init__(self) -> None:
-        if len(self.q) > MAX_QUERY_LENGTH:
-            raise InvalidSearch("q", f"At most {MAX_QUERY_LENGTH} characters, not {len(self.q)}.")
-        if SURROGATES.search(self.q):
-            raise InvalidSearch("q", "This is not valid text; it must be UTF-8.")
-        if self.status and self.status not in STATUSES:
-            raise InvalidSearch("status", f"{self.status!r} is no status; known are {', '.join(STATUSES)}.")
-        if not 1 <= self.page_size <= MAX_PAGE_SIZE:
-            raise InvalidSearch("page_size", f"From 1 to {MAX_PAGE_SIZE}, not {self.page_size}.")
-        if not 1 <= self.page <= self.last_page:
-            raise InvalidSearch(
-                "page",
-                f"From 1 to {self.last_page}, not {self.page}: only the first {MAX_HITS:,} hits can be paged through. "
-                "Search for more words, or one status.",
-            )
-
-    @property
-    def last_page(self) -> int:
-        return MAX_HITS // self.page_size
-
-    @property
-    def words(self) -> list[str]:
-        return CONTROL_CHARACTERS.sub(" ", self.q).split()
+KEEP_ALIVE = "2m"
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -80,6 +33,9 @@ class Page(msgspec.Struct, frozen=True):
     query: SearchQuery
     count: int
     hits: Sequence[Hit]
+    facets: Mapping[str, Facet] = {}
+    next_cursor: str = ""
+    """What to continue with, of a search that follows a cursor; empty at its end."""
 
     @property
     def next_page(self) -> int | None:
@@ -97,33 +53,53 @@ class Page(msgspec.Struct, frozen=True):
 
 def search(query: SearchQuery) -> Page:
     """Return the page; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
+    answer = index().search(page_request(query))
+    return Page(query, answer["hits"]["total"]["value"], hits_in(answer), facets_in(answer))
+
+
+def start_search(query: SearchQuery) -> Page:
+    """Return the first page of the tickets as they are now, and stay for the next ones; raise as `search`."""
+    point_in_time = index().open_point_in_time(KEEP_ALIVE)
+    answer = index().search(request_for(query) | at(point_in_time))
+    count = answer["hits"]["total"]["value"]
+    if count <= query.page_size:
+        index().close_point_in_time(point_in_time)
+    # The facets are the same on each page: they are counted once.
+    later = msgspec.structs.replace(query, facets=[])
+    return Page(query, count, hits_in(answer), facets_in(answer), next_cursor(later, answer, seen=0, count=count))
+
+
+def continue_search(text: str) -> Page:
+    """Return the page that the cursor leads to, the same each time.
+
+    Raise InvalidSearch if it is no cursor, and PointInTimeLost two minutes after the page before.
+    """
+    cursor = read(text)
+    beyond = {"search_after": cursor.after, "track_total_hits": False}
+    answer = index().search(request_for(cursor.query) | at(cursor.point_in_time) | beyond)
+    following = next_cursor(cursor.query, answer, seen=cursor.seen, count=cursor.count)
+    return Page(cursor.query, cursor.count, hits_in(answer), next_cursor=following)
+
+
+def next_cursor(query: SearchQuery, answer: Mapping[str, Any], *, seen: int, count: int) -> str:
+    hits = answer["hits"]["hits"]
+    seen += len(hits)
+    if not hits or seen >= count:
+        return ""
+    # Elasticsearch may give the point in time another id with each answer.
+    return sign(Cursor(query=query, point_in_time=answer["pit_id"], after=hits[-1]["sort"], seen=seen, count=count))
+
+
+def at(point_in_time: str) -> dict[str, Any]:
+    return {"pit": {"id": point_in_time, "keep_alive": KEEP_ALIVE}}
+
+
+def hits_in(answer: Mapping[str, Any]) -> list[Hit]:
+    return [Hit(hit["_source"], hit.get("highlight", {})) for hit in answer["hits"]["hits"]]
+
+
+def index() -> "DocumentIndex":
     # Elasticsearch's client takes a second to load, and every command that checks the URLs loads this module.
     from readmodel.index import shared_index  # noqa: PLC0415
 
-    found = shared_index().search(request_for(query))["hits"]
-    hits = [Hit(hit["_source"], hit.get("highlight", {})) for hit in found["hits"]]
-    return Page(query, found["total"]["value"], hits)
-
-
-def request_for(query: SearchQuery) -> dict[str, Any]:
-    """Return the body of the search request; the order is the same each time, also among equal scores."""
-    by_time = [{"starts_at": "asc"}, {"id": "asc"}]
-    return {
-        "query": {"bool": {"filter": status_clause(query), "must": words_clause(query.words)}},
-        "sort": [{"_score": "desc"}, *by_time] if query.words else by_time,
-        "from": (query.page - 1) * query.page_size,
-        "size": query.page_size,
-        "track_total_hits": True,
-        "_source": {"excludes": ["folded*"]},
-        "highlight": {
-            "encoder": "html",
-            "pre_tags": [MARK],
-            "post_tags": [END_MARK],
-            "number_of_fragments": 0,
-            "fields": {name: {} for name in FIELDS},
-        },
-    }
-
-
-def status_clause(query: SearchQuery) -> list[dict[str, Any]]:
-    return [{"term": {"status": query.status}}] if query.status else []
+    return shared_index()

@@ -5,49 +5,38 @@ Out:  the same, as documents in the index.
 Next: readmodel/projections.py
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from events.envelope import Envelope
-from events.exceptions import PartlyHandled
+from events.exceptions import PartlyHandled, TargetLost
 from events.subscriber import Subscriber
-from readmodel.projections import PROJECTIONS, VERSION_STEP, project
+from readmodel.definition import DEFINITIONS
+from readmodel.projections import PROJECTIONS, VERSION_STEP
 
 if TYPE_CHECKING:
     from readmodel.audit import Audit
-    from readmodel.index import Target
+    from readmodel.index import DocumentIndex
+    from readmodel.indices import Target
 
 
-class ReadModel(Subscriber):
-    """Writes the newest state of each ticket; any order and repetition of batches ends in the same documents."""
+class IndexWriter(Subscriber):
+    """Writes what a projection makes of events into one index; any order and repetition ends in the same documents."""
 
     handles = PROJECTIONS.keys()
     overlap = 2  # While Elasticsearch writes one batch, the next is read and projected.
 
-    def __init__(self) -> None:
-        # Elasticsearch's client takes a second to load, and every process of the service looks at this class.
-        from readmodel.index import connect  # noqa: PLC0415
-
-        self._index = connect()
-        self._target: Target  # from open() on
-        self._audit: Audit
+    def __init__(self, index: "DocumentIndex", target: "Target") -> None:
+        self._index = index
+        self._target = target
 
     def open(self) -> str:
-        """Return the UUID of the index: one that was deleted and made again is fed from the start of the log."""
-        from readmodel.audit import audit_of  # noqa: PLC0415 (as above)
-
-        self._target = self._index.ensure()
-        self._audit = audit_of(self._index, self._target)
+        """Return the index's UUID: one that was deleted and made again is fed from the start of the log."""
         return self._target.uuid
 
-    def check(self, partitions: Collection[int]) -> None:
-        """Look whether the index is there; compare the next documents of these partitions with the log."""
-        self._index.check(self._target)
-        self._audit.step(partitions)
-
     def handle(self, batch: Sequence[Envelope]) -> None:
-        documents, failures = project(batch)
+        documents, failures = self._index.indices.definition.project(batch)
         refused = self._index.write(self._target, documents) if documents else {}
         failures |= {document.event: refused[document.id] for document in documents if document.id in refused}
         if failures:
@@ -63,6 +52,48 @@ class ReadModel(Subscriber):
             return dict(more.failures)
         return {}
 
+
+class ReadModel(IndexWriter):
+    """The index of tickets that is searched, and all others that are kept beside it."""
+
+    def __init__(self) -> None:
+        # Elasticsearch's client takes a second to load, and every process of the service looks at this class.
+        from readmodel.index import connect  # noqa: PLC0415
+
+        self._indices = [connect(definition) for definition in DEFINITIONS.values()]
+        self._index = self._indices[0]
+        self._kept: list[tuple[DocumentIndex, Target]] = []
+        self._audit: Audit  # from open() on
+
+    def open(self) -> str:
+        from readmodel.audit import audit_of  # noqa: PLC0415 (as above)
+
+        for index in self._indices:
+            index.indices.ensure()
+        self._kept = self._look()
+        _, self._target = self._kept[0]
+        self._audit = audit_of(self._index, self._target)
+        return super().open()
+
+    def further_targets(self) -> list[IndexWriter]:
+        return [IndexWriter(index, target) for index, target in self._kept[1:]]
+
+    def check(self, partitions: Collection[int]) -> None:
+        """Look whether all indices are there; compare the next tickets of these partitions in the searched one."""
+        if self._look() != self._kept:
+            raise TargetLost("there are other indices than before")
+        self._audit.step(partitions)
+
+    def has_target(self, target: str) -> bool:
+        return self._index.indices.exists(target)
+
+    def examine(self) -> Iterator[tuple[str, str]]:
+        for index in self._indices:
+            yield from index.indices.examine()
+
+    def _look(self) -> "list[tuple[DocumentIndex, Target]]":
+        return [(index, target) for index in self._indices for target in index.indices.kept()]
+
     def find_effect(self, envelope: Envelope) -> str:
         stored = self._index.stored_version(envelope.subject)
         if stored is None:
@@ -75,8 +106,10 @@ class ReadModel(Subscriber):
         return f"the document has {age} version than this event's {envelope.aggregate_version}: {version}{repaired}"
 
     def forget(self) -> None:
-        """Put an empty index in the place of the one that knows too much: its versions are from a lost future."""
-        self._index.replace()
+        """Put empty indices in the place of those that know too much: their versions are from a lost future."""
+        for index in self._indices:
+            index.indices.replace()
 
     def close(self) -> None:
-        self._index.close()
+        for index in self._indices:
+            index.close()

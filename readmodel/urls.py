@@ -1,7 +1,10 @@
-"""The search's address, below /api/."""
+"""The search's addresses, below /api/."""
 
 from django.urls import path
 
-from readmodel.views import TicketSearch
+from readmodel.views import TicketSearch, TicketSuggestions
 
-urlpatterns = [path("search/tickets/", TicketSearch.as_view(), name="search-tickets")]
+urlpatterns = [
+    path("search/tickets/", TicketSearch.as_view(), name="search-tickets"),
+    path("search/tickets/suggestions/", TicketSuggestions.as_view(), name="suggest-tickets"),
+]

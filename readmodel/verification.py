@@ -52,4 +52,4 @@ class Verification:
         return Step(len(subjects), differences + self.comparison.parked(subjects), subjects[-1])
 
     def _mended(self, differences: list[Difference], look: Look) -> list[Difference]:
-        return repair(self.comparison.documents, differences, look) if self.repair else differences
+        return repair(self.comparison.documents, differences, look=look) if self.repair else differences

@@ -44,8 +44,8 @@ def elasticsearch(settings: Settings) -> Iterator[Elasticsearch]:
     alias = settings.READMODEL_ALIAS = f"test-{uuid4().hex}"
     client = Elasticsearch(settings.ELASTICSEARCH_URL)
     yield client
-    names = list(client.indices.get(index=f"{alias}*"))
+    names = list(client.indices.get(index=f"*{alias}*"))
     if names:
         client.indices.delete(index=names)
-    client.options(ignore_status=404).indices.delete_index_template(name=alias)
+    client.options(ignore_status=404).indices.delete_index_template(name=f"*{alias}")
     client.close()

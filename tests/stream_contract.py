@@ -147,21 +147,6 @@ class StreamContract:
 
         assert 100 <= stream.length(0) < 300
 
-    def test_a_group_that_is_deleted_is_lost_to_its_readers(self, stream: Stream) -> None:
-        filled(stream, 1)
-        stream.create_group(0, GROUP, after=0)
-        stream.delete_group(0, "others")
-
-        stream.delete_group(0, GROUP)
-
-        with pytest.raises(GroupLost):
-            stream.read(GROUP, READER, [0], count=10, block_seconds=0.01)
-
-    def test_deleting_a_group_of_no_stream_changes_nothing(self, stream: Stream) -> None:
-        stream.delete_group(0, GROUP)
-
-        assert stream.tail(0) == EMPTY
-
     def test_trimming_by_hand_leaves_just_so_many_of_the_newest(self, stream: Stream) -> None:
         entries = entries_of(filled(stream, 5))
 

@@ -20,6 +20,12 @@ def agrees(question: str, *, otherwise: str) -> bool:
     return answer.strip().lower() in {"y", "yes"}
 
 
+def confirm() -> None:
+    """Ask before something is changed; raise CommandError unless the answer is yes."""
+    if not agrees("Do that?", otherwise="--yes does it without asking"):
+        raise CommandError("nothing was changed")
+
+
 def edit_text(text: str, *, name: str) -> str:
     """Open the text, as a file of that name, in $VISUAL or $EDITOR, and return what it is then."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")

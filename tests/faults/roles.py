@@ -108,6 +108,16 @@ class Ledger(Subscriber):
             cursor.executemany("INSERT INTO ledger VALUES (%s)", [[event.id] for event in batch])
 
 
+def rebuild() -> None:
+    call_command("rebuild_readmodel")
+
+
+def die_in_rebuild() -> None:
+    """Rebuild, and be killed when the new index is filled and about to be searched."""
+    die_at("readmodel.indices.Indices", "choose")
+    rebuild()
+
+
 def stop_in_handle() -> None:
     """Consume, and stop the process itself when it is about to write the first batch; it may be continued."""
     handle = ReadModel.handle

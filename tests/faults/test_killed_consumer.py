@@ -45,14 +45,19 @@ def test_the_next_process_goes_on_where_the_killed_one_was(
 
     assert killed.exitcode == -signal.SIGKILL
     assert count_documents(elasticsearch, settings.READMODEL_ALIAS) == written
-    assert Checkpoint.objects.get(group="readmodel").position == handled_to
+    assert reached() == handled_to
     assert stream.pending(0, "readmodel") == 4
 
     start(consume)
     wait_until(lambda: stream.pending(0, "readmodel") == 0, within_seconds=20)
 
-    assert Checkpoint.objects.get(group="readmodel").position == 4
+    assert reached() == 4
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
+
+
+def reached() -> int:
+    """Return the checkpoint of the index that is searched: the others follow it."""
+    return max(Checkpoint.objects.filter(group="readmodel").values_list("position", flat=True))
 
 
 def count_documents(elasticsearch: Elasticsearch, alias: str) -> int:

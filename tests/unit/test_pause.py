@@ -1,4 +1,4 @@
-"""A pause takes effect after the batch in hand."""
+"""A pause takes effect after the batch in hand, also while a group has the log to catch up with."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ class Pauser(Recorder):
         super().handle(batch)
 
 
-@pytest.mark.parametrize("left", [6])
+@pytest.mark.parametrize("left", [6, 0])
 def test_a_pause_takes_effect_after_the_batch_in_hand(left: int, stream: Stream) -> None:
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(6)))

@@ -172,7 +172,7 @@ class TestPlan:
 
 @pytest.mark.usefixtures("log")
 def test_without_a_yes_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("builtins.input", lambda: "n")
+    monkeypatch.setattr("builtins.input", lambda _question: "n")
 
     with pytest.raises(CommandError, match="nothing was changed"):
         reset(GROUP, "--to", "0")

@@ -62,7 +62,7 @@ def restored(diverged: Stream) -> Stream:
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    monkeypatch.setattr("builtins.input", lambda: said)
+    monkeypatch.setattr("builtins.input", lambda _question: said)
 
 
 def reset(*options: str) -> list[str]:

@@ -108,7 +108,7 @@ class TestTrim:
         assert say("trim_stream") == ["No partition has more than 100,000 entries; nothing is to be removed."]
 
     def test_without_a_yes_nothing_changes(self, filled: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("builtins.input", lambda: "")
+        monkeypatch.setattr("builtins.input", lambda _question: "")
 
         with pytest.raises(CommandError, match="nothing was changed"):
             say("trim_stream", "--length", "0")

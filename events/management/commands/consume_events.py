@@ -13,6 +13,7 @@ from events.checks import CODE_TAG, TAG
 from events.conf import conf
 from events.consumer import Consumer
 from events.limits import Limits
+from events.management.arguments import count
 from events.management.worker import Worker
 from events.ownership import Ownership, beating
 from events.shutdown import Shutdown
@@ -38,19 +39,19 @@ class Command(Worker):
             metavar="NAME",
             help="what this process is called in the status and in Redis (default: the DSN's, else the host's name)",
         )
-        parser.add_argument("--limit", type=positive_number, metavar="N", help="end after N events")
+        parser.add_argument("--limit", type=count, metavar="N", help="end after N events")
         parser.add_argument("--time-limit", type=positive, metavar="SECONDS", help="end after so many seconds")
         parser.add_argument("--memory-limit", type=positive, metavar="MB", help="end once it uses so much memory")
         parser.add_argument(
             "--failure-limit",
-            type=positive_number,
+            type=count,
             metavar="N",
             help="end, with 1, after N failures that it waited out",
         )
         parser.add_argument("--until-idle", action="store_true", help="end when all that the log has is handled")
         parser.add_argument(
             "--batch-size",
-            type=positive_number,
+            type=count,
             metavar="N",
             default=conf.batch_size,
             help="hand over N events at once, at most (default: %(default)s)",
@@ -88,12 +89,6 @@ class Command(Worker):
         logger.info("%s stopped", group)
         if limits.has_failed_too_often:
             raise CommandError(f"{group}: {limits.reached()}")
-
-
-def positive_number(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is no number above 0")
-    return int(text)
 
 
 def positive(text: str) -> float:

@@ -3,7 +3,6 @@
 import re
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -13,10 +12,9 @@ from django.utils import timezone
 from events.checks import TAG
 from events.exceptions import EventError
 from events.management.arguments import age
-from events.management.confirmation import confirm
 from events.management.control import declared_group
+from events.management.dialog import confirm
 from events.replay import Move, Place, Plan, carry_out, plan_replay
-from events.stream import open_stream
 
 
 class Command(BaseCommand):
@@ -48,9 +46,8 @@ class Command(BaseCommand):
         for line in _sentences(plan):
             self.stdout.write(line)
         if not yes:
-            confirm(self)
-        with closing(open_stream()) as stream:
-            carry_out(stream, plan)
+            confirm()
+        carry_out(plan)
         self.stdout.write(f"{group} goes on there.")
 
 

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from events.checks import TAG
 from events.exceptions import RetryLater, StreamUnavailable
+from events.management.dialog import confirm
 from events.reset import GroupPlan, PartitionPlan, Plan, carry_out, plan_reset
 from events.stream import open_stream
 
@@ -38,21 +39,11 @@ class Command(BaseCommand):
                 for line in _sentences(plan):
                     self.stdout.write(line)
                 if not yes:
-                    self._ask()
+                    confirm()
                 carry_out(stream, plan)
             except (RetryLater, StreamUnavailable) as error:
                 raise CommandError(f"not ended, repeat it: {error}") from error
         self.stdout.write("The stream is reset; relay_events fills it.")
-
-    def _ask(self) -> None:
-        self.stdout.write("Do that? [y/N] ", ending="")
-        self.stdout.flush()
-        try:
-            answer = input()
-        except EOFError:
-            raise CommandError("nobody is there to answer; --yes does it without asking") from None
-        if answer.strip().lower() not in {"y", "yes"}:
-            raise CommandError("nothing was changed")
 
 
 def _sentences(plan: Plan) -> Iterator[str]:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from events.checks import TAG
 from events.conf import conf
 from events.exceptions import StreamUnavailable
-from events.management.confirmation import confirm
+from events.management.dialog import confirm
 from events.partitions import partition_count
 from events.stream import Stream, open_stream
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             return
         self.stdout.write("Readers that are not so far yet read these events from the log.")
         if not yes:
-            confirm(self)
+            confirm()
         removed = sum(stream.trim(partition, length=left) for partition in longer)
         self.stdout.write(f"{removed:,} entries removed.")
 

@@ -4,9 +4,10 @@ import html
 import json
 import re
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError
@@ -15,18 +16,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from events.exceptions import RetryLater, TargetLost
-from readmodel.search import (
-    CONTROL_CHARACTERS,
-    DEFAULT_PAGE_SIZE,
-    END_MARK,
-    MARK,
-    STATUSES,
-    Hit,
-    InvalidSearch,
-    Page,
-    SearchQuery,
-    search,
-)
+from readmodel.exceptions import InvalidSearch
+from readmodel.marking import END_MARK, MARK
+from readmodel.query import CONTROL_CHARACTERS, DEFAULT_PAGE_SIZE, SORTS, STATUSES, SearchQuery
+from readmodel.search import Hit, Page, search
 
 NOTHING_FOUND, NOT_SEARCHED = 1, 2
 TEXTS = ("code", "title", "venue", "holder_name", "status")
@@ -37,7 +30,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("query", help="words in any order, the last perhaps unfinished; '' for all tickets")
-        parser.add_argument("--status", choices=STATUSES, default="", help="only tickets with this status")
+        parser.add_argument("--status", action="append", choices=STATUSES, help="only with this status; repeatable")
+        parser.add_argument("--venue", action="append", help="only of this venue, spelled exactly so; repeatable")
+        parser.add_argument("--starts-from", default="", help="only from this date, or instant with its zone")
+        parser.add_argument("--starts-to", default="", help="only up to this date, or instant, which is included")
+        parser.add_argument("--time-zone", default="UTC", help="whose days are meant, such as Europe/Berlin")
+        parser.add_argument("--price-min", type=price, help="only at this price or more")
+        parser.add_argument("--price-max", type=price, help="only at this price or less")
+        parser.add_argument("--currency", default="", help="only in this currency, such as EUR")
+        parser.add_argument("--sort", choices=SORTS, default="", help="the order; - is descending: --sort=-starts_at")
         parser.add_argument("--page", type=int, default=1)
         parser.add_argument("--page-size", type=int, default=DEFAULT_PAGE_SIZE)
         parser.add_argument("--json", action="store_true", help="print the page as JSON")
@@ -52,13 +53,18 @@ class Command(BaseCommand):
             sys.exit(NOTHING_FOUND)
 
 
-def find(options: Mapping[str, Any]) -> Page:
+def price(text: str) -> Decimal:
     try:
-        return search(
-            SearchQuery(
-                q=options["query"], status=options["status"], page=options["page"], page_size=options["page_size"]
-            )
-        )
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise ArgumentTypeError(f"{text!r} is no number") from error
+
+
+def find(options: Mapping[str, Any]) -> Page:
+    """Search for what the options have in common with a query."""
+    fields = {name: options[name] for name in SearchQuery.__struct_fields__ if options.get(name) is not None}
+    try:
+        return search(SearchQuery(**fields | {"q": options["query"]}))
     except (InvalidSearch, RetryLater, TargetLost) as error:
         raise CommandError(str(error), returncode=NOT_SEARCHED) from error
 

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from events.exceptions import RetryLater, TargetLost
 from events.management.arguments import count
 from readmodel.comparison import Comparison, Difference
-from readmodel.documents import Documents
+from readmodel.documents import searched_documents
 from readmodel.index import connect
 from readmodel.verification import Step, Verification
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         self.go_on = ""
         try:
             with closing(connect()) as index:
-                comparison = Comparison(Documents(index, index.find_searched()))
+                comparison = Comparison(searched_documents(index))
                 self._verify(Verification(comparison, repair=repair), **options)
         except (RetryLater, TargetLost, KeyboardInterrupt) as error:
             raise CommandError(f"{str(error) or 'interrupted'}{self.go_on}") from error

@@ -6,13 +6,13 @@ import pytest
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from readmodel.index import TicketIndex, connect
+from readmodel.index import DocumentIndex, connect
 from tests.damage import Damage
 from tests.integration.readmodel.shelf import Shelf
 
 
 @pytest.fixture
-def ticket_index(elasticsearch: Elasticsearch) -> Iterator[TicketIndex]:
+def ticket_index(elasticsearch: Elasticsearch) -> Iterator[DocumentIndex]:
     """The read model's side of the test's own alias."""
     index = connect()
     yield index
@@ -20,7 +20,7 @@ def ticket_index(elasticsearch: Elasticsearch) -> Iterator[TicketIndex]:
 
 
 @pytest.fixture
-def shelf(ticket_index: TicketIndex, elasticsearch: Elasticsearch) -> Shelf:
+def shelf(ticket_index: DocumentIndex, elasticsearch: Elasticsearch) -> Shelf:
     return Shelf(ticket_index, elasticsearch)
 
 

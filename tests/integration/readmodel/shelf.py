@@ -4,7 +4,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from readmodel.index import TicketIndex
+from readmodel.index import DocumentIndex
 from readmodel.search import SearchQuery, search
 from tests.ticket_events import document
 
@@ -12,10 +12,10 @@ from tests.ticket_events import document
 class Shelf:
     """An index to search in; what it holds is numbered from 1."""
 
-    def __init__(self, index: TicketIndex, elasticsearch: Elasticsearch) -> None:
+    def __init__(self, index: DocumentIndex, elasticsearch: Elasticsearch) -> None:
         self.index = index
         self.elasticsearch = elasticsearch
-        self.target = index.ensure()
+        self.target = index.indices.ensure()
 
     def hold(self, *tickets: dict[str, Any]) -> None:
         self.index.write(self.target, [document(number, **fields) for number, fields in enumerate(tickets, start=1)])

@@ -1,5 +1,6 @@
 """The audit of a running consumer: a bounded part of the index each second, each ticket by one process alone."""
 
+import msgspec
 import pytest
 from django.core.management import call_command
 from elasticsearch import Elasticsearch
@@ -7,12 +8,14 @@ from pytest_django import Settings
 
 from events import relay
 from events.exceptions import TargetLost
+from events.models import LogEntry
 from events.partitions import partition_of
 from events.stream import Stream
 from readmodel import audit
 from readmodel.audit import Audit, audit_of
 from readmodel.comparison import Kind
-from readmodel.index import TicketIndex
+from readmodel.documents import searched_documents
+from readmodel.index import DocumentIndex
 from tests.damage import Damage
 from tests.tickets import issue
 from tests.waiting import wait_until
@@ -43,10 +46,10 @@ def tickets(stream: Stream, elasticsearch: Elasticsearch) -> list[str]:
 
 
 @pytest.fixture
-def steps(tickets: list[str], ticket_index: TicketIndex, settings: Settings) -> Steps:
+def steps(tickets: list[str], ticket_index: DocumentIndex, settings: Settings) -> Steps:
     settings.READMODEL_AUDIT_PER_SECOND = 2
     audit.repairs.clear()
-    return Steps(audit_of(ticket_index, ticket_index.find_searched()))
+    return Steps(audit_of(ticket_index, searched_documents(ticket_index).target))
 
 
 def test_a_round_finds_and_repairs_each_kind_of_damage(
@@ -116,6 +119,32 @@ def test_nothing_is_audited_with_the_setting_at_0(
     assert tickets[0] not in damage.documents()
 
 
+def test_an_index_of_another_version_of_the_projection_waits_for_its_rebuild(
+    steps: Steps, damage: Damage, tickets: list[str], ticket_index: DocumentIndex
+) -> None:
+    target = searched_documents(ticket_index).target
+    older = Steps(audit_of(ticket_index, msgspec.structs.replace(target, version="0-older")))
+    damage.delete(tickets[0])
+
+    older.take(20)
+    assert tickets[0] not in damage.documents()
+    steps.take(20)
+    assert tickets[0] in damage.documents()
+
+
+def test_what_can_not_be_repaired_is_told_and_the_others_are_repaired(
+    steps: Steps, damage: Damage, tickets: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    LogEntry.objects.filter(subject=tickets[0]).update(schema_version=99)
+    damage.delete(tickets[0])
+    damage.delete(tickets[1])
+
+    steps.take(4)
+
+    assert damage.documents().keys() == set(tickets[1:])
+    assert caplog.text.count("can't repair; verify_readmodel tells which") == 1
+
+
 def test_only_the_tickets_of_the_own_partitions_are_audited(
     steps: Steps, damage: Damage, tickets: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,8 +185,8 @@ def test_an_outage_ends_no_consumer(
     assert tickets[0] in damage.documents()
 
 
-def test_a_lost_index_is_told(steps: Steps, elasticsearch: Elasticsearch, ticket_index: TicketIndex) -> None:
-    elasticsearch.indices.delete(index=ticket_index.find_searched().name)
+def test_a_lost_index_is_told(steps: Steps, elasticsearch: Elasticsearch, ticket_index: DocumentIndex) -> None:
+    elasticsearch.indices.delete(index=searched_documents(ticket_index).target.name)
 
     with pytest.raises(TargetLost):
         steps.take(2)

@@ -8,8 +8,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from events.exceptions import PartlyHandled, RetryLater, TargetLost, Unprocessable
-from readmodel.index import TicketIndex
-from readmodel.mapping import template_for
+from readmodel.definition import TICKETS
+from readmodel.index import DocumentIndex
 from readmodel.subscriber import ReadModel
 from tests.ticket_events import document, envelope_of, ticket, ticket_id
 from tests.waiting import wait_until
@@ -30,90 +30,109 @@ def stored(elasticsearch: Elasticsearch, alias: str, key: str = ID) -> tuple[int
 
 class TestEnsure:
     def test_makes_an_index_behind_the_alias_and_finds_it_again(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
 
         assert target.name == f"{settings.READMODEL_ALIAS}-000001"
-        assert ticket_index.ensure() == target
+        assert ticket_index.indices.ensure() == target
         assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == [target.name]
 
     def test_many_processes_at_once_get_the_same_index(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         with ThreadPoolExecutor(8) as threads:
-            targets = {target.result() for target in [threads.submit(ticket_index.ensure) for _ in range(8)]}
+            targets = {target.result() for target in [threads.submit(ticket_index.indices.ensure) for _ in range(8)]}
 
         [target] = targets
         assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == [target.name]
 
     def test_follows_the_alias_to_another_index(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         alias = settings.READMODEL_ALIAS
-        old = ticket_index.ensure()
+        old = ticket_index.indices.ensure()
         elasticsearch.indices.create(index=f"{alias}-000002")
         move = [{"remove": {"index": old.name, "alias": alias}}, {"add": {"index": f"{alias}-000002", "alias": alias}}]
         elasticsearch.indices.update_aliases(actions=move)
 
-        with pytest.raises(TargetLost):
-            ticket_index.check(old)
-        assert ticket_index.ensure().name == f"{alias}-000002"
+        assert ticket_index.indices.ensure().name == f"{alias}-000002"
+        assert [target.name for target in ticket_index.indices.kept()] == [f"{alias}-000002", old.name]
 
     def test_gives_an_index_its_lost_alias_back(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
         elasticsearch.indices.delete_alias(index=target.name, name=settings.READMODEL_ALIAS)
 
-        assert ticket_index.ensure() == target
+        assert ticket_index.indices.ensure() == target
 
     def test_adds_the_fields_that_an_older_release_did_not_know(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         alias = settings.READMODEL_ALIAS
-        older = template_for(alias)
+        older = TICKETS.template()
         fields = {name: field for name, field in older["template"]["mappings"]["properties"].items() if name != "seat"}
         mappings = {"dynamic": "strict", "properties": fields}
         elasticsearch.indices.put_index_template(name=alias, **older | {"template": {"mappings": mappings}})
         elasticsearch.indices.create(index=f"{alias}-000001", aliases={alias: {}})
 
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
 
         ticket_index.write(target, [document(1)])
         assert "seat" in elasticsearch.indices.get_mapping(index=target.name)[target.name]["mappings"]["properties"]
 
-    def test_says_what_to_do_about_a_field_of_another_type(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+    def test_says_what_to_do_about_a_field_of_another_type_and_goes_on(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         alias = settings.READMODEL_ALIAS
         mappings = {"properties": {"price": {"type": "keyword"}}}
         elasticsearch.indices.create(index=f"{alias}-000001", aliases={alias: {}}, mappings=mappings)
 
-        with pytest.raises(RetryLater, match="mapping: delete it, and the log fills a new one.*price"):
-            ticket_index.ensure()
+        target = ticket_index.indices.ensure()
+
+        assert "can't take this release's mapping, and what does not fit is parked; say manage.py" in caplog.text
+        assert ticket_index.write(target, [document(1)]) == {}
+
+    def test_says_that_another_version_of_the_projection_made_the_index(
+        self, ticket_index: DocumentIndex, settings: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        ticket_index.indices.ensure()
+        assert caplog.text == ""
+        newer = DocumentIndex(settings.ELASTICSEARCH_URL, msgspec.structs.replace(TICKETS, revision=99))
+
+        newer.indices.ensure()
+
+        assert "is of another version of the projection tickets; say manage.py rebuild_readmodel tickets" in caplog.text
+        [found] = newer.indices.examine()
+        assert found == (
+            f"{settings.READMODEL_ALIAS}-000001 is of another version of the projection tickets",
+            "say manage.py rebuild_readmodel tickets",
+        )
+        assert list(ticket_index.indices.examine()) == []
+        newer.close()
 
     def test_says_that_an_index_has_the_aliass_name(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         elasticsearch.indices.create(index=settings.READMODEL_ALIAS)
 
         with pytest.raises(RetryLater, match="must be the alias of one index"):
-            ticket_index.ensure()
+            ticket_index.indices.ensure()
 
     def test_waits_for_a_server_that_does_not_answer(self) -> None:
-        index = TicketIndex(NOBODY_LISTENS, "tickets")
+        index = DocumentIndex(NOBODY_LISTENS)
 
         with pytest.raises(RetryLater, match="does not answer"):
-            index.ensure()
+            index.indices.ensure()
         index.close()
 
 
 class TestWrite:
     def test_newest_version_stays_whatever_comes_after(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
 
         for version in (1, 3, 2, 3, 1):
             ticket_index.write(target, [document(1, version=version, title=f"title {version}")])
@@ -121,9 +140,9 @@ class TestWrite:
         assert stored(elasticsearch, settings.READMODEL_ALIAS) == (3 * 65_536, "title 3")
 
     def test_edit_by_hand_does_not_block_the_next_event(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
         ticket_index.write(target, [document(1)])
         edited = elasticsearch.get(index=target.name, id=ID)["_source"] | {"title": "edited"}
         elasticsearch.index(index=target.name, id=ID, document=edited)
@@ -134,9 +153,9 @@ class TestWrite:
         assert stored(elasticsearch, settings.READMODEL_ALIAS) == (2 * 65_536, "Kafka Night")
 
     def test_conflict_with_a_deletion_by_hand_is_no_success(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
     ) -> None:
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
         ticket_index.write(target, [document(1)])
         elasticsearch.delete(index=target.name, id=ID)
 
@@ -147,9 +166,9 @@ class TestWrite:
             raise failures[ID]
 
     def test_deletion_by_hand_is_forgotten_at_once(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
         ticket_index.write(target, [document(1)])
         elasticsearch.delete(index=target.name, id=ID)
 
@@ -158,9 +177,9 @@ class TestWrite:
         assert stored(elasticsearch, settings.READMODEL_ALIAS) == (65_536, "Kafka Night")
 
     def test_one_conflict_does_not_hide_the_other_documents(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
         ticket_index.write(target, [document(1, version=2)])
 
         ticket_index.write(target, [document(1), document(2), document(3)])
@@ -170,12 +189,12 @@ class TestWrite:
         assert [found["_version"] for found in answer["docs"]] == [2 * 65_536, 65_536, 65_536]
 
     def test_unknown_field_is_refused_and_the_mapping_stays(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
     ) -> None:
         class Surprise(msgspec.Struct):
             surprise: str
 
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
         before = elasticsearch.indices.get_mapping(index=target.name).body
         misfit = msgspec.structs.replace(document(1), source=Surprise("!"))
 
@@ -187,9 +206,9 @@ class TestWrite:
         assert elasticsearch.indices.get_mapping(index=target.name).body == before
 
     def test_missing_index_is_not_made_by_a_write(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
         elasticsearch.indices.delete(index=target.name)
 
         with pytest.raises(TargetLost):
@@ -198,9 +217,9 @@ class TestWrite:
         assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == []
 
     def test_missing_alias_is_not_made_by_anybodys_write(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch, settings: Any
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
         elasticsearch.indices.delete(index=target.name)
 
         elasticsearch.options(ignore_status=404).index(index=settings.READMODEL_ALIAS, document={"title": "by hand"})
@@ -208,19 +227,17 @@ class TestWrite:
         assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == []
 
     def test_index_made_anew_under_the_same_name_is_another_target(
-        self, ticket_index: TicketIndex, elasticsearch: Elasticsearch
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
     ) -> None:
-        target = ticket_index.ensure()
+        target = ticket_index.indices.ensure()
         elasticsearch.indices.delete(index=target.name)
-        anew = ticket_index.ensure()
+        anew = ticket_index.indices.ensure()
 
         assert (anew.name, anew.uuid == target.uuid) == (target.name, False)
-        ticket_index.check(anew)
-        with pytest.raises(TargetLost):
-            ticket_index.check(target)
+        assert ticket_index.indices.kept() == [anew]
 
-    def test_closed_index_is_waited_for(self, ticket_index: TicketIndex, elasticsearch: Elasticsearch) -> None:
-        target = ticket_index.ensure()
+    def test_closed_index_is_waited_for(self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch) -> None:
+        target = ticket_index.indices.ensure()
         elasticsearch.indices.close(index=target.name)
 
         failures = ticket_index.write(target, [document(1)])
@@ -228,8 +245,10 @@ class TestWrite:
         with pytest.raises(RetryLater, match="closed"):
             raise failures[ID]
 
-    def test_index_that_is_blocked_is_waited_for(self, ticket_index: TicketIndex, elasticsearch: Elasticsearch) -> None:
-        target = ticket_index.ensure()
+    def test_index_that_is_blocked_is_waited_for(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
+    ) -> None:
+        target = ticket_index.indices.ensure()
         elasticsearch.indices.add_block(index=target.name, block="write")
 
         failures = ticket_index.write(target, [document(1)])

@@ -17,8 +17,8 @@ from events.log import read_after
 from events.models import Checkpoint, DeadLetter, LogEntry
 from events.stream import Stream
 from readmodel.comparison import Comparison
-from readmodel.documents import Documents
-from readmodel.index import TicketIndex
+from readmodel.documents import searched_documents
+from readmodel.index import DocumentIndex
 from readmodel.projections import VERSION_STEP
 from tests.damage import Damage
 from tests.tickets import issue
@@ -218,11 +218,11 @@ class TestDeadLetters:
     """A ticket whose newest event could not be handled."""
 
     @pytest.fixture
-    def letter(self, tickets: list[str], stream: Stream) -> DeadLetter:
+    def letter(self, tickets: list[str], stream: Stream, ticket_index: DocumentIndex) -> DeadLetter:
         issued = Ticket.objects.get(status="issued", replaces=None)
         issued.cancel()
         relay.sweep(stream, 0)
-        checkpoint = Checkpoint.objects.get()
+        checkpoint = Checkpoint.objects.get(target=searched_documents(ticket_index).target.uuid)
         claim = Claim("readmodel", checkpoint.target, 0, checkpoint.epoch)
         [canceled, replaced] = read_after(0, checkpoint.position)
         assert canceled.subject == str(issued.id)
@@ -348,11 +348,10 @@ def test_an_engine_that_is_down_is_a_sentence(settings: Settings) -> None:
 
 
 def test_a_missing_index_is_no_missing_documents(
-    elasticsearch: Elasticsearch, settings: Settings, ticket_index: TicketIndex, tickets: list[str]
+    elasticsearch: Elasticsearch, settings: Settings, ticket_index: DocumentIndex, tickets: list[str]
 ) -> None:
-    target = ticket_index.find_searched()
-    comparison = Comparison(Documents(ticket_index, target))
-    elasticsearch.indices.delete(index=target.name)
+    comparison = Comparison(searched_documents(ticket_index))
+    elasticsearch.indices.delete(index=comparison.documents.target.name)
 
     with pytest.raises(CommandError, match="there is no index"):
         call_command("verify_readmodel", "--repair")

@@ -1,0 +1,131 @@
+"""Build an index anew from the log, beside the one that is searched, and let it take that one's place.
+
+The running consumers feed it as they feed every kept index. What an interrupted rebuild has begun is found again: it is
+of the current version, and was never searched.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from threading import Thread
+from typing import NamedTuple
+
+from django.db import connections
+from django.db.models.functions import Now
+
+from events.consumer import Consumer
+from events.exceptions import EventError
+from events.limits import Limits
+from events.models import Checkpoint, DeadLetter, Member, Partition
+from events.ownership import Ownership, beating
+from events.shutdown import Shutdown
+from events.stream import open_stream
+from events.subscriber import load_subscriber
+from readmodel.definition import Definition
+from readmodel.index import DocumentIndex
+from readmodel.indices import Target
+
+GROUP = "readmodel"
+POLL_SECONDS = 0.1
+
+
+class RebuildRefused(EventError):
+    """The rebuild can't be done now."""
+
+
+class Count(NamedTuple):
+    """How many of the log's positions an index has settled."""
+
+    settled: int
+    of: int
+
+    @property
+    def is_all(self) -> bool:
+        return self.settled >= self.of
+
+
+@contextmanager
+def only_one(definition: Definition) -> Iterator[None]:
+    """Raise RebuildRefused if another process rebuilds the same; a killed one is over after 3 s."""
+    ownership = Ownership(f"rebuild {definition.name}", "rebuild")
+    ownership.beat()
+    try:
+        if not ownership.acquire(0):
+            raise RebuildRefused(f"another process rebuilds {definition.name}; if it was killed, try again in 3 s")
+        with beating(ownership):
+            yield
+    finally:
+        ownership.leave()
+
+
+@contextmanager
+def fed() -> Iterator[None]:
+    """Run a consumer of the group in this process unless one runs elsewhere."""
+    if Member.objects.filter(group=GROUP, alive_until__gte=Now()).exists():
+        yield
+        return
+    shutdown = Shutdown()
+    thread = Thread(target=_consume, args=(shutdown,), name="consumer")
+    thread.start()
+    try:
+        yield
+    finally:
+        shutdown.requested = True
+        thread.join()
+
+
+def _consume(shutdown: Shutdown) -> None:
+    ownership = Ownership(GROUP, "rebuild")
+    with closing(open_stream()) as stream, beating(ownership):
+        Consumer(load_subscriber(GROUP), stream, ownership, shutdown=shutdown, limits=Limits()).run()
+    connections.close_all()
+
+
+def find_begun(index: DocumentIndex) -> Target | None:
+    """Return the index that an interrupted rebuild has left."""
+    version = index.indices.definition.version
+    begun = [target for target in index.indices.kept() if target.is_new and target.version == version]
+    return begun[-1] if begun else None
+
+
+def begin(index: DocumentIndex) -> Target:
+    index.indices.ensure()
+    return index.indices.create_next()
+
+
+def count(target: Target) -> Count:
+    """Say how far the target is; the log may grow meanwhile."""
+    reached = dict(Checkpoint.objects.filter(group=GROUP, target=target.uuid).values_list("partition", "position"))
+    given = dict(Partition.objects.values_list("number", "last_position"))
+    return Count(sum(min(reached.get(number, 0), last) for number, last in given.items()), sum(given.values()))
+
+
+def is_as_current(target: Target, searched: Target) -> bool:
+    """Tell whether the target has settled all that the searched index has, in every partition."""
+    reached = dict(Checkpoint.objects.filter(group=GROUP, target=target.uuid).values_list("partition", "position"))
+    needed = Checkpoint.objects.filter(group=GROUP, target=searched.uuid).values_list("partition", "position")
+    return all(reached.get(number, 0) >= position for number, position in needed)
+
+
+def switch(index: DocumentIndex, target: Target, *, patience_seconds: float = 30.0) -> None:
+    """Let the target be searched in place of the index that is, without a search that is older than the one before.
+
+    What searches see stands still until the target has all of it; raise RebuildRefused if that takes too long.
+    """
+    searched = index.indices.ensure()
+    index.indices.hold_refresh(searched)
+    until = time.monotonic() + patience_seconds / 2
+    while not is_as_current(target, searched):
+        if time.monotonic() > until:
+            index.indices.use_everyday_settings(searched)
+            raise RebuildRefused(f"{target.name} does not catch up with {searched.name}: is a consumer running?")
+        time.sleep(POLL_SECONDS)
+    index.indices.choose(target)
+    index.indices.use_everyday_settings(searched)
+
+
+def drop(index: DocumentIndex, target: Target) -> None:
+    """Delete the index, with its checkpoints and dead letters: a checkpoint that nobody moves holds compaction back."""
+    index.indices.delete(target)
+    Checkpoint.objects.filter(group=GROUP, target=target.uuid).delete()
+    DeadLetter.objects.filter(group=GROUP, target=target.uuid).delete()

@@ -1,0 +1,58 @@
+"""Build the body of a search request; pure. What it costs is bounded, whatever was typed."""
+
+from typing import Any
+
+from readmodel.facets import aggregations_of
+from readmodel.filters import filters_of
+from readmodel.marking import END_MARK, MARK
+from readmodel.matching import FIELDS, words_clause
+from readmodel.query import HIGHLIGHTS, RELEVANCE, SearchQuery
+
+# Elasticsearch refuses a search that takes longer: part of the hits would be taken for all.
+TIMEOUT = "2s"
+MATCHED = {
+    "encoder": "html",
+    "pre_tags": [MARK],
+    "post_tags": [END_MARK],
+    "number_of_fragments": 0,
+    "fields": {name: {} for name in FIELDS},
+}
+
+
+def request_for(query: SearchQuery) -> dict[str, Any]:
+    """Return the request for the first hits of the query, in an order that is the same each time."""
+    filters = filters_of(query)
+    # What a facet shows the choices of is left to it: it counts the others' hits too.
+    chosen = {name: clause for name, clause in filters.items() if name in query.facets}
+    always = [clause for name, clause in filters.items() if name not in chosen]
+    request: dict[str, Any] = {
+        "query": {"bool": {"filter": always, "must": words_clause(query.words)}},
+        "sort": sort_by(query.order),
+        "size": query.page_size,
+        "track_total_hits": True,
+        "timeout": TIMEOUT,
+        "_source": shown(query),
+    }
+    if query.wants_highlights and query.words:
+        request["highlight"] = MATCHED
+    if chosen:
+        request["post_filter"] = {"bool": {"filter": list(chosen.values())}}
+    if query.facets:
+        request["aggs"] = aggregations_of(query, chosen)
+    return request
+
+
+def page_request(query: SearchQuery) -> dict[str, Any]:
+    return request_for(query) | {"from": (query.page - 1) * query.page_size}
+
+
+def sort_by(order: str) -> list[dict[str, str]]:
+    if order == RELEVANCE:
+        return [{"_score": "desc"}, {"starts_at": "asc"}, {"id": "asc"}]
+    return [{order.removeprefix("-"): "desc" if order.startswith("-") else "asc"}, {"id": "asc"}]
+
+
+def shown(query: SearchQuery) -> dict[str, list[str]]:
+    if query.fields:
+        return {"includes": [name for name in query.fields if name != HIGHLIGHTS] or ["id"]}
+    return {"excludes": ["folded*"]}

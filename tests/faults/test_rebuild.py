@@ -1,0 +1,70 @@
+"""Rebuild the read model under load: no search fails or is older than before, and a killed rebuild is gone on with."""
+
+import signal
+import threading
+
+from elasticsearch import ApiError, Elasticsearch, TransportError
+from pytest_django import Settings
+
+from events.log import last_position
+from events.models import Checkpoint
+from events.stream import Stream
+from readmodel.index import connect
+from tests.faults.conftest import Start, kill
+from tests.faults.roles import consume, die_in_rebuild, rebuild, relay, write
+from tests.faults.truth import assert_the_read_model_equals_the_tickets
+from tests.waiting import wait_until
+
+
+class Searcher(threading.Thread):
+    """Searches without end, and remembers what each search saw."""
+
+    def __init__(self, elasticsearch: Elasticsearch, alias: str) -> None:
+        super().__init__()
+        self.elasticsearch = elasticsearch
+        self.alias = alias
+        self.seen: list[tuple[int, float]] = []
+        self.failures: list[str] = []
+        self.ended = False
+
+    def run(self) -> None:
+        while not self.ended:
+            try:
+                answer = self.elasticsearch.search(
+                    index=self.alias, size=0, track_total_hits=True, aggs={"versions": {"sum": {"field": "version"}}}
+                )
+            except (ApiError, TransportError) as error:
+                self.failures.append(str(error))
+            else:
+                self.seen.append((answer["hits"]["total"]["value"], answer["aggregations"]["versions"]["value"]))
+
+
+def test_a_rebuild_under_load(start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings) -> None:
+    writers = [start(write), start(write)]
+    start(relay)
+    start(consume)
+    alias = settings.READMODEL_ALIAS
+    wait_until(lambda: elasticsearch.indices.exists_alias(name=alias), within_seconds=60)
+    wait_until(lambda: last_position(0) > 300, within_seconds=30)
+    searcher = Searcher(elasticsearch, alias)
+    searcher.start()
+
+    killed = start(die_in_rebuild)
+    killed.join(60)
+    rebuilding = start(rebuild)
+    rebuilding.join(60)
+    before = len(searcher.seen)
+    wait_until(lambda: len(searcher.seen) > before + 20, within_seconds=10)
+    searcher.ended = True
+    searcher.join()
+    for writer in writers:
+        kill(writer)
+
+    assert (killed.exitcode, rebuilding.exitcode) == (-signal.SIGKILL, 0)
+    assert searcher.failures == []
+    assert searcher.seen == sorted(searcher.seen)
+    assert [target.name for target in connect().indices.kept()] == [f"{alias}-000002", f"{alias}-000001"]
+    wait_until(
+        lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last_position(0)}, within_seconds=30
+    )
+    assert_the_read_model_equals_the_tickets(elasticsearch, alias)

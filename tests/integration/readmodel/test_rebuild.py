@@ -1,0 +1,124 @@
+"""An index is built anew from the log, takes the searched one's place, and may give it back."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from elasticsearch import Elasticsearch
+from pytest_django import Settings
+
+from events.models import Checkpoint
+from events.stream import Stream
+from readmodel import rebuild
+from readmodel.definition import TICKETS, TIMELINE
+from readmodel.index import DocumentIndex
+from tests.faults.roles import issue
+from tests.faults.truth import assert_the_read_model_equals_the_tickets
+from tickets.models import Ticket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def tickets(stream: Stream, elasticsearch: Elasticsearch) -> list[Ticket]:
+    """Three tickets, of which one is canceled; the read model has them."""
+    for _ in range(2):
+        issue()
+    Ticket.objects.earliest("id").cancel()
+    call_command("consume_events", "readmodel", until_idle=True)
+    return list(Ticket.objects.all())
+
+
+def run(*arguments: str) -> list[str]:
+    out = StringIO()
+    call_command("rebuild_readmodel", *arguments, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def names(index: DocumentIndex) -> list[str]:
+    """Return the numbers of the kept indices, the searched one first."""
+    return [target.name.rpartition("-")[2] for target in index.indices.kept()]
+
+
+def test_a_new_index_takes_the_old_ones_place(
+    tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    said = run()
+
+    alias = settings.READMODEL_ALIAS
+    assert said == [f"{alias}-000002 is made", f"{alias}-000002 is searched now"]
+    assert names(ticket_index) == ["000002", "000001"]
+    assert_the_read_model_equals_the_tickets(elasticsearch, alias)
+    interval = elasticsearch.indices.get_settings(index=alias, name="index.refresh_interval", flat_settings=True)
+    assert interval[f"{alias}-000002"]["settings"] == {"index.refresh_interval": "1s"}
+
+
+def test_both_are_fed_from_then_on_and_either_may_be_searched(
+    tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    run()
+    issue()
+
+    run("--rollback")
+
+    assert names(ticket_index) == ["000001", "000002"]
+    assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
+
+
+def test_only_so_many_are_kept(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
+    run()
+    assert run("--keep=1")[-1].endswith("-000001 is deleted")
+    assert names(ticket_index) == ["000003", "000002"]
+
+    run("--keep=0")
+    assert names(ticket_index) == ["000004"]
+
+    targets = {target.uuid for target in ticket_index.indices.kept()}
+    kept = Checkpoint.objects.filter(group="readmodel").values_list("target", flat=True)
+    assert targets < set(kept)
+    assert len(set(kept)) == 2  # The other one is the timeline's.
+
+
+def test_the_timeline_is_rebuilt_alone(
+    tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch
+) -> None:
+    run("timeline")
+
+    assert names(ticket_index) == ["000001"]
+    assert elasticsearch.count(index=TIMELINE.alias)["count"] == 4
+
+
+def test_all_but_the_searched_one_are_dropped(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
+    run()
+    run("--drop")
+
+    assert names(ticket_index) == ["000002"]
+    with pytest.raises(CommandError, match="there is no index before .*-000002"):
+        run("--rollback")
+
+
+def test_what_was_begun_is_gone_on_with(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
+    begun = rebuild.begin(ticket_index)
+
+    assert run()[0] == f"{begun.name} is filled further"
+
+    assert names(ticket_index) == ["000002", "000001"]
+
+
+def test_two_at_once_are_one_too_many(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
+    with rebuild.only_one(TICKETS), pytest.raises(CommandError, match="another process rebuilds tickets"):
+        run()
+
+    assert names(ticket_index) == ["000001"]
+
+
+def test_an_index_that_does_not_catch_up_is_not_searched(
+    tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    behind = rebuild.begin(ticket_index)
+
+    with pytest.raises(rebuild.RebuildRefused, match="does not catch up"):
+        rebuild.switch(ticket_index, behind, patience_seconds=0.2)
+
+    assert names(ticket_index) == ["000001", "000002"]
+    assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)

@@ -1,0 +1,52 @@
+"""A cursor leads back to the search that it was made for, and nobody else can make one."""
+
+from decimal import Decimal
+
+import pytest
+from django.core import signing
+
+from readmodel.cursor import Cursor, read, sign
+from readmodel.exceptions import InvalidSearch
+from readmodel.query import SearchQuery
+
+QUERY = SearchQuery(
+    q="東京 night",
+    status=["issued"],
+    venue=["A, B"],
+    starts_from="2027-05-01",
+    time_zone="Asia/Tokyo",
+    price_min=Decimal("12.50"),
+    sort="-price",
+    fields=["title"],
+)
+CURSOR = Cursor(query=QUERY, point_in_time="x" * 300, after=[12.5, None, "an id"], seen=25, count=60)
+
+
+def test_cursor_is_read_as_it_was_signed() -> None:
+    assert read(sign(CURSOR)) == CURSOR
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        ":::",
+        "\x00",
+        "x" * 20_000,
+        sign(CURSOR)[:-1],
+        "." + sign(CURSOR),
+        signing.dumps({"query": {}}, salt="another"),
+        signing.dumps({"query": {}}, salt="readmodel.cursor"),
+        signing.dumps({"query": {"q": "x" * 201}}, salt="readmodel.cursor"),
+    ],
+)
+def test_what_was_not_signed_so_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSearch, match="cursor: This is no cursor of ours"):
+        read(text)
+
+
+def test_cursor_of_the_longest_search_is_taken_again() -> None:
+    longest = SearchQuery(q="東" * 200, venue=["東" * 200] * 10, fields=["holder_email"] * 17)
+
+    assert len(sign(Cursor(query=longest, point_in_time="x" * 1_000, after=["y" * 100], seen=1, count=2))) < 20_000

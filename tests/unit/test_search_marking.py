@@ -1,0 +1,38 @@
+"""What was typed is marked in a text, whatever its script, and the rest is escaped."""
+
+from html import unescape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from readmodel.folding import fold
+from readmodel.marking import END_MARK, MARK, marked
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "html"),
+    [
+        ("Kafka Night", "kaf", "<mark>Kaf</mark>ka Night"),
+        ("Kafka Night", "night ka", "<mark>Ka</mark>fka <mark>Night</mark>"),
+        ("Zoë’s Straßenfest", "zoe strasse", "<mark>Zoë</mark>’s <mark>Straße</mark>nfest"),
+        ("Zoe\u0308", "zoë", "<mark>Zoë</mark>"),
+        ("Ёлка", "елк", "<mark>Ёлк</mark>а"),
+        ("東京ドームのコンサート", "ドーム", "東京ドームのコンサート"),
+        ("北京国家大剧院", "大剧", "北京国家<mark>大剧</mark>院"),
+        ("서울 재즈", "서울", "<mark>서울</mark> 재즈"),
+        ("<b>Kafka & co</b>", "ka", "&lt;b&gt;<mark>Ka</mark>fka &amp; co&lt;/b&gt;"),
+        ("Kafka", "afka", "Kafka"),
+        ("VIP-A1", "vip-a", "<mark>VIP</mark>-<mark>A</mark>1"),
+        ("a.b*c", ".*", "a.b*c"),
+    ],
+)
+def test_beginnings_of_words_are_marked(text: str, typed: str, html: str) -> None:
+    assert marked(text, typed.split()) == html
+
+
+@given(st.text(), st.lists(st.text(min_size=1), max_size=3))
+def test_text_stays_what_it_was_but_for_the_marks(text: str, words: list[str]) -> None:
+    html = marked(text, words)
+
+    assert fold(unescape(html.replace(MARK, "").replace(END_MARK, ""))) == fold(text)
