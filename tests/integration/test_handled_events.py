@@ -31,7 +31,7 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 @pytest.fixture(autouse=True)
 def _impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EVENTS_BLOCK_SECONDS = 0.05
-    monkeypatch.setattr("events.consumer.LONGEST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("events.backoff.LONGEST_PAUSE_SECONDS", 0.1)
 
 
 def consume(subscriber: EventSubscriber, stream: Stream) -> None:

@@ -52,7 +52,7 @@ def named(target: str) -> Recorder:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("events.consumer.FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("events.backoff.FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr("events.progress.PAUSE_SECONDS", 0.02)
     monkeypatch.setattr("events.consumer.connections.close_all", lambda: None)  # The test's transaction lives in one.
 
