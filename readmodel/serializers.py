@@ -39,8 +39,8 @@ def price_field(help_text: str) -> serializers.DecimalField:
     )
 
 
-class StalenessParameters(serializers.Serializer[dict[str, Any]]):
-    stale = serializers.ChoiceField(
+def stale_field() -> serializers.ChoiceField:
+    return serializers.ChoiceField(
         choices=("ok",),
         default="",
         allow_blank=True,
@@ -48,7 +48,7 @@ class StalenessParameters(serializers.Serializer[dict[str, Any]]):
     )
 
 
-class SearchParameters(StalenessParameters):
+class SearchParameters(serializers.Serializer[dict[str, Any]]):
     """What may be asked for; what does not depend on types alone is checked by SearchQuery."""
 
     q = serializers.CharField(
@@ -111,6 +111,7 @@ class SearchParameters(StalenessParameters):
         help_text="Given empty, `next` leads on to all tickets as they are now, for 2 minutes after each page. "
         "Such a cursor is given alone: it has the search in it.",
     )
+    stale = stale_field()
 
 
 class SearchHitSerializer(serializers.Serializer[dict[str, Any]]):
@@ -165,13 +166,14 @@ class SearchPageSerializer(serializers.Serializer[dict[str, Any]]):
     results = SearchHitSerializer(many=True)
 
 
-class SuggestionParameters(StalenessParameters):
+class SuggestionParameters(serializers.Serializer[dict[str, Any]]):
     q = serializers.CharField(
         default="",
         allow_blank=True,
         max_length=MAX_TYPED_LENGTH,
         help_text="What was typed so far; the last word is taken as a beginning.",
     )
+    stale = stale_field()
 
 
 class SuggestionSerializer(serializers.Serializer[dict[str, Any]]):
