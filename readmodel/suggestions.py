@@ -19,7 +19,7 @@ TEXTS = ("title", "venue", "holder_name")
 # A letter or two begin words of most tickets: so many are looked at, which costs the same however many there are.
 MAX_TICKETS = 2_000
 CANDIDATES = 30
-TIMEOUT = "200ms"
+TIMEOUT = "1s"
 
 
 class Suggestion(msgspec.Struct, frozen=True):
