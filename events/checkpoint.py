@@ -54,6 +54,17 @@ def count_attempt(claim: Claim, position: int) -> int:
     return attempts
 
 
+def other_targets(group: str, partition: int, targets: Collection[str]) -> list[str]:
+    """Return the targets that the group was fed for in the partition, without those."""
+    rows = Checkpoint.objects.filter(group=group, partition=partition).exclude(target__in=targets)
+    return list(rows.values_list("target", flat=True))
+
+
+def forget(group: str, partition: int, target: str) -> None:
+    """Forget a target that is gone: a checkpoint that nobody moves would hold compaction back."""
+    Checkpoint.objects.filter(group=group, partition=partition, target=target).delete()
+
+
 def reached_the_end(group: str, targets: Collection[str]) -> bool:
     """Tell whether all positions that the log has given are settled for each target, in every partition."""
     rows = Checkpoint.objects.filter(group=group, target__in=targets)

@@ -136,10 +136,18 @@ class Consumer:
                 self._take_over(partition)
 
     def _take_over(self, partition: int) -> None:
+        self._forget_lost_targets(partition)
         position, *_ = [progress.take_over(partition) for progress in self._all]
         if self.stream.dsn.auto_setup:
             self.stream.create_group(partition, self.group, after=position)
         self.stream.rewind(partition, self.group, after=position)
+
+    def _forget_lost_targets(self, partition: int) -> None:
+        for target in checkpoint.other_targets(self.group, partition, [progress.target for progress in self._all]):
+            if not self.subscriber.has_target(target):
+                logger.info("%s forgets target %s, which is gone", self.group, target)
+                dead_letters.discard_all(self.group, partition, target)
+                checkpoint.forget(self.group, partition, target)
 
     def _read(self) -> set[int]:
         """Deliver what the stream has next, and return in which partitions; wait only if nothing else is to be done."""

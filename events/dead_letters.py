@@ -132,6 +132,14 @@ def fail(claim: Claim, letter: DeadLetter, error: Exception) -> None:
         note(letter, CONSUMER, "failed", failed["error"])
 
 
+def discard_all(group: str, partition: int, target: str) -> None:
+    """Discard what is open for a target that is gone: nobody can handle it any more."""
+    gone = DeadLetter.objects.filter(group=group, partition=partition, target=target, state__in=DeadLetter.OPEN)
+    for letter in gone.iterator():
+        note(letter, CONSUMER, "discarded", "its target is gone")
+    gone.update(state=State.DISCARDED)
+
+
 def note(letter: DeadLetter, actor: str, action: str, detail: str = "") -> None:
     """Write down what was done with the letter, and by whom."""
     DeadLetterAction.objects.create(letter=letter, actor=actor, action=action, detail=detail)

@@ -1,7 +1,7 @@
 """What a consumer group runs: a subscriber, named in the setting EVENTS_SUBSCRIBERS."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import ClassVar
 
@@ -41,6 +41,20 @@ class Subscriber(ABC):
 
         They are given the same events, from the log, after this one, and hold up neither it nor one another. Where
         there are others than before, `check` raises TargetLost.
+        """
+        return ()
+
+    def has_target(self, target: str) -> bool:  # noqa: ARG002 (most have one that stays)
+        """Tell whether a target that this is not fed for now is still there: the checkpoints of one that is gone go.
+
+        Called after `open`. May raise RetryLater.
+        """
+        return True
+
+    def examine(self) -> Iterable[tuple[str, str]]:
+        """Return what is wrong with the targets, each with what mends it; called by `doctor`, without `open`.
+
+        May raise RetryLater.
         """
         return ()
 

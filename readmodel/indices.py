@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,8 +14,6 @@ from readmodel.errors import errors_translated
 from readmodel.mapping import SETTINGS
 
 logger = logging.getLogger(__name__)
-
-REMEDY = "manage.py rebuild_readmodel"
 
 
 FILLING = {"refresh_interval": "-1"}
@@ -70,6 +68,20 @@ class Indices:
         others = [target for target in numbered if target != searched]
         return [searched, *others] if searched else others
 
+    def exists(self, uuid: str) -> bool:
+        """Tell whether there is an index with this UUID, whatever it is called."""
+        with errors_translated():
+            found = self._client.indices.get(index="*", features="settings", filter_path="*.settings.index.uuid")
+            return uuid in {description["settings"]["index"]["uuid"] for description in found.values()}
+
+    def examine(self) -> Iterator[tuple[str, str]]:
+        """Say what is wrong with the index behind the alias, and what mends it."""
+        searched = self.searched()
+        if searched is None:
+            yield f"there is no index behind {self.alias!r}", "run consume_events readmodel, which makes and fills it"
+        elif searched.version != self.definition.version:
+            yield f"{searched.name} is of another version of the projection {self.definition.name}", self._remedy
+
     def create_next(self) -> Target:
         """Make an index under the next number, which was never used, behind no alias."""
         with errors_translated():
@@ -118,6 +130,10 @@ class Indices:
         for target in kept:
             self.delete(target)
 
+    @property
+    def _remedy(self) -> str:
+        return f"say manage.py rebuild_readmodel {self.definition.name}"
+
     def _is_numbered(self, target: Target) -> bool:
         return bool(self._numbered.fullmatch(target.name))
 
@@ -145,18 +161,15 @@ class Indices:
         """Add the fields that this release has and the index has not; a release that lacks some changes nothing."""
         if target.version != self.definition.version:
             logger.warning(
-                "%s is of another version of the projection %s: %s makes it anew",
-                target.name,
-                self.definition.name,
-                REMEDY,
+                "%s is of another version of the projection %s; %s", target.name, self.definition.name, self._remedy
             )
         try:
             self._client.indices.put_mapping(index=target.name, properties=self.definition.mappings["properties"])
         except BadRequestError as error:
             logger.error(
-                "%s can't take this release's mapping, and what does not fit is parked: %s; %s",
+                "%s can't take this release's mapping, and what does not fit is parked; %s: %s",
                 target.name,
-                REMEDY,
+                self._remedy,
                 error,
             )
 

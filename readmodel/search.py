@@ -16,7 +16,7 @@ from readmodel.query import SearchQuery
 from readmodel.request import page_request, request_for
 
 if TYPE_CHECKING:
-    from readmodel.index import TicketIndex
+    from readmodel.index import DocumentIndex
 
 KEEP_ALIVE = "2m"
 
@@ -106,7 +106,7 @@ def hits_in(answer: Mapping[str, Any]) -> list[Hit]:
     return [Hit(hit["_source"], hit.get("highlight", {})) for hit in answer["hits"]["hits"]]
 
 
-def index() -> "TicketIndex":
+def index() -> "DocumentIndex":
     # Elasticsearch's client takes a second to load, and every command that checks the URLs loads this module.
     from readmodel.index import shared_index  # noqa: PLC0415
 

@@ -5,7 +5,7 @@ Out:  the same, as documents in the index.
 Next: readmodel/projections.py
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -76,6 +76,13 @@ class ReadModel(IndexWriter):
     def check(self) -> None:
         if self._look() != self._kept:
             raise TargetLost("there are other indices than before")
+
+    def has_target(self, target: str) -> bool:
+        return self._index.indices.exists(target)
+
+    def examine(self) -> Iterator[tuple[str, str]]:
+        for index in self._indices:
+            yield from index.indices.examine()
 
     def _look(self) -> "list[tuple[DocumentIndex, Target]]":
         return [(index, target) for index in self._indices for target in index.indices.kept()]

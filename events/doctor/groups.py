@@ -1,6 +1,7 @@
 """How the consumer groups are."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 
 from django.db.models import Count, F, OuterRef, Subquery
@@ -8,11 +9,13 @@ from django.db.models.functions import Now
 
 from events.conf import conf
 from events.doctor.finding import Finding
+from events.exceptions import RetryLater
 from events.members import GroupMembers, members_of_groups
 from events.models import Checkpoint, DeadLetter, Lease, Partition
 from events.ownership import RETRYING
 from events.status import status
 from events.stream import Stream
+from events.subscriber import load_subscriber
 
 LAG_PATIENCE_SECONDS = 30
 LEASE_PATIENCE_SECONDS = 5
@@ -46,6 +49,17 @@ def check_retrying(_stream: Stream) -> Iterator[Finding]:
                 next_attempt = f", next at {member.retry_at:%H:%M:%S%z}" if member.retry_at else ""
                 found = f"{group} {member.id} is retrying{next_attempt}: {member.error}"
                 yield Finding("process", found, "mend what the error names; then it goes on by itself")
+
+
+def check_targets(_stream: Stream) -> Iterator[Finding]:
+    """What a group writes into is there, and as this release wants it."""
+    for group in sorted(conf.subscribers):
+        with closing(load_subscriber(group)) as subscriber:
+            try:
+                for found, remedy in subscriber.examine():
+                    yield Finding("target", f"{group}: {found}", remedy)
+            except RetryLater as error:
+                yield Finding("target", f"{group}: {error}", "start it, or correct its address")
 
 
 def check_leases(_stream: Stream) -> Iterator[Finding]:
@@ -112,6 +126,7 @@ GROUP_CHECKS = (
     check_groups_run,
     check_retrying,
     check_leases,
+    check_targets,
     check_checkpoints,
     check_lag,
     check_dead_letters,

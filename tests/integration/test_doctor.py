@@ -1,7 +1,7 @@
 """manage.py doctor and the checks at start-up, on the real servers."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from io import StringIO
 
 import psycopg
@@ -9,13 +9,23 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connection
+from elasticsearch import Elasticsearch
+from pytest_django import Settings
 
 from events.doctor import database, examine
 from events.doctor.finding import Finding
 from events.stream import Stream
+from readmodel.subscriber import ReadModel
 from tests.processes import environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _indices(elasticsearch: Elasticsearch) -> None:
+    """What the read model's group has made when it ran."""
+    with closing(ReadModel()) as read_model:
+        read_model.open()
 
 
 @contextmanager
@@ -44,6 +54,12 @@ def faults(stream: Stream) -> dict[str, Finding]:
 
 def test_without_a_fault(stream: Stream) -> None:
     assert faults(stream) == {}
+
+
+def test_an_index_that_is_missing(stream: Stream, elasticsearch: Elasticsearch, settings: Settings) -> None:
+    elasticsearch.indices.delete(index=f"{settings.READMODEL_ALIAS}-000001")
+
+    assert faults(stream)["target"].found == f"readmodel: there is no index behind '{settings.READMODEL_ALIAS}'"
 
 
 @pytest.mark.parametrize(

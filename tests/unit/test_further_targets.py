@@ -30,6 +30,10 @@ class Several(Recorder):
         self.target = "first"
         self.further = {name: named(name) for name in names}
         self.known = self.further.keys() | set()
+        self.lost: set[str] = set()
+
+    def has_target(self, target: str) -> bool:
+        return target not in self.lost
 
     def further_targets(self) -> Sequence[Subscriber]:
         self.known = self.further.keys() | set()
@@ -103,6 +107,21 @@ def test_a_target_that_is_gone_is_fed_no_longer(stream: Stream) -> None:
 
     assert (several.positions, second.positions) == ([1, 2, 3, 4], [1, 2])
     assert checkpoints() == {"first": 4, "second": 2}
+
+
+def test_a_target_that_is_gone_for_good_is_forgotten(stream: Stream) -> None:
+    several = Several("second")
+    several.further["second"].refuses = {"thing-1": Unprocessable("too long for it")}
+    make_things(2, stream)
+    consume(several, stream)
+    del several.further["second"]
+
+    several.lost = {"second"}
+    consume(several, stream)
+
+    assert checkpoints() == {"first": 2}
+    [letter] = DeadLetter.objects.all()
+    assert (letter.target, letter.state, letter.actions.last().detail) == ("second", "discarded", "its target is gone")
 
 
 def test_a_target_that_can_not_take_it_now_holds_up_no_other(stream: Stream) -> None:

@@ -91,7 +91,7 @@ class TestEnsure:
 
         target = ticket_index.indices.ensure()
 
-        assert "can't take this release's mapping, and what does not fit is parked: manage.py rebuild" in caplog.text
+        assert "can't take this release's mapping, and what does not fit is parked; say manage.py" in caplog.text
         assert ticket_index.write(target, [document(1)]) == {}
 
     def test_says_that_another_version_of_the_projection_made_the_index(
@@ -103,7 +103,13 @@ class TestEnsure:
 
         newer.indices.ensure()
 
-        assert "is of another version of the projection tickets: manage.py rebuild_readmodel" in caplog.text
+        assert "is of another version of the projection tickets; say manage.py rebuild_readmodel tickets" in caplog.text
+        [found] = newer.indices.examine()
+        assert found == (
+            f"{settings.READMODEL_ALIAS}-000001 is of another version of the projection tickets",
+            "say manage.py rebuild_readmodel tickets",
+        )
+        assert list(ticket_index.indices.examine()) == []
         newer.close()
 
     def test_says_that_an_index_has_the_aliass_name(
