@@ -1,21 +1,18 @@
 """The page of a ticket in a real browser, while events arrive."""
 
 import pytest
-from elasticsearch import Elasticsearch
 
 from events.stream import Stream
-from tests.browser.conftest import project
+from tests.browser.sample import ReadModel
 from tests.browser.visitor import PHONE, Visitor
 from tests.tickets import issue
 from tickets.models import Ticket
 
-pytestmark = pytest.mark.usefixtures("stream")
-
 
 @pytest.fixture
-def ticket(visitor: Visitor, elasticsearch: Elasticsearch, stream: Stream) -> Ticket:
+def ticket(visitor: Visitor, read_model: ReadModel, stream: Stream) -> Ticket:
     ticket = issue(title="Tea & <b>Cake</b>")
-    project(elasticsearch)
+    read_model.project()
     visitor.open(f"/tickets/{ticket.id}/")
     return ticket
 
@@ -27,9 +24,9 @@ def test_it_shows_the_ticket_and_what_happened(visitor: Visitor, ticket: Ticket)
     assert visitor.complaints() == []
 
 
-def test_an_event_is_shown_as_it_arrives(visitor: Visitor, ticket: Ticket, elasticsearch: Elasticsearch) -> None:
+def test_an_event_is_shown_as_it_arrives(visitor: Visitor, ticket: Ticket, read_model: ReadModel) -> None:
     replacement = ticket.cancel()
-    project(elasticsearch)
+    read_model.project()
 
     visitor.sees(lambda page: page.texts(".timeline h3") == ["Canceled version 2", "Issued version 1"])
     assert visitor.text("#news") == "Canceled, version 2"
@@ -53,40 +50,35 @@ def test_as_long_as_nothing_happens_the_page_is_left_alone(visitor: Visitor, tic
     assert visitor.chrome.execute_script("return document.getElementById('history').same") is True
 
 
-def test_a_ticket_that_comes_later_is_shown_then(
-    visitor: Visitor, ticket: Ticket, elasticsearch: Elasticsearch
-) -> None:
+def test_a_ticket_that_comes_later_is_shown_then(visitor: Visitor, ticket: Ticket, read_model: ReadModel) -> None:
     late = issue()
     visitor.open(f"/tickets/{late.id}/")
     assert visitor.text("h1") == "No such ticket"
 
-    project(elasticsearch)
+    read_model.project()
 
     visitor.sees(lambda page: page.text("h1") == late.title)
 
 
 def test_the_badge_tells_how_far_the_read_model_is_behind(
-    visitor: Visitor, ticket: Ticket, elasticsearch: Elasticsearch
+    visitor: Visitor, ticket: Ticket, read_model: ReadModel
 ) -> None:
     visitor.sees(lambda page: page.text("#freshness") == "Up to date")
-
     ticket.check_in()
     visitor.sees(lambda page: page.text("#freshness").endswith(" s behind"))
 
-    project(elasticsearch)
+    read_model.project()
     visitor.sees(lambda page: page.text("#freshness") == "Up to date")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_has_no_objection_and_nothing_is_too_wide_for_a_phone(
-    visitor: Visitor, ticket: Ticket, elasticsearch: Elasticsearch, scheme: str
+    visitor: Visitor, ticket: Ticket, read_model: ReadModel
 ) -> None:
     ticket.cancel()
-    project(elasticsearch)
-    visitor.prefer(scheme)
+    read_model.project()
     visitor.resize(*PHONE)
 
     visitor.open(f"/tickets/{ticket.id}/")
 
     assert visitor.violations() == []
-    assert visitor.chrome.execute_script("return document.documentElement.scrollWidth") == PHONE[0]
+    assert visitor.width == PHONE[0]

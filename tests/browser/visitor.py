@@ -27,9 +27,11 @@ class Visitor:
         self.prefer("light")
 
     def log_in(self, session: str) -> None:
-        self.chrome.get(f"{self.url}/healthz")  # cookies are set for the site that is open
-        self.chrome.delete_all_cookies()
-        self.chrome.add_cookie({"name": "sessionid", "value": session})
+        self.chrome.get("about:blank")  # what is left of the last visit asks for nothing any more
+        self.chrome.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        self.complaints()
+        cookie = {"name": "sessionid", "value": session, "url": self.url}
+        self.chrome.execute_cdp_cmd("Network.setCookie", cookie)
 
     def resize(self, width: int, height: int) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
@@ -79,11 +81,19 @@ class Visitor:
         return wait_until(steady, within_seconds=10)  # type: ignore[return-value]
 
     def violations(self) -> list[str]:
-        """Return what axe-core finds against the page's accessibility."""
+        """Return what axe-core finds against the page's accessibility, by day and, of its colours, by night."""
         axe = Axe(self.chrome)
         axe.inject()
         found: list[dict[str, Any]] = axe.run()["violations"]
+        self.prefer("dark")
+        found += axe.run(options="{runOnly: ['color-contrast']}")["violations"]
+        self.prefer("light")
         return [f"{violation['id']}: {node['html']}" for violation in found for node in violation["nodes"]]
+
+    @property
+    def width(self) -> int:
+        """The page's, also of what reaches beyond the window."""
+        return self.chrome.execute_script("return document.documentElement.scrollWidth")  # type: ignore[no-any-return]
 
     def complaints(self) -> list[str]:
         """Return what the browser's console has got since the last time: also what the policy refused."""
