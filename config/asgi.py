@@ -4,7 +4,9 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from config.slow_clients import cut_off_slow_clients
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-application = get_asgi_application()
+application = cut_off_slow_clients(get_asgi_application())
 
 import readmodel.index  # noqa: E402, F401 (the first search must not wait until the client is loaded)

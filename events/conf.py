@@ -39,6 +39,12 @@ class Conf:
     """How many events a consumer hands to its subscriber at once, at most."""
     block_seconds: float = 1.0
     """How long an idle consumer waits for the stream before it compares its checkpoint with the log."""
+    feed_clients: int = 500
+    """How many streams and waiting readers of the feed a process serves at once."""
+    feed_heartbeat_seconds: float = 15.0
+    """How often a stream of the feed says that it is alive."""
+    feed_patience_seconds: float = 30.0
+    """How long a client may take nothing of what it is sent before it is cut off."""
 
     if not TYPE_CHECKING:
 

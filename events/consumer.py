@@ -6,7 +6,6 @@ Next: events/progress.py
 """
 
 import logging
-import random
 import time
 from collections.abc import Sequence, Set
 from datetime import timedelta
@@ -17,9 +16,10 @@ from django.utils import timezone
 
 from events import checkpoint, dead_letters, log
 from events.appetite import Appetite
+from events.backoff import Backoff
 from events.checkpoint import Claim
 from events.delivery import Batch
-from events.exceptions import EventError, LeaseLost, RetryLater
+from events.exceptions import EventError, LeaseLost
 from events.limits import Limits
 from events.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.progress import Progress, position_of
@@ -29,9 +29,6 @@ from events.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 15.0
-LONGEST_ASKED_PAUSE_SECONDS = 3600.0
 GLANCE_SECONDS = 0.2
 
 
@@ -56,7 +53,7 @@ class Consumer:
         self._all: list[Progress] = []
         """That of the subscriber itself first, for which the stream is read; its further targets follow by the log."""
         self._looked_at = 0.0
-        self._failures = 0
+        self._backoff = Backoff()
 
     def run(self, *, until_idle: bool = False) -> None:
         """Consume until the shutdown or a limit, or until the log has no more; failures are waited out.
@@ -75,7 +72,7 @@ class Consumer:
         try:
             self._open()
             while self._step() or not (until_idle and self._is_all_handled()):
-                self._failures = 0
+                self._backoff.succeed()
         except ImproperlyConfigured:
             raise
         except (EventError, Error) as error:
@@ -194,7 +191,7 @@ class Consumer:
 
         Where it was read just now it has lost nothing at its end. Return the partitions where it had.
         """
-        self.subscriber.check()
+        self.subscriber.check(self._first.claims.keys())
         behind = set()
         for partition in self._first.claims.keys() - read:
             last = log.last_position(partition)
@@ -223,12 +220,8 @@ class Consumer:
         return checkpoint.reached_the_end(self.group, [progress.target for progress in self._all])
 
     def _pause(self, error: Exception) -> None:
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)
-        self._failures += 1
+        pause = self._backoff.fail(error)
         self.limits.failed += 1
-        pause = random.uniform(longest / 2, longest)  # noqa: S311 (jitter)
-        if isinstance(error, RetryLater):
-            pause = max(pause, min(error.retry_after_seconds, LONGEST_ASKED_PAUSE_SECONDS))
         said = f"{type(error).__name__}: {error}"
         logger.warning("%s goes on in %.1f s: %s", self.group, pause, said)
         self.ownership.condition = Condition(RETRYING, said, timezone.now() + timedelta(seconds=pause))

@@ -45,6 +45,8 @@ return last
 # No tail can be this one: asking to append after it appends nothing and answers the real one.
 NOWHERE = Tail(-1, "")
 PENDING_AT_ONCE = 1_000
+# What Redis says to a reader, to one whose stream goes while it waits, and where there is no stream at all.
+GROUP_IS_LOST = ("NOGROUP", "UNBLOCKED", "requires the key to exist")
 
 
 class RedisStream(Stream):
@@ -189,7 +191,7 @@ def _redis_errors() -> Iterator[None]:
     try:
         yield
     except redis.ResponseError as error:
-        if str(error).startswith("NOGROUP") or "requires the key to exist" in str(error):
+        if any(said in str(error) for said in GROUP_IS_LOST):
             raise GroupLost from error
         raise StreamUnavailable(f"Redis refused: {error}") from error
     except redis.RedisError as error:

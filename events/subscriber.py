@@ -58,9 +58,10 @@ class Subscriber(ABC):
         """
         return ()
 
-    def check(self) -> None:  # noqa: B027 (most have nothing that could go)
+    def check(self, partitions: Collection[int]) -> None:  # noqa: B027 (most have nothing that could go)
         """Raise TargetLost if what `open` returned is gone; called each second, also while nothing happens.
 
+        These are the partitions that the process owns: who has other work to do at rest does that of these alone.
         What was written meanwhile into something else of that name is no loss: the new target is fed from the start.
         """
 

@@ -1,4 +1,4 @@
-"""Keep the tickets' documents in Elasticsearch; the only module that speaks to it.
+"""Keep the tickets' documents in Elasticsearch; only readmodel/documents.py speaks to it too.
 
 In:   documents with their versions.
 Out:  the index behind the alias, which holds the newest version of each.

@@ -38,6 +38,7 @@ class Indices:
         self._client = client
         self.definition = definition
         self.alias = definition.alias
+        self._told: set[Target] = set()
         self._numbered = re.compile(re.escape(self.alias) + r"-\d{6}")
 
     def ensure(self) -> Target:
@@ -159,7 +160,8 @@ class Indices:
 
     def _complete(self, target: Target) -> None:
         """Add the fields that this release has and the index has not; a release that lacks some changes nothing."""
-        if target.version != self.definition.version:
+        if target.version != self.definition.version and target not in self._told:
+            self._told.add(target)
             logger.warning(
                 "%s is of another version of the projection %s; %s", target.name, self.definition.name, self._remedy
             )

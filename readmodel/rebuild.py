@@ -7,6 +7,7 @@ of the current version, and was never searched.
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import chain
 from threading import Thread
 from typing import NamedTuple
 
@@ -21,9 +22,12 @@ from events.ownership import Ownership, beating
 from events.shutdown import Shutdown
 from events.stream import open_stream
 from events.subscriber import load_subscriber
-from readmodel.definition import Definition
+from readmodel.comparison import Comparison, Kind
+from readmodel.definition import TICKETS, Definition
+from readmodel.documents import Documents
 from readmodel.index import DocumentIndex
 from readmodel.indices import Target
+from readmodel.verification import Verification
 
 GROUP = "readmodel"
 POLL_SECONDS = 0.1
@@ -105,6 +109,23 @@ def is_as_current(target: Target, searched: Target) -> bool:
     reached = dict(Checkpoint.objects.filter(group=GROUP, target=target.uuid).values_list("partition", "position"))
     needed = Checkpoint.objects.filter(group=GROUP, target=searched.uuid).values_list("partition", "position")
     return all(reached.get(number, 0) >= position for number, position in needed)
+
+
+def prove(index: DocumentIndex, target: Target) -> Iterator[int]:
+    """Compare a new index of the tickets with the log, and yield how many documents were; raise RebuildRefused.
+
+    What is parked for it was told, and is no reason; the timeline has nothing that it could be compared with.
+    """
+    if index.indices.definition.name != TICKETS.name:
+        return
+    verification = Verification(Comparison(Documents(index, target)), repair=False)
+    for step in chain(verification.compare_tickets(), verification.find_ghosts()):
+        wrong = [difference for difference in step.differences if difference.kind != Kind.PARKED]
+        if wrong:
+            raise RebuildRefused(
+                f"{target.name} is not what the log tells, {wrong[0].id} is {wrong[0].kind}: not searched"
+            )
+        yield step.compared
 
 
 def switch(index: DocumentIndex, target: Target, *, patience_seconds: float = 30.0) -> None:

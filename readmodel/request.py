@@ -8,6 +8,7 @@ from readmodel.marking import END_MARK, MARK
 from readmodel.matching import FIELDS, words_clause
 from readmodel.query import HIGHLIGHTS, RELEVANCE, SearchQuery
 
+# Elasticsearch refuses a search that takes longer: part of the hits would be taken for all.
 TIMEOUT = "2s"
 MATCHED = {
     "encoder": "html",

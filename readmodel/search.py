@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from events.exceptions import RetryLater
 from readmodel.cursor import Cursor, read, sign
 from readmodel.facets import Facet, facets_in
 from readmodel.query import SearchQuery
@@ -54,14 +53,14 @@ class Page(msgspec.Struct, frozen=True):
 
 def search(query: SearchQuery) -> Page:
     """Return the page; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
-    answer = answer_to(page_request(query))
+    answer = index().search(page_request(query))
     return Page(query, answer["hits"]["total"]["value"], hits_in(answer), facets_in(answer))
 
 
 def start_search(query: SearchQuery) -> Page:
     """Return the first page of the tickets as they are now, and stay for the next ones; raise as `search`."""
     point_in_time = index().open_point_in_time(KEEP_ALIVE)
-    answer = answer_to(request_for(query) | at(point_in_time))
+    answer = index().search(request_for(query) | at(point_in_time))
     count = answer["hits"]["total"]["value"]
     if count <= query.page_size:
         index().close_point_in_time(point_in_time)
@@ -77,7 +76,7 @@ def continue_search(text: str) -> Page:
     """
     cursor = read(text)
     beyond = {"search_after": cursor.after, "track_total_hits": False}
-    answer = answer_to(request_for(cursor.query) | at(cursor.point_in_time) | beyond)
+    answer = index().search(request_for(cursor.query) | at(cursor.point_in_time) | beyond)
     following = next_cursor(cursor.query, answer, seen=cursor.seen, count=cursor.count)
     return Page(cursor.query, cursor.count, hits_in(answer), next_cursor=following)
 
@@ -93,13 +92,6 @@ def next_cursor(query: SearchQuery, answer: Mapping[str, Any], *, seen: int, cou
 
 def at(point_in_time: str) -> dict[str, Any]:
     return {"pit": {"id": point_in_time, "keep_alive": KEEP_ALIVE}}
-
-
-def answer_to(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    answer = index().search(request)
-    if answer["timed_out"]:
-        raise RetryLater("Elasticsearch did not find all in time")
-    return answer
 
 
 def hits_in(answer: Mapping[str, Any]) -> list[Hit]:

@@ -16,6 +16,7 @@ from readmodel.definition import DEFINITIONS
 from readmodel.projections import PROJECTIONS, VERSION_STEP
 
 if TYPE_CHECKING:
+    from readmodel.audit import Audit
     from readmodel.index import DocumentIndex
     from readmodel.indices import Target
 
@@ -62,20 +63,26 @@ class ReadModel(IndexWriter):
         self._indices = [connect(definition) for definition in DEFINITIONS.values()]
         self._index = self._indices[0]
         self._kept: list[tuple[DocumentIndex, Target]] = []
+        self._audit: Audit  # from open() on
 
     def open(self) -> str:
+        from readmodel.audit import audit_of  # noqa: PLC0415 (as above)
+
         for index in self._indices:
             index.indices.ensure()
         self._kept = self._look()
         _, self._target = self._kept[0]
+        self._audit = audit_of(self._index, self._target)
         return super().open()
 
     def further_targets(self) -> list[IndexWriter]:
         return [IndexWriter(index, target) for index, target in self._kept[1:]]
 
-    def check(self) -> None:
+    def check(self, partitions: Collection[int]) -> None:
+        """Look whether all indices are there; compare the next tickets of these partitions in the searched one."""
         if self._look() != self._kept:
             raise TargetLost("there are other indices than before")
+        self._audit.step(partitions)
 
     def has_target(self, target: str) -> bool:
         return self._index.indices.exists(target)

@@ -124,7 +124,7 @@ def wait_until_all_is_handled(stream: Stream) -> None:
     last = LogEntry.objects.count()
     wait_until(lambda: last_position(0) == last, within_seconds=20)
     wait_until(lambda: stream.tail(0).position == last, within_seconds=20)
-    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=last).exists(), within_seconds=30)
+    wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last}, within_seconds=30)
 
 
 @pytest.mark.usefixtures("processes")

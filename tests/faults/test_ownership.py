@@ -166,9 +166,9 @@ def test_an_owner_that_goes_on_after_its_lease_changes_nothing(
     stopped = start(stop_in_handle)
     wait_until(lambda: is_stopped(stopped), within_seconds=30)
     start(consume)
-    wait_until(lambda: Checkpoint.objects.filter(position=1).exists(), within_seconds=10)
+    wait_until(lambda: Checkpoint.objects.filter(position=1).count() == 2, within_seconds=10)
     Ticket.objects.get().cancel()
-    wait_until(lambda: Checkpoint.objects.filter(position=3).exists(), within_seconds=10)
+    wait_until(lambda: Checkpoint.objects.filter(position=3).count() == 2, within_seconds=10)
 
     os.kill(stopped.pid or 0, signal.SIGCONT)
     # It writes what it had in hand, finds its lease gone, and becomes the owner again as the first of both by name.

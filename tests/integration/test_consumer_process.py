@@ -22,7 +22,7 @@ def consumer(stream: Stream, elasticsearch: Elasticsearch) -> Iterator[subproces
     """The consumer of the read model, which has handled one event and waits for the next."""
     issue()
     process = start("manage.py", "consume_events", "readmodel", "--consumer", "one")
-    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=1).exists(), within_seconds=60)
+    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=1).count() == 2, within_seconds=60)
     wait_until(lambda: stream.pending(0, "readmodel") == 0)
     yield process
     process.kill()
@@ -32,7 +32,7 @@ def consumer(stream: Stream, elasticsearch: Elasticsearch) -> Iterator[subproces
 def test_it_handles_what_comes_while_it_waits(consumer: subprocess.Popen[str]) -> None:
     issue()
 
-    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=2).exists(), within_seconds=20)
+    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=2).count() == 2, within_seconds=20)
 
 
 def test_sigterm_ends_it_at_once_with_nothing_left_pending(consumer: subprocess.Popen[str], stream: Stream) -> None:
@@ -48,5 +48,5 @@ def test_a_wiped_redis_ends_no_process(consumer: subprocess.Popen[str], stream: 
     stream._client.flushall()
     issue()
 
-    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=2).exists(), within_seconds=20)
+    wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=2).count() == 2, within_seconds=20)
     assert consumer.poll() is None

@@ -5,6 +5,7 @@ from threading import Thread
 import msgspec
 import pytest
 from django.db import connections
+from django.test import override_settings
 from pytest_django import Settings
 
 from events import log, record, relay, unit_of_work
@@ -31,10 +32,11 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 @pytest.fixture(autouse=True)
 def _impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EVENTS_BLOCK_SECONDS = 0.05
-    monkeypatch.setattr("events.consumer.LONGEST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("events.backoff.LONGEST_PAUSE_SECONDS", 0.1)
 
 
 def consume(subscriber: EventSubscriber, stream: Stream) -> None:
+    relay.sweep(stream, 0)
     Consumer(subscriber, stream, Ownership("things", "one"), shutdown=Shutdown(), limits=Limits()).run(until_idle=True)
 
 
@@ -96,7 +98,7 @@ def test_what_is_recorded_while_handling_is_flushed_without_a_relay(stream: Stre
 
 
 def test_what_a_subscriber_does_not_handle_is_passed_over_unread(stream: Stream) -> None:
-    with unit_of_work():
+    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay reads what is changed here.
         record(ThingMade(name="a"), ThingMade(name="b"))
         LogEntry.objects.filter(subject="a").update(type="thing.unheard-of", data="no JSON")
 
@@ -112,7 +114,7 @@ def test_what_a_subscriber_does_not_handle_is_passed_over_unread(stream: Stream)
 
 def record_old_version() -> None:
     """Leave in log and stream what a release from before version 2 recorded."""
-    with unit_of_work():
+    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay reads what is changed here.
         record(ThingMoved(name="a"), ThingMoved(name="b"))
         for name in "ab":
             LogEntry.objects.filter(subject=name).update(schema_version=1, data=f'{{"label":"{name}","version":1}}')
@@ -120,6 +122,7 @@ def record_old_version() -> None:
 
 def test_an_old_version_is_lifted_from_the_stream(stream: Stream) -> None:
     record_old_version()
+    relay.sweep(stream, 0)
     assert stream._client.xrange(stream.key(0))[0][1]["dataschema"] == "urn:event:thing.moved:1"
     LogEntry.objects.update(data="{}")  # So it can't come from there.
 
@@ -131,6 +134,7 @@ def test_an_old_version_is_lifted_from_the_stream(stream: Stream) -> None:
 
 def test_an_old_version_is_lifted_from_the_log(stream: Stream) -> None:
     record_old_version()
+    relay.sweep(stream, 0)
     stream._client.flushall()
 
     reader = Reader()
@@ -171,10 +175,11 @@ def upgrade(monkeypatch: pytest.MonkeyPatch) -> type[Event]:
 def test_a_version_of_the_future_waits_for_its_class(
     stream: Stream, clean_registry: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with unit_of_work():
+    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay reads what is changed here.
         record(ThingMade(name="a"), ThingMoved(name="a", version=2), ThingMoved(name="a", version=3))
         newest = LogEntry.objects.filter(aggregate_version=3)
         newest.update(schema_version=3, data='{"name":"a","version":3,"note":"","to":"cellar"}')
+    relay.sweep(stream, 0)
     reader, shutdown = Reader(), Shutdown()
 
     def run() -> None:

@@ -28,8 +28,7 @@ def group() -> Any:
     said = StringIO()
     call_command("event_status", "--json", "--group", "readmodel", stdout=said)
     [partition] = json.loads(said.getvalue())
-    [found] = partition["groups"]
-    return partition, found
+    return partition, min(partition["groups"], key=lambda found: found["checkpoint"])
 
 
 def test_a_living_owner_is_shown_with_the_stream_and_its_memory(stream: Stream, elasticsearch: Elasticsearch) -> None:

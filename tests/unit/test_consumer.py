@@ -24,7 +24,7 @@ def recorder() -> Recorder:
 @pytest.fixture(autouse=True)
 def _impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EVENTS_BLOCK_SECONDS = 0.01
-    monkeypatch.setattr("events.consumer.FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("events.backoff.FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr("events.consumer.connections.close_all", lambda: None)  # The test's transaction lives in one.
 
 

@@ -1,6 +1,6 @@
 """A group that writes into several targets: each has checkpoints of its own, and none holds up another."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 from pytest_django import Settings
@@ -39,7 +39,7 @@ class Several(Recorder):
         self.known = self.further.keys() | set()
         return list(self.further.values())
 
-    def check(self) -> None:
+    def check(self, partitions: Collection[int]) -> None:
         if self.further.keys() != self.known:
             raise TargetLost("there are other targets now")
 
@@ -52,7 +52,7 @@ def named(target: str) -> Recorder:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("events.consumer.FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("events.backoff.FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr("events.progress.PAUSE_SECONDS", 0.02)
     monkeypatch.setattr("events.consumer.connections.close_all", lambda: None)  # The test's transaction lives in one.
 

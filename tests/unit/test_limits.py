@@ -43,7 +43,7 @@ def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EVENTS_SUBSCRIBERS = SUBSCRIBERS
     settings.EVENTS_BLOCK_SECONDS = 0.01
     monkeypatch.setattr(Sized, "sizes", [], raising=False)
-    monkeypatch.setattr("events.consumer.FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("events.backoff.FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr("events.consumer.connections.close_all", lambda: None)  # The test's transaction lives in one.
 
 

@@ -68,6 +68,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{target.name} is {'filled further' if begun else 'made'}")
         with rebuild.fed():
             self._fill(target)
+            if compared := sum(rebuild.prove(index, target)):
+                self.stdout.write(f"{target.name} is what the log tells: {compared:,} comparisons")
             rebuild.switch(index, target)
         self.stdout.write(f"{target.name} is searched now")
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from elasticsearch import Elasticsearch
+from pytest_django import Settings
 
 from readmodel.index import DocumentIndex, connect
+from tests.damage import Damage
 from tests.integration.readmodel.shelf import Shelf
 
 
@@ -20,3 +22,9 @@ def ticket_index(elasticsearch: Elasticsearch) -> Iterator[DocumentIndex]:
 @pytest.fixture
 def shelf(ticket_index: DocumentIndex, elasticsearch: Elasticsearch) -> Shelf:
     return Shelf(ticket_index, elasticsearch)
+
+
+@pytest.fixture
+def damage(elasticsearch: Elasticsearch, settings: Settings) -> Damage:
+    """Hands that damage the test's own index."""
+    return Damage(elasticsearch, settings.READMODEL_ALIAS)

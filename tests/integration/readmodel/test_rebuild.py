@@ -46,7 +46,11 @@ def test_a_new_index_takes_the_old_ones_place(
     said = run()
 
     alias = settings.READMODEL_ALIAS
-    assert said == [f"{alias}-000002 is made", f"{alias}-000002 is searched now"]
+    assert said == [
+        f"{alias}-000002 is made",
+        f"{alias}-000002 is what the log tells: 6 comparisons",
+        f"{alias}-000002 is searched now",
+    ]
     assert names(ticket_index) == ["000002", "000001"]
     assert_the_read_model_equals_the_tickets(elasticsearch, alias)
     interval = elasticsearch.indices.get_settings(index=alias, name="index.refresh_interval", flat_settings=True)
@@ -103,6 +107,19 @@ def test_what_was_begun_is_gone_on_with(tickets: list[Ticket], ticket_index: Doc
     assert run()[0] == f"{begun.name} is filled further"
 
     assert names(ticket_index) == ["000002", "000001"]
+
+
+def test_an_index_that_is_not_what_the_log_tells_is_not_searched(
+    tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch
+) -> None:
+    begun = rebuild.begin(ticket_index)
+    ticket = {"id": "ghost", "version": 1}
+    elasticsearch.index(index=begun.name, id="ghost", document=ticket)
+
+    with pytest.raises(CommandError, match="-000002 is not what the log tells, ghost is .*: not searched"):
+        run()
+
+    assert names(ticket_index) == ["000001", "000002"]
 
 
 def test_two_at_once_are_one_too_many(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:

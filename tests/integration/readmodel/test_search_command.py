@@ -58,6 +58,31 @@ def test_prints_json_with_the_documents(shelf: Shelf) -> None:
     assert page["results"][0]["highlights"] == {"title": ["<mark>Zoë</mark>"]}
 
 
+def test_filters_and_sorts(shelf: Shelf) -> None:
+    shelf.hold(
+        {"title": "a", "venue": "Arena", "price": "30"},
+        {"title": "b", "venue": "Hall", "status": "canceled", "price": "20"},
+        {"title": "c", "venue": "Hall", "currency": "USD"},
+        {"title": "d", "venue": "Club"},
+    )
+
+    def titles(*options: str) -> str:
+        return "".join(result["title"] for result in json.loads(output_of("", "--json", *options))["results"])
+
+    assert titles("--venue=Arena", "--venue=Hall", "--sort=price") == "cba"
+    assert titles("--status=canceled", "--status=issued", "--price-min=20", "--sort=-price") == "ab"
+    assert titles("--price-max=19.99", "--currency=USD") == "c"
+    assert titles("--starts-from=2027-05-02", "--time-zone=Pacific/Kiritimati", "--venue=Club") == "d"
+
+
+@pytest.mark.parametrize(
+    ("option", "message"), [("--price-min=cheap", "'cheap' is no number"), ("--starts-to=soon", "starts_to: A date")]
+)
+def test_filters_that_do_not_fit_are_named(option: str, message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command("search_tickets", "", option)
+
+
 @pytest.mark.parametrize(("options", "said"), [([], "No ticket matches 'x[b]'.\n"), (["--json"], '"count": 0')])
 def test_nothing_found_is_said_and_is_exit_code_1(
     shelf: Shelf, capsys: pytest.CaptureFixture[str], options: list[str], said: str

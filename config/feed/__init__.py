@@ -1,0 +1,1 @@
+"""The events over HTTP, for those who consume in other languages."""

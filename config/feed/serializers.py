@@ -1,0 +1,88 @@
+"""What the feed is asked for, and what it answers, for its documentation too."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from events import feed
+from events.cursor import Cursor
+from events.feed import Wanted
+
+LATEST = ("latest", "$")
+CURSOR_LENGTH = 4_000
+LONGEST_WAIT_SECONDS = 30
+
+
+class StreamParameters(serializers.Serializer[Any]):
+    """Where to begin, and what is wanted."""
+
+    after = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=CURSOR_LENGTH,
+        help_text="A cursor, or `latest` for what comes from now on; without it, the log's first event comes first.",
+    )
+    type = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        max_length=100,
+        help_text="Only events of this type; as often as you like.",
+    )
+    subject = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        required=False,
+        max_length=100,
+        help_text="Only events of this aggregate, by its id; as often as you like.",
+    )
+
+    def wanted(self) -> Wanted:
+        found = self.validated_data
+        return Wanted(types=frozenset(found.get("type", ())), subjects=frozenset(found.get("subject", ())))
+
+    def cursor(self) -> Cursor:
+        """Return where to begin; raise CursorRefused."""
+        after = self.validated_data.get("after", "")
+        if after in LATEST:
+            return feed.end()
+        return Cursor.parse(after) if after else feed.start()
+
+
+class FeedParameters(StreamParameters):
+    """The same, and how much at once."""
+
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=1_000, help_text="So many events at most.")
+    wait = serializers.FloatField(
+        default=0,
+        min_value=0,
+        max_value=LONGEST_WAIT_SECONDS,
+        help_text="Seconds to wait for an event if there is none yet.",
+    )
+
+
+class FeedEventSerializer(serializers.Serializer[Any]):
+    """An event: CloudEvents attributes, the project's own, and its place in the log."""
+
+    id = serializers.UUIDField()
+    specversion = serializers.CharField(default="1.0")
+    source = serializers.CharField()  # type: ignore[assignment] # A field named like an attribute of fields.
+    type = serializers.CharField()
+    subject = serializers.CharField()
+    time = serializers.DateTimeField()
+    dataschema = serializers.CharField()
+    datacontenttype = serializers.CharField(default="application/json")
+    data = serializers.DictField()  # type: ignore[assignment]
+    aggregateversion = serializers.IntegerField()
+    correlationid = serializers.CharField()
+    causationid = serializers.CharField(required=False)
+    actor = serializers.CharField(required=False)
+    traceparent = serializers.CharField(required=False)
+    partition = serializers.IntegerField()
+    position = serializers.IntegerField()
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    """Some events, and how to go on."""
+
+    events = FeedEventSerializer(many=True)
+    next = serializers.CharField(help_text="The cursor after these events: the next request's `after`.")
+    has_more = serializers.BooleanField(help_text="Whether there is more already, also if `events` is empty.")

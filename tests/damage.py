@@ -1,0 +1,63 @@
+"""Damage documents by hand, in each way that there is."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from elasticsearch import ConflictError, Elasticsearch
+
+from readmodel.projections import VERSION_STEP
+from tests.waiting import wait_until
+
+type Documents = dict[str, tuple[int, dict[str, Any]]]
+
+
+class Damage:
+    """What somebody does to the index behind an alias."""
+
+    def __init__(self, elasticsearch: Elasticsearch, alias: str) -> None:
+        self.elasticsearch = elasticsearch
+        self.alias = alias
+
+    @property
+    def kinds(self) -> Mapping[str, Callable[[str], None]]:
+        """What makes a document differ, by the kind of difference."""
+        return {"missing": self.delete, "stale": self.age, "altered": self.alter, "lifted": self.lift}
+
+    def delete(self, key: str) -> None:
+        self.elasticsearch.delete(index=self.alias, id=key)
+
+    def alter(self, key: str, **fields: Any) -> None:
+        source = self._source(key) | (fields or {"title": "Altered"})
+        self.elasticsearch.index(index=self.alias, id=key, document=source)
+
+    def invent(self, key: str, **fields: Any) -> None:
+        self.elasticsearch.index(index=self.alias, id=key, document=fields)
+
+    def lift(self, key: str, version: int = 1_000) -> None:
+        """Give the document a version that would keep events away for long."""
+        self._write(key, self._source(key) | {"title": "Lifted"}, version * VERSION_STEP)
+
+    def age(self, key: str) -> None:
+        """Put an older state in the document's place."""
+        source = self._source(key) | {"title": "Aged"}
+        self.delete(key)
+        wait_until(lambda: self._is_written(key, source))
+
+    def documents(self) -> Documents:
+        """Return all documents with their versions, the tickets' own."""
+        self.elasticsearch.indices.refresh(index=self.alias)
+        hits = self.elasticsearch.search(index=self.alias, size=10_000, version=True)["hits"]["hits"]
+        return {hit["_id"]: (hit["_version"] // VERSION_STEP, hit["_source"]) for hit in hits}
+
+    def _source(self, key: str) -> dict[str, Any]:
+        return dict(self.elasticsearch.get(index=self.alias, id=key)["_source"])
+
+    def _write(self, key: str, source: dict[str, Any], version: int) -> None:
+        self.elasticsearch.index(index=self.alias, id=key, document=source, version=version, version_type="external")
+
+    def _is_written(self, key: str, source: dict[str, Any]) -> bool:
+        try:
+            self._write(key, source, 1)
+        except ConflictError:  # The deleted one's version is not forgotten yet, or somebody has repaired it already.
+            return bool(self.elasticsearch.exists(index=self.alias, id=key))
+        return True

@@ -1,0 +1,96 @@
+"""Damage documents by hand while tickets change and the consumer runs: just that is found, and repaired."""
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+from django.core.management import CommandError, call_command
+from elasticsearch import ApiError, Elasticsearch
+from pytest_django import Settings
+
+from events.models import Checkpoint, LogEntry, Partition
+from events.stream import Stream
+from tests.damage import Damage
+from tests.faults.conftest import Start, kill
+from tests.faults.roles import consume, issue, relay, write
+from tests.faults.truth import assert_the_read_model_equals_the_tickets
+from tests.waiting import wait_until
+from tickets.models import Ticket
+
+TICKETS = 400
+DAMAGED = 60
+ROUNDS = 20
+FOUND_WITHIN_SECONDS = 60
+
+
+@pytest.fixture
+def damage(elasticsearch: Elasticsearch, settings: Settings) -> Damage:
+    return Damage(elasticsearch, settings.READMODEL_ALIAS)
+
+
+def is_all_handled() -> bool:
+    last = Partition.objects.get(number=0).last_position
+    has_all = not LogEntry.objects.filter(position=None).exists()
+    return has_all and Checkpoint.objects.filter(group="readmodel", position=last).exists()
+
+
+def differences() -> str:
+    """Return what verify_readmodel complains of, "" if all is right."""
+    try:
+        call_command("verify_readmodel")
+    except CommandError as error:
+        return str(error)
+    return ""
+
+
+def test_a_running_consumer_repairs_all_within_a_minute(
+    start: Start, stream: Stream, damage: Damage, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    for _ in range(TICKETS):
+        issue()
+    start(consume)
+    wait_until(is_all_handled, within_seconds=60)
+    wait_until(lambda: len(damage.documents()) == TICKETS)
+    before = damage.documents()
+
+    damage_many(damage, sorted(before)[:DAMAGED])
+    assert damage.documents() != before
+    started = time.monotonic()
+    wait_until(lambda: damage.documents() == before, within_seconds=FOUND_WITHIN_SECONDS)
+
+    print(f"{TICKETS} tickets, {DAMAGED} damaged: repaired in {time.monotonic() - started:.1f} s")  # noqa: T201 (pytest -s)
+    assert differences() == ""
+
+
+def test_under_load_nothing_is_found_but_the_damage_and_all_is_repaired(
+    start: Start, stream: Stream, damage: Damage, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    writers = [start(write), start(write)]
+    for role in (relay, consume):
+        start(role)
+    wait_until(lambda: Checkpoint.objects.filter(position__gt=200).exists(), within_seconds=60)
+
+    assert [differences() for _ in range(ROUNDS)] == [""] * ROUNDS
+
+    for _ in range(3):
+        damage_many(damage, random.sample(sorted(damage.documents()), 40))
+        call_command("verify_readmodel", "--repair")
+    for writer in writers:
+        kill(writer)
+    wait_until(is_all_handled, within_seconds=30)
+    wait_until(lambda: differences() == "", within_seconds=FOUND_WITHIN_SECONDS)
+    print(f"{Ticket.objects.count()} tickets, {LogEntry.objects.count()} events")  # noqa: T201 (pytest -s)
+    assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
+
+
+def damage_many(damage: Damage, keys: list[str]) -> None:
+    """Damage each in another way than its neighbour, and invent a few."""
+    harms: list[Callable[[str], None]] = list(damage.kinds.values())
+    for number, key in enumerate(keys):
+        try:
+            harms[number % len(harms)](key)
+        except ApiError:
+            continue  # A consumer, or an audit, has written it at the same moment.
+    for number in range(5):
+        damage.invent(f"ghost {number}", title="Invented")

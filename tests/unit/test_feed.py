@@ -1,0 +1,174 @@
+"""Reading the log as a feed, and the windows in memory."""
+
+import json
+
+import pytest
+
+from events import feed, record, unit_of_work
+from events.cursor import Cursor, CursorAhead
+from events.feed import Wanted
+from events.feed_window import BYTES, EVENTS, Window
+from events.models import LogEntry, Partition
+from events.positions import give_positions
+from tests.things import ThingMade, ThingMoved, envelope_at
+
+
+def make(*names: str, note: str = "") -> None:
+    with unit_of_work():
+        record(*(ThingMade(name=name, note=note) for name in names))
+    give_positions(0)
+
+
+def positions(page: feed.Page) -> list[int]:
+    return [event.position for event in page.events]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("stream")
+class TestRead:
+    def test_pages_follow_one_another_to_the_end(self) -> None:
+        make(*"abcde")
+        first = feed.read(feed.start(), limit=3)
+        second = feed.read(first.next, limit=3)
+        third = feed.read(second.next, limit=3)
+
+        assert (positions(first), first.has_more) == ([1, 2, 3], True)
+        assert (positions(second), second.has_more) == ([4, 5], False)
+        assert (positions(third), third.has_more, third.next) == ([], False, second.next)
+
+    def test_from_the_end_there_is_only_what_comes(self) -> None:
+        make("a")
+        end = feed.end()
+        make("b")
+
+        assert [event.subject for event in feed.read(end, limit=3).events] == ["b"]
+
+    def test_what_has_no_position_yet_is_not_there_yet(self) -> None:
+        LogEntry.objects.all().delete()
+        make("a")
+        LogEntry.objects.bulk_create([LogEntry(**row | {"id": None}) for row in without_position()])
+
+        assert positions(feed.read(feed.start(), limit=9)) == [1]
+
+    def test_an_event_is_as_on_the_stream_but_json_and_with_its_place(self) -> None:
+        make("a", note='line\nbreak "é"')
+        [event] = feed.read(feed.start(), limit=1).events
+        said = json.loads(event.json)
+
+        envelope = LogEntry.objects.get()
+        assert said["data"] == {"name": "a", "version": 1, "note": 'line\nbreak "é"'}
+        assert (said["id"], said["type"], said["subject"]) == (str(envelope.event_id), "thing.made", "a")
+        assert (said["aggregateversion"], said["partition"], said["position"]) == (1, 0, 1)
+        assert (said["specversion"], said["dataschema"]) == ("1.0", "urn:event:thing.made:1")
+        assert said["time"] == envelope.time.isoformat()
+
+    def test_json_that_was_written_by_hand_on_several_lines_is_one_line(self) -> None:
+        make("a")
+        LogEntry.objects.update(data='{\r\n  "name": "a"\n}')
+        [event] = feed.read(feed.start(), limit=1).events
+
+        assert b"\n" not in event.json
+        assert b"\r" not in event.json
+        assert json.loads(event.json)["data"] == {"name": "a"}
+
+    def test_a_page_is_bounded_by_bytes_but_never_empty_for_that(self) -> None:
+        make(*"abc", note="é" * 100)
+
+        assert positions(feed.read(feed.start(), limit=9, max_bytes=600)) == [1, 2]
+        assert positions(feed.read(feed.start(), limit=9, max_bytes=1)) == [1]
+
+    def test_only_what_is_wanted_comes_and_the_rest_is_passed_over(self) -> None:
+        make(*"abc")
+        with unit_of_work():
+            record(ThingMoved(name="a", version=2), ThingMoved(name="b", version=2))
+        give_positions(0)
+
+        by_type = feed.read(feed.start(), Wanted(types=frozenset({"thing.moved"})), limit=1)
+        by_subject = feed.read(feed.start(), Wanted(subjects=frozenset({"a", "b"})), limit=9)
+        nothing = feed.read(feed.start(), Wanted(types=frozenset({"no.such"})), limit=9)
+
+        assert (positions(by_type), by_type.has_more) == ([4], True)
+        assert (positions(by_subject), by_subject.has_more) == ([1, 2, 4, 5], False)
+        assert (positions(nothing), nothing.has_more, nothing.next) == ([], False, feed.end())
+
+    def test_a_page_may_be_empty_though_there_is_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(feed, "SCANNED_AT_ONCE", 2)
+        make(*"abcde")
+        wanted = Wanted(subjects=frozenset({"e"}))
+
+        first = feed.read(feed.start(), wanted, limit=9)
+        second = feed.read(first.next, wanted, limit=9)
+        third = feed.read(second.next, wanted, limit=9)
+
+        assert [(positions(page), page.has_more) for page in (first, second, third)] == [
+            ([], True),
+            ([], True),
+            ([5], False),
+        ]
+
+    def test_compacted_positions_are_no_gap(self) -> None:
+        make(*"abcde")
+        LogEntry.objects.filter(position__in=[1, 3, 4]).delete()
+
+        page = feed.read(feed.start(), limit=9)
+
+        assert (positions(page), page.next) == ([2, 5], Cursor((5,)))
+
+    def test_the_partition_that_is_most_behind_comes_first(self) -> None:
+        Partition.objects.create(number=1)
+        make(*"abcde")
+        LogEntry.objects.filter(position__gt=2).update(partition=1)
+        Partition.objects.filter(number=0).update(last_position=2)
+        Partition.objects.filter(number=1).update(last_position=5)
+
+        first = feed.read(feed.start(), limit=3)
+        second = feed.read(first.next, limit=3)
+
+        assert [(event.partition, event.position) for event in first.events] == [(1, 3), (1, 4), (1, 5)]
+        assert [(event.partition, event.position) for event in second.events] == [(0, 1), (0, 2)]
+        assert (first.next, second.next, second.has_more) == (Cursor((0, 5)), Cursor((2, 5)), False)
+
+    def test_a_cursor_ahead_of_the_log_is_refused(self) -> None:
+        with pytest.raises(CursorAhead):
+            feed.read(Cursor((1,)), limit=9)
+
+
+def without_position() -> list[dict[str, object]]:
+    rows = list(LogEntry.objects.values())
+    return [row | {"event_id": "0" * 32, "subject": "other", "position": None} for row in rows]
+
+
+@pytest.mark.django_db
+class TestWindow:
+    def test_it_has_what_came_after_a_position(self) -> None:
+        window = Window(4)
+        window.add(event(position) for position in (5, 6, 8))
+
+        assert (window.start, window.end) == (4, 8)
+        assert [found.position for found in window.after(4)] == [5, 6, 8]
+        assert [found.position for found in window.after(6)] == [8]
+        assert window.after(8) == window.after(9) == []
+
+    def test_it_keeps_the_newest_of_a_bounded_number(self) -> None:
+        window = Window(0)
+        window.add(event(position) for position in range(1, EVENTS + 11))
+
+        assert (window.start, window.end) == (10, EVENTS + 10)
+        assert [found.position for found in window.after(10)] == list(range(11, EVENTS + 11))
+
+    def test_it_keeps_no_more_than_some_bytes(self) -> None:
+        window = Window(0)
+        window.add(event(position, note="x" * (BYTES // 4)) for position in range(1, 10))
+
+        assert (window.start, window.end) == (6, 9)
+        assert sum(len(found.json) for found in window.after(6)) < BYTES
+
+    def test_an_event_larger_than_all_of_it_is_read_from_the_log(self) -> None:
+        window = Window(0)
+        window.add([event(1, note="x" * (BYTES - 100))])
+
+        assert (window.start, window.end, window.after(1)) == (1, 1, [])
+
+
+def event(position: int, *, note: str = "") -> feed.FeedEvent:
+    return feed.feed_event(0, envelope_at(position, note=note))
