@@ -4,20 +4,23 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Max
-from django.db.models.query import RawQuerySet
 
 from events.envelope import Envelope
 from events.log import ENVELOPE_COLUMNS
 from events.models import Checkpoint, DeadLetter, LogEntry, Partition
 
+# The choice comes first, by itself: in one statement with the rows, PostgreSQL would read the whole log for a join.
+CHOSEN = """
+WITH wanted ({keys}) AS (VALUES {rows})
+SELECT ({choice}) AS id, subject FROM wanted
+"""
 # An event that was handled as somebody has edited it tells what was edited.
 ENTRIES = """
-WITH wanted ({keys}) AS (VALUES {rows})
 SELECT log.*, letter.edited_data, letter.edited_version
-FROM wanted
-JOIN events_log AS log ON log.id = ({choice})
+FROM events_log AS log
 LEFT JOIN events_dead_letter AS letter
     ON letter."group" = %s AND letter.target = %s AND letter.event_id = log.event_id
+WHERE log.id IN ({ids})
 """
 NEWEST_SETTLED = """
     SELECT newest.id FROM events_log AS newest
@@ -111,10 +114,16 @@ class SettledEvents:
         statement, parameters = choice
         row = f"({', '.join(['%s'] * len(rows[0]))})"
         types = ", ".join(["%s"] * len(self._types))
-        entries = ENTRIES.format(keys=keys, rows=", ".join([row] * len(rows)), choice=statement.format(types=types))
+        chosen = CHOSEN.format(keys=keys, rows=", ".join([row] * len(rows)), choice=statement.format(types=types))
         values = [value for row_values in rows for value in row_values]
-        found: RawQuerySet[LogEntry] = LogEntry.objects.raw(entries, [*values, *parameters, *self._place])
-        return {entry.subject: _envelope_of(entry) for entry in found}
+        ids = [entry.id for entry in LogEntry.objects.raw(chosen, [*values, *parameters]) if entry.id]
+        return self._read(ids)
+
+    def _read(self, ids: Sequence[int]) -> dict[str, Envelope]:
+        if not ids:
+            return {}
+        entries = ENTRIES.format(ids=", ".join(["%s"] * len(ids)))
+        return {entry.subject: _envelope_of(entry) for entry in LogEntry.objects.raw(entries, [*self._place, *ids])}
 
 
 def _envelope_of(entry: Any) -> Envelope:

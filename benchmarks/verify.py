@@ -1,0 +1,116 @@
+"""How long verify_readmodel takes for a million tickets, with how much memory, and what the audit costs at rest.
+
+uv run python -m benchmarks.verify [--tickets 1000000]
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from contextlib import closing
+from itertools import batched
+from typing import Any
+
+import psutil
+from rich.console import Console
+
+from benchmarks.consumer_process import CONSUME, FILL
+from benchmarks.relay_memory import peak_memory_mib
+from benchmarks.servers import loaded_project
+
+TICKETS = 1_000_000
+DAMAGED = 1_000
+AT_ONCE = 2_000
+REST_SECONDS = 20
+RATES = (0, 200, 1_000)
+VERIFY = (sys.executable, "manage.py", "verify_readmodel")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tickets", type=int, default=TICKETS)
+    tickets = parser.parse_args().tickets
+    with loaded_project():
+        fill(tickets)
+        print_verification(tickets)
+        print_audit()
+
+
+def print_verification(tickets: int) -> None:
+    for title, command in (("verify_readmodel", VERIFY), ("a second time", VERIFY)):
+        started = time.perf_counter()
+        peak = peak_memory_mib(command)
+        seconds = time.perf_counter() - started
+        print_line(
+            f"{title}: {tickets:,} tickets in {seconds:.1f} s ({tickets / seconds:,.0f}/s), at most {peak:.0f} MiB"
+        )
+    damage()
+    started = time.perf_counter()
+    finished = subprocess.run((*VERIFY, "--repair"), capture_output=True, text=True, check=True)
+    seconds = time.perf_counter() - started
+    print_line(f"with repairs: {finished.stdout.splitlines()[-1]} in {seconds:.1f} s")
+
+
+def print_audit() -> None:
+    """Tell which share of a core the consumer takes at rest."""
+    for rate in RATES:
+        process = psutil.Popen(CONSUME, env=os.environ | {"READMODEL_AUDIT_PER_SECOND": str(rate)})
+        time.sleep(REST_SECONDS / 2)
+        before = sum(process.cpu_times()[:2])
+        time.sleep(REST_SECONDS)
+        used = sum(process.cpu_times()[:2]) - before
+        print_line(f"the consumer at rest, {rate:,} documents audited each second: {used / REST_SECONDS:.1%} of a core")
+        process.terminate()
+        process.wait()
+
+
+def fill(tickets: int) -> None:
+    """Let the log have an event of each ticket, and the index their documents; all are handled."""
+    from django.db import connection  # noqa: PLC0415 (after the setup)
+
+    from events.models import Checkpoint  # noqa: PLC0415
+    from readmodel.index import connect  # noqa: PLC0415
+
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE events_log, events_checkpoint")
+        cursor.execute(FILL, [tickets, 2 * tickets, tickets])
+        cursor.execute("UPDATE events_partition SET last_position = %s", [tickets])
+        cursor.execute("VACUUM ANALYZE events_log")
+    with closing(connect()) as index:
+        target = index.indices.ensure()
+        write(index, target)
+    Checkpoint.objects.create(group="readmodel", target=target.uuid, partition=0, position=tickets)
+
+
+def write(index: Any, target: Any) -> None:
+    from events.log import read_after  # noqa: PLC0415 (after the setup)
+    from readmodel.projections import project  # noqa: PLC0415
+
+    position = 0
+    while envelopes := read_after(0, position, limit=AT_ONCE):
+        index.write(target, project(envelopes).documents)
+        position = envelopes[-1].position or 0
+
+
+def damage() -> None:
+    """Delete some documents, and invent as many."""
+    from django.conf import settings  # noqa: PLC0415 (after the setup)
+    from elasticsearch import Elasticsearch  # noqa: PLC0415
+
+    with closing(Elasticsearch(settings.ELASTICSEARCH_URL)) as client:
+        hits = client.search(index=settings.READMODEL_ALIAS, size=DAMAGED, source=False)["hits"]["hits"]
+        deleted = [{"delete": {"_id": hit["_id"]}} for hit in hits]
+        invented = [
+            line for number in range(DAMAGED) for line in ({"index": {"_id": f"ghost {number}"}}, {"title": "x"})
+        ]
+        for lines in batched(deleted + invented, AT_ONCE, strict=False):
+            client.bulk(index=settings.READMODEL_ALIAS, operations=lines)
+
+
+def print_line(text: str) -> None:
+    Console().print(text, highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()
