@@ -2,13 +2,14 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config.health import healthz, readyz
+from config.lookup import lookup
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="docs")),
+    path("", include("readmodel.page_urls")),
+    path("lookup/", lookup, name="lookup"),
     path("admin/", admin.site.urls),
     path("api/", include("tickets.urls")),
     path("api/", include("readmodel.urls")),

@@ -67,10 +67,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "acceptance" not in item.path.parts)
 
 
-def pytest_report_header() -> str:
-    """Say on what the stream is tested: a Redis that is not there must not go unnoticed."""
+def pytest_report_header() -> list[str]:
+    """Say what the stream and the pages are tested with: what is not there must not go unnoticed."""
     redis = shutil.which("redis-server")
-    return f"servers of the stream: valkey, {redis or 'no redis-server (apt-get install redis-server adds Redis 7.0)'}"
+    driver = shutil.which("chromedriver")
+    return [
+        f"servers of the stream: valkey, {redis or 'no redis-server (apt-get install redis-server adds Redis 7.0)'}",
+        f"browser of the pages: {driver or 'none (apt-get install chromium chromium-driver adds the tests in it)'}",
+    ]
 
 
 def pytest_unconfigure() -> None:

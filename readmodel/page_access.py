@@ -1,0 +1,54 @@
+"""What every page for people asks for: a log-in, the permission to see tickets, and nothing from elsewhere."""
+
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Concatenate
+
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.csp import CSP
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csp import csp_override
+from django.views.decorators.http import require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+PERMISSION = "tickets.view_ticket"
+POLICY = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+
+type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def page[**P](view: View[P]) -> View[P]:
+    """Make a page of the view: it is only read, so that it needs no transaction, and nobody may keep it."""
+    guarded = login_required(refuse_strangers(view))
+
+    @wraps(view)
+    def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.headers.get("HX-Request") and not request.user.is_authenticated:
+            # The log-in is a page of its own: loaded anew, this one leads there.
+            return HttpResponseClientRefresh()
+        return guarded(request, *args, **kwargs)
+
+    return transaction.non_atomic_requests(never_cache(csp_override(POLICY)(require_safe(answer))))
+
+
+def refuse_strangers[**P](view: View[P]) -> View[P]:
+    @wraps(view)
+    def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.has_perm(PERMISSION):
+            return render(request, "403.html", {"permission": PERMISSION}, status=HTTPStatus.FORBIDDEN)
+        return view(request, *args, **kwargs)
+
+    return answer

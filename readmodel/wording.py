@@ -1,0 +1,64 @@
+"""What the values of a ticket are called on the pages; pure."""
+
+from datetime import UTC, date, datetime
+
+STATUSES = {"issued": "Issued", "checked_in": "Checked in", "canceled": "Canceled"}
+EVENTS = {
+    "ticket.issued": "Issued",
+    "ticket.checked_in": "Checked in",
+    "ticket.canceled": "Canceled",
+    "ticket.corrected": "Corrected",
+}
+SORTS = {
+    "": "Best match",
+    "starts_at": "Earliest first",
+    "-starts_at": "Latest first",
+    "price": "Cheapest first",
+    "-price": "Dearest first",
+    "-created_at": "Newest tickets first",
+    "created_at": "Oldest tickets first",
+}
+PARAMETERS = {
+    "q": "The words",
+    "status": "The status",
+    "venue": "The venue",
+    "month": "The month",
+    "starts_from": "The month",
+    "starts_to": "The month",
+    "price": "The price",
+    "sort": "The order",
+    "page": "The page",
+}
+
+
+def label_of(facet: str, value: str) -> str:
+    """Return what a facet's value is called."""
+    match facet:
+        case "status":
+            return STATUSES.get(value, value)
+        case "month":
+            return month_in(value)
+        case "price":
+            start, _, end = value.partition("-")
+            return f"{start} to below {end}" if end else f"{start} and more"
+        case _:
+            return value
+
+
+def month_in(text: str) -> str:
+    return f"{date.fromisoformat(f'{text}-01'):%B %Y}"
+
+
+def moment_in(text: str) -> str:
+    """Return an instant in words, in UTC; a script puts it into the viewer's zone."""
+    instant = datetime.fromisoformat(text).astimezone(UTC)
+    return f"{instant:%a} {instant.day} {instant:%b %Y, %H:%M} UTC"
+
+
+def behind_in_words(seconds: float) -> str:
+    """Return how long the read model is behind."""
+    if seconds < 1:
+        return "Up to date"
+    if seconds < 120:  # noqa: PLR2004 (two minutes)
+        return f"{seconds:.0f} s behind"
+    return f"{seconds:,.0f} s ({seconds / 60:,.0f} min) behind"

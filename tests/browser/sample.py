@@ -1,0 +1,60 @@
+"""A read model with the sample tickets, for many tests: to import them into the database takes seconds."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import uuid4
+
+from django.conf import settings
+from django.test import override_settings
+from elasticsearch import Elasticsearch
+
+from events.testing import run_until_idle
+from readmodel.definition import DEFINITIONS
+from readmodel.index import connect
+from readmodel.projections import VersionedDocument
+from tests.ticket_events import document
+
+FILE = settings.BASE_DIR / "tickets/sample_tickets.csv"
+
+
+class ReadModel:
+    """Has what was written into it at first; and what a test has recorded, as soon as it says so."""
+
+    def __init__(self, elasticsearch: Elasticsearch) -> None:
+        self._elasticsearch = elasticsearch
+        for definition in DEFINITIONS.values():
+            with closing(connect(definition)) as index:
+                target = index.indices.ensure()
+                if definition.name == "tickets":
+                    index.write(target, sample_documents())
+        self.refresh()
+
+    def project(self) -> None:
+        run_until_idle("readmodel")
+        self.refresh()
+
+    def refresh(self) -> None:
+        self._elasticsearch.indices.refresh(index=f"*{settings.READMODEL_ALIAS}*")
+
+
+@contextmanager
+def sample_read_model() -> Iterator[ReadModel]:
+    """Let the settings name it until the block ends."""
+    alias = f"test-{uuid4().hex}"
+    with override_settings(READMODEL_ALIAS=alias), closing(Elasticsearch(settings.ELASTICSEARCH_URL)) as elasticsearch:
+        yield ReadModel(elasticsearch)
+        elasticsearch.indices.delete(index=list(elasticsearch.indices.get(index=f"*{alias}*")))
+        elasticsearch.indices.delete_index_template(name=f"*{alias}")
+
+
+def sample_documents() -> list[VersionedDocument]:
+    with FILE.open(encoding="utf-8", newline="") as lines:
+        return [document(number, **typed(row)) for number, row in enumerate(csv.DictReader(lines), start=1)]
+
+
+def typed(row: dict[str, str]) -> dict[str, object]:
+    starts_at = datetime.fromisoformat(row["starts_at"]).astimezone(UTC)
+    return row | {"starts_at": starts_at, "price": Decimal(row["price"])}

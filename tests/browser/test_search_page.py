@@ -1,0 +1,183 @@
+"""The search page in a real browser."""
+
+import json
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+from django.core.signals import request_finished, request_started
+from pytest_django import Settings
+from selenium.webdriver import Keys
+
+from tests.browser.visitor import PHONE, Visitor
+
+
+class Holdup:
+    """Holds up the requests whose query has a text, until they are let go."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.came, self.let_go, self.ended = Event(), Event(), Event()
+
+    def started(self, environ: dict[str, str], **_: object) -> None:
+        if self.text in environ["QUERY_STRING"]:
+            self.came.set()
+            self.let_go.wait(10)
+            request_finished.connect(self.finished)
+
+    def finished(self, **_: object) -> None:
+        self.ended.set()
+
+
+@pytest.fixture
+def holdup() -> Iterator[Holdup]:
+    holdup = Holdup("q=zauber&")
+    request_started.connect(holdup.started)
+    yield holdup
+    holdup.let_go.set()
+    request_started.disconnect(holdup.started)
+    request_finished.disconnect(holdup.finished)
+
+
+def test_results_come_while_somebody_types_and_the_address_follows(visitor: Visitor) -> None:
+    visitor.open("/")
+    assert visitor.text("#count") == "300 tickets"
+
+    visitor.press(*"phil")  # the search has the focus
+
+    visitor.sees(lambda page: page.text("#count") == "8 tickets")
+    assert set(visitor.texts(".results mark")) == {"Philharmonie"}
+    assert visitor.parameters == {"q": ["phil"]}
+    assert visitor.chrome.title == "phil – Tickets"
+    assert visitor.complaints() == []
+
+
+def test_an_answer_that_comes_late_is_ignored(visitor: Visitor, holdup: Holdup) -> None:
+    visitor.open("/?sort=price")
+
+    visitor.retype("zauber")
+    assert holdup.came.wait(10)
+    visitor.retype("weinberg")
+    visitor.sees(lambda page: page.text("#count") == "4 tickets")
+    holdup.let_go.set()
+    assert holdup.ended.wait(10)
+
+    assert visitor.text("#count") == "4 tickets"
+    assert set(visitor.texts(".results mark")) == {"Weinberg"}
+    assert visitor.parameters == {"q": ["weinberg"], "sort": ["price"]}
+
+
+def test_filters_are_counted_chosen_shared_and_gone_back_from(visitor: Visitor) -> None:
+    visitor.open("/?q=phil")
+    visitor.find("#status-checked_in").click()
+    visitor.sees(lambda page: page.text("#count") == "1 ticket")
+    assert visitor.parameters == {"q": ["phil"], "status": ["checked_in"]}
+    assert visitor.chrome.switch_to.active_element.get_attribute("id") == "status-checked_in"
+    assert visitor.texts("#choices fieldset:first-child .number") == ["7", "1"]
+
+    visitor.open(f"/?{visitor.chrome.current_url.partition('?')[2]}")
+    assert visitor.texts(".chip bdi") == ["Checked in"]
+    visitor.find(".chip").click()
+    visitor.sees(lambda page: page.text("#count") == "8 tickets")
+    assert visitor.parameters == {"q": ["phil"]}
+
+    visitor.chrome.back()
+    visitor.sees(lambda page: page.text("#count") == "1 ticket")
+    assert visitor.find("#status-checked_in").is_selected()
+    assert visitor.complaints() == []
+
+
+def test_pages_and_the_order_go_on_with_the_search(visitor: Visitor) -> None:
+    visitor.open("/?status=issued")
+    visitor.find("[rel=next]").click()
+    visitor.sees(lambda page: page.text("#count") == "271 tickets, page 2 of 11")
+    assert visitor.parameters == {"status": ["issued"], "page": ["2"]}
+    assert len(visitor.texts(".results li")) == 25
+
+    visitor.find("select[name=sort]").send_keys("Dearest")
+
+    visitor.sees(lambda page: page.text("#count") == "271 tickets")
+    assert visitor.parameters == {"status": ["issued"], "sort": ["-price"]}
+    prices = [float(text.split()[0].replace(",", "")) for text in visitor.texts(".price")]
+    assert prices == sorted(prices, reverse=True)
+
+
+def test_the_keyboard_is_enough(visitor: Visitor) -> None:
+    visitor.open("/?q=phil")
+    second = visitor.chrome.find_elements("css selector", ".results a.title")[1].get_attribute("href")
+
+    visitor.press("/")
+    assert visitor.chrome.switch_to.active_element.get_attribute("id") == "q"
+    visitor.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_UP, Keys.ENTER)
+
+    visitor.sees(lambda page: page.chrome.current_url == second)
+
+
+def test_who_finds_nothing_is_helped(visitor: Visitor) -> None:
+    visitor.open("/?q=phil&status=canceled")
+    assert visitor.text("#count") == "No tickets"
+    examples = visitor.texts(".examples a")
+    assert len(examples) == len(set(examples)) == 8
+
+    visitor.find("#found .notice a").click()
+    visitor.sees(lambda page: page.text("#count") == "8 tickets")
+
+    for example in examples:
+        visitor.open(f"/?q={example}")
+        assert "ticket" in visitor.text("#count")
+        assert visitor.text("#count") != "No tickets"
+
+
+def test_it_works_without_javascript(visitor: Visitor) -> None:
+    visitor.chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        visitor.open("/")
+        visitor.find("#q").send_keys("phil")
+        visitor.find("#status-issued").click()
+        visitor.find(".box button").click()
+
+        visitor.sees(lambda page: page.text("#count") == "7 tickets")
+        assert visitor.parameters == {"q": ["phil"], "status": ["issued"]}
+        assert visitor.text(".results time") == "Sun 14 Mar 2027, 10:00 UTC"
+    finally:
+        visitor.chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_times_are_in_the_viewers_zone(visitor: Visitor) -> None:
+    visitor.open("/?q=phil")
+
+    assert visitor.text(".results time") == "Sun, 14 Mar 2027, 11:00 CET"
+    assert visitor.chrome.get_cookie("time_zone")["value"] == "Europe/Berlin"
+
+
+def test_it_comes_back_by_itself_when_elasticsearch_does(visitor: Visitor, settings: Settings) -> None:
+    url = settings.ELASTICSEARCH_URL
+    settings.ELASTICSEARCH_URL = "http://127.0.0.1:1"
+    visitor.open("/?q=phil")
+    assert visitor.text("#found h2") == "The search does not answer"
+    visitor.sees(lambda page: page.text("#freshness") == "Age not known")
+
+    settings.ELASTICSEARCH_URL = url
+
+    visitor.sees(lambda page: page.text("#count") == "8 tickets")
+    assert visitor.parameters == {"q": ["phil"]}
+
+
+def test_axe_has_no_objection_and_it_fits_a_phone(visitor: Visitor) -> None:
+    visitor.resize(*PHONE)
+    for path in ("/", "/?q=phil&status=issued", "/?q=xyzzyx", "/?page=0", "/lookup/?code=YQD5P4Q7", "/nowhere/"):
+        visitor.open(path)
+
+        assert visitor.violations() == [], path
+        assert visitor.width == PHONE[0], path
+
+
+def test_the_policy_stops_what_is_not_the_pages_own(visitor: Visitor) -> None:
+    visitor.open("/")
+
+    visitor.chrome.execute_script(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 1'}))"
+    )
+
+    assert visitor.chrome.execute_script("return window.ran") is None
+    assert json.dumps(visitor.complaints()).count("Content Security Policy") == 1

@@ -1,0 +1,84 @@
+"""The page of a ticket in a real browser, while events arrive."""
+
+import pytest
+
+from events.stream import Stream
+from tests.browser.sample import ReadModel
+from tests.browser.visitor import PHONE, Visitor
+from tests.tickets import issue
+from tickets.models import Ticket
+
+
+@pytest.fixture
+def ticket(visitor: Visitor, read_model: ReadModel, stream: Stream) -> Ticket:
+    ticket = issue(title="Tea & <b>Cake</b>")
+    read_model.project()
+    visitor.open(f"/tickets/{ticket.id}/")
+    return ticket
+
+
+def test_it_shows_the_ticket_and_what_happened(visitor: Visitor, ticket: Ticket) -> None:
+    assert visitor.text("h1") == "Tea & <b>Cake</b>"
+    assert visitor.texts(".timeline h3") == ["Issued version 1"]
+    assert visitor.text(".facts time") == "Sat, 1 May 2027, 22:00 CEST"
+    assert visitor.complaints() == []
+
+
+def test_an_event_is_shown_as_it_arrives(visitor: Visitor, ticket: Ticket, read_model: ReadModel) -> None:
+    replacement = ticket.cancel()
+    read_model.project()
+
+    visitor.sees(lambda page: page.texts(".timeline h3") == ["Canceled version 2", "Issued version 1"])
+    assert visitor.text("#news") == "Canceled, version 2"
+    assert visitor.text(".facts .status") == "Canceled"
+    visitor.find("#replacement").click()
+    visitor.sees(lambda page: page.path == f"/tickets/{replacement.id}/")
+    assert visitor.text(".facts .code") == replacement.code
+    visitor.find("#replaced").click()
+    visitor.sees(lambda page: page.path == f"/tickets/{ticket.id}/")
+    assert visitor.complaints() == []
+
+
+def test_as_long_as_nothing_happens_the_page_is_left_alone(visitor: Visitor, ticket: Ticket) -> None:
+    visitor.chrome.execute_script(
+        "window.answers = []; document.getElementById('history').same = true;"
+        "document.body.addEventListener('htmx:afterRequest', e => answers.push(e.detail.xhr.status))"
+    )
+
+    visitor.sees(lambda page: 304 in page.chrome.execute_script("return answers"))
+
+    assert visitor.chrome.execute_script("return document.getElementById('history').same") is True
+
+
+def test_a_ticket_that_comes_later_is_shown_then(visitor: Visitor, ticket: Ticket, read_model: ReadModel) -> None:
+    late = issue()
+    visitor.open(f"/tickets/{late.id}/")
+    assert visitor.text("h1") == "No such ticket"
+
+    read_model.project()
+
+    visitor.sees(lambda page: page.text("h1") == late.title)
+
+
+def test_the_badge_tells_how_far_the_read_model_is_behind(
+    visitor: Visitor, ticket: Ticket, read_model: ReadModel
+) -> None:
+    visitor.sees(lambda page: page.text("#freshness") == "Up to date")
+    ticket.check_in()
+    visitor.sees(lambda page: page.text("#freshness").endswith(" s behind"))
+
+    read_model.project()
+    visitor.sees(lambda page: page.text("#freshness") == "Up to date")
+
+
+def test_axe_has_no_objection_and_nothing_is_too_wide_for_a_phone(
+    visitor: Visitor, ticket: Ticket, read_model: ReadModel
+) -> None:
+    ticket.cancel()
+    read_model.project()
+    visitor.resize(*PHONE)
+
+    visitor.open(f"/tickets/{ticket.id}/")
+
+    assert visitor.violations() == []
+    assert visitor.width == PHONE[0]

@@ -1,0 +1,103 @@
+"""Somebody at a browser."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from axe_selenium_python import Axe
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.waiting import wait_until
+
+DESK = 1280, 900
+PHONE = 360, 740
+
+
+class Visitor:
+    """Opens pages, types, clicks, and tells what is to be seen."""
+
+    def __init__(self, chrome: Chrome, url: str) -> None:
+        self.chrome = chrome
+        self.url = url
+        self.resize(*DESK)
+        self.prefer("light")
+
+    def log_in(self, session: str) -> None:
+        self.chrome.get("about:blank")  # what is left of the last visit asks for nothing any more
+        self.chrome.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        self.complaints()
+        cookie = {"name": "sessionid", "value": session, "url": self.url}
+        self.chrome.execute_cdp_cmd("Network.setCookie", cookie)
+
+    def resize(self, width: int, height: int) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def prefer(self, scheme: str) -> None:
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def open(self, path: str) -> None:
+        self.chrome.get(f"{self.url}{path}")
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.chrome.current_url).path
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(self.chrome.current_url).query)
+
+    def find(self, selector: str) -> WebElement:
+        return self.chrome.find_element(By.CSS_SELECTOR, selector)
+
+    def texts(self, selector: str) -> list[str]:
+        return [element.text for element in self.chrome.find_elements(By.CSS_SELECTOR, selector)]
+
+    def text(self, selector: str) -> str:
+        return self.find(selector).text
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.chrome.switch_to.active_element.send_keys(key)
+
+    def retype(self, text: str) -> None:
+        self.find("#q").send_keys(Keys.CONTROL, "a")
+        self.find("#q").send_keys(text)
+
+    def sees[T](self, look: Callable[["Visitor"], T]) -> T:
+        """Wait until what is looked for is there, while the page changes."""
+
+        def steady() -> T | None:
+            try:
+                return look(self)
+            except StaleElementReferenceException:
+                return None
+
+        return wait_until(steady, within_seconds=10)  # type: ignore[return-value]
+
+    def violations(self) -> list[str]:
+        """Return what axe-core finds against the page's accessibility, by day and, of its colours, by night."""
+        axe = Axe(self.chrome)
+        axe.inject()
+        found: list[dict[str, Any]] = axe.run()["violations"]
+        self.prefer("dark")
+        found += axe.run(options="{runOnly: ['color-contrast']}")["violations"]
+        self.prefer("light")
+        return [f"{violation['id']}: {node['html']}" for violation in found for node in violation["nodes"]]
+
+    @property
+    def width(self) -> int:
+        """The page's, also of what reaches beyond the window."""
+        return self.chrome.execute_script("return document.documentElement.scrollWidth")  # type: ignore[no-any-return]
+
+    def complaints(self) -> list[str]:
+        """Return what the browser's console has got since the last time: also what the policy refused."""
+        return [entry["message"] for entry in self.chrome.get_log("browser")]
+
+    def photograph(self, path: Path) -> None:
+        self.chrome.save_screenshot(str(path))
