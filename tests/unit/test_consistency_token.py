@@ -92,6 +92,7 @@ def refuse_the_question(execute: Any, sql: str, *rest: Any) -> Any:
 @pytest.mark.django_db(transaction=True)
 class TestWhatItNames:
     def test_the_newest_version_of_each_type_that_was_kept(self, stream: Stream) -> None:
+        make("somebody else's")
         with unit_of_work() as collector:
             record(ThingMade(name="a"), ThingMoved(name="a", version=2), ThingMoved(name="a", version=3))
             savepoint = transaction.savepoint_create()

@@ -1,5 +1,6 @@
 """A search that sends a consistency token shows what the token names, or says that it does not."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +18,7 @@ from events.models import Checkpoint, DeadLetter, LogEntry
 from events.stream import Stream
 from readmodel.consistency import consistent_reads
 from readmodel.indices import Target
+from readmodel.visibility import attempts
 from tests.integration.readmodel.shelf import Shelf
 from tests.processes import running
 from tests.things import ThingMade
@@ -197,6 +199,17 @@ class TestWhatIsLate:
             assert "100 requests wait already" in search(api, token_for(1)).json()["detail"]
         finally:
             reads._places.release(places)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_who_pauses_leaves_the_database_to_others(self) -> None:
+        connection.ensure_connection()
+        waiting = attempts(time.monotonic() + 10)
+        next(waiting)
+        assert connection.connection is not None
+
+        next(waiting)
+
+        assert connection.connection is None
 
     def test_no_index_is_the_search_s_own_problem(self, api: APIClient, elasticsearch: Elasticsearch) -> None:
         assert search(api, token_for(1)).json()["type"] == "urn:problem:search-unavailable"
