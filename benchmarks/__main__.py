@@ -1,9 +1,9 @@
 """Run the benchmarks, and print docs/benchmarks.md.
 
     uv run --with django-jaiminho --with django-domain-events --with django-reliable-outbox \\
-        python -m benchmarks > docs/benchmarks.md
+        --with 'faststream[redis]' --with 'elasticsearch[async]' python -m benchmarks > docs/benchmarks.md
 
-It takes some twenty minutes. Each benchmark can be run alone too; its docstring says how.
+It takes some forty minutes. Each benchmark can be run alone too; its docstring says how.
 """
 
 import os
@@ -26,6 +26,11 @@ BENCHMARKS = (
     ("The relay", (sys.executable, "-m", "benchmarks.relay")),
     ("The relay's memory", (sys.executable, "-m", "benchmarks.relay_memory")),
     ("Other outboxes for Django", (sys.executable, "-m", "benchmarks.peers")),
+    ("The consumer", (sys.executable, "-m", "benchmarks.consume")),
+    ("The consumer as a process", (sys.executable, "-m", "benchmarks.consumer_process")),
+    ("Suggestions while typing", (sys.executable, "-m", "benchmarks.suggest")),
+    ("Events over HTTP", (sys.executable, "-m", "benchmarks.feed")),
+    ("Proving the read model", (sys.executable, "-m", "benchmarks.verify")),
     ("A large log", (sys.executable, "-m", "benchmarks.log_size", "--rows", "1000000")),
 )
 

@@ -26,6 +26,8 @@ from config.ports import LOOPBACK, answers, free_port
 
 GRANIAN = ("-m", "granian", "--interface", "asginl", "--no-log", "--workers-kill-timeout", "5")
 IDLE_SECONDS = 30.0
+PAUSE_SECONDS = 0.5
+"""Between two events, so that the delay is that of one event to all clients."""
 MEGABYTE = 1_000_000
 
 
@@ -77,7 +79,10 @@ async def measure(worker: psutil.Process, port: int, *, clients: int, events: in
         await asyncio.sleep(IDLE_SECONDS)
         busy = (sum(worker.cpu_times()[:2]) - busy_before) / (time.perf_counter() - now)
         idle = cost(worker)
-        sent = [await asyncio.to_thread(publish, number) for number in range(events)]
+        sent = []
+        for number in range(events):
+            await asyncio.sleep(PAUSE_SECONDS)
+            sent.append(await asyncio.to_thread(publish, number))
     received = [task.result() for task in tasks]
     expect_all_in_order(received, events)
     delays = [arrival.at - sent[arrival.position - 1] for arrivals in received for arrival in arrivals]

@@ -8,13 +8,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import psutil
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from rest_framework.authtoken.models import Token
 
 from config.ports import LOOPBACK, answers, free_port
+from events import record, unit_of_work
 from tests.processes import running
+from tests.things import ThingMade
 from tests.waiting import wait_until
 
+SETTINGS = "tests.feed_settings"
 GRANIAN = ("-m", "granian", "--interface", "asginl", "--workers-kill-timeout", "5")
 
 
@@ -74,3 +79,29 @@ class Stream:
                     self.events.append(json.loads(fields["data"]))
                     yield self.events[-1]
                 fields = {}
+
+
+def make(*names: str, note: str = "") -> None:
+    for name in names:
+        with unit_of_work():
+            record(ThingMade(name=name, note=note))
+
+
+@contextmanager
+def streaming(server: Server, token: str, query: str = "", **more: str) -> Iterator[httpx.Response]:
+    url = f"{server.url}/api/events/stream?{query}"
+    with httpx.stream("GET", url, headers=headers(token, **more), timeout=20) as response:
+        yield response
+
+
+def write_some(name: str, count: int) -> None:
+    """Record so many events, in a thread of its own perhaps."""
+    try:
+        for number in range(count):
+            make(f"{name}{number}")
+    finally:
+        connection.close()
+
+
+def connections(worker: psutil.Process, server: Server) -> int:
+    return sum(found.laddr.port == server.port and bool(found.raddr) for found in worker.net_connections("tcp"))
