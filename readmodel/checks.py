@@ -35,3 +35,12 @@ def check_alias(**_: Any) -> Sequence[CheckMessage]:
         return []
     hint = "Use a to z, 0 to 9, dots, hyphens and underscores, a letter or digit first."
     return [Error(f"READMODEL_ALIAS can't be {settings.READMODEL_ALIAS!r}", hint=hint, id="readmodel.E002")]
+
+
+@register
+def check_audit(**_: Any) -> Sequence[CheckMessage]:
+    if settings.READMODEL_AUDIT_PER_SECOND >= 0:
+        return []
+    hint = "Set it to how many documents a process compares in a second; 0 turns the audit off."
+    found = f"READMODEL_AUDIT_PER_SECOND is {settings.READMODEL_AUDIT_PER_SECOND}"
+    return [Error(found, hint=hint, id="readmodel.E003")]

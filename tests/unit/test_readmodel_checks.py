@@ -34,3 +34,9 @@ def test_alias_that_elasticsearch_can_not_take_is_an_error(settings: Any, alias:
     settings.READMODEL_ALIAS = alias
 
     assert ids() == ["readmodel.E002"]
+
+
+def test_an_audit_of_less_than_nothing_is_an_error(settings: Any) -> None:
+    settings.READMODEL_AUDIT_PER_SECOND = -1
+
+    assert ids() == ["readmodel.E003"]

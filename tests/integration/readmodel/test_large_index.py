@@ -14,7 +14,7 @@ from readmodel.verification import Verification
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FEW, MANY = 2_000, 20_000
+FEW, MANY = 1_000, 8_000
 
 
 @pytest.mark.timeout(300)

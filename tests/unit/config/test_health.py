@@ -56,8 +56,3 @@ def test_a_database_that_does_not_answer_is_named(
 
     assert response.status_code == 503
     assert response.json()["failures"] == {"database": "connection refused"}
-
-
-@pytest.mark.django_db  # ATOMIC_REQUESTS
-def test_the_front_page_leads_to_the_documentation(client: Client) -> None:
-    assert client.get("/").headers["Location"] == "/api/docs/"
