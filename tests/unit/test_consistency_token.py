@@ -149,7 +149,18 @@ class TestWhatItNames:
 class TestHostileTokens:
     @pytest.mark.parametrize(
         "text",
-        ["", "x", "1~", "1~e30~", "2~e30~x", "1~.eJw~x", "1~\ud800~x", "~" * 100, ",", "A" * MAX_LENGTH_OF_SEVERAL],
+        [
+            "",
+            "x",
+            "1~",
+            "1~e30~",
+            "2~e30~x",
+            "1~.eJw~x",
+            "1~\ud800~x",
+            "~" * 9,
+            ",",
+            pytest.param("A" * 8_000, id="long"),
+        ],
     )
     def test_what_is_none_is_refused(self, text: str) -> None:
         with pytest.raises(InvalidToken):
