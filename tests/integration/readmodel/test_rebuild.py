@@ -62,6 +62,7 @@ def test_both_are_fed_from_then_on_and_either_may_be_searched(
 ) -> None:
     run()
     issue()
+    call_command("consume_events", "readmodel", until_idle=True)
 
     run("--rollback")
 
