@@ -45,6 +45,6 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-TICKETS = Definition(name="tickets", project=projections.project, mappings=MAPPINGS, revision=1)
+TICKETS = Definition(name="tickets", project=projections.project, mappings=MAPPINGS, revision=2)
 TIMELINE = Definition(name="timeline", project=timeline.project, mappings=TIMELINE_MAPPINGS, revision=1)
 DEFINITIONS = {definition.name: definition for definition in (TICKETS, TIMELINE)}

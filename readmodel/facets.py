@@ -41,7 +41,7 @@ def counts_by(facet: str, time_zone: str) -> dict[str, Any]:
         case "status":
             return {"terms": {"field": "status", "size": TOP}}
         case "venue":
-            return {"terms": {"field": "venue.exact", "size": TOP}}
+            return {"terms": {"field": "venue", "size": TOP}}
         case "month":
             month = {"calendar_interval": "month", "format": "yyyy-MM", "time_zone": time_zone, "min_doc_count": 1}
             return {"date_histogram": {"field": "starts_at", **month}}

@@ -18,7 +18,7 @@ def given_filters(query: SearchQuery) -> Iterator[tuple[str, Clause]]:
     if query.status:
         yield "status", {"terms": {"status": list(query.status)}}
     if query.venue:
-        yield "venue", {"terms": {"venue.exact": list(query.venue)}}
+        yield "venue", {"terms": {"venue": list(query.venue)}}
     if times := bounds_of_start(query):
         yield "month", {"range": {"starts_at": times}}
     if prices := bounds_of_price(query):

@@ -2,38 +2,38 @@
 
 from typing import Any
 
-KEYWORD = {"type": "keyword"}
+# Each term costs the consumer time: a text is searched for its words in its folded form alone.
 TEXT = {"type": "text"}
-# A longer text is searched for its words alone: Elasticsearch takes no term beyond 32,766 bytes.
-TEXT_AND_KEYWORD = {"type": "text", "fields": {"exact": {"type": "keyword", "ignore_above": 8_191}}}
-# The beginnings of words are terms of their own, so that suggestions come while somebody types.
-BEGINNINGS = {"type": "text", "index_prefixes": {"min_chars": 1, "max_chars": 10}}
+# A longer one is in no facet and no suggestion: Elasticsearch takes no term beyond 32,766 bytes.
+KEYWORD = {"type": "keyword", "ignore_above": 8_191}
 DATE = {"type": "date"}
+# Shown with a ticket, and never asked for.
+SHOWN = {"type": "keyword", "index": False, "doc_values": False}
 
 # Strict: an event may not change the schema. A test compares the names with TicketDocument's.
 MAPPINGS: dict[str, Any] = {
     "dynamic": "strict",
     "properties": {
         "id": KEYWORD,
-        "code": {"type": "text", "fields": {"exact": KEYWORD}},
-        "title": TEXT_AND_KEYWORD,
-        "venue": TEXT_AND_KEYWORD,
+        "code": KEYWORD,
+        "title": KEYWORD,
+        "venue": KEYWORD,
         "starts_at": DATE,
-        "seat": KEYWORD,
-        "holder_name": TEXT_AND_KEYWORD,
-        "holder_email": KEYWORD,
+        "seat": SHOWN,
+        "holder_name": KEYWORD,
+        "holder_email": SHOWN,
         "price": {"type": "double"},
         "currency": KEYWORD,
         "status": KEYWORD,
-        "replaces": KEYWORD,
+        "replaces": SHOWN,
         "version": {"type": "long"},
         "created_at": DATE,
-        "updated_at": DATE,
-        "replaced_by": KEYWORD,
-        "folded": TEXT,
-        "folded_title": BEGINNINGS,
-        "folded_venue": BEGINNINGS,
-        "folded_holder_name": BEGINNINGS,
+        "updated_at": SHOWN,
+        "replaced_by": SHOWN,
+        "folded_code": TEXT,
+        "folded_title": TEXT,
+        "folded_venue": TEXT,
+        "folded_holder_name": TEXT,
     },
 }
 

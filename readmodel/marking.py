@@ -10,10 +10,13 @@ from readmodel.folding import fold
 from readmodel.matching import IDEOGRAPHS, LETTERS_DIGITS_MARKS
 
 MARK, END_MARK = "<mark>", "</mark>"
+# A word begins or ends also beside an ideograph, which is a word of its own.
+START = rf"(?:(?<!\w)|(?<={IDEOGRAPHS.pattern}))"
+END = rf"(?!\w)|(?={IDEOGRAPHS.pattern})"
 
 
 def marked(text: str, words: Sequence[str]) -> str:
-    """Return the text as HTML, escaped, with <mark> around each beginning of a word that is one of these."""
+    """Return the text as HTML, escaped, with <mark> around each of these words; the last may be a beginning."""
     text = unicodedata.normalize("NFC", text)
     html, end_of_last = "", 0
     for start, end in spans(text, words):
@@ -25,14 +28,17 @@ def marked(text: str, words: Sequence[str]) -> str:
 def spans(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Yield where in the text the words are; a letter may be none when folded, or several."""
     places = [(place, folded) for place, letter in enumerate(text) for folded in fold(letter)]
-    pieces = sorted({fold(piece) for word in words for piece in pieces_of(word)} - {""}, key=len, reverse=True)
+    pieces = [folded for word in words for piece in pieces_of(word) if (folded := fold(piece))]
     if not pieces:
         return
-    beginnings = "|".join(
-        re.escape(piece) if IDEOGRAPHS.search(piece) else rf"(?<!\w){re.escape(piece)}" for piece in pieces
-    )
-    for found in re.finditer(beginnings, "".join(folded for _, folded in places)):
+    *whole, last = pieces
+    patterns = [*(pattern_of(piece, end=END) for piece in sorted(whole, key=len, reverse=True)), pattern_of(last)]
+    for found in re.finditer("|".join(patterns), "".join(folded for _, folded in places)):
         yield places[found.start()][0], places[found.end() - 1][0] + 1
+
+
+def pattern_of(piece: str, *, end: str = "") -> str:
+    return re.escape(piece) if IDEOGRAPHS.search(piece) else rf"{START}{re.escape(piece)}(?:{end})"
 
 
 def pieces_of(word: str) -> list[str]:

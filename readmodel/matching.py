@@ -14,7 +14,7 @@ from readmodel.folding import fold
 type Clause = Mapping[str, Any]
 
 FIELDS = {"code": 4, "title": 3, "holder_name": 2, "venue": 1}
-WEIGHTED_FIELDS = [f"{name}^{weight}" for name, weight in FIELDS.items()]
+WEIGHTED_FIELDS = [f"folded_{name}^{weight}" for name, weight in FIELDS.items()]
 
 # The score of twenty words stays below 2,000: what has them as typed comes before what has only similar ones.
 AS_TYPED_BOOST = 10_000
@@ -46,8 +46,8 @@ def or_similar(word: str, clause: Clause) -> Clause:
     """Match similar words too; they add nothing to the score."""
     if not may_be_mistyped(word):
         return clause
-    mistyped = {"query": fold(word), "fuzziness": "AUTO", "prefix_length": 1, "max_expansions": 50}
-    return any_of(clause, {"constant_score": {"filter": {"match": {"folded": mistyped}}, "boost": 0}})
+    mistyped = anywhere(word, "best_fields", fuzziness="AUTO", prefix_length=1, max_expansions=50)
+    return any_of(clause, {"constant_score": {"filter": mistyped, "boost": 0}})
 
 
 def whole_word(word: str) -> Clause:
@@ -62,14 +62,12 @@ def started_word(word: str) -> Clause:
     return any_of(whole_word(word), anywhere(word, "phrase_prefix"), code_clause("prefix", word))
 
 
-def anywhere(text: str, kind: str) -> Clause:
-    unfolded = {"multi_match": {"query": text, "type": kind, "fields": WEIGHTED_FIELDS}}
-    folded = {"multi_match": {"query": fold(text), "type": kind, "fields": ["folded"]}}
-    return best_of(unfolded, folded)
+def anywhere(text: str, kind: str, **options: Any) -> Clause:
+    return {"multi_match": {"query": fold(text), "type": kind, "fields": WEIGHTED_FIELDS, **options}}
 
 
 def code_clause(kind: str, code: str) -> Clause:
-    return {kind: {"code.exact": {"value": code, "case_insensitive": True}}}
+    return {kind: {"code": {"value": code, "case_insensitive": True}}}
 
 
 def any_of(*clauses: Clause) -> Clause:

@@ -32,8 +32,8 @@ class TicketDocument(TicketState, frozen=True, kw_only=True):
     """A ticket as it is searched: its own fields, and what only the read model needs."""
 
     replaced_by: UUID | None = None
-    folded: str
-    """The searched fields without case and accents; never shown, as those that follow."""
+    folded_code: str
+    """Searched in place of the code, without case and accents; never shown, as those that follow."""
     folded_title: str
     folded_venue: str
     folded_holder_name: str
@@ -68,7 +68,7 @@ def document_of(ticket: TicketState, replaced_by: UUID | None = None) -> TicketD
     return TicketDocument(
         **msgspec.structs.asdict(ticket),
         replaced_by=replaced_by,
-        folded=fold(f"{ticket.code} {ticket.title} {ticket.venue} {ticket.holder_name}"),
+        folded_code=fold(ticket.code),
         folded_title=fold(ticket.title),
         folded_venue=fold(ticket.venue),
         folded_holder_name=fold(ticket.holder_name),

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from readmodel.exceptions import InvalidSearch
+from readmodel.folding import fold
 from readmodel.moments import TIME_ZONES, end_of, start_of
 
 MAX_QUERY_LENGTH = 200
@@ -104,8 +105,10 @@ def words_of(text: str) -> list[str]:
 
 
 def text_errors(query: SearchQuery, max_length: int = MAX_QUERY_LENGTH) -> Errors:
-    if len(query.q) > max_length:
-        yield "q", f"At most {max_length} characters, not {len(query.q)}."
+    # A ligature may stand for a whole sentence: what is searched for counts.
+    length = max(len(query.q), len(fold(query.q[:max_length])))
+    if length > max_length:
+        yield "q", f"At most {max_length} characters, not {length}."
     elif SURROGATES.search(query.q):
         yield "q", "This is not valid text; it must be UTF-8."
     elif len(query.words) > MAX_WORDS:

@@ -4,19 +4,11 @@ from typing import Any
 
 from readmodel.facets import aggregations_of
 from readmodel.filters import filters_of
-from readmodel.marking import END_MARK, MARK
 from readmodel.matching import FIELDS, words_clause
 from readmodel.query import HIGHLIGHTS, RELEVANCE, SearchQuery
 
 # Elasticsearch refuses a search that takes longer: part of the hits would be taken for all.
 TIMEOUT = "2s"
-MATCHED = {
-    "encoder": "html",
-    "pre_tags": [MARK],
-    "post_tags": [END_MARK],
-    "number_of_fragments": 0,
-    "fields": {name: {} for name in FIELDS},
-}
 
 
 def request_for(query: SearchQuery) -> dict[str, Any]:
@@ -33,8 +25,6 @@ def request_for(query: SearchQuery) -> dict[str, Any]:
         "timeout": TIMEOUT,
         "_source": shown(query),
     }
-    if query.wants_highlights and query.words:
-        request["highlight"] = MATCHED
     if chosen:
         request["post_filter"] = {"bool": {"filter": list(chosen.values())}}
     if query.facets:
@@ -53,6 +43,8 @@ def sort_by(order: str) -> list[dict[str, str]]:
 
 
 def shown(query: SearchQuery) -> dict[str, list[str]]:
-    if query.fields:
-        return {"includes": [name for name in query.fields if name != HIGHLIGHTS] or ["id"]}
-    return {"excludes": ["folded*"]}
+    """Return which fields of the documents to answer: highlights are made of those that are searched."""
+    if not query.fields:
+        return {"excludes": ["folded*"]}
+    others = {*query.fields, *(FIELDS if query.wants_highlights else ())} - {HIGHLIGHTS}
+    return {"includes": sorted(others)}

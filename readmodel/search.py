@@ -11,6 +11,8 @@ import msgspec
 
 from readmodel.cursor import Cursor, read, sign
 from readmodel.facets import Facet, facets_in
+from readmodel.marking import MARK, marked
+from readmodel.matching import FIELDS
 from readmodel.query import SearchQuery
 from readmodel.request import page_request, request_for
 
@@ -54,7 +56,7 @@ class Page(msgspec.Struct, frozen=True):
 def search(query: SearchQuery) -> Page:
     """Return the page; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
     answer = index().search(page_request(query))
-    return Page(query, answer["hits"]["total"]["value"], hits_in(answer), facets_in(answer))
+    return Page(query, answer["hits"]["total"]["value"], hits_in(query, answer), facets_in(answer))
 
 
 def start_search(query: SearchQuery) -> Page:
@@ -66,7 +68,9 @@ def start_search(query: SearchQuery) -> Page:
         index().close_point_in_time(point_in_time)
     # The facets are the same on each page: they are counted once.
     later = msgspec.structs.replace(query, facets=[])
-    return Page(query, count, hits_in(answer), facets_in(answer), next_cursor(later, answer, seen=0, count=count))
+    return Page(
+        query, count, hits_in(query, answer), facets_in(answer), next_cursor(later, answer, seen=0, count=count)
+    )
 
 
 def continue_search(text: str) -> Page:
@@ -78,7 +82,7 @@ def continue_search(text: str) -> Page:
     beyond = {"search_after": cursor.after, "track_total_hits": False}
     answer = index().search(request_for(cursor.query) | at(cursor.point_in_time) | beyond)
     following = next_cursor(cursor.query, answer, seen=cursor.seen, count=cursor.count)
-    return Page(cursor.query, cursor.count, hits_in(answer), next_cursor=following)
+    return Page(cursor.query, cursor.count, hits_in(cursor.query, answer), next_cursor=following)
 
 
 def next_cursor(query: SearchQuery, answer: Mapping[str, Any], *, seen: int, count: int) -> str:
@@ -94,8 +98,15 @@ def at(point_in_time: str) -> dict[str, Any]:
     return {"pit": {"id": point_in_time, "keep_alive": KEEP_ALIVE}}
 
 
-def hits_in(answer: Mapping[str, Any]) -> list[Hit]:
-    return [Hit(hit["_source"], hit.get("highlight", {})) for hit in answer["hits"]["hits"]]
+def hits_in(query: SearchQuery, answer: Mapping[str, Any]) -> list[Hit]:
+    return [hit_of(hit["_source"], query) for hit in answer["hits"]["hits"]]
+
+
+def hit_of(document: Mapping[str, Any], query: SearchQuery) -> Hit:
+    if not (query.wants_highlights and query.words):
+        return Hit(document, {})
+    texts = {name: marked(document[name], query.words) for name in FIELDS}
+    return Hit(document, {name: [html] for name, html in texts.items() if MARK in html})
 
 
 def index() -> "DocumentIndex":

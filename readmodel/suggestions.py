@@ -58,7 +58,7 @@ def texts_request(field: str, words: Sequence[str]) -> dict[str, Any]:
         "terminate_after": MAX_TICKETS,
         "timeout": TIMEOUT,
         # By the terms of the few tickets found: a table of all terms would be made again after each refresh.
-        "aggs": {"texts": {"terms": {"field": f"{field}.exact", "size": CANDIDATES, "execution_hint": "map"}}},
+        "aggs": {"texts": {"terms": {"field": field, "size": CANDIDATES, "execution_hint": "map"}}},
     }
 
 
@@ -75,7 +75,7 @@ def codes_request(words: Sequence[str]) -> dict[str, Any]:
     return {
         "query": {"bool": {"filter": [code_clause("prefix", " ".join(words))]}},
         "size": MAX_SUGGESTIONS,
-        "sort": [{"code.exact": "asc"}],
+        "sort": [{"code": "asc"}],
         "track_total_hits": False,
         "timeout": TIMEOUT,
         "_source": ["code"],

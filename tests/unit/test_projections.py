@@ -28,7 +28,7 @@ def test_issued_ticket_becomes_a_document_with_the_tickets_own_fields() -> None:
     assert document.version == 65_536
     assert msgspec.structs.asdict(document.source) == msgspec.structs.asdict(state) | {
         "replaced_by": None,
-        "folded": "code1 ete elegant arena berlin ada lovelace",
+        "folded_code": "code1",
         "folded_title": "ete elegant",
         "folded_venue": "arena berlin",
         "folded_holder_name": "ada lovelace",

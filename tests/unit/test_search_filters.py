@@ -11,7 +11,7 @@ from readmodel.query import SearchQuery
 from readmodel.request import request_for
 
 STATUS = {"terms": {"status": ["issued", "canceled"]}}
-VENUE = {"terms": {"venue.exact": ["Arena"]}}
+VENUE = {"terms": {"venue": ["Arena"]}}
 CURRENCY = {"term": {"currency": "EUR"}}
 
 

@@ -18,7 +18,9 @@ from readmodel.marking import END_MARK, MARK, marked
         ("Zoë’s Straßenfest", "zoe strasse", "<mark>Zoë</mark>’s <mark>Straße</mark>nfest"),
         ("Zoe\u0308", "zoë", "<mark>Zoë</mark>"),
         ("Ёлка", "елк", "<mark>Ёлк</mark>а"),
-        ("東京ドームのコンサート", "ドーム", "東京ドームのコンサート"),
+        ("東京ドームのコンサート", "ドーム", "東京<mark>ドーム</mark>のコンサート"),
+        ("Artist in Art Hall", "art ha", "Artist in <mark>Art</mark> <mark>Ha</mark>ll"),
+        ("Kafka Kafkaesque", "kafka kafk", "<mark>Kafka</mark> <mark>Kafk</mark>aesque"),
         ("北京国家大剧院", "大剧", "北京国家<mark>大剧</mark>院"),
         ("서울 재즈", "서울", "<mark>서울</mark> 재즈"),
         ("<b>Kafka & co</b>", "ka", "&lt;b&gt;<mark>Ka</mark>fka &amp; co&lt;/b&gt;"),
@@ -27,7 +29,7 @@ from readmodel.marking import END_MARK, MARK, marked
         ("a.b*c", ".*", "a.b*c"),
     ],
 )
-def test_beginnings_of_words_are_marked(text: str, typed: str, html: str) -> None:
+def test_words_are_marked_and_of_the_last_one_its_beginning(text: str, typed: str, html: str) -> None:
     assert marked(text, typed.split()) == html
 
 

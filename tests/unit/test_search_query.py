@@ -18,6 +18,7 @@ from readmodel.search import Page
     [
         ({"q": "x" * 201}, "q: At most 200 characters, not 201."),
         ({"q": "\udcff"}, "q: This is not valid text; it must be UTF-8."),
+        ({"q": "\ufdfa" * 20}, "q: At most 200 characters, not 360."),
         ({"q": "a " * 21}, "q: At most 20 words, not 21."),
         ({"status": ["lost"]}, "status: 'lost' is no status; known are issued, checked_in, canceled."),
         ({"status": ["issued"] * 4}, "status: At most 3 values, not 4."),
