@@ -37,7 +37,19 @@ def dataschema(name: str, version: int) -> str:
     return f"{SCHEMA_PREFIX}{name}:{version}"
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+NAMES = {
+    "aggregate_version": "aggregateversion",
+    "correlation_id": "correlationid",
+    "causation_id": "causationid",
+    # No field of an entry is called so: CloudEvents allow letters and digits alone.
+    "schema_version": "_schema_version",
+    "position": "_position",
+    "extensions": "_extensions",
+}
+"""What the attributes are called in an entry."""
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename=NAMES):
     """One event with its metadata; `position` is its place in the partition, None until the relay gave it one."""
 
     id: UUID
@@ -85,19 +97,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_fields(cls, fields: Mapping[str, str], position: int) -> "Envelope":
         """Read an entry of the stream; raise KeyError or ValueError for one that is not ours."""
-        return cls(
-            id=UUID(fields["id"]),
-            type=fields["type"],
-            schema_version=int(fields["dataschema"].rpartition(":")[2]),
-            source=fields["source"],
-            subject=fields["subject"],
-            aggregate_version=int(fields["aggregateversion"]),
-            time=datetime.fromisoformat(fields["time"]),
-            data=fields["data"],
-            correlation_id=fields["correlationid"],
-            causation_id=fields.get("causationid", ""),
-            actor=fields.get("actor", ""),
-            traceparent=fields.get("traceparent", ""),
-            extensions={name: fields[name] for name in fields.keys() - ATTRIBUTES} or None,
-            position=position,
-        )
+        schema_version = fields["dataschema"].rpartition(":")[2]
+        found: dict[str, object] = {**fields, "_schema_version": schema_version, "_position": position}
+        if not ATTRIBUTES.issuperset(fields):
+            found["_extensions"] = {name: fields[name] for name in fields.keys() - ATTRIBUTES}
+        return msgspec.convert(found, cls, strict=False)  # Not strict: an entry's numbers are text.

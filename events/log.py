@@ -29,6 +29,7 @@ WHERE partition = %s AND position > %s AND position <= (
 )
 ORDER BY position
 """
+EVENT_AT = "SELECT event_id FROM events_log WHERE partition = %s AND position = %s"
 ENVELOPE_COLUMNS = {
     "event_id": "id",
     "type": "type",
@@ -110,8 +111,10 @@ def knows(partition: int, tail: Tail) -> bool:
         return False
     if not tail.event_id:
         return tail.position <= last_position(partition)
-    event_id = LogEntry.objects.filter(partition=partition, position=tail.position).values_list("event_id", flat=True)
-    if known := event_id.first():
-        return str(known) == tail.event_id
+    with connection.cursor() as cursor:  # By hand, as it is asked for each batch.
+        cursor.execute(EVENT_AT, [partition, tail.position])
+        row = cursor.fetchone()
+    if row:
+        return str(UUID(str(row[0]))) == tail.event_id
     # Afterwards: a compaction that took the row away has moved this too.
     return tail.position <= Partition.objects.values_list("compacted_to", flat=True).get(number=partition)

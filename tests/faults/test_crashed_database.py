@@ -1,0 +1,85 @@
+"""PostgreSQL crashes: what that takes back of the checkpoints is delivered again, and nothing is lost."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import psutil
+import pytest
+from django.db import Error, connection, transaction
+from elasticsearch import Elasticsearch
+from pytest_django import Settings
+
+from events import checkpoint
+from events.checkpoint import Claim
+from events.models import DeadLetter
+from events.stream import Stream
+from tests.faults.conftest import Start, kill
+from tests.faults.roles import consume, relay, write
+from tests.faults.test_losses import has_reached_the_end, reached
+from tests.faults.truth import assert_the_read_model_equals_the_tickets
+from tests.waiting import wait_until
+
+CLAIM = Claim("group", "", 0, epoch=1)
+
+
+@pytest.fixture
+def crash(transactional_db: None) -> Iterator[Callable[[], None]]:
+    """Return what kills one of the server's processes, after which it ends all, and recovers from its disk."""
+    configure("ALTER SYSTEM SET wal_writer_delay = '10s'")  # It writes down then what nobody waits for.
+    yield crash_and_recover
+    configure("ALTER SYSTEM RESET wal_writer_delay")
+
+
+def configure(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        cursor.execute("SELECT pg_reload_conf()")
+
+
+def crash_and_recover() -> None:
+    connection.ensure_connection()
+    own = psutil.Process(connection.connection.info.backend_pid)
+    assert connection.settings_dict["NAME"] in " ".join(own.cmdline())  # It is on this machine, and of the tests.
+    os.kill(own.pid, signal.SIGKILL)
+    wait_until(is_there, within_seconds=30)
+
+
+def is_there() -> bool:
+    connection.close()
+    connection.close_pool()  # What it has kept is dead.
+    with suppress(Error):
+        connection.ensure_connection()
+        return connection.is_usable()
+    return False
+
+
+def test_only_a_checkpoint_by_itself_may_be_taken_back(crash: Callable[[], None]) -> None:
+    checkpoint.load(CLAIM)
+    checkpoint.advance(CLAIM, 7)
+    crash()
+    assert checkpoint.load(CLAIM) == 0
+
+    with transaction.atomic():  # As that of a subscriber with effects in this database.
+        checkpoint.advance(CLAIM, 8)
+    crash()
+    assert checkpoint.load(CLAIM) == 8
+
+
+def test_crashes_in_full_traffic(
+    start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings, crash: Callable[[], None]
+) -> None:
+    relaying, consumer = start(relay), start(consume)
+    for _ in range(3):
+        writer = start(write)  # A request fails with its database.
+        before = reached()
+        wait_until(lambda before=before: reached() > before, within_seconds=60)
+        crash()
+    kill(writer)
+
+    wait_until(has_reached_the_end, within_seconds=60)
+    assert relaying.is_alive()
+    assert consumer.is_alive()
+    assert not DeadLetter.objects.exists()
+    assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
