@@ -2,7 +2,7 @@
 
 In:   entries of the stream.
 Out:  the same, in the partitions that this process owns, for each target of the subscriber.
-Next: events/progress.py
+Next: events/targets.py
 """
 
 import logging
@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connections
 from django.utils import timezone
 
-from events import checkpoint, dead_letters, log
+from events import dead_letters, log
 from events.appetite import Appetite
 from events.backoff import Backoff
 from events.checkpoint import Claim
@@ -26,6 +26,7 @@ from events.progress import Progress, position_of
 from events.shutdown import Interrupted, Shutdown
 from events.stream import Entry, Stream
 from events.subscriber import Subscriber
+from events.targets import Targets
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +51,7 @@ class Consumer:
         self.shutdown = shutdown
         self.limits = limits
         self._appetite = Appetite(limits.batch_size)
-        self._all: list[Progress] = []
-        """That of the subscriber itself first, for which the stream is read; its further targets follow by the log."""
+        self._targets = Targets(subscriber, ownership, limits, self._settled)
         self._looked_at = 0.0
         self._backoff = Backoff()
 
@@ -70,8 +70,8 @@ class Consumer:
 
     def _run_until_failure(self, *, until_idle: bool) -> Exception | None:
         try:
-            self._open()
-            while self._step() or not (until_idle and self._is_all_handled()):
+            self._targets.open()
+            while self._step() or not (until_idle and self._targets.reached_the_end()):
                 self._backoff.succeed()
         except ImproperlyConfigured:
             raise
@@ -82,15 +82,10 @@ class Consumer:
             return error
         return None
 
-    def _open(self) -> None:
-        self._close()
-        self._all = [Progress(self.subscriber, self.ownership, self.limits, settled=self._settled)]
-        for further in self.subscriber.further_targets():
-            self._all.append(Progress(further, self.ownership, self.limits.unending()))
-
     @property
     def _first(self) -> Progress:
-        return self._all[0]
+        """That for which the stream is read."""
+        return self._targets.first
 
     def _step(self) -> bool:
         """Deliver what comes next, from the stream or from the log; tell whether there was anything."""
@@ -100,13 +95,13 @@ class Consumer:
         owned = self._first.claims
         state = PAUSED if self.ownership.is_paused else CONSUMING if owned else STANDING_BY
         if state != CONSUMING:
-            self._settle()  # First: who waits for the pause relies on what the condition says.
+            self._targets.settle()  # First: who waits for the pause relies on what the condition says.
         self.ownership.condition = Condition(state)
         if state != CONSUMING:
             self.ownership.wait_for_beat(self.shutdown, self.limits.block_seconds)
             return False
         found = self._read()
-        has_led = self._lead_further()
+        has_led = self._targets.lead_further(at_rest=not found)
         if not (found or has_led) or time.monotonic() - self._looked_at >= self.limits.block_seconds:
             found |= self._look_beyond(found)
             self._looked_at = time.monotonic()
@@ -125,26 +120,17 @@ class Consumer:
             raise LeaseLost  # Also at rest: somebody may have set the group back.
         assigned = self.ownership.assigned
         for partition in self.ownership.epochs.keys() - assigned:
-            for progress in self._all:
-                progress.give_up(partition)
+            self._targets.give_up(partition)
             self.ownership.release(partition)
         for partition in sorted(assigned - self._first.claims.keys()):
             if self.ownership.acquire(partition):
                 self._take_over(partition)
 
     def _take_over(self, partition: int) -> None:
-        self._forget_lost_targets(partition)
-        position, *_ = [progress.take_over(partition) for progress in self._all]
+        position = self._targets.take_over(partition)
         if self.stream.dsn.auto_setup:
             self.stream.create_group(partition, self.group, after=position)
         self.stream.rewind(partition, self.group, after=position)
-
-    def _forget_lost_targets(self, partition: int) -> None:
-        for target in checkpoint.other_targets(self.group, partition, [progress.target for progress in self._all]):
-            if not self.subscriber.has_target(target):
-                logger.info("%s forgets target %s, which is gone", self.group, target)
-                dead_letters.discard_all(self.group, partition, target)
-                checkpoint.forget(self.group, partition, target)
 
     def _read(self) -> set[int]:
         """Deliver what the stream has next, and return in which partitions; wait only if nothing else is to be done."""
@@ -156,7 +142,7 @@ class Consumer:
                 self.ownership.name,
                 list(self._first.claims),
                 count=min(self._appetite.count, self.limits.events_left),
-                block_seconds=0 if any(progress.delivery for progress in self._all) else block_seconds,
+                block_seconds=0 if self._targets.has_in_hand else block_seconds,
             )
         for partition, entries in by_partition.items():
             self._appetite.learn(entries)
@@ -198,7 +184,7 @@ class Consumer:
             if self._first.is_behind(partition, last):
                 behind.add(partition)
                 self._catch_up(partition, to=last)
-        for progress in self._all:
+        for progress in self._targets:
             progress.delivery.settle()
             for claim in progress.claims.values():
                 while progress.delivery.retry_letter(claim):
@@ -209,15 +195,6 @@ class Consumer:
         """Deliver the log's events up to the position, unless the group is paused; the log's own end bounds it."""
         while not self.ownership.is_paused and self._first.is_behind(partition, to) and self._first.follow(partition):
             self._check_whether_to_stop()
-
-    def _lead_further(self) -> bool:
-        """Deliver one batch of the log to each further target that is behind the first; tell whether one was."""
-        found = [further.follow_after(self._first) for further in self._all[1:]]
-        return any(found)
-
-    def _is_all_handled(self) -> bool:
-        """Tell whether the group has come to the log's end, in partitions of other processes too."""
-        return checkpoint.reached_the_end(self.group, [progress.target for progress in self._all])
 
     def _pause(self, error: Exception) -> None:
         pause = self._backoff.fail(error)
@@ -235,19 +212,11 @@ class Consumer:
             self._check_whether_to_stop()
             self.shutdown.sleep(min(left, GLANCE_SECONDS))
 
-    def _settle(self) -> None:
-        for progress in self._all:
-            progress.delivery.settle()
-
-    def _close(self) -> None:
-        for progress in self._all:
-            progress.delivery.close()
-
     def _end(self) -> None:
         try:
-            self._settle()
+            self._targets.settle()
             self.ownership.leave()
         except (EventError, Error) as error:
             logger.warning("%s leaves its leases to run out: %s", self.group, error)
-        self._close()
+        self._targets.close()
         self.subscriber.close()

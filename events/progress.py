@@ -82,25 +82,25 @@ class Progress:
         self._deliver(partition, batch)
         return bool(batch)
 
-    def follow_after(self, first: "Progress") -> bool:
-        """Deliver one batch of each partition where the first target is ahead; tell whether there was one.
+    def follow_after(self, first: "Progress", *, least: int) -> bool:
+        """Deliver one batch of each partition where the first is ahead by so many at least; tell whether there was one.
 
         A target that can't take it now is left alone for a while: it must not hold up the others.
         """
         if time.monotonic() < self._resume_at:
             return False
         try:
-            behind = [partition for partition in self.claims if first.is_ahead_of(self, partition)]
+            behind = [partition for partition in self.claims if first.is_ahead_of(self, partition, by=least)]
             found = [self.follow(partition) for partition in behind]
-            if not behind:
+            if least == 1 and not behind:
                 self.delivery.settle()
         except RetryLater as error:
             self._sit_out(error)
             return False
         return any(found)
 
-    def is_ahead_of(self, other: "Progress", partition: int) -> bool:
-        return other.is_behind(partition, self._read_to[partition])
+    def is_ahead_of(self, other: "Progress", partition: int, *, by: int) -> bool:
+        return other.is_behind(partition, self._read_to[partition] + 1 - by)
 
     def _sit_out(self, error: RetryLater) -> None:
         """Go back to the checkpoints, and try again after a pause."""

@@ -21,6 +21,7 @@ def test_the_next_lines_lead_from_the_models_to_the_search() -> None:
         "events/relay.py",
         "events/stream.py",
         "events/consumer.py",
+        "events/targets.py",
         "events/progress.py",
         "events/delivery.py",
         "readmodel/subscriber.py",

@@ -44,6 +44,37 @@ class Several(Recorder):
             raise TargetLost("there are other targets now")
 
 
+class Counter(Recorder):
+    """Notes how many events each batch has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        super().handle(batch)
+        self.batches.append(len(batch))
+
+
+class Busy(Counter):
+    """Is given the next event as soon as it has handled one, until there are eight."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__()
+        self.target = "first"
+        self.second = Counter()
+        self.second.target = "second"
+        self._stream = stream
+
+    def further_targets(self) -> Sequence[Subscriber]:
+        return [self.second]
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        super().handle(batch)
+        if len(self.batches) < 8:
+            make_things(1, self._stream)
+
+
 def named(target: str) -> Recorder:
     recorder = Recorder()
     recorder.target = target
@@ -82,6 +113,19 @@ def test_each_target_is_given_all_events_in_order(stream: Stream) -> None:
     assert [several.positions] + [further.positions for further in several.further.values()] == [[1, 2, 3, 4, 5]] * 3
     assert checkpoints() == {"first": 5, "second": 5, "third": 5}
     assert stream.pending(0, GROUP) == 0
+
+
+def test_the_others_follow_in_whole_batches_while_the_first_is_busy(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.targets.FOLLOWING_SECONDS", 60)
+    busy = Busy(stream)
+    make_things(1, stream)
+
+    consume(busy, stream, batch_size=3)
+
+    assert busy.batches == [1, 1, 1, 1, 1, 1, 1, 1]
+    assert busy.second.batches == [2, 3, 3]  # From the log, which may have one more already.
 
 
 def test_a_target_that_comes_later_is_fed_from_the_start(stream: Stream, settings: Settings) -> None:

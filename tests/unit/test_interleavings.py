@@ -71,7 +71,7 @@ class World:
                 process.ownership.beat()
             process._step()
         except Transient:
-            process._open()
+            process._targets.open()
         except Crash:
             self._expire(process)
             del self.processes[name]
@@ -118,7 +118,7 @@ class World:
         ownership = Ownership(GROUP, name)
         limits = Limits(block_seconds=0.001)
         process = Consumer(Handler(self), self.stream, ownership, shutdown=Shutdown(), limits=limits)
-        process._open()
+        process._targets.open()
         self.processes[name] = process
         return process
 
