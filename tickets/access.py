@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
@@ -19,8 +20,9 @@ from events.envelope import Envelope
 from events.exceptions import PartlyHandled, RetryLater, Unprocessable
 from events.subscriber import Subscriber
 from tickets.events import TicketCanceled, TicketCorrected
-from tickets.webhooks.configuration import configured_target
-from tickets.webhooks.target import IN_FLIGHT, Target
+
+if TYPE_CHECKING:
+    from tickets.webhooks.target import Target
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +41,11 @@ class AccessSystem(Subscriber):
         self._told: set[UUID] = set()
 
     @cached_property
-    def _target(self) -> Target:
+    def _target(self) -> "Target":
         """Made once: what it knows of the receiver's troubles outlives a failure."""
+        # Its HTTP client takes long to load, and every process of the service looks at this class.
+        from tickets.webhooks.configuration import configured_target  # noqa: PLC0415
+
         return configured_target()
 
     def open(self) -> str:
@@ -68,7 +73,7 @@ class AccessSystem(Subscriber):
     async def _tell(self, tickets: Iterable[Sequence[Envelope]]) -> dict[UUID, Exception]:
         """Return why events were not told, of each ticket the first; its later ones are left out then."""
         failures: dict[UUID, Exception] = {}
-        in_flight = asyncio.Semaphore(IN_FLIGHT)
+        in_flight = asyncio.Semaphore(self._target.IN_FLIGHT)
 
         async def tell_of_ticket(events: Sequence[Envelope]) -> None:
             async with in_flight:

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
-from tickets.webhooks.configuration import configured_url
 from tickets.webhooks.signing import signers
 
 
@@ -15,6 +14,9 @@ from tickets.webhooks.signing import signers
 def check_access_system_url(**_: Any) -> Sequence[CheckMessage]:
     if not settings.ACCESS_SYSTEM_URL:
         return []  # The group `access` alone needs it, and says so.
+    # It loads an HTTP client, and every process loads this module.
+    from tickets.webhooks.configuration import configured_url  # noqa: PLC0415
+
     try:
         configured_url()
     except ImproperlyConfigured as error:

@@ -14,7 +14,6 @@ from tickets.webhooks.addresses import DirectTransport
 from tickets.webhooks.answers import ReceiverUnable, refusal
 from tickets.webhooks.signing import signed_headers
 
-IN_FLIGHT = 8
 CONNECT_SECONDS = 3.0
 """Then the name's next address is tried."""
 WHOLE_SECONDS = 10.0
@@ -32,12 +31,15 @@ class Target:
     asked for.
     """
 
+    IN_FLIGHT = 8
+    """How many messages it takes at once."""
+
     def __init__(self, url: httpx.URL, signers: Sequence[Webhook], *, allow_private: bool) -> None:
         self.origin = f"{url.scheme}://{url.netloc.decode()}"  # The rest of a URL may have passwords and tokens.
         self._url = url
         self._signers = signers
         self._client = httpx.AsyncClient(
-            transport=DirectTransport(connections=IN_FLIGHT, allow_private=allow_private),
+            transport=DirectTransport(connections=self.IN_FLIGHT, allow_private=allow_private),
             headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
             follow_redirects=False,
