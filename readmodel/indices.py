@@ -159,21 +159,16 @@ class Indices:
         return created
 
     def _complete(self, target: Target) -> None:
-        """Add the fields that this release has and the index has not; a release that lacks some changes nothing."""
+        """Add the fields that this release has and the index has not, so that its documents fit; the others stay."""
         if target.version != self.definition.version and target not in self._told:
             self._told.add(target)
             logger.warning(
                 "%s is of another version of the projection %s; %s", target.name, self.definition.name, self._remedy
             )
-        try:
-            self._client.indices.put_mapping(index=target.name, properties=self.definition.mappings["properties"])
-        except BadRequestError as error:
-            logger.error(
-                "%s can't take this release's mapping, and what does not fit is parked; %s: %s",
-                target.name,
-                self._remedy,
-                error,
-            )
+        known = self._get()[target.name]["mappings"].get("properties", {})
+        fields = {name: field for name, field in self.definition.mappings["properties"].items() if name not in known}
+        if fields:
+            self._client.indices.put_mapping(index=target.name, properties=fields)
 
 
 def _target(name: str, description: Mapping[str, Any]) -> Target:
