@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.projections import VersionedDocument
+from readmodel.exceptions import LiftedByHand
+from readmodel.projections import VERSION_STEP, VersionedDocument
 
 encoder = msgspec.json.Encoder()
 
@@ -48,3 +49,28 @@ def error_of(item: Mapping[str, Any]) -> RetryLater | Unprocessable:
     if item["status"] == HTTPStatus.BAD_REQUEST and kind != "index_closed_exception":
         return Unprocessable(message)
     return RetryLater(message)
+
+
+def expect_read(answers: Sequence[Mapping[str, Any]]) -> None:
+    """Raise TargetLost if the index was gone when documents were read, RetryLater if they could not be."""
+    for failed in (answer["error"] for answer in answers if "error" in answer):
+        lost = failed["type"] == "index_not_found_exception"
+        raise (TargetLost if lost else RetryLater)(f"Elasticsearch can't read documents: {failed['reason']}")
+
+
+def disproof_of(document: VersionedDocument, stored: Mapping[str, Any]) -> RetryLater | None:
+    """Tell why a conflict with what is stored is no success; None if that is the document's state, or a newer one.
+
+    A version lifted by hand gives itself away: it is not the one that the content has, or the content is not ours.
+    """
+    version = stored.get("_version", -1)
+    if version < document.version:
+        return RetryLater(
+            f"Elasticsearch refuses version {document.version} of {document.id} for a newer one, but holds {version}; "
+            "after a deletion by hand that passes at once"
+        )
+    is_same = version // VERSION_STEP == document.version // VERSION_STEP
+    expected = msgspec.to_builtins(document.source) if is_same else version // VERSION_STEP
+    if (stored["_source"] if is_same else stored["_source"].get("version")) == expected:
+        return None
+    return LiftedByHand(f"{document.id} has version {version}, but another content than that says")

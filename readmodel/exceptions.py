@@ -1,6 +1,8 @@
-"""Why a search is not made, or not continued."""
+"""Why a search is not made or not continued, or a document not written."""
 
 from collections.abc import Mapping
+
+from events.exceptions import RetryLater
 
 
 class InvalidSearch(ValueError):
@@ -21,3 +23,7 @@ class StateNotReached(Exception):
 
 class EventParked(StateNotReached):
     """An event that a consistency token names is a dead letter: no waiting brings it into the index."""
+
+
+class LiftedByHand(RetryLater):
+    """The stored document refuses a newer state by a version that its content does not bear out."""

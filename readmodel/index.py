@@ -14,7 +14,7 @@ from django.conf import settings
 from elasticsearch import Elasticsearch, NotFoundError
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.bulk import results_of, to_ndjson
+from readmodel.bulk import disproof_of, expect_read, results_of, to_ndjson
 from readmodel.definition import DEFINITIONS, TICKETS, Definition
 from readmodel.errors import errors_translated
 from readmodel.exceptions import PointInTimeLost
@@ -43,6 +43,8 @@ class DocumentIndex:
 
     def write(self, target: Target, documents: Sequence[VersionedDocument]) -> Mapping[str, RetryLater | Unprocessable]:
         """Store each document unless its version, or a newer one, is stored already; return why others were not.
+
+        LiftedByHand is returned for those whose stored version is not that of what is stored.
 
         Raise TargetLost if there is no index of the target's name. That it is the same index, `Indices.kept` tells.
         """
@@ -143,17 +145,12 @@ class DocumentIndex:
         self._client.close()
 
     def _disproved(self, target: Target, documents: Sequence[VersionedDocument]) -> dict[str, RetryLater]:
-        """Believe a conflict only if the stored version says so, and return the others; a GET is real time."""
-        answer = self._client.mget(index=target.name, ids=[document.id for document in documents], source=False)
-        stored = {found["_id"]: found.get("_version", -1) for found in answer["docs"]}
-        return {
-            document.id: RetryLater(
-                f"Elasticsearch refuses version {document.version} of {document.id} for a newer one, but holds "
-                f"{stored[document.id]}; after a deletion by hand that passes at once"
-            )
-            for document in documents
-            if stored[document.id] < document.version
-        }
+        """Believe a conflict only if the stored document bears it out, and return the others; a GET is real time."""
+        answers = self._client.mget(index=target.name, ids=[document.id for document in documents])["docs"]
+        expect_read(answers)
+        stored = {answer["_id"]: answer for answer in answers}
+        disproved = {document.id: disproof_of(document, stored[document.id]) for document in documents}
+        return {key: error for key, error in disproved.items() if error}
 
 
 def connect(definition: Definition = TICKETS) -> DocumentIndex:

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.bulk import results_of, to_ndjson
+from readmodel.bulk import disproof_of, expect_read, results_of, to_ndjson
+from readmodel.exceptions import LiftedByHand
+from readmodel.projections import VERSION_STEP
 from tests.ticket_events import document, ticket_id
 
 
@@ -67,3 +69,46 @@ def test_each_failed_item_has_an_error_of_its_own(failed: dict[str, Any], error:
 def test_a_lost_index_is_lost_for_all() -> None:
     with pytest.raises(TargetLost, match="lost"):
         results_of([MISFIT, BUSY, LOST])
+
+
+def stored(external: int, **fields: Any) -> dict[str, Any]:
+    """Return the answer to a GET of a document that somebody may have altered."""
+    return {"_version": external, "_source": msgspec.to_builtins(document(1).source) | fields}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        stored(VERSION_STEP),
+        stored(VERSION_STEP + 3),  # Repaired three times.
+        stored(2 * VERSION_STEP, version=2, status="checked_in"),
+    ],
+)
+def test_a_conflict_with_the_same_or_a_newer_state_is_a_success(found: dict[str, Any]) -> None:
+    assert disproof_of(document(1), found) is None
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        stored(VERSION_STEP, title="Altered"),
+        stored(2 * VERSION_STEP),
+        stored(1_000 * VERSION_STEP),
+        {"_version": 2 * VERSION_STEP, "_source": {"title": "Without a version"}},
+    ],
+)
+def test_a_conflict_with_a_version_that_the_content_has_not_is_none(found: dict[str, Any]) -> None:
+    assert isinstance(disproof_of(document(1), found), LiftedByHand)
+
+
+@pytest.mark.parametrize("found", [{"found": False}, stored(VERSION_STEP)])
+def test_a_conflict_with_nothing_newer_is_tried_again(found: dict[str, Any]) -> None:
+    error = disproof_of(document(1, version=2), found)
+
+    assert type(error) is RetryLater
+
+
+@pytest.mark.parametrize(("kind", "error"), [("index_not_found_exception", TargetLost), ("other", RetryLater)])
+def test_what_could_not_be_read_is_told(kind: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match="no such thing"):
+        expect_read([{"_id": "1", "error": {"type": kind, "reason": "no such thing"}}])
