@@ -1,6 +1,6 @@
 """Read the log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -68,7 +68,7 @@ def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> lis
     statement = READ_AFTER.format(columns=", ".join(ENVELOPE_COLUMNS), size=size)
     with connection.cursor() as cursor:
         cursor.execute(statement, [partition, position, partition, position, limit, BATCH_BYTES])
-        return list(map(_reader(), cursor.fetchall()))
+        return envelopes_of(cursor.fetchall())
 
 
 def read_event(event_id: UUID) -> Envelope:
@@ -80,6 +80,11 @@ def read_event(event_id: UUID) -> Envelope:
     if row is None:
         raise LogEntry.DoesNotExist(f"the log has no event {event_id}")
     return _reader()(row)
+
+
+def envelopes_of(rows: Iterable[Row]) -> list[Envelope]:
+    """Return the events of rows that have ENVELOPE_COLUMNS."""
+    return list(map(_reader(), rows))
 
 
 def _reader() -> Callable[[Row], Envelope]:

@@ -1,89 +1,100 @@
-"""Compare the index with the log all the time, a little each second, and repair what differs.
+"""Compare all kept indices with the log all the time, a little each second, and repair what differs.
 
-The process that owns a partition audits the tickets of that partition, and nobody else does.
+Each document is audited by the process that owns the partition which its id falls to, and by nobody else.
 """
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Collection, Sequence
-from itertools import cycle
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Sequence
 
 from django.conf import settings
 
 from events.exceptions import RetryLater
 from events.partitions import partition_of
 from events.trouble import Trouble
-from readmodel.comparison import Comparison, Difference, Kind
-from readmodel.documents import Documents
+from readmodel.comparison import comparison_of
+from readmodel.difference import Difference, Kind
 from readmodel.index import DocumentIndex
 from readmodel.indices import Target
-from readmodel.repair import Look, repair
+from readmodel.repair import repair
+from readmodel.walks import Walk, WalkOverDocuments, WalkOverLog
 
 logger = logging.getLogger(__name__)
 
 PAUSES_SECONDS = (0.0, 0.3)
 """What can't be repaired in this time waits for the next round: events wait meanwhile."""
+PAGES_AT_REST = 5
+LONGEST_SECONDS = 0.1
+"""After so long no further page is begun: an event may have come meanwhile."""
+LATE_SECONDS = 0.2
 
 repairs: Counter[Kind] = Counter()
 """What the audits of this process have repaired."""
 
 
 class Audit:
-    """Goes round and round: over the tickets of the log, and over the documents of one index, in turn."""
+    """Goes round and round: through one index after the other, over what the log tells and over the documents."""
 
-    def __init__(self, comparison: Comparison) -> None:
-        self._comparison = comparison
-        self._subject = ""
-        self._end: Sequence[Any] = ()
-        self._turns = cycle([self._audit_tickets, self._audit_documents])
+    def __init__(self, kept: Iterable[tuple[DocumentIndex, Target]]) -> None:
+        """Leave out what was made by another version of its projection: that is to be rebuilt, not repaired."""
+        comparisons = [comparison_of(index, target) for index, target in kept]
+        self._walks: deque[Walk] = deque(
+            walk(comparison)
+            for comparison in comparisons
+            if comparison.documents.are_of_this_projection
+            for walk in (WalkOverLog, WalkOverDocuments)
+        )
         self._due_at = 0.0
         self._trouble = Trouble(logger)
 
-    def step(self, partitions: Collection[int]) -> None:
-        """Audit the next slice, once a second however often this is called; raise TargetLost if the index is gone."""
+    def step(self, partitions: Collection[int], *, at_rest: bool = False) -> None:
+        """Audit the next documents, once a second however often this is called; raise TargetLost without an index.
+
+        They are as many as the setting says, or some times more if the consumer has nothing else to do.
+        """
         limit = settings.READMODEL_AUDIT_PER_SECOND
-        is_wanted = limit and partitions and self._comparison.documents.are_of_this_projection
-        if not is_wanted or time.monotonic() < self._due_at:
+        now = time.monotonic()
+        if not (limit and partitions) or now < self._due_at:
             return
-        self._due_at = max(self._due_at + 1, time.monotonic())  # On average each second, though called a little early.
+        self._due_at = max(self._due_at, now - LATE_SECONDS) + 1  # Each second on average, though called a little late.
+        left, ended = limit * (PAGES_AT_REST if at_rest else 1), 0
+        # Once around at most: where there are few documents, none is met twice.
+        while left and ended < len(self._walks) and time.monotonic() < now + LONGEST_SECONDS:
+            size = min(limit, left)
+            taken = self._take(self._walks[0], partitions, size)
+            left -= taken
+            if taken < size:
+                self._walks.rotate(-1)
+                ended += 1
+
+    def _take(self, walk: Walk, partitions: Collection[int], limit: int) -> int:
+        """Audit the next page of a walk, and return how many documents it had."""
         try:
-            next(self._turns)(partitions, limit)
+            page = walk.page(limit)
+            self._mend(walk, [key for key in page if partition_of(key) in partitions])
         except RetryLater as error:
-            # No reason to handle no events: an outage stops these by itself, and the next second brings this slice.
-            self._trouble.say(f"the audit of the read model goes on later: {error}")
+            # No reason to handle no events: an outage stops these by itself, and this page comes again.
+            self._trouble.say(f"the audit of {walk.comparison.documents.target.name} goes on later: {error}")
+            return 0
+        walk.go_on()
+        return len(page)
 
-    def _audit_tickets(self, partitions: Collection[int], limit: int) -> None:
-        subjects = self._comparison.events.subjects_after(self._subject, limit)
-        own = [subject for subject in subjects if partition_of(subject) in partitions]
-        self._mend(self._comparison.differences(own), self._comparison.differences)
-        self._subject = subjects[-1] if subjects else ""
-
-    def _audit_documents(self, partitions: Collection[int], limit: int) -> None:
-        page = self._comparison.documents.page(self._end, limit)
-        own = [document for document in page.ids if partition_of(document) in partitions]
-        self._mend(self._comparison.ghosts(own), self._comparison.ghosts)
-        self._end = page.end
-
-    def _mend(self, differences: Sequence[Difference], look: Look) -> None:
-        documents = self._comparison.documents
-        for difference in repair(documents, differences, look=look, pauses_seconds=PAUSES_SECONDS):
+    def _mend(self, walk: Walk, ids: Sequence[str]) -> None:
+        documents = walk.comparison.documents
+        for difference in repair(documents, walk.look(ids), look=walk.look, pauses_seconds=PAUSES_SECONDS):
             if difference.repaired:
                 repairs[difference.kind] += 1
-                _tell(difference)
+                _tell(difference, documents.target)
             else:
                 self._trouble.say("the audit finds documents that it can't repair; verify_readmodel tells which")
 
 
-def audit_of(index: DocumentIndex, target: Target) -> Audit:
-    return Audit(Comparison(Documents(index, target)))
-
-
-def _tell(difference: Difference) -> None:
+def _tell(difference: Difference, target: Target) -> None:
     """Name the fields, not what they hold: a log is no place for people's addresses."""
     logger.warning(
-        "the audit has repaired document %s, which was %s: version %s in the log, %s in the index%s",
+        "the audit of %s has repaired document %s, which was %s: version %s in the log, %s in the index%s",
+        target.name,
         difference.id,
         difference.kind,
         difference.log_version,

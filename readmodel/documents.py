@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.bulk import encoder
+from readmodel.bulk import encoder, expect_read
+from readmodel.definition import TICKETS, TIMELINE, Definition
 from readmodel.errors import errors_translated
 from readmodel.index import DocumentIndex
 from readmodel.indices import Target
 from readmodel.projections import VersionedDocument
 
-# Strays may lack the field `id`, or have another's; the sequence number is unique in a shard.
-ORDER: Sequence[Mapping[str, Any]] = [{"id": {"order": "asc", "missing": "_first"}}, {"_seq_no": "asc"}]
+ID_FIELDS = {TICKETS.name: "id", TIMELINE.name: "event"}
+"""The field of each projection's documents that has their id, too."""
 
 
 class StoredDocument(msgspec.Struct, frozen=True):
@@ -35,7 +36,7 @@ class Page(NamedTuple):
 
     @property
     def last(self) -> str:
-        """The last one's field `id`, "" where it has none: `after_id` goes on after it."""
+        """What the last one's field has for its id, "" where that is missing: `after_id` goes on after it."""
         return str(self.end[0] or "")
 
 
@@ -58,11 +59,16 @@ class Documents:
     def __init__(self, index: DocumentIndex, target: Target) -> None:
         self.target = target
         self._index = index
+        self.id_field = ID_FIELDS[self.definition.name]
+
+    @property
+    def definition(self) -> Definition:
+        return self._index.indices.definition
 
     @property
     def are_of_this_projection(self) -> bool:
         """False: the index was made by another version of the projection, and is to be rebuilt, not repaired."""
-        return self.target.version == self._index.indices.definition.version
+        return self.target.version == self.definition.version
 
     def read(self, ids: Collection[str]) -> dict[str, StoredDocument]:
         """Return those of the documents that there are, in real time."""
@@ -70,9 +76,7 @@ class Documents:
             return {}
         with asking():
             answers = self._index.client.mget(index=self.target.name, ids=list(ids))["docs"]
-        for failed in (answer["error"] for answer in answers if "error" in answer):
-            lost = failed["type"] == "index_not_found_exception"
-            raise (TargetLost if lost else RetryLater)(f"Elasticsearch can't read documents: {failed['reason']}")
+        expect_read(answers)
         return {answer["_id"]: _stored(answer) for answer in answers if answer["found"]}
 
     def write(self, documents: Sequence[VersionedDocument]) -> Mapping[str, RetryLater | Unprocessable]:
@@ -108,14 +112,14 @@ class Documents:
             return int(self._index.client.count(index=self.target.name)["count"])
 
     def page(self, end: Sequence[Any], limit: int) -> Page:
-        """Return the next documents in the order of the field `id`, from the first after [].
+        """Return the next documents in the order of the field that has their id, from the first after [].
 
         That order does not change while a document is written anew, so whatever is there all the while is met.
         """
         with asking():
             hits = self._index.client.search(
                 index=self.target.name,
-                sort=ORDER,
+                sort=self._order(),
                 size=limit,
                 source=False,
                 track_total_hits=False,
@@ -123,6 +127,10 @@ class Documents:
                 search_after=list(end) or None,
             )["hits"]["hits"]
         return Page([hit["_id"] for hit in hits], hits[-1]["sort"] if hits else [])
+
+    def _order(self) -> Sequence[Mapping[str, Any]]:
+        # Strays may lack the field, or have another's; the sequence number is unique in a shard.
+        return [{self.id_field: {"order": "asc", "missing": "_first"}}, {"_seq_no": "asc"}]
 
 
 @contextmanager

@@ -22,9 +22,9 @@ from events.ownership import Ownership, beating
 from events.shutdown import Shutdown
 from events.stream import open_stream
 from events.subscriber import load_subscriber
-from readmodel.comparison import Comparison, Kind
-from readmodel.definition import TICKETS, Definition
-from readmodel.documents import Documents
+from readmodel.comparison import comparison_of
+from readmodel.definition import Definition
+from readmodel.difference import Kind
 from readmodel.index import DocumentIndex
 from readmodel.indices import Target
 from readmodel.verification import Verification
@@ -112,14 +112,12 @@ def is_as_current(target: Target, searched: Target) -> bool:
 
 
 def prove(index: DocumentIndex, target: Target) -> Iterator[int]:
-    """Compare a new index of the tickets with the log, and yield how many documents were; raise RebuildRefused.
+    """Compare a new index with the log, and yield how many documents were; raise RebuildRefused.
 
-    What is parked for it was told, and is no reason; the timeline has nothing that it could be compared with.
+    What is parked for it was told, and is no reason.
     """
-    if index.indices.definition.name != TICKETS.name:
-        return
-    verification = Verification(Comparison(Documents(index, target)), repair=False)
-    for step in chain(verification.compare_tickets(), verification.find_ghosts()):
+    verification = Verification(comparison_of(index, target), repair=False)
+    for step in chain(verification.compare(), verification.find_ghosts()):
         wrong = [difference for difference in step.differences if difference.kind != Kind.PARKED]
         if wrong:
             raise RebuildRefused(

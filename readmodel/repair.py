@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from readmodel.comparison import REPAIRABLE, Difference
+from readmodel.comparison import Comparison
+from readmodel.difference import REPAIRABLE, Difference
 from readmodel.documents import Documents
 from readmodel.projections import VERSION_STEP, VersionedDocument
 
@@ -37,6 +38,11 @@ def repair(
         msgspec.structs.replace(difference, repaired=difference.kind in REPAIRABLE and difference.id not in unrepaired)
         for difference in differences
     ]
+
+
+def repair_by_log(comparison: Comparison, ids: Sequence[str]) -> list[Difference]:
+    """Compare these documents with the log, repair what differs, and tell what did."""
+    return repair(comparison.documents, comparison.differences(ids), look=comparison.differences)
 
 
 def _mend(documents: Documents, differences: Sequence[Difference]) -> None:

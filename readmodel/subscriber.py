@@ -5,20 +5,30 @@ Out:  the same, as documents in the index.
 Next: readmodel/projections.py
 """
 
-from collections.abc import Collection, Iterator, Sequence
+import logging
+import math
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
+
+from django.db import close_old_connections
 
 from events.envelope import Envelope
 from events.exceptions import PartlyHandled, TargetLost
 from events.subscriber import Subscriber
 from readmodel.definition import DEFINITIONS
-from readmodel.projections import PROJECTIONS, VERSION_STEP
+from readmodel.exceptions import LiftedByHand
+from readmodel.projections import PROJECTIONS, VERSION_STEP, VersionedDocument
 
 if TYPE_CHECKING:
     from readmodel.audit import Audit
     from readmodel.index import DocumentIndex
     from readmodel.indices import Target
+
+logger = logging.getLogger(__name__)
+
+AT_REST_AFTER_SECONDS = 1.0
 
 
 class IndexWriter(Subscriber):
@@ -37,10 +47,35 @@ class IndexWriter(Subscriber):
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         documents, failures = self._index.indices.definition.project(batch)
-        refused = self._index.write(self._target, documents) if documents else {}
+        refused = self._write(documents) if documents else {}
         failures |= {document.event: refused[document.id] for document in documents if document.id in refused}
         if failures:
             raise PartlyHandled(failures | self._handle_earlier(batch, failures))
+
+    def _write(self, documents: Sequence[VersionedDocument]) -> Mapping[str, Exception]:
+        """Store the documents, and return why some were not; a hand's versions keep no state away."""
+        refused = self._index.write(self._target, documents)
+        lifted = [key for key, error in refused.items() if isinstance(error, LiftedByHand)]
+        if lifted and self._target.version == self._index.indices.definition.version:
+            self._repair(lifted)
+            again = [document for document in documents if document.id in lifted]
+            refused = {**refused, **self._index.write(self._target, again)}
+        # What the repair has left is what the log tells, if not what this event did; or it is of no event of the log.
+        return {key: error for key, error in refused.items() if not isinstance(error, LiftedByHand)}
+
+    def _repair(self, ids: Sequence[str]) -> None:
+        """Make these documents what the log tells; it knows which states are newer than the event in hand."""
+        # Elasticsearch's client takes a second to load, and every process of the service looks at this module.
+        from readmodel.comparison import comparison_of  # noqa: PLC0415
+        from readmodel.repair import repair_by_log  # noqa: PLC0415
+
+        try:
+            for difference in repair_by_log(comparison_of(self._index, self._target), ids):
+                logger.warning(
+                    "document %s of %s had a version that kept events away", difference.id, self._target.name
+                )
+        finally:
+            close_old_connections()  # This may be a thread of the consumer's, which nobody closes one for.
 
     def _handle_earlier(self, batch: Sequence[Envelope], failures: Collection[UUID]) -> dict[UUID, Exception]:
         """Write what the tickets were before the event that failed: it would have taken the place of that."""
@@ -64,25 +99,30 @@ class ReadModel(IndexWriter):
         self._index = self._indices[0]
         self._kept: list[tuple[DocumentIndex, Target]] = []
         self._audit: Audit  # from open() on
+        self._handled_at = -math.inf
 
     def open(self) -> str:
-        from readmodel.audit import audit_of  # noqa: PLC0415 (as above)
+        from readmodel.audit import Audit  # noqa: PLC0415 (as above)
 
         for index in self._indices:
             index.indices.ensure()
         self._kept = self._look()
         _, self._target = self._kept[0]
-        self._audit = audit_of(self._index, self._target)
+        self._audit = Audit(self._kept)
         return super().open()
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        self._handled_at = time.monotonic()
+        super().handle(batch)
 
     def further_targets(self) -> list[IndexWriter]:
         return [IndexWriter(index, target) for index, target in self._kept[1:]]
 
     def check(self, partitions: Collection[int]) -> None:
-        """Look whether all indices are there; compare the next tickets of these partitions in the searched one."""
+        """Look whether all indices are there; compare the next documents that fall to these partitions."""
         if self._look() != self._kept:
             raise TargetLost("there are other indices than before")
-        self._audit.step(partitions)
+        self._audit.step(partitions, at_rest=time.monotonic() - self._handled_at > AT_REST_AFTER_SECONDS)
 
     def has_target(self, target: str) -> bool:
         return self._index.indices.exists(target)

@@ -1,22 +1,35 @@
 """Walk over the log and over an index, in steps of bounded size, and find what differs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from readmodel.comparison import Comparison, Difference
+from events.exceptions import TargetLost
+from readmodel.comparison import Comparison, comparison_of
+from readmodel.difference import Difference
 from readmodel.documents import after_id
+from readmodel.index import DocumentIndex
 from readmodel.repair import Look, repair
 
-TICKETS_AT_ONCE = 500
+TOLD_AT_ONCE = 500
 DOCUMENTS_AT_ONCE = 1_000
 
 
 class Step(NamedTuple):
-    """How many tickets or documents were looked at, which of them differ, and the last one's id, to go on after."""
+    """How many documents were looked at, which of them differ, and the last one's id, to go on after."""
 
     compared: int
     differences: list[Difference]
     last: str
+
+
+class Way(NamedTuple):
+    """Steps of one kind through an index, of how many documents about, and how an interrupted run goes on."""
+
+    of: str
+    steps: Iterator[Step]
+    total: int
+    option: str = ""
+    is_from_log: bool = True
 
 
 class Verification:
@@ -25,18 +38,30 @@ class Verification:
     def __init__(self, comparison: Comparison, *, repair: bool) -> None:
         self.comparison = comparison
         self.repair = repair
+        self.name = comparison.documents.target.name
 
-    def compare_tickets(self, after: str = "") -> Iterator[Step]:
-        """Compare the documents of the tickets of which the log tells."""
-        while subjects := self.comparison.events.subjects_after(after, TICKETS_AT_ONCE):
-            after = subjects[-1]
-            yield self._compare(subjects)
+    def ways(self, *, sample: int | None = None, ghosts: bool = False, after: str = "") -> Iterator[Way]:
+        """Return what is to be gone through: all, some chosen at random, or ghosts alone."""
+        if sample:
+            yield Way("a sample", self.compare_sample(sample), sample)
+            return
+        if not ghosts:
+            yield Way("what the log tells", self.compare(after), self.comparison.events.count(), "--after")
+        documents = self.comparison.documents.count()
+        steps = self.find_ghosts(after if ghosts else "")
+        yield Way("documents", steps, documents, "--ghosts --after", is_from_log=False)
+
+    def compare(self, after: str = "") -> Iterator[Step]:
+        """Compare the documents of which the log tells; raise ValueError if none can have the id to go on after."""
+        while ids := self.comparison.events.keys_after(after, TOLD_AT_ONCE):
+            after = ids[-1]
+            yield self._compare(ids)
 
     def compare_sample(self, size: int) -> Iterator[Step]:
-        """Compare so many tickets, chosen at random."""
-        subjects = self.comparison.events.random_subjects(size)
-        for start in range(0, len(subjects), TICKETS_AT_ONCE):
-            yield self._compare(subjects[start : start + TICKETS_AT_ONCE])
+        """Compare so many of them, chosen at random."""
+        ids = self.comparison.events.random_keys(size)
+        for start in range(0, len(ids), TOLD_AT_ONCE):
+            yield self._compare(ids[start : start + TOLD_AT_ONCE])
 
     def find_ghosts(self, after: str = "") -> Iterator[Step]:
         """Find the documents of which the log has no event."""
@@ -47,9 +72,25 @@ class Verification:
             yield Step(len(page.ids), self._mended(self.comparison.ghosts(page.ids), self.comparison.ghosts), page.last)
             page = documents.page(page.end, DOCUMENTS_AT_ONCE)
 
-    def _compare(self, subjects: Sequence[str]) -> Step:
-        differences = self._mended(self.comparison.differences(subjects), self.comparison.differences)
-        return Step(len(subjects), differences + self.comparison.parked(subjects), subjects[-1])
+    def _compare(self, ids: Sequence[str]) -> Step:
+        differences = self._mended(self.comparison.differences(ids), self.comparison.differences)
+        return Step(len(ids), differences + self.comparison.parked(ids), ids[-1])
 
     def _mended(self, differences: list[Difference], look: Look) -> list[Difference]:
         return repair(self.comparison.documents, differences, look=look) if self.repair else differences
+
+
+def kept_comparisons(indices: Iterable[DocumentIndex], *, name: str = "") -> list[Comparison]:
+    """Return those of all kept indices, or of the one of that name; raise TargetLost if there is none.
+
+    Without a name there must be one for each projection: what is gone is no proof.
+    """
+    found = []
+    for index in indices:
+        kept = index.indices.kept()
+        if not (kept or name):
+            raise TargetLost(f"there is no index {index.indices.alias!r}")
+        found += [comparison_of(index, target) for target in kept if name in {"", target.name}]
+    if not found:
+        raise TargetLost(f"there is no index {name!r} that is kept")
+    return found

@@ -12,11 +12,12 @@ type Documents = dict[str, tuple[int, dict[str, Any]]]
 
 
 class Damage:
-    """What somebody does to the index behind an alias."""
+    """What somebody does to the index behind an alias, to a field of its documents that may hold any text."""
 
-    def __init__(self, elasticsearch: Elasticsearch, alias: str) -> None:
+    def __init__(self, elasticsearch: Elasticsearch, alias: str, field: str = "title") -> None:
         self.elasticsearch = elasticsearch
         self.alias = alias
+        self.field = field
 
     @property
     def kinds(self) -> Mapping[str, Callable[[str], None]]:
@@ -27,7 +28,7 @@ class Damage:
         self.elasticsearch.delete(index=self.alias, id=key)
 
     def alter(self, key: str, **fields: Any) -> None:
-        source = self._source(key) | (fields or {"title": "Altered"})
+        source = self._source(key) | (fields or {self.field: "Altered"})
         self.elasticsearch.index(index=self.alias, id=key, document=source)
 
     def invent(self, key: str, **fields: Any) -> None:
@@ -35,11 +36,11 @@ class Damage:
 
     def lift(self, key: str, version: int = 1_000) -> None:
         """Give the document a version that would keep events away for long."""
-        self._write(key, self._source(key) | {"title": "Lifted"}, version * VERSION_STEP)
+        self._write(key, self._source(key) | {self.field: "Lifted"}, version * VERSION_STEP)
 
     def age(self, key: str) -> None:
         """Put an older state in the document's place."""
-        source = self._source(key) | {"title": "Aged"}
+        source = self._source(key) | {self.field: "Aged"}
         self.delete(key)
         wait_until(lambda: self._is_written(key, source))
 

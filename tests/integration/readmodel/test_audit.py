@@ -12,13 +12,17 @@ from events.models import LogEntry
 from events.partitions import partition_of
 from events.stream import Stream
 from readmodel import audit
-from readmodel.audit import Audit, audit_of
-from readmodel.comparison import Kind
+from readmodel.audit import Audit
+from readmodel.difference import Kind
 from readmodel.documents import searched_documents
 from readmodel.index import DocumentIndex
+from readmodel.subscriber import ReadModel
 from tests.damage import Damage
+from tests.ticket_events import envelope_of
+from tests.ticket_events import ticket as ticket_state
 from tests.tickets import issue
 from tests.waiting import wait_until
+from tickets.events import TicketIssued
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,7 +53,7 @@ def tickets(stream: Stream, elasticsearch: Elasticsearch) -> list[str]:
 def steps(tickets: list[str], ticket_index: DocumentIndex, settings: Settings) -> Steps:
     settings.READMODEL_AUDIT_PER_SECOND = 2
     audit.repairs.clear()
-    return Steps(audit_of(ticket_index, searched_documents(ticket_index).target))
+    return Steps(Audit([(ticket_index, searched_documents(ticket_index).target)]))
 
 
 def test_a_round_finds_and_repairs_each_kind_of_damage(
@@ -65,15 +69,15 @@ def test_a_round_finds_and_repairs_each_kind_of_damage(
 
     assert damage.documents() == before
     assert audit.repairs == {Kind.MISSING: 1, Kind.STALE: 1, Kind.ALTERED: 1, Kind.LIFTED: 1, Kind.GHOST: 1}
-    said = "the audit has repaired document {}, which was {}: version {} in the log, {} in the index{}"
+    said = "the audit of {}-000001 has repaired document {}, which was {}: version {} in the log, {} in the index{}"
     missing, stale, altered, lifted = tickets[:4]
     assert sorted(record.getMessage() for record in caplog.records if record.name == "readmodel.audit") == sorted(
         [
-            said.format(missing, "missing", 1, None, ""),
-            said.format(stale, "stale", 1, 0, ""),
-            said.format(altered, "altered", 1, 1, "; other title"),
-            said.format(lifted, "lifted", 1, 1_000, ""),
-            said.format("a document of nobody's", "ghost", None, 0, ""),
+            said.format(damage.alias, missing, "missing", 1, None, ""),
+            said.format(damage.alias, stale, "stale", 1, 0, ""),
+            said.format(damage.alias, altered, "altered", 1, 1, "; other title"),
+            said.format(damage.alias, lifted, "lifted", 1, 1_000, ""),
+            said.format(damage.alias, "a document of nobody's", "ghost", None, 0, ""),
         ]
     )
 
@@ -94,6 +98,38 @@ def test_a_step_looks_at_no_more_than_the_setting_allows(steps: Steps, damage: D
     steps.take(1)
 
     assert sorted(damage.documents()) == tickets[:2]
+
+
+def test_a_consumer_at_rest_takes_more_at_a_time(
+    steps: Steps, damage: Damage, tickets: list[str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "LONGEST_SECONDS", 60)
+    settings.READMODEL_AUDIT_PER_SECOND = 1
+    for ticket in tickets:
+        damage.delete(ticket)
+    read_model = ReadModel()
+    read_model.open()
+
+    read_model.handle([envelope_of(TicketIssued(ticket=ticket_state(1)))])
+    read_model.check(ALL)
+    assert sorted(damage.documents().keys() & set(tickets)) == tickets[:1]
+    read_model._handled_at = read_model._audit._due_at = 0.0
+    read_model.check(ALL)
+    assert sorted(damage.documents().keys() & set(tickets)) == tickets
+    read_model.close()
+
+
+def test_of_few_documents_none_is_met_twice_in_a_step(
+    steps: Steps, settings: Settings, damage: Damage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.READMODEL_AUDIT_PER_SECOND = 1_000
+    walk = steps.audit._walks[0]
+    pages: list[object] = []
+    monkeypatch.setattr(walk, "go_on", lambda: pages.append(walk))
+
+    steps.audit.step(ALL, at_rest=True)
+
+    assert len(pages) == 1
 
 
 def test_there_is_one_step_a_second_however_often_it_is_asked_for(
@@ -123,7 +159,7 @@ def test_an_index_of_another_version_of_the_projection_waits_for_its_rebuild(
     steps: Steps, damage: Damage, tickets: list[str], ticket_index: DocumentIndex
 ) -> None:
     target = searched_documents(ticket_index).target
-    older = Steps(audit_of(ticket_index, msgspec.structs.replace(target, version="0-older")))
+    older = Steps(Audit([(ticket_index, msgspec.structs.replace(target, version="0-older"))]))
     damage.delete(tickets[0])
 
     older.take(20)
@@ -178,7 +214,7 @@ def test_an_outage_ends_no_consumer(
 
     steps.take(3)
 
-    assert "the audit of the read model goes on later" in caplog.text
+    assert f"the audit of {damage.alias}-000001 goes on later" in caplog.text
     elasticsearch.indices.open(index=damage.alias)
     wait_until(lambda: elasticsearch.cluster.health(index=damage.alias)["status"] in {"green", "yellow"})
     steps.take(8)

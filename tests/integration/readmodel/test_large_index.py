@@ -7,8 +7,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from benchmarks.verify import fill
-from readmodel.comparison import Comparison
-from readmodel.documents import searched_documents
+from readmodel.comparison import comparison_of
 from readmodel.index import DocumentIndex
 from readmodel.verification import Verification
 
@@ -31,11 +30,11 @@ def test_memory_does_not_grow_with_the_index(
 
 def peak_bytes(index: DocumentIndex, tickets: int) -> int:
     """Compare all, find nothing, and return how much memory that took at most."""
-    verification = Verification(Comparison(searched_documents(index)), repair=False)
+    verification = Verification(comparison_of(index, index.indices.ensure()), repair=False)
     tracemalloc.start()
     compared = {
         name: sum(step.compared - tickets * len(step.differences) for step in steps)
-        for name, steps in {"log": verification.compare_tickets(), "index": verification.find_ghosts()}.items()
+        for name, steps in {"log": verification.compare(), "index": verification.find_ghosts()}.items()
     }
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -1,5 +1,6 @@
 """An index is built anew from the log, takes the searched one's place, and may give it back."""
 
+from contextlib import closing
 from io import StringIO
 
 import pytest
@@ -11,7 +12,7 @@ from events.models import Checkpoint
 from events.stream import Stream
 from readmodel import rebuild
 from readmodel.definition import TICKETS, TIMELINE
-from readmodel.index import DocumentIndex
+from readmodel.index import DocumentIndex, connect
 from tests.faults.roles import issue
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
 from tickets.models import Ticket
@@ -87,7 +88,7 @@ def test_only_so_many_are_kept(tickets: list[Ticket], ticket_index: DocumentInde
 def test_the_timeline_is_rebuilt_alone(
     tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch
 ) -> None:
-    run("timeline")
+    assert run("timeline")[1] == f"{TIMELINE.alias}-000002 is what the log tells: 8 comparisons"
 
     assert names(ticket_index) == ["000001"]
     assert elasticsearch.count(index=TIMELINE.alias)["count"] == 4
@@ -121,6 +122,19 @@ def test_an_index_that_is_not_what_the_log_tells_is_not_searched(
         run()
 
     assert names(ticket_index) == ["000001", "000002"]
+
+
+def test_neither_is_a_timeline_that_is_not_what_the_log_tells(
+    tickets: list[Ticket], elasticsearch: Elasticsearch
+) -> None:
+    with closing(connect(TIMELINE)) as index:
+        begun = rebuild.begin(index)
+        elasticsearch.index(index=begun.name, id="ghost", document={"event": "ghost", "version": 1})
+
+        with pytest.raises(CommandError, match="-000002 is not what the log tells, ghost is ghost: not searched"):
+            run("timeline")
+
+        assert names(index) == ["000001", "000002"]
 
 
 def test_two_at_once_are_one_too_many(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:

@@ -46,11 +46,11 @@ def tickets(stream: Stream, elasticsearch: Elasticsearch) -> list[str]:
     return [str(ticket.id) for ticket in tickets]
 
 
-def found(capsys: pytest.CaptureFixture[str], *options: str) -> list[dict[str, Any]]:
+def found(capsys: pytest.CaptureFixture[str], *options: str, projection: str = "tickets") -> list[dict[str, Any]]:
     """Return the differences that are printed; the command must fail if there are unrepaired ones."""
     capsys.readouterr()
     try:
-        call_command("verify_readmodel", "--json", *options)
+        call_command("verify_readmodel", projection, "--json", *options)
         failed = False
     except CommandError:
         failed = True
@@ -83,6 +83,7 @@ def test_a_damaged_document_is_found_and_repaired(
     index_version = {"missing": None, "stale": 0, "altered": 2, "lifted": 1_000}[kind]
     fields = {"title": ["Ночь музеев", "Altered"]} if kind == "altered" else {}
     assert difference == {
+        "index": f"{damage.alias}-000001",
         "id": tickets[0],
         "kind": kind,
         "log_version": 2,
@@ -141,7 +142,7 @@ def test_documents_of_nobody_are_deleted(capsys: pytest.CaptureFixture[str], dam
 def test_all_kinds_at_once_in_pages(
     capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readmodel.verification.TICKETS_AT_ONCE", 3)
+    monkeypatch.setattr("readmodel.verification.TOLD_AT_ONCE", 3)
     monkeypatch.setattr("readmodel.verification.DOCUMENTS_AT_ONCE", 2)
     before = damage.documents()
     for ticket, harm in zip(tickets, damage.kinds.values(), strict=True):
@@ -185,9 +186,12 @@ def test_events_that_are_not_handled_yet_are_no_differences(
 
     call_command("verify_readmodel")
 
+    tickets_index, timeline = f"{damage.alias}-000001", f"timeline-{damage.alias}-000001"
     assert capsys.readouterr().out.splitlines() == [
-        "8 tickets compared, 0 differences, 0 repaired",
-        "2 events are not handled yet: what they tell is not expected",
+        f"{tickets_index}: 8 documents compared, 0 differences, 0 repaired",
+        f"{tickets_index}: 2 events are not handled yet: what they tell is not expected",
+        f"{timeline}: 14 documents compared, 0 differences, 0 repaired",
+        f"{timeline}: 2 events are not handled yet: what they tell is not expected",
     ]
 
 
@@ -291,21 +295,22 @@ def test_it_says_in_words_what_differs(capsys: pytest.CaptureFixture[str], damag
     damage.delete(tickets[1])
 
     with pytest.raises(CommandError, match="differences that remain: 2"):
-        call_command("verify_readmodel")
+        call_command("verify_readmodel", "tickets")
 
+    name = f"{damage.alias}-000001"
     assert sorted(capsys.readouterr().out.splitlines()) == sorted(
         [
-            f"{tickets[0]} is altered (version 2 in the log, 2 in the index); "
+            f"{name}: {tickets[0]} is altered (version 2 in the log, 2 in the index); "
             "seat: 'Row 3, Seat 14' in the log, '' in the index; price: '25.00' in the log, 1 in the index",
-            f"{tickets[1]} is missing (version 2 in the log, None in the index)",
-            "7 tickets compared, 2 differences, 0 repaired",
+            f"{name}: {tickets[1]} is missing (version 2 in the log, None in the index)",
+            f"{name}: 7 documents compared, 2 differences, 0 repaired",
         ]
     )
 
 
 def test_a_sample_is_of_so_many_tickets(capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str]) -> None:
-    call_command("verify_readmodel", "--sample=3")
-    assert capsys.readouterr().out.startswith("3 tickets compared, 0 differences")
+    call_command("verify_readmodel", "tickets", "--sample=3")
+    assert capsys.readouterr().out.startswith(f"{damage.alias}-000001: 3 documents compared, 0 differences")
     damage.delete(tickets[0])
 
     assert kinds(found(capsys, "--sample=7")) == {tickets[0]: "missing"}
@@ -314,7 +319,7 @@ def test_a_sample_is_of_so_many_tickets(capsys: pytest.CaptureFixture[str], dama
 def test_an_interrupted_run_says_how_to_go_on(
     capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readmodel.verification.TICKETS_AT_ONCE", 1)
+    monkeypatch.setattr("readmodel.verification.TOLD_AT_ONCE", 1)
     subjects = sorted(str(ticket.id) for ticket in Ticket.objects.all())
     damage.delete(subjects[1])
     damage.alter(subjects[5])
@@ -328,16 +333,22 @@ def test_an_interrupted_run_says_how_to_go_on(
         patched.setattr("readmodel.management.commands.verify_readmodel._as_line", interrupt)
         call_command("verify_readmodel")
 
-    assert str(interrupted.value) == f"interrupted; go on with --after {subjects[0]}"
-    assert kinds(found(capsys, "--after", subjects[0])) == {subjects[1]: "missing", subjects[5]: "altered"}
-    assert kinds(found(capsys, "--after", subjects[1])) == {subjects[5]: "altered"}
+    name = f"{damage.alias}-000001"
+    then = f"then with --index timeline-{name}"
+    assert str(interrupted.value) == f"interrupted; go on with --index {name} --after {subjects[0]}, {then}"
+    after = ("--index", name, "--after")
+    assert kinds(found(capsys, *after, subjects[0])) == {subjects[1]: "missing", subjects[5]: "altered"}
+    assert kinds(found(capsys, *after, subjects[1])) == {subjects[5]: "altered"}
+    with pytest.raises(CommandError, match="--after needs --index"):
+        call_command("verify_readmodel", "--after", subjects[1])
 
 
 def test_ghosts_are_looked_for_after_an_id(capsys: pytest.CaptureFixture[str], damage: Damage) -> None:
     for number in range(4):
         damage.invent(f"ghost {number}", id=f"ghost {number}")
 
-    assert sorted(kinds(found(capsys, "--ghosts", "--after", "ghost 1"))) == ["ghost 1", "ghost 2", "ghost 3"]
+    after = ("--index", f"{damage.alias}-000001", "--after", "ghost 1")
+    assert sorted(kinds(found(capsys, "--ghosts", *after))) == ["ghost 1", "ghost 2", "ghost 3"]
 
 
 def test_an_engine_that_is_down_is_a_sentence(settings: Settings) -> None:
