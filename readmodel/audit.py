@@ -5,7 +5,7 @@ Each document is audited by the process that owns the partition which its id fal
 
 import logging
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 
 from django.conf import settings
@@ -14,7 +14,7 @@ from events.exceptions import RetryLater
 from events.partitions import partition_of
 from events.trouble import Trouble
 from readmodel.comparison import comparison_of
-from readmodel.difference import Difference, Kind
+from readmodel.difference import Difference
 from readmodel.index import DocumentIndex
 from readmodel.indices import Target
 from readmodel.repair import repair
@@ -28,9 +28,6 @@ PAGES_AT_REST = 5
 LONGEST_SECONDS = 0.1
 """After so long no further page is begun: an event may have come meanwhile."""
 LATE_SECONDS = 0.2
-
-repairs: Counter[Kind] = Counter()
-"""What the audits of this process have repaired."""
 
 
 class Audit:
@@ -84,7 +81,6 @@ class Audit:
         documents = walk.comparison.documents
         for difference in repair(documents, walk.look(ids), look=walk.look, pauses_seconds=PAUSES_SECONDS):
             if difference.repaired:
-                repairs[difference.kind] += 1
                 _tell(difference, documents.target)
             else:
                 self._trouble.say("the audit finds documents that it can't repair; verify_readmodel tells which")

@@ -8,6 +8,7 @@ import msgspec
 from readmodel.comparison import Comparison
 from readmodel.difference import REPAIRABLE, Difference
 from readmodel.documents import Documents
+from readmodel.models import WrongDocuments
 from readmodel.projections import VERSION_STEP, VersionedDocument
 
 # A deleted document's version is forgotten 0.2 s later; others who write meanwhile take less.
@@ -23,7 +24,7 @@ def repair(
     look: Look,
     pauses_seconds: Sequence[float] = PAUSES_SECONDS,
 ) -> list[Difference]:
-    """Repair what can be, until nothing is found when these are looked at again; tell which are repaired."""
+    """Repair what can be, until nothing is found when these are looked at again; count, and tell which are repaired."""
     left = [difference for difference in differences if difference.kind in REPAIRABLE]
     for pause in pauses_seconds if left else ():
         time.sleep(pause)
@@ -34,10 +35,12 @@ def repair(
         if not left:
             break
     unrepaired = {difference.id for difference in left}
-    return [
+    found = [
         msgspec.structs.replace(difference, repaired=difference.kind in REPAIRABLE and difference.id not in unrepaired)
         for difference in differences
     ]
+    WrongDocuments.count(documents.definition.name, found)
+    return found
 
 
 def repair_by_log(comparison: Comparison, ids: Sequence[str]) -> list[Difference]:

@@ -1,0 +1,102 @@
+"""Measure when Prometheus asks, by few queries; of a server that does not answer, what it knows is left out."""
+
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+
+from django.db import DatabaseError
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from config.metrics.families import Readings
+from events.exceptions import RetryLater, StreamUnavailable, TargetLost
+from events.relay import breaker
+from events.status import GroupStatus, PartitionStatus, status
+from events.stream import open_stream
+from readmodel.definition import DEFINITIONS, TICKETS
+from readmodel.freshness import lag_seconds
+from readmodel.history import shared
+from readmodel.models import WrongDocuments
+
+TIMEOUT_SECONDS = 1.0
+
+
+class ServiceCollector(Collector):
+    """Measures the log, the stream, the groups and the read model; and whether this process speaks to Redis."""
+
+    def collect(self) -> Iterator[Metric]:
+        readings = Readings()
+        readings.add("events_flush_breaker_open", breaker.opened)
+        with answering(readings, "database", DatabaseError):
+            with answering(readings, "stream", StreamUnavailable):
+                measure_events(readings)
+            with answering(readings, "elasticsearch", RetryLater, TargetLost):
+                measure_indices(readings)
+            measure_repairs(readings)
+        yield from readings
+
+
+@contextmanager
+def answering(readings: Readings, source: str, *errors: type[Exception]) -> Generator[None]:
+    """Note whether the server has answered all that is asked in the block."""
+    try:
+        yield
+    except errors:
+        readings.add("metrics_source_up", 0, source=source)
+    else:
+        readings.add("metrics_source_up", 1, source=source)
+
+
+def measure_events(readings: Readings) -> None:
+    """Raise StreamUnavailable after what the database alone knows was measured."""
+    with closing(open_stream(timeout_seconds=TIMEOUT_SECONDS)) as stream:
+        partitions = status(stream)
+    for partition in partitions:
+        _measure_partition(readings, partition)
+        for group in partition.groups:
+            _measure_group(readings, partition.partition, group)
+    paused = {group.group: group.is_paused for partition in partitions for group in partition.groups}
+    for name, is_paused in paused.items():
+        readings.add("events_group_paused", is_paused, group=name)
+    if errors := [partition.stream_error for partition in partitions if partition.stream_error]:
+        raise StreamUnavailable(errors[0])
+
+
+def _measure_partition(readings: Readings, found: PartitionStatus) -> None:
+    for name, value in {
+        "events_log_position": found.last_position,
+        "events_log_unflushed_events": found.without_position,
+        "events_stream_position": found.stream_position,
+        "events_stream_entries": found.stream_length,
+        "events_stream_bytes": found.stream_bytes,
+        "events_stream_diverged": bool(found.divergence),
+    }.items():
+        readings.add(name, value, partition=found.partition)
+
+
+def _measure_group(readings: Readings, partition: int, found: GroupStatus) -> None:
+    for name, value in {
+        "events_group_checkpoint_position": found.checkpoint,
+        "events_group_lag_events": found.lag,
+        "events_group_lag_seconds": found.lag_seconds,
+        "events_group_dead_letters": found.dead_letters,
+        "events_group_owned": found.owner is not None and not found.owner.is_expired,
+    }.items():
+        readings.add(name, value, group=found.group, target=found.target, partition=partition)
+
+
+def measure_indices(readings: Readings) -> None:
+    """Name the indices that are kept, and say how far the searched tickets are behind; raise as `Indices.kept` does."""
+    for definition in DEFINITIONS.values():
+        indices = shared(definition).indices
+        searched = indices.searched()
+        for kept in indices.kept():
+            labels = {"target": kept.uuid, "index": kept.name, "projection": definition.name}
+            readings.add("readmodel_index_info", 1, **labels, searched=kept == searched)
+        if searched and definition == TICKETS:
+            readings.add("readmodel_behind_seconds", lag_seconds(searched.uuid))
+
+
+def measure_repairs(readings: Readings) -> None:
+    for found in WrongDocuments.objects.all():
+        labels = {"projection": found.projection, "kind": found.kind, "repaired": found.is_repaired}
+        readings.add("readmodel_wrong_documents_total", found.number, **labels)

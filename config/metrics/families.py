@@ -1,0 +1,63 @@
+"""The families of metrics, each with its type, its labels and what it says."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+GROUP = ("group", "target", "partition")
+
+
+class Family(NamedTuple):
+    """A gauge, or a counter if its name ends in `_total`."""
+
+    labels: tuple[str, ...]
+    documentation: str
+
+
+FAMILIES: Mapping[str, Family] = {
+    "metrics_source_up": Family(("source",), "Whether this server answered: else what it knows is missing here."),
+    "events_log_position": Family(("partition",), "The last position of the log."),
+    "events_log_unflushed_events": Family(("partition",), "Committed events that have no position yet."),
+    "events_stream_position": Family(("partition",), "The position of the stream's last entry."),
+    "events_stream_entries": Family(("partition",), "Entries of the stream."),
+    "events_stream_bytes": Family(("partition",), "Memory that the stream takes, where Redis says it."),
+    "events_stream_diverged": Family(("partition",), "Whether the stream is no window on the log any more."),
+    "events_group_checkpoint_position": Family(GROUP, "The position up to which all is handled or parked."),
+    "events_group_lag_events": Family(GROUP, "Positions that the group has not handled yet."),
+    "events_group_lag_seconds": Family(GROUP, "Age of the event that is to be handled next, 0 without one."),
+    "events_group_dead_letters": Family(GROUP, "Open dead letters."),
+    "events_group_owned": Family(GROUP, "Whether a living process owns the partition for the group."),
+    "events_group_paused": Family(("group",), "Whether somebody has paused the group."),
+    "events_flush_breaker_open": Family((), "Whether this process leaves its events to the relay, as Redis fails."),
+    "readmodel_behind_seconds": Family((), "Age of the oldest event that the searched tickets lack, 0 for none."),
+    "readmodel_index_info": Family(("target", "index", "projection", "searched"), "1 for each kept index."),
+    "readmodel_wrong_documents_total": Family(
+        ("projection", "kind", "repaired"), "Documents that were found to differ from the log."
+    ),
+}
+
+
+class Readings:
+    """What was measured for one answer."""
+
+    def __init__(self) -> None:
+        self._metrics = {name: _metric(name, family) for name, family in FAMILIES.items()}
+
+    def add(self, name: str, value: float | None, **labels: object) -> None:
+        """Take a value with its labels; leave out what is not known."""
+        if value is not None:
+            self._metrics[name].add_metric([_text(labels[label]) for label in FAMILIES[name].labels], value)
+
+    def __iter__(self) -> Iterator[Metric]:
+        """Yield the families of which there is anything."""
+        return (metric for metric in self._metrics.values() if metric.samples)
+
+
+def _metric(name: str, family: Family) -> GaugeMetricFamily | CounterMetricFamily:
+    kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+    return kind(name, family.documentation, labels=family.labels)
+
+
+def _text(label: object) -> str:
+    return str(label).lower() if isinstance(label, bool) else str(label)

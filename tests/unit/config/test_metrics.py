@@ -1,0 +1,100 @@
+"""/metrics: for whoever may see it, and whatever is down."""
+
+import secrets
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+from rest_framework.authtoken.models import Token
+
+from config.metrics.families import FAMILIES
+from events.models import Partition
+from events.stream import Stream
+from readmodel.models import WrongDocuments
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def token() -> str:
+    """That of a user who may see the metrics and nothing else."""
+    user = User.objects.create_user(f"prometheus-{secrets.token_hex(4)}")
+    user.user_permissions.add(Permission.objects.get(codename="view_metrics"))
+    return Token.objects.create(user=user).key
+
+
+def scrape(client: Client, token: str) -> dict[str, dict[str, float]]:
+    """Return the values by names, and by what their labels hold."""
+    response = client.get("/metrics", headers={"Authorization": f"Token {token}"})
+    assert response.status_code == 200
+    samples = [sample for found in text_string_to_metric_families(response.text) for sample in found.samples]
+    values: dict[str, dict[str, float]] = {}
+    for sample in samples:
+        values.setdefault(sample.name, {})[" ".join(map(sample.labels.__getitem__, FAMILIES[sample.name].labels))] = (
+            sample.value
+        )
+    assert sum(map(len, values.values())) == len(samples)  # No two have the same labels.
+    return values
+
+
+def test_strangers_see_nothing(client: Client) -> None:
+    response = client.get("/metrics")
+
+    assert response.status_code == 401
+    assert b"events_" not in response.content
+
+
+def test_who_lacks_the_permission_sees_nothing(client: Client) -> None:
+    client.force_login(User.objects.create_user("somebody", is_staff=True))
+
+    response = client.get("/metrics")
+    assert response.status_code == 403
+    assert b"events_" not in response.content
+
+
+def test_servers_that_are_down_are_told_and_what_the_database_knows_is_there(client: Client, token: str) -> None:
+    found = scrape(client, token)
+
+    assert found["metrics_source_up"] == {"database": 1, "stream": 0, "elasticsearch": 0}
+    assert found["events_log_position"] == {"0": 0}
+    assert found["events_group_lag_events"] == {"access  0": 0, "readmodel  0": 0}
+    assert found.keys().isdisjoint({"events_stream_entries", "readmodel_behind_seconds"})
+
+
+def test_a_stream_that_has_diverged_is_told(client: Client, token: str, stream: Stream) -> None:
+    assert scrape(client, token)["events_stream_diverged"] == {"0": 0}
+    Partition.objects.update(divergence="the stream ends with an entry at 7 that is no event")
+
+    found = scrape(client, token)
+
+    assert found["events_stream_diverged"] == {"0": 1}
+    assert found["metrics_source_up"]["stream"] == 1
+
+
+def test_what_was_repaired_is_a_counter(client: Client, token: str) -> None:
+    WrongDocuments.objects.create(projection="tickets", kind="altered", is_repaired=True, number=3)
+
+    assert scrape(client, token)["readmodel_wrong_documents_total"] == {"tickets altered true": 3}
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8"),
+        ("text/plain", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.3", "application/openmetrics-text"),
+    ],
+)
+def test_the_format_is_what_is_asked_for(accept: str, content_type: str, client: Client, token: str) -> None:
+    headers = {"Authorization": f"Token {token}"} | ({"Accept": accept} if accept else {})
+
+    response = client.get("/metrics", headers=headers)
+
+    assert response["Content-Type"].startswith(content_type)
+
+
+def test_names_are_as_prometheus_wants_them() -> None:
+    for name, family in FAMILIES.items():
+        assert name.startswith(("events_", "readmodel_", "metrics_"))
+        assert family.documentation.endswith(".")
