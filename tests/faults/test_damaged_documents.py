@@ -20,7 +20,7 @@ from tickets.models import Ticket
 
 TICKETS = 400
 DAMAGED = 60
-ROUNDS = 20
+ROUNDS = 8
 FOUND_WITHIN_SECONDS = 60
 
 

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from django.core.management import get_commands
 
+from config.metrics.families import FAMILIES
 from events.conf import Conf
 from events.envelope import Envelope
 from events.log import read_after
@@ -58,6 +60,24 @@ def test_every_variable_of_the_environment_is_in_the_reference() -> None:
     read = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "config/settings.py").read_text())
 
     assert rows_of("Environment variables").keys() == set(read)
+
+
+def test_every_metric_is_in_the_reference_with_its_labels() -> None:
+    assert rows_of("Metrics") == {
+        name: ", ".join(f"`{label}`" for label in family.labels) or "none" for name, family in FAMILIES.items()
+    }
+
+
+def test_the_alerts_of_the_how_to_are_of_metrics_that_there_are() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/how-to.md").read_text(), re.DOTALL)
+    scraped, rules = (yaml.safe_load(block) for block in blocks)
+    alerts = [rule["expr"] for rule in rules["groups"][0]["rules"]]
+
+    assert scraped["scrape_configs"][0]["metrics_path"] == "/metrics"
+    assert len(alerts) == 3
+    named = [name for alert in alerts for name in re.findall(r"\b(?:events|readmodel|metrics)_\w+", alert)]
+    assert len(named) == 3
+    assert set(named) <= FAMILIES.keys()
 
 
 @pytest.mark.django_db
