@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from events.models import Checkpoint, LogEntry, Partition
 from events.stream import Stream
+from readmodel.definition import TIMELINE
 from tests.damage import Damage
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, issue, relay, write
@@ -63,6 +64,7 @@ def test_a_running_consumer_repairs_all_within_a_minute(
     assert differences() == ""
 
 
+@pytest.mark.timeout(300)
 def test_under_load_nothing_is_found_but_the_damage_and_all_is_repaired(
     start: Start, stream: Stream, damage: Damage, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
@@ -73,8 +75,10 @@ def test_under_load_nothing_is_found_but_the_damage_and_all_is_repaired(
 
     assert [differences() for _ in range(ROUNDS)] == [""] * ROUNDS
 
+    timeline = Damage(elasticsearch, TIMELINE.alias, field="actor")
     for _ in range(3):
-        damage_many(damage, random.sample(sorted(damage.documents()), 40))
+        for damaged in (damage, timeline):
+            damage_many(damaged, random.sample(sorted(damaged.documents()), 20))
         call_command("verify_readmodel", "--repair")
     for writer in writers:
         kill(writer)
@@ -93,4 +97,4 @@ def damage_many(damage: Damage, keys: list[str]) -> None:
         except ApiError:
             continue  # A consumer, or an audit, has written it at the same moment.
     for number in range(5):
-        damage.invent(f"ghost {number}", title="Invented")
+        damage.invent(f"ghost {number}", **{damage.field: "Invented"})
