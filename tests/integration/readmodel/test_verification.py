@@ -351,6 +351,19 @@ def test_ghosts_are_looked_for_after_an_id(capsys: pytest.CaptureFixture[str], d
     assert sorted(kinds(found(capsys, "--ghosts", *after))) == ["ghost 1", "ghost 2", "ghost 3"]
 
 
+def test_an_index_of_another_version_of_the_projection_is_named_and_left_out(
+    capsys: pytest.CaptureFixture[str], damage: Damage
+) -> None:
+    older = {"_meta": {"projection": "0-older"}}
+    damage.elasticsearch.indices.create(index=f"{damage.alias}-000000", mappings=older)
+
+    call_command("verify_readmodel", "tickets")
+
+    said = capsys.readouterr()
+    assert f"{damage.alias}-000000 is of another version of the projection, and is not compared" in said.err
+    assert said.out == f"{damage.alias}-000001: 7 documents compared, 0 differences, 0 repaired\n"
+
+
 def test_an_engine_that_is_down_is_a_sentence(settings: Settings) -> None:
     settings.ELASTICSEARCH_URL = "http://127.0.0.1:1"
 

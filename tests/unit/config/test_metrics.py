@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.authtoken.models import Token
 
 from config.metrics.families import FAMILIES
+from events import relay
 from events.models import Partition
 from events.stream import Stream
 from readmodel.models import WrongDocuments
@@ -70,6 +71,14 @@ def test_a_stream_that_has_diverged_is_told(client: Client, token: str, stream: 
 
     assert found["events_stream_diverged"] == {"0": 1}
     assert found["metrics_source_up"]["stream"] == 1
+
+
+def test_an_open_breaker_of_this_process_is_told(client: Client, token: str) -> None:
+    assert scrape(client, token)["events_flush_breaker_open"] == {"": 0}
+    for _ in range(3):
+        relay.flush_released({0})  # Nobody listens.
+
+    assert scrape(client, token)["events_flush_breaker_open"] == {"": 1}
 
 
 def test_what_was_repaired_is_a_counter(client: Client, token: str) -> None:
