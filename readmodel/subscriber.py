@@ -37,6 +37,9 @@ class IndexWriter(Subscriber):
     handles = PROJECTIONS.keys()
     overlap = 2  # While Elasticsearch writes one batch, the next is read and projected.
 
+    handled_at = -math.inf
+    """When it was given its last events, by the monotonic clock."""
+
     def __init__(self, index: "DocumentIndex", target: "Target") -> None:
         self._index = index
         self._target = target
@@ -46,6 +49,7 @@ class IndexWriter(Subscriber):
         return self._target.uuid
 
     def handle(self, batch: Sequence[Envelope]) -> None:
+        self.handled_at = time.monotonic()
         documents, failures = self._index.indices.definition.project(batch)
         refused = self._write(documents) if documents else {}
         failures |= {document.event: refused[document.id] for document in documents if document.id in refused}
@@ -99,7 +103,7 @@ class ReadModel(IndexWriter):
         self._index = self._indices[0]
         self._kept: list[tuple[DocumentIndex, Target]] = []
         self._audit: Audit  # from open() on
-        self._handled_at = -math.inf
+        self._further: list[IndexWriter] = []
 
     def open(self) -> str:
         from readmodel.audit import Audit  # noqa: PLC0415 (as above)
@@ -111,18 +115,16 @@ class ReadModel(IndexWriter):
         self._audit = Audit(self._kept)
         return super().open()
 
-    def handle(self, batch: Sequence[Envelope]) -> None:
-        self._handled_at = time.monotonic()
-        super().handle(batch)
-
     def further_targets(self) -> list[IndexWriter]:
-        return [IndexWriter(index, target) for index, target in self._kept[1:]]
+        self._further = [IndexWriter(index, target) for index, target in self._kept[1:]]
+        return self._further
 
     def check(self, partitions: Collection[int]) -> None:
         """Look whether all indices are there; compare the next documents that fall to these partitions."""
         if self._look() != self._kept:
             raise TargetLost("there are other indices than before")
-        self._audit.step(partitions, at_rest=time.monotonic() - self._handled_at > AT_REST_AFTER_SECONDS)
+        handled_at = max(writer.handled_at for writer in (self, *self._further))
+        self._audit.step(partitions, at_rest=time.monotonic() - handled_at > AT_REST_AFTER_SECONDS)
 
     def has_target(self, target: str) -> bool:
         return self._index.indices.exists(target)
