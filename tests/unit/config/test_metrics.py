@@ -4,15 +4,19 @@ import secrets
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.authtoken.models import Token
 
 from config.metrics.families import FAMILIES
-from events import relay
+from events import record, relay, unit_of_work
 from events.models import Partition
+from events.positions import give_positions
 from events.stream import Stream
 from readmodel.models import WrongDocuments
+from tests.things import ThingMade
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +105,21 @@ def test_the_format_is_what_is_asked_for(accept: str, content_type: str, client:
     response = client.get("/metrics", headers=headers)
 
     assert response["Content-Type"].startswith(content_type)
+
+
+def test_a_scrape_asks_no_more_of_a_longer_log(client: Client, token: str) -> None:
+    scrape(client, token)
+    with CaptureQueriesContext(connection) as of_none:
+        scrape(client, token)
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}") for number in range(50)))
+    give_positions(0)
+
+    with CaptureQueriesContext(connection) as of_fifty:
+        found = scrape(client, token)
+
+    assert found["events_group_lag_events"]["access  0"] == 50
+    assert len(of_fifty) == len(of_none)
 
 
 def test_names_are_as_prometheus_wants_them() -> None:
