@@ -24,7 +24,7 @@ DAMAGED = 1_000
 AT_ONCE = 2_000
 REST_SECONDS = 20
 RATES = (0, 200, 1_000)
-VERIFY = (sys.executable, "manage.py", "verify_readmodel")
+VERIFY = (sys.executable, "manage.py", "verify_readmodel", "tickets")
 
 
 def main() -> None:
