@@ -13,7 +13,6 @@ from django.conf import settings
 from django.db import connection
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 from elasticsearch.helpers import async_bulk
-from faststream.redis import RedisBroker, StreamSub
 from redis import Redis
 
 from benchmarks.consume import EVENTS, Variant
@@ -138,6 +137,8 @@ def new_index() -> None:
     for name in elasticsearch.indices.get(index=f"{settings.READMODEL_ALIAS}*,{BY_HAND}*"):
         elasticsearch.indices.delete(index=name)
     elasticsearch.indices.create(index=BY_HAND, mappings=MAPPINGS, settings=SETTINGS)
+    with closing(ReadModel()) as read_model:
+        read_model.open()
 
 
 class Opener(Subscriber):
@@ -207,6 +208,8 @@ def write(documents: Iterable[tuple[dict[bytes, bytes], bytes]]) -> None:
 
 
 async def faststream() -> None:
+    from faststream.redis import RedisBroker, StreamSub  # noqa: PLC0415 (only this one needs it)
+
     done = asyncio.Event()
     seen = 0
     async with AsyncElasticsearch(settings.ELASTICSEARCH_URL, request_timeout=60) as target:
