@@ -5,11 +5,13 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 
 import httpx
 import psutil
 from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
 from django.db import connection
 from rest_framework.authtoken.models import Token
 
@@ -17,7 +19,7 @@ from config.ports import LOOPBACK, answers, free_port
 from events import record, unit_of_work
 from tests.processes import running
 from tests.things import ThingMade
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 SETTINGS = "tests.feed_settings"
 GRANIAN = ("-m", "granian", "--interface", "asginl", "--workers-kill-timeout", "5")
@@ -37,12 +39,12 @@ def serving(**variables: str) -> Iterator[Server]:
     port = free_port()
     command = (*GRANIAN, "--port", str(port), "config.asgi:application")
     with running(*command, **variables) as process:
-        wait_until(lambda: answers(port, "/healthz"), within_seconds=60)
+        wait_until(lambda: answers(port, "/healthz"))
         try:
             yield Server(process, port)
         finally:
             process.terminate()  # Else its worker would outlive it.
-            process.wait(timeout=20)
+            process.wait(PATIENCE_SECONDS)
 
 
 def reader_token() -> str:
@@ -90,15 +92,16 @@ def make(*names: str, note: str = "") -> None:
 @contextmanager
 def streaming(server: Server, token: str, query: str = "", **more: str) -> Iterator[httpx.Response]:
     url = f"{server.url}/api/events/stream?{query}"
-    with httpx.stream("GET", url, headers=headers(token, **more), timeout=20) as response:
+    with httpx.stream("GET", url, headers=headers(token, **more), timeout=PATIENCE_SECONDS) as response:
         yield response
 
 
 def write_some(name: str, count: int) -> None:
-    """Record so many events, in a thread of its own perhaps."""
+    """Record so many events, in a thread of its own perhaps, and flush what others' flushes have left over."""
     try:
         for number in range(count):
             make(f"{name}{number}")
+        call_command("relay_events", once=True, stdout=StringIO())
     finally:
         connection.close()
 

@@ -61,7 +61,7 @@ class Proxy(ThreadingTCPServer):
         self.upstream = upstream
         self.fault: Fault = pass_on
         self.refuses = False
-        self.faults = 0
+        self.faults = self.answers = 0
         self.largest_request = 0
         """Bytes that a client sent before it was answered, at most."""
 
@@ -93,6 +93,7 @@ class _Connection(BaseRequestHandler):
             upstream.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, answer: bytes) -> None:
+        self.server.answers += 1
         try:
             harmed = self.server.fault(answer)
         except ConnectionResetError as cut_off:

@@ -48,7 +48,7 @@ class Server:
     def start(self, *more: str, until_ready: bool = True) -> None:
         self.process = subprocess.Popen([self.binary, *self.options(), *more])
         if until_ready:
-            wait_until(self.is_ready, within_seconds=10)
+            wait_until(self.is_ready)
 
     def options(self) -> list[str]:
         options = ["--port", str(self.port), "--bind", LOOPBACK, "--dir", str(self.folder), "--save", ""]

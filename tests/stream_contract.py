@@ -87,7 +87,7 @@ class StreamContract:
         started = time.monotonic()
         stream.wait_for_wake(30)
 
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 30
 
     def test_a_group_reads_each_entry_once(self, stream: Stream) -> None:
         entries = entries_of(filled(stream, 3))

@@ -12,7 +12,8 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 OURS = {"DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL", "ACCESS_SYSTEM_URL", "SECRET_KEY", "DATA_DIR"}
-STOP_SECONDS = 30
+OURS |= {"DJANGO_SETTINGS_MODULE"}
+STOP_SECONDS = 60
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -22,21 +22,20 @@ def test_a_killed_engine_comes_back(data: Path, port: int) -> None:
         postmaster.kill()
         postmaster.wait()
 
-        wait_until(lambda: is_ready(port), within_seconds=30)
+        wait_until(lambda: is_ready(port))
 
 
 def test_a_killed_up_leaves_nothing_running_and_the_next_one_works(data: Path, port: int) -> None:
     with up(data, port) as first:
         first.kill()
         first.wait()
-        wait_until(lambda: not processes_of(data), within_seconds=STOP_SECONDS)
+        wait_until(lambda: not processes_of(data))
 
     with up(data, port) as second:
-        ready = is_ready(port)
+        wait_until(lambda: is_ready(port))
         second.terminate()
         code = second.wait(STOP_SECONDS)
 
-    assert ready
     assert code == 0
 
 
@@ -48,12 +47,11 @@ def test_what_an_up_left_that_was_killed_with_its_supervisord_is_stopped_by_the_
         first.wait()
         left = processes_of(data)
         with up(data, port) as second:
-            ready = is_ready(port)
+            wait_until(lambda: is_ready(port))
             second.terminate()
             code = second.wait(STOP_SECONDS)
 
     assert any("elasticsearch_node" in command for command in left)
-    assert ready
     assert code == 0
     assert processes_of(data) == []
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from axe_selenium_python import Axe
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -75,10 +75,10 @@ class Visitor:
         def steady() -> T | None:
             try:
                 return look(self)
-            except StaleElementReferenceException:
+            except (StaleElementReferenceException, NoSuchElementException):
                 return None
 
-        return wait_until(steady, within_seconds=10)  # type: ignore[return-value]
+        return wait_until(steady)  # type: ignore[return-value]
 
     def violations(self) -> list[str]:
         """Return what axe-core finds against the page's accessibility, by day and, of its colours, by night."""

@@ -140,6 +140,7 @@ def at(dsn: str, role: str) -> None:
     """Play a role with the stream of that DSN."""
     settings.EVENTS_STREAM_URL = dsn
     settings.EVENTS_RELAY_INTERVAL_SECONDS = 0.02  # Many round trips, to be harmed.
+    settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 0.25  # As everywhere but in the tests: a late answer is none.
     {"write": write, "relay": relay, "consume": consume}[role]()
 
 

@@ -51,7 +51,7 @@ def test_a_running_consumer_repairs_all_within_a_minute(
     for _ in range(TICKETS):
         issue()
     start(consume)
-    wait_until(is_all_handled, within_seconds=60)
+    wait_until(is_all_handled)
     wait_until(lambda: len(damage.documents()) == TICKETS)
     before = damage.documents()
 
@@ -71,7 +71,7 @@ def test_under_load_nothing_is_found_but_the_damage_and_all_is_repaired(
     writers = [start(write), start(write)]
     for role in (relay, consume):
         start(role)
-    wait_until(lambda: Checkpoint.objects.filter(position__gt=200).exists(), within_seconds=60)
+    wait_until(lambda: Checkpoint.objects.filter(position__gt=200).exists())
 
     assert [differences() for _ in range(ROUNDS)] == [""] * ROUNDS
 
@@ -82,7 +82,7 @@ def test_under_load_nothing_is_found_but_the_damage_and_all_is_repaired(
         call_command("verify_readmodel", "--repair")
     for writer in writers:
         kill(writer)
-    wait_until(is_all_handled, within_seconds=30)
+    wait_until(is_all_handled)
     wait_until(lambda: differences() == "", within_seconds=FOUND_WITHIN_SECONDS)
     print(f"{Ticket.objects.count()} tickets, {LogEntry.objects.count()} events")  # noqa: T201 (pytest -s)
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)

@@ -74,10 +74,10 @@ def put_another_project_there(stream: Stream) -> None:
 
 
 def wait_until_all_is_handled(stream: Stream) -> None:
-    wait_until(lambda: not LogEntry.objects.filter(position=None).exists(), within_seconds=10)
+    wait_until(lambda: not LogEntry.objects.filter(position=None).exists())
     last = last_position(0)
-    wait_until(lambda: stream.tail(0).position == last, within_seconds=10)
-    wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last}, within_seconds=30)
+    wait_until(lambda: stream.tail(0).position == last)
+    wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last})
 
 
 def reset(*options: str) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
@@ -20,7 +19,7 @@ from events.stream import Stream
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, issue, keep_journal, make_things, stop_in_handle
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 from tickets.models import Ticket
 
 PARTITIONS = 4
@@ -79,50 +78,49 @@ def assert_all_was_handled_in_order(lines: list[tuple[str, int, int]], *, once: 
         assert not once or positions == first_times
 
 
-def test_the_partitions_of_a_killed_process_move_within_seconds(partitions: None, group: Group, start: Start) -> None:
+def test_the_partitions_of_a_killed_process_move_to_the_others(partitions: None, group: Group, start: Start) -> None:
     group.add("one", "two", "three")
     writer = start(make_things, str(PARTITIONS))
-    wait_until(lambda: sorted(group.owned().values()) == [1, 1, 2], within_seconds=30)
-    wait_until(lambda: {name for name, _, _ in group.lines()} == {"one", "two", "three"}, within_seconds=10)
+    wait_until(lambda: sorted(group.owned().values()) == [1, 1, 2])
+    wait_until(lambda: {name for name, _, _ in group.lines()} == {"one", "two", "three"})
 
     kill(group.members["one"])
-    wait_until(lambda: group.owned() == {"two": 2, "three": 2}, within_seconds=5)
+    wait_until(lambda: group.owned() == {"two": 2, "three": 2})
 
     kill(writer)
-    wait_until(has_settled_all, within_seconds=20)
+    wait_until(has_settled_all)
     assert_all_was_handled_in_order(group.lines(), once=False)
 
 
 def test_sigterm_hands_the_partition_over_at_once(group: Group, start: Start) -> None:
     group.add("first")
-    wait_until(lambda: group.owned() == {"first": 1}, within_seconds=30)
+    wait_until(lambda: group.owned() == {"first": 1})
     writer = start(make_things, "1")
-    wait_until(group.lines, within_seconds=10)
+    wait_until(group.lines)
     group.add("second")
-    wait_until(lambda: Lease.objects.count() == 1 and len(group.owned()) == 1, within_seconds=10)
+    wait_until(lambda: Lease.objects.count() == 1 and len(group.owned()) == 1)
     [owner] = group.owned()
 
-    started = time.monotonic()
     os.kill(group.members[owner].pid or 0, signal.SIGTERM)
-    group.members[owner].join(timeout=10)
+    group.members[owner].join(PATIENCE_SECONDS)
     [other] = {"first", "second"} - {owner}
-    wait_until(lambda: group.owned() == {other: 1}, within_seconds=5)
 
     assert group.members[owner].exitcode == 0
-    assert time.monotonic() - started < 5  # Sooner than a lease would have ended with all that comes after it.
+    assert owner not in group.owned()  # Though its lease has not ended.
+    wait_until(lambda: group.owned() == {other: 1})
     kill(writer)
-    wait_until(has_settled_all, within_seconds=20)
+    wait_until(has_settled_all)
     assert_all_was_handled_in_order(group.lines(), once=True)
 
 
 def test_a_slow_handler_keeps_its_lease(group: Group, start: Start) -> None:
     group.add("slow", seconds_per_batch=5)
-    wait_until(lambda: group.owned() == {"slow": 1}, within_seconds=30)
+    wait_until(lambda: group.owned() == {"slow": 1})
     epoch = Lease.objects.get().epoch
     issue()
-    wait_until(group.lines, within_seconds=10)
+    wait_until(group.lines)
 
-    wait_until(has_settled_all, within_seconds=20)
+    wait_until(has_settled_all)
 
     assert group.lines() == [("slow", 0, 1)]
     assert Lease.objects.get().epoch == epoch
@@ -131,31 +129,31 @@ def test_a_slow_handler_keeps_its_lease(group: Group, start: Start) -> None:
 def test_partitions_are_shared_evenly_by_those_who_come_and_go(partitions: None, group: Group, start: Start) -> None:
     group.add("one")
     writer = start(make_things, str(PARTITIONS))
-    wait_until(lambda: group.owned() == {"one": 4}, within_seconds=30)
+    wait_until(lambda: group.owned() == {"one": 4})
     group.add("two")
-    wait_until(lambda: group.owned() == {"one": 2, "two": 2}, within_seconds=10)
+    wait_until(lambda: group.owned() == {"one": 2, "two": 2})
     group.add("three", "four")
-    wait_until(lambda: group.owned() == dict.fromkeys(("one", "two", "three", "four"), 1), within_seconds=10)
+    wait_until(lambda: group.owned() == dict.fromkeys(("one", "two", "three", "four"), 1))
     for name in ("one", "three", "four"):
         os.kill(group.members[name].pid or 0, signal.SIGTERM)
-    wait_until(lambda: group.owned() == {"two": 4}, within_seconds=10)
+    wait_until(lambda: group.owned() == {"two": 4})
 
     kill(writer)
-    wait_until(has_settled_all, within_seconds=20)
+    wait_until(has_settled_all)
     assert_all_was_handled_in_order(group.lines(), once=True)
 
 
 def test_a_wiped_redis_makes_no_second_owner(partitions: None, group: Group, start: Start, stream: Stream) -> None:
     group.add("one", "two")
     writer = start(make_things, str(PARTITIONS))
-    wait_until(lambda: group.owned() == {"one": 2, "two": 2}, within_seconds=30)
+    wait_until(lambda: group.owned() == {"one": 2, "two": 2})
     for _ in range(8):
         stream._client.flushall()
         reached = len(group.lines())
-        wait_until(lambda reached=reached: len(group.lines()) > reached + 100, within_seconds=10)
+        wait_until(lambda reached=reached: len(group.lines()) > reached + 100)
 
     kill(writer)
-    wait_until(has_settled_all, within_seconds=20)
+    wait_until(has_settled_all)
     assert_all_was_handled_in_order(group.lines(), once=True)
 
 
@@ -164,15 +162,15 @@ def test_an_owner_that_goes_on_after_its_lease_changes_nothing(
 ) -> None:
     issue()
     stopped = start(stop_in_handle)
-    wait_until(lambda: is_stopped(stopped), within_seconds=30)
+    wait_until(lambda: is_stopped(stopped))
     start(consume)
-    wait_until(lambda: Checkpoint.objects.filter(position=1).count() == 2, within_seconds=10)
+    wait_until(lambda: Checkpoint.objects.filter(position=1).count() == 2)
     Ticket.objects.get().cancel()
-    wait_until(lambda: Checkpoint.objects.filter(position=3).count() == 2, within_seconds=10)
+    wait_until(lambda: Checkpoint.objects.filter(position=3).count() == 2)
 
     os.kill(stopped.pid or 0, signal.SIGCONT)
     # It writes what it had in hand, finds its lease gone, and becomes the owner again as the first of both by name.
-    wait_until(lambda: Lease.objects.get().member.startswith("stopped"), within_seconds=10)
+    wait_until(lambda: Lease.objects.get().member.startswith("stopped"))
 
     wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {3})
     assert LogEntry.objects.count() == 3

@@ -44,8 +44,8 @@ def test_a_rebuild_under_load(start: Start, stream: Stream, elasticsearch: Elast
     start(relay)
     start(consume)
     alias = settings.READMODEL_ALIAS
-    wait_until(lambda: elasticsearch.indices.exists_alias(name=alias), within_seconds=60)
-    wait_until(lambda: last_position(0) > 300, within_seconds=30)
+    wait_until(lambda: elasticsearch.indices.exists_alias(name=alias))
+    wait_until(lambda: last_position(0) > 300)
     searcher = Searcher(elasticsearch, alias)
     searcher.start()
 
@@ -54,7 +54,7 @@ def test_a_rebuild_under_load(start: Start, stream: Stream, elasticsearch: Elast
     rebuilding = start(rebuild)
     rebuilding.join(60)
     before = len(searcher.seen)
-    wait_until(lambda: len(searcher.seen) > before + 20, within_seconds=10)
+    wait_until(lambda: len(searcher.seen) > before + 20)
     searcher.ended = True
     searcher.join()
     for writer in writers:
@@ -64,7 +64,5 @@ def test_a_rebuild_under_load(start: Start, stream: Stream, elasticsearch: Elast
     assert searcher.failures == []
     assert searcher.seen == sorted(searcher.seen)
     assert [target.name for target in connect().indices.kept()] == [f"{alias}-000002", f"{alias}-000001"]
-    wait_until(
-        lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last_position(0)}, within_seconds=30
-    )
+    wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last_position(0)})
     assert_the_read_model_equals_the_tickets(elasticsearch, alias)

@@ -38,7 +38,7 @@ def handled(start: Start, stream: Stream, tmp_path: Path) -> Callable[[], Positi
     journal.touch()
     for name in ("one", "two"):
         start(keep_journal, name, str(journal), str(PARTITIONS))
-    wait_until(lambda: Lease.objects.exclude(member="").count() == PARTITIONS, within_seconds=30)
+    wait_until(lambda: Lease.objects.exclude(member="").count() == PARTITIONS)
 
     def handled() -> Positions:
         positions: Positions = {number: [] for number in range(PARTITIONS)}
@@ -66,15 +66,15 @@ def restarts(positions: list[int]) -> int:
 
 def test_running_consumers_repeat_all_events_each_time(start: Start, handled: Callable[[], Positions]) -> None:
     writer = start(make_things, str(PARTITIONS))
-    wait_until(lambda: all(len(positions) > 50 for positions in handled().values()), within_seconds=30)
+    wait_until(lambda: all(len(positions) > 50 for positions in handled().values()))
 
     for number in range(1, RESETS + 1):
         call_command("reset_group", GROUP, "--to", "0", "--yes")
-        wait_until(lambda number=number: min(map(restarts, handled().values())) == number, within_seconds=20)
+        wait_until(lambda number=number: min(map(restarts, handled().values())) == number)
         assert Checkpoint.objects.filter(group=GROUP).count() == PARTITIONS
 
     kill(writer)
-    wait_until(has_settled_all, within_seconds=60)
+    wait_until(has_settled_all)
     for partition, positions in handled().items():
         last_time = positions[len(positions) - 1 - positions[::-1].index(1) :]
         assert last_time == list(range(1, ends()[partition] + 1))
@@ -83,34 +83,34 @@ def test_running_consumers_repeat_all_events_each_time(start: Start, handled: Ca
 
 def test_consumers_at_rest_follow_without_a_new_event(start: Start, handled: Callable[[], Positions]) -> None:
     writer = start(make_things, str(PARTITIONS))
-    wait_until(lambda: all(len(positions) > 50 for positions in handled().values()), within_seconds=30)
+    wait_until(lambda: all(len(positions) > 50 for positions in handled().values()))
     kill(writer)
-    wait_until(has_settled_all, within_seconds=30)
+    wait_until(has_settled_all)
     before = handled()
 
     call_command("reset_group", GROUP, "--to", "40", "--partition", "2", "--yes")
 
     repeated = list(range(41, ends()[2] + 1))
-    wait_until(lambda: handled() == {**before, 2: before[2] + repeated}, within_seconds=10)
+    wait_until(lambda: handled() == {**before, 2: before[2] + repeated})
     wait_until(has_settled_all)
 
 
 def test_what_is_skipped_is_not_handled(start: Start, handled: Callable[[], Positions]) -> None:
     writer = start(make_things, str(PARTITIONS))
-    wait_until(lambda: all(len(positions) > 50 for positions in handled().values()), within_seconds=30)
+    wait_until(lambda: all(len(positions) > 50 for positions in handled().values()))
     kill(writer)
-    call_command("pause_consumers", GROUP, "--wait", "10")
+    call_command("pause_consumers", GROUP, "--wait")
     before = handled()
     writer = start(make_things, str(PARTITIONS))
     reached = ends()
-    wait_until(lambda: all(ends()[number] > reached[number] + 20 for number in reached), within_seconds=20)
+    wait_until(lambda: all(ends()[number] > reached[number] + 20 for number in reached))
     skipped_to = ends()
 
     call_command("reset_group", GROUP, "--to", "0m", "--yes")
-    call_command("resume_consumers", GROUP, "--wait", "10")
+    call_command("resume_consumers", GROUP, "--wait")
 
     kill(writer)
-    wait_until(has_settled_all, within_seconds=30)
+    wait_until(has_settled_all)
     for partition, positions in handled().items():
         after = positions[len(before[partition]) :]
         assert min(after, default=ends()[partition] + 1) > skipped_to[partition]

@@ -20,7 +20,7 @@ from tests.faults.truth import assert_the_read_model_equals_the_tickets
 from tests.waiting import wait_until
 from tickets.models import Ticket
 
-SECONDS = 12
+STRIKES = 25
 WIPE_SHARE = 0.2
 ROLES = (write, write, write, relay, relay, consume, compact)
 
@@ -54,21 +54,20 @@ def test_nothing_is_lost_nothing_is_invented_and_the_read_model_ends_equal_to_th
     start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     tormented = Torment(start, stream)
-    wait_until(lambda: Checkpoint.objects.filter(position__gt=0).exists(), within_seconds=60)
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
+    wait_until(lambda: Checkpoint.objects.filter(position__gt=0).exists())
+    for _ in range(STRIKES):
         time.sleep(random.uniform(0.1, 0.8))  # The moment of the strike, not a wait for something.
         tormented.strike()
+    wait_until(lambda: last_position(0) > LogEntry.objects.count())
     tormented.kill_all(write, compact)
-    wait_until(lambda: not LogEntry.objects.filter(position=None).exists(), within_seconds=10)
+    wait_until(lambda: not LogEntry.objects.filter(position=None).exists())
     last = last_position(0)
-    wait_until(lambda: stream.tail(0).position == last, within_seconds=10)
-    wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last}, within_seconds=30)
+    wait_until(lambda: stream.tail(0).position == last)
+    wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last})
     compacted_to = Partition.objects.get(number=0).compacted_to
     dropped = last - LogEntry.objects.count()
     print(f"{last} events, {dropped} dropped, {tormented.kills} kills, {tormented.wipes} wipes")  # noqa: T201 (pytest -s)
 
-    assert tormented.kills > 10
     assert dropped > 0
     assert_the_log_tells_what_the_tickets_are()
     assert_positions_have_no_gaps_above(compacted_to)

@@ -13,7 +13,7 @@ from events.models import Checkpoint, LogEntry, Member
 from events.stream import Stream
 from tests.faults.roles import issue
 from tests.processes import start
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,7 +25,7 @@ def consumer(stream: Stream, elasticsearch: Elasticsearch) -> Iterator[subproces
     """The consumer of the read model, at rest after its first event."""
     issue()
     process = start("manage.py", "consume_events", GROUP, "--consumer", "one")
-    wait_until(lambda: position() == 1, within_seconds=60)
+    wait_until(lambda: position() == 1)
     yield process
     process.kill()
     process.wait()
@@ -42,33 +42,33 @@ def say(command: str, *arguments: str) -> str:
 
 
 def test_who_is_paused_handles_nothing_until_it_is_resumed(consumer: subprocess.Popen[str]) -> None:
-    say("pause_consumers", GROUP, "--wait", "10")
+    say("pause_consumers", GROUP, "--wait")
     for _ in range(3):
         issue()
     looked = Member.objects.get().alive_until
     wait_until(lambda: Member.objects.get().alive_until - looked > timedelta(seconds=2.5))
     assert position() == 1
 
-    say("resume_consumers", GROUP, "--wait", "10")
+    say("resume_consumers", GROUP, "--wait")
 
-    wait_until(lambda: position() == LogEntry.objects.count() == 4, within_seconds=10)
+    wait_until(lambda: position() == LogEntry.objects.count() == 4)
     assert consumer.poll() is None
 
 
 def test_who_is_stopped_ends_well_and_a_fresh_one_goes_on(consumer: subprocess.Popen[str]) -> None:
-    assert "all processes are gone" in say("stop_consumers", GROUP, "--wait", "20")
+    assert "all processes are gone" in say("stop_consumers", GROUP, "--wait")
 
-    assert consumer.wait(timeout=10) == 0
+    assert consumer.wait(PATIENCE_SECONDS) == 0
     assert not Member.objects.exists()
     issue()
     fresh = start("manage.py", "consume_events", GROUP, "--consumer", "two", "--until-idle")
-    assert fresh.wait(timeout=60) == 0
+    assert fresh.wait(PATIENCE_SECONDS) == 0
     assert position() == 2
 
 
 def test_a_paused_process_can_be_stopped(consumer: subprocess.Popen[str]) -> None:
-    say("pause_consumers", GROUP, "--wait", "10")
+    say("pause_consumers", GROUP, "--wait")
 
-    say("stop_consumers", GROUP, "--wait", "10")
+    say("stop_consumers", GROUP, "--wait")
 
-    assert consumer.wait(timeout=10) == 0
+    assert consumer.wait(PATIENCE_SECONDS) == 0

@@ -1,13 +1,11 @@
 """Requests while Redis is away: none fails, none waits long, and nothing is lost."""
 
 import socket
-import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -81,35 +79,39 @@ def test_what_an_outage_leaves_is_the_relays_work_not_the_first_requests(
     assert stream.length(0) == LogEntry.objects.count() == 2_001
 
 
-def test_redis_silent(client: APIClient, stream: Stream, settings: Settings, silent_server: str) -> None:
+def test_redis_silent(
+    client: APIClient,
+    settings: Settings,
+    silent_server: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     settings.EVENTS_STREAM_URL = f"redis://{silent_server}/tickets"
     settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 0.5
-    started = time.monotonic()
+    monkeypatch.setattr(relay.breaker, "_recovery_timeout", 600)  # However slow the machine is.
     for _ in range(20):
         issue(client)
 
     # Three time-outs open the circuit breaker; without it these were twenty.
-    assert time.monotonic() - started < 20 * 0.5
+    assert caplog.text.count("the flush is left to the relay") == 3
     assert LogEntry.objects.count() == 20
 
 
 def test_redis_answers_just_in_time(stream: Stream, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     server = urlsplit(settings.EVENTS_STREAM_URL)
-    settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 1
+    settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 3
     with running_proxy((server.hostname or "", server.port or 0)) as proxy:
         settings.EVENTS_STREAM_URL = f"redis://{proxy.address}{server.path}"
         with unit_of_work():
             record(ThingMade(name="before"))
         stream._client.flushall()  # So that a flush needs a second answer: the stream is not where it was.
-        proxy.fault = late(0.6)
+        proxy.fault = late(1.8)
+        proxy.answers = 0
         with unit_of_work():
             record(*(ThingMade(name=f"thing-{number}") for number in range(BATCH_ROWS)))
-            transaction.on_commit(lambda: commits.append(time.monotonic()))
-            commits: list[float] = []
-        took = time.monotonic() - commits[0]
 
     # The first answer came in time, the second one after the deadline; waking the relay would have taken a third.
-    assert 2 * 0.6 <= took < 3 * 0.6
+    assert proxy.answers == 2
     assert "it takes longer than EVENTS_FLUSH_TIMEOUT_SECONDS" in caplog.text
     assert stream.length(0) == BATCH_ROWS
     assert relay.sweep(stream, 0) == 1

@@ -12,12 +12,12 @@ from events import log, record, relay, unit_of_work
 from events.models import LogEntry, Partition
 from events.stream import Stream
 from tests.things import ThingMade, ThingMoved
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WRITERS = 6
 CHANGES = 25
-PATIENCE_SECONDS = 10
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,7 @@ from events import record, unit_of_work
 from events.stream import Stream
 from tests.processes import start
 from tests.things import ThingMade
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +21,7 @@ def relay_that_must_be_woken(stream: Stream, settings: Settings) -> Iterator[sub
     """A relay that is at rest, and would not look by itself while the test lasts."""
     settings.EVENTS_FLUSH_ON_COMMIT = False
     process = start("manage.py", "relay_events", EVENTS_RELAY_INTERVAL_SECONDS="600")
-    wait_until(lambda: stream._client.pubsub_numsub(f"{stream.dsn.stream}:wake")[0][1], within_seconds=30)
+    wait_until(lambda: stream._client.pubsub_numsub(f"{stream.dsn.stream}:wake")[0][1])
     yield process
     process.kill()
     process.wait()
@@ -35,12 +34,10 @@ def test_without_flush_on_commit_a_commit_only_wakes_the_relay(
         record(*(ThingMade(name=f"thing-{number}") for number in range(1_200)))
         assert stream.length(0) == 0
 
-    wait_until(lambda: stream.length(0) == 1_200, within_seconds=20)
+    wait_until(lambda: stream.length(0) == 1_200)
 
 
 def test_sigterm_ends_its_wait_at_once(relay_that_must_be_woken: subprocess.Popen[str]) -> None:
-    started = time.monotonic()
     relay_that_must_be_woken.send_signal(signal.SIGTERM)
 
-    assert relay_that_must_be_woken.wait(timeout=20) == 0
-    assert time.monotonic() - started < 10  # Of 600 seconds; on an idle machine it is gone within one.
+    assert relay_that_must_be_woken.wait(PATIENCE_SECONDS) == 0  # Of 600 seconds.

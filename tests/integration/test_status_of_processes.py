@@ -17,7 +17,7 @@ from elasticsearch import Elasticsearch
 from events.stream import Stream
 from tests.faults.roles import issue
 from tests.processes import ROOT, environment, running
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,8 +34,8 @@ def group() -> Any:
 def test_a_living_owner_is_shown_with_the_stream_and_its_memory(stream: Stream, elasticsearch: Elasticsearch) -> None:
     issue()
     with running("manage.py", "consume_events", "readmodel", "--consumer", "one"):
-        wait_until(lambda: (group()[1]["owner"] or {}).get("state") == "consuming", within_seconds=60)
-        wait_until(lambda: group()[1]["checkpoint"] == 1, within_seconds=10)
+        wait_until(lambda: (group()[1]["owner"] or {}).get("state") == "consuming")
+        wait_until(lambda: (group()[1]["checkpoint"], group()[1]["pending"]) == (1, 0))
         partition, found = group()
 
     assert found["owner"]["member"].startswith("one-")
@@ -62,11 +62,11 @@ def test_a_watch_shows_it_again_and_ends_well_with_ctrl_c(stream: Stream) -> Non
         return text in STYLES.sub(b"", seen)
 
     try:
-        wait_until(lambda: shows(b"log at 0"), within_seconds=60)
+        wait_until(lambda: shows(b"log at 0"))
         issue()
-        wait_until(lambda: shows(b"log at 1"), within_seconds=20)
+        wait_until(lambda: shows(b"log at 1"))
         watch.send_signal(signal.SIGINT)
-        assert watch.wait(timeout=20) == 0
+        assert watch.wait(PATIENCE_SECONDS) == 0
     finally:
         watch.kill()
         watch.wait()

@@ -12,6 +12,7 @@ from events.stream import Stream
 from tests.request_contract import RequestContract, ask, atomic_requests  # noqa: F401 (fixtures)
 from tests.things import ThingMade
 from tests.transaction_contract import ForeignCallbackContract, TransactionContract, names_in_log, names_on
+from tests.waiting import PATIENCE_SECONDS
 
 
 class TestTransactionsOnPostgreSQL(TransactionContract):
@@ -34,7 +35,7 @@ def test_of_two_units_in_opposite_order_one_succeeds_and_one_has_lost_a_race(str
         try:
             with unit_of_work():
                 record(ThingMade(name=first))
-                both_have_their_first.wait(timeout=10)
+                both_have_their_first.wait(PATIENCE_SECONDS)
                 record(ThingMade(name=second))
         except DatabaseError as error:
             return error

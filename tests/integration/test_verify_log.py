@@ -63,7 +63,7 @@ def test_traffic_is_not_mistaken_for_damage(
     Ticket.objects.filter(id=damaged.id).update(title="Updated")
 
     with changing_without_end([issue() for _ in range(5)]):
-        wait_until(lambda: Ticket.objects.count() > 100, within_seconds=30)
+        wait_until(lambda: Ticket.objects.count() > 100)
         for _ in range(5):
             assert [difference["subject"] for difference in found(capsys)] == [str(damaged.id)]
         assert len(found(capsys, "--repair")) == 1

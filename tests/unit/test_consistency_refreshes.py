@@ -10,9 +10,7 @@ import pytest
 
 from events.exceptions import RetryLater
 from readmodel.refreshes import Refreshes
-from tests.waiting import wait_until
-
-PATIENCE_SECONDS = 5.0
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 class Engine:
@@ -57,13 +55,17 @@ def wait_in(threads: ThreadPoolExecutor, refreshes: Refreshes) -> Future[None]:
     return waiting
 
 
+def waiting_for(upcoming: Future[None] | None) -> int:
+    return len(upcoming._condition._waiters) if upcoming else 0  # type: ignore[attr-defined]
+
+
 def test_who_comes_while_one_runs_shares_the_next(
     engine: Engine, refreshes: Refreshes, threads: ThreadPoolExecutor
 ) -> None:
     first = wait_in(threads, refreshes)
     wait_until(lambda: engine.begun == 1)
     others = [wait_in(threads, refreshes) for _ in range(10)]
-    wait_until(lambda: refreshes._upcoming is not None)
+    wait_until(lambda: waiting_for(refreshes._upcoming) == 10)
 
     engine.orders.put(None)
     first.result(PATIENCE_SECONDS)

@@ -15,6 +15,7 @@ from events.models import Checkpoint, DeadLetter, DeadLetterAction, LogEntry
 from events.positions import give_positions
 from events.subscriber import Subscriber
 from tests.things import Recorder, ThingMade, ThingMoved
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 
@@ -314,7 +315,7 @@ class Overlapping(Subscriber):
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         if batch[0].position == 1:
-            assert self.second_is_handled.wait(10)
+            assert self.second_is_handled.wait(PATIENCE_SECONDS)
             self.fails()
         self.handled += [envelope.position for envelope in batch]
         self.second_is_handled.set()

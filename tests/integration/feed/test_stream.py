@@ -155,13 +155,14 @@ def test_a_wiped_or_foreign_stream_is_not_believed(server: Server, token: str, s
         stream._client.xadd(stream.key(0), {"KEY": "VALUE"})
         make("b")
         assert next(arriving)["subject"] == "b"
-        assert share_of_a_core(server, seconds=2) < 0.1  # It does not ask again and again what comes after that entry.
+        started, before = time.monotonic(), reads(stream)
+        wait_until(lambda: reads(stream) >= before + 3)
+        assert time.monotonic() - started > 1  # It does not ask again and again what comes after that entry.
 
 
-def share_of_a_core(server: Server, *, seconds: float) -> float:
-    [worker] = psutil.Process(server.process.pid).children()
-    worker.cpu_percent()
-    return worker.cpu_percent(interval=seconds) / 100
+def reads(stream: EventStream) -> int:
+    """Return how often the server was asked for what comes next."""
+    return int(stream._client.info("commandstats")["cmdstat_xread"]["calls"])
 
 
 def test_a_log_that_was_restored_ends_the_stream_and_refuses_its_cursor(server: Server, token: str) -> None:
@@ -181,9 +182,11 @@ def test_a_log_that_was_restored_ends_the_stream_and_refuses_its_cursor(server: 
 
 
 def test_a_waiting_reader_gets_the_next_event_as_soon_as_it_is_there(server: Server, token: str) -> None:
+    now = httpx.get(f"{server.url}/api/events/?after=latest", headers=headers(token)).json()["next"]
+
     def wait(query: str) -> tuple[float, httpx.Response]:
         started = time.monotonic()
-        answer = httpx.get(f"{server.url}/api/events/?after=latest&{query}", headers=headers(token), timeout=40)
+        answer = httpx.get(f"{server.url}/api/events/?after={now}&{query}", headers=headers(token), timeout=90)
         return time.monotonic() - started, answer
 
     with ThreadPoolExecutor() as pool:
@@ -195,7 +198,7 @@ def test_a_waiting_reader_gets_the_next_event_as_soon_as_it_is_there(server: Ser
         seconds, answer = waiting.result()
 
     assert [event["subject"] for event in answer.json()["events"]] == ["b"]
-    assert seconds < 10
+    assert seconds < 30
     assert empty.json()["events"] == []
     assert seconds_of_empty_one >= 0.5
 

