@@ -1,8 +1,8 @@
 """The servers of the tests, chosen before the settings are read.
 
 Only tests/unit asked for: no server, the database is SQLite. Else: PostgreSQL, Valkey and Elasticsearch, started here
-unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. Where whole folders are asked for, two processes
-share the files, each with servers of its own; `-n 0` keeps all in one.
+unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. Where whole folders are asked for, a few
+processes share the files and one Elasticsearch; each has a PostgreSQL and a Valkey of its own. `-n 0` keeps all in one.
 """
 
 import argparse
@@ -20,7 +20,10 @@ import pytest
 UNIT = Path(__file__).parent / "unit"
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 NOBODY_LISTENS = "127.0.0.1:1"
-SHARED = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+SHARED = ("--dist", "loadfile", "--no-loadscope-reorder")
+PROCESSES = 3
+"""One more than CI has cores: much of the time the tests wait for what they have started."""
+PROCESSES_WITHOUT_SERVERS = 2
 
 _started = ExitStack()
 atexit.register(_started.close)  # Also where a conftest that can't be imported ends the run before it began.
@@ -33,19 +36,23 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     os.environ["DATA_DIR"] = str(data)  # A running `manage.py up` is somebody's: the tests leave its servers alone.
     options = early_config.known_args_namespace
     asked = [Path(argument.partition("::")[0]).resolve() for argument in options.file_or_dir]
+    without_servers = options.collectonly or (asked and all(path.is_relative_to(UNIT) for path in asked))
     if _shares_the_work(options, asked):
-        args[:] = [*SHARED, *args]
-    elif options.collectonly or (asked and all(path.is_relative_to(UNIT) for path in asked)):
+        processes = PROCESSES_WITHOUT_SERVERS if without_servers else PROCESSES
+        args[:] = ["-n", str(processes), *SHARED, *args]
+        if not without_servers:
+            _start_servers(data, without={"DATABASE_URL", "EVENT_STREAM_URL"})
+    elif without_servers:
         os.environ["DATABASE_URL"] = f"sqlite:///{data / 'unit.sqlite3'}"
         os.environ["EVENT_STREAM_URL"] = f"redis://{NOBODY_LISTENS}/tickets"
         os.environ["ELASTICSEARCH_URL"] = f"http://{NOBODY_LISTENS}"
     else:
-        _start_servers(data)
+        _start_servers(data, without=_named())
     return (yield)
 
 
 def _shares_the_work(options: argparse.Namespace, asked: list[Path]) -> bool:
-    """Tell whether this process hands the tests out to others; it needs no servers then."""
+    """Tell whether this process hands the tests out to others."""
     is_one_of_the_others = "PYTEST_XDIST_WORKER" in os.environ
     has_a_choice = options.numprocesses is None and not options.collectonly and not _named()
     return not is_one_of_the_others and has_a_choice and all(path.is_dir() for path in asked)
@@ -55,10 +62,10 @@ def _named() -> set[str]:
     return {name for name in URLS if os.environ.get(name)}
 
 
-def _start_servers(data: Path) -> None:
+def _start_servers(data: Path, *, without: set[str]) -> None:
     from config.engines.running import running_engines  # noqa: PLC0415 (unit tests alone need no Java)
 
-    os.environ.update(_started.enter_context(running_engines(data, without=_named())))
+    os.environ.update(_started.enter_context(running_engines(data, without=without)))
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,6 +1,8 @@
 """The project's settings with more patience: a test says itself when it tests that something comes too late."""
 
 from config.settings import *  # noqa: F403
+from config.settings import INSTALLED_APPS
 
+INSTALLED_APPS = ["tests.emptying", *INSTALLED_APPS]  # Its command `flush` comes before Django's.
 EVENTS_FLUSH_TIMEOUT_SECONDS = 5.0
 READMODEL_CONSISTENCY_SECONDS = 30.0

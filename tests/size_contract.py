@@ -90,7 +90,7 @@ def consume(stream: Stream) -> Weigher:
 class SizeContract:
     measured: Callable[[], AbstractContextManager[Peak]]
     """How the memory of very many events is measured."""
-    many = 50_000
+    many = 20_000
 
     def test_many_events_in_one_transaction_take_the_memory_of_a_few(self, stream: Stream) -> None:
         note = "x" * 2_000

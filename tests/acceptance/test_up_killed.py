@@ -16,31 +16,22 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("up") / "data"
 
 
-def test_a_killed_engine_comes_back(data: Path, port: int) -> None:
-    with up(data, port):
+def test_a_killed_engine_comes_back_and_a_killed_up_leaves_nothing_running(data: Path, port: int) -> None:
+    with up(data, port) as process:
         (postmaster,) = [found for found in psutil.process_iter() if is_postmaster_of(data, found)]
         postmaster.kill()
         postmaster.wait()
-
         wait_until(lambda: is_ready(port))
 
-
-def test_a_killed_up_leaves_nothing_running_and_the_next_one_works(data: Path, port: int) -> None:
-    with up(data, port) as first:
-        first.kill()
-        first.wait()
+        process.kill()
+        process.wait()
         wait_until(lambda: not processes_of(data))
 
-    with up(data, port) as second:
-        wait_until(lambda: is_ready(port))
-        second.terminate()
-        code = second.wait(STOP_SECONDS)
 
-    assert code == 0
-
-
-def test_what_an_up_left_that_was_killed_with_its_supervisord_is_stopped_by_the_next(data: Path, port: int) -> None:
+def test_the_next_one_works_and_what_it_leaves_is_stopped_by_the_next(data: Path, port: int) -> None:
+    """The first has the data of a killed one, and is killed with its supervisord."""
     with up(data, port) as first:
+        wait_until(lambda: is_ready(port))
         (supervisord,) = psutil.Process(first.pid).children()
         supervisord.kill()
         first.kill()

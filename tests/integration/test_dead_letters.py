@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import ManagementUtility
 from django.test import Client
 
 from events.dead_letter_actions import retry
@@ -78,12 +79,17 @@ def test_a_retry_that_fails_again_is_parked_and_nothing_overtakes_it(journal: Pa
     assert journal.read_text() == "3 sound\n"
 
 
-def test_exit_codes_tell_success_failure_and_wrong_arguments() -> None:
+def test_exit_codes_tell_success_failure_and_wrong_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    def code_of(*arguments: str) -> object:
+        with pytest.raises(SystemExit) as ended:
+            ManagementUtility(["manage.py", "dead_letters", *arguments]).execute()
+        return ended.value.code
+
     assert manage("list").returncode == 0
-    missing = manage("show", 17)
-    assert (missing.returncode, missing.stderr) == (1, "CommandError: there is no dead letter 17\n")
+    assert code_of("show", "17") == 1
+    assert capsys.readouterr().err == "CommandError: there is no dead letter 17\n"
     for wrong in (("discard", "17"), ("retry",), ("list", "--older-than", "3"), ()):
-        assert manage(*wrong).returncode == 2
+        assert code_of(*wrong) == 2
 
 
 def test_many_letters_are_marked_in_steps() -> None:

@@ -5,4 +5,4 @@ class TestSizeOnSQLite(SizeContract):
     """Without servers; the database is in this process, and not counted."""
 
     measured = staticmethod(traced)
-    many = 15_000
+    many = 10_000

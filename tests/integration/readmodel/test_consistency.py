@@ -32,7 +32,7 @@ BODY = {**FIELDS, "starts_at": "2027-05-01T22:00:00+02:00", "price": "25.00"}
 IMPATIENT = 0.1
 """Seconds, for what never comes."""
 THREADS = 4
-PAIRS = 200
+PAIRS = 100
 
 pytestmark = pytest.mark.django_db
 
