@@ -9,13 +9,15 @@ from django.core.management import CommandError, call_command
 from elasticsearch import ApiError, Elasticsearch
 from pytest_django import Settings
 
+from events import unit_of_work
 from events.models import Checkpoint, LogEntry, Partition
 from events.stream import Stream
 from readmodel.definition import TIMELINE
 from tests.damage import Damage
 from tests.faults.conftest import Start, kill
-from tests.faults.roles import consume, issue, relay, write
+from tests.faults.roles import consume, relay, write
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
+from tests.tickets import FIELDS
 from tests.waiting import wait_until
 from tickets.models import Ticket
 
@@ -48,8 +50,8 @@ def differences() -> str:
 def test_a_running_consumer_repairs_all_within_a_minute(
     start: Start, stream: Stream, damage: Damage, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
-    for _ in range(TICKETS):
-        issue()
+    with unit_of_work():
+        Ticket.issue_many([FIELDS] * TICKETS)
     start(consume)
     wait_until(is_all_handled)
     wait_until(lambda: len(damage.documents()) == TICKETS)

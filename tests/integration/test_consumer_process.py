@@ -28,13 +28,12 @@ def consumer(stream: Stream, elasticsearch: Elasticsearch) -> Iterator[subproces
     process.wait()
 
 
-def test_it_handles_what_comes_while_it_waits(consumer: subprocess.Popen[str]) -> None:
+def test_it_handles_what_comes_while_it_waits_and_sigterm_ends_it_with_nothing_left_pending(
+    consumer: subprocess.Popen[str], stream: Stream
+) -> None:
     issue()
-
     wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=2).count() == 2)
 
-
-def test_sigterm_ends_it_with_nothing_left_pending(consumer: subprocess.Popen[str], stream: Stream) -> None:
     consumer.send_signal(signal.SIGTERM)
 
     assert consumer.wait(PATIENCE_SECONDS) == 0

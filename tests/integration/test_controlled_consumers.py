@@ -41,7 +41,9 @@ def say(command: str, *arguments: str) -> str:
     return said.getvalue()
 
 
-def test_who_is_paused_handles_nothing_until_it_is_resumed(consumer: subprocess.Popen[str]) -> None:
+def test_who_is_paused_handles_nothing_until_it_is_resumed_and_can_be_stopped_as_well(
+    consumer: subprocess.Popen[str],
+) -> None:
     say("pause_consumers", GROUP, "--wait")
     for _ in range(3):
         issue()
@@ -53,6 +55,9 @@ def test_who_is_paused_handles_nothing_until_it_is_resumed(consumer: subprocess.
 
     wait_until(lambda: position() == LogEntry.objects.count() == 4)
     assert consumer.poll() is None
+    say("pause_consumers", GROUP, "--wait")
+    say("stop_consumers", GROUP, "--wait")
+    assert consumer.wait(PATIENCE_SECONDS) == 0
 
 
 def test_who_is_stopped_ends_well_and_a_fresh_one_goes_on(consumer: subprocess.Popen[str]) -> None:
@@ -64,11 +69,3 @@ def test_who_is_stopped_ends_well_and_a_fresh_one_goes_on(consumer: subprocess.P
     fresh = start("manage.py", "consume_events", GROUP, "--consumer", "two", "--until-idle")
     assert fresh.wait(PATIENCE_SECONDS) == 0
     assert position() == 2
-
-
-def test_a_paused_process_can_be_stopped(consumer: subprocess.Popen[str]) -> None:
-    say("pause_consumers", GROUP, "--wait")
-
-    say("stop_consumers", GROUP, "--wait")
-
-    assert consumer.wait(PATIENCE_SECONDS) == 0

@@ -20,7 +20,7 @@ from events.status import status
 from events.stream import Stream
 from events.verification import Verification
 
-ROWS = 200_000
+ROWS = 100_000
 WITHOUT_POSITION = 30
 MIDDLE = ROWS // 2
 type Execute = Callable[..., Any]

@@ -27,7 +27,7 @@ def relay_that_must_be_woken(stream: Stream, settings: Settings) -> Iterator[sub
     process.wait()
 
 
-def test_without_flush_on_commit_a_commit_only_wakes_the_relay(
+def test_without_flush_on_commit_a_commit_only_wakes_the_relay_and_sigterm_ends_its_wait(
     relay_that_must_be_woken: subprocess.Popen[str], stream: Stream
 ) -> None:
     with unit_of_work():
@@ -35,9 +35,5 @@ def test_without_flush_on_commit_a_commit_only_wakes_the_relay(
         assert stream.length(0) == 0
 
     wait_until(lambda: stream.length(0) == 1_200)
-
-
-def test_sigterm_ends_its_wait_at_once(relay_that_must_be_woken: subprocess.Popen[str]) -> None:
     relay_that_must_be_woken.send_signal(signal.SIGTERM)
-
     assert relay_that_must_be_woken.wait(PATIENCE_SECONDS) == 0  # Of 600 seconds.

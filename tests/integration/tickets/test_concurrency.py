@@ -18,6 +18,7 @@ from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
 from events import unit_of_work
+from tests.locks import somebody_waits_for_a_lock
 from tests.tickets import FIELDS, issue, recorded
 from tests.waiting import PATIENCE_SECONDS, wait_until
 from tickets.exceptions import ConcurrentChange
@@ -140,16 +141,10 @@ def test_an_import_whose_ticket_is_issued_meanwhile_writes_nothing_and_says_so(t
         with unit_of_work():
             issue(code="SAME")
             importing = threads.submit(at_once, lambda: call_command("import_tickets", str(file)))
-            wait_until(someone_waits_for_a_lock)
+            wait_until(somebody_waits_for_a_lock)
 
         with pytest.raises(CommandError, match="Someone else issued a ticket of this file meanwhile; run it again."):
             importing.result()
 
     assert [ticket.code for ticket in Ticket.objects.all()] == ["SAME"]
     assert len(recorded()) == 1
-
-
-def someone_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM pg_locks WHERE NOT granted")
-        return cursor.rowcount > 0
