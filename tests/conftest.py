@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from events import relay
 from events.stream import Stream, open_stream
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,7 @@ def clean_registry(monkeypatch: pytest.MonkeyPatch) -> None:
 def elasticsearch(settings: Settings) -> Iterator[Elasticsearch]:
     """A client beside the read model's own; the test has an alias for itself."""
     alias = settings.READMODEL_ALIAS = f"test-{uuid4().hex}"
-    client = Elasticsearch(settings.ELASTICSEARCH_URL)
+    client = Elasticsearch(settings.ELASTICSEARCH_URL, request_timeout=PATIENCE_SECONDS)
     yield client
     names = list(client.indices.get(index=f"*{alias}*"))
     if names:
