@@ -29,12 +29,12 @@ def test_an_event_is_shown_as_it_arrives(visitor: Visitor, ticket: Ticket, read_
     read_model.project()
 
     visitor.sees(lambda page: page.texts(".timeline h3") == ["Canceled version 2", "Issued version 1"])
-    assert visitor.text("#news") == "Canceled, version 2"
-    assert visitor.text(".facts .status") == "Canceled"
-    visitor.find("#replacement").click()
+    visitor.sees(lambda page: page.text("#news") == "Canceled, version 2")
+    visitor.sees(lambda page: page.text(".facts .status") == "Canceled")
+    visitor.click("#replacement")
     visitor.sees(lambda page: page.path == f"/tickets/{replacement.id}/")
-    assert visitor.text(".facts .code") == replacement.code
-    visitor.find("#replaced").click()
+    visitor.sees(lambda page: page.text(".facts .code") == replacement.code)
+    visitor.click("#replaced")
     visitor.sees(lambda page: page.path == f"/tickets/{ticket.id}/")
     assert visitor.complaints() == []
 

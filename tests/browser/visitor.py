@@ -69,6 +69,15 @@ class Visitor:
         self.find("#q").send_keys(Keys.CONTROL, "a")
         self.find("#q").send_keys(text)
 
+    def click(self, selector: str) -> None:
+        """Click even if the element is swapped for its like at this moment."""
+
+        def clicked(page: "Visitor") -> bool:
+            page.find(selector).click()
+            return True
+
+        self.sees(clicked)
+
     def sees[T](self, look: Callable[["Visitor"], T]) -> T:
         """Wait until what is looked for is there, while the page changes."""
 
