@@ -2,7 +2,8 @@
 
 Only tests/unit asked for: no server, the database is SQLite. Else: PostgreSQL, Valkey and Elasticsearch, started here
 unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. Where whole folders are asked for, a few
-processes share the files and one Elasticsearch; each has a PostgreSQL and a Valkey of its own. `-n 0` keeps all in one.
+processes share the files and one Elasticsearch; each has a PostgreSQL and a Valkey of its own, which it may harm.
+`-n 0` keeps all in one process.
 """
 
 import argparse

@@ -43,7 +43,7 @@ def crash_and_recover() -> None:
     own = psutil.Process(connection.connection.info.backend_pid)
     assert connection.settings_dict["NAME"] in " ".join(own.cmdline())  # It is on this machine, and of the tests.
     os.kill(own.pid, signal.SIGKILL)
-    wait_until(is_there, within_seconds=30)
+    wait_until(is_there)
 
 
 def is_there() -> bool:
@@ -57,14 +57,19 @@ def is_there() -> bool:
 
 def test_only_a_checkpoint_by_itself_may_be_taken_back(crash: Callable[[], None]) -> None:
     checkpoint.load(CLAIM)
-    checkpoint.advance(CLAIM, 7)
-    crash()
-    assert checkpoint.load(CLAIM) == 0
+    # The server writes down at moments of its own what nobody waits for; it hardly meets this one again and again.
+    assert any(is_taken_back(position, crash) for position in range(1, 6))
 
     with transaction.atomic():  # As that of a subscriber with effects in this database.
         checkpoint.advance(CLAIM, 8)
     crash()
     assert checkpoint.load(CLAIM) == 8
+
+
+def is_taken_back(position: int, crash: Callable[[], None]) -> bool:
+    checkpoint.advance(CLAIM, position)
+    crash()
+    return checkpoint.load(CLAIM) < position
 
 
 def test_crashes_in_full_traffic(
@@ -74,11 +79,11 @@ def test_crashes_in_full_traffic(
     for _ in range(3):
         writer = start(write)  # A request fails with its database.
         before = reached()
-        wait_until(lambda before=before: reached() > before, within_seconds=60)
+        wait_until(lambda before=before: reached() > before)
         crash()
     kill(writer)
 
-    wait_until(has_reached_the_end, within_seconds=60)
+    wait_until(has_reached_the_end)
     assert relaying.is_alive()
     assert consumer.is_alive()
     assert not DeadLetter.objects.exists()
