@@ -56,6 +56,7 @@ class Ownership:
         self._started_at: datetime | None = None
         self._lock = Lock()
         self._beaten = Event()
+        self._has_left = False
         self._beat_at = -BEAT_SECONDS
 
     def owns(self, partition: int) -> bool:
@@ -73,9 +74,15 @@ class Ownership:
         if time.monotonic() - self._beat_at >= BEAT_SECONDS:
             self.beat()
 
-    def beat(self) -> None:
-        """Renew the leases, and look who else lives and what is asked of the group; from any thread."""
+    def beat(self, *, joins: bool = True) -> None:
+        """Renew the leases, and look who else lives and what is asked of the group; from any thread.
+
+        Whoever has left joins the group again, unless told not to.
+        """
         with self._lock:
+            if self._has_left and not joins:
+                return
+            self._has_left = False
             self._announce()
             mine = Lease.objects.filter(group=self.group, member=self.member)
             mine.update(expires_at=_in_seconds(LEASE_SECONDS))
@@ -105,9 +112,11 @@ class Ownership:
 
     def leave(self) -> None:
         """Release all, and be no member any more."""
-        for partition in list(self.epochs):
-            self.release(partition)
-        Member.objects.filter(id=self.member).delete()
+        with self._lock:  # A beat of the thread beside it that began before must not bring it back.
+            for partition in list(self.epochs):
+                self.release(partition)
+            Member.objects.filter(id=self.member).delete()
+            self._has_left = True
 
     def _announce(self) -> None:
         said = {**self.condition._asdict(), "alive_until": _in_seconds(LEASE_SECONDS)}
@@ -151,7 +160,7 @@ def _beat_until(ownership: Ownership, ended: Event) -> None:
     trouble = Trouble(logger)
     while not ended.wait(BEAT_SECONDS):
         try:
-            ownership.beat()
+            ownership.beat(joins=False)
             trouble.is_over()
         except Error as error:
             trouble.say(f"{ownership.group} can't renew its leases: {error}")

@@ -39,6 +39,17 @@ def expire(ownership: Ownership) -> None:
     Member.objects.filter(id=ownership.member).update(alive_until=LONG_AGO)
 
 
+def test_who_has_left_is_not_brought_back_by_the_thread_that_beats_beside_it() -> None:
+    first = member("first")
+    first.leave()
+
+    first.beat(joins=False)
+    assert not Member.objects.exists()
+
+    first.beat()
+    assert Member.objects.get().id == first.member
+
+
 def test_a_partition_has_one_owner() -> None:
     first, second = member("first"), member("second")
 
