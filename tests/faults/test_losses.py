@@ -107,10 +107,10 @@ def test_a_bad_connection_to_redis(
 ) -> None:
     there = urlsplit(settings.EVENTS_STREAM_URL)
     with running_proxy((there.hostname or "", there.port or 0)) as proxy:
-        proxy.fault = now_and_then(0.2, cut, cut_in_the_middle, garble, late(0.4))
+        proxy.fault = now_and_then(0.1, cut, cut_in_the_middle, garble, late(0.4))
         consumer = start(through, proxy.address, "consume")
         writer = start(write)
-        wait_until(lambda: proxy.faults > 20 and reached() > 100)
+        wait_until(lambda: proxy.faults > 10 and reached() > 100)
         kill(writer)
         start(relay)
         wait_until(has_reached_the_end)
