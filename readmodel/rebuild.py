@@ -64,12 +64,9 @@ def only_one(definition: Definition) -> Iterator[None]:
 
 @contextmanager
 def fed() -> Iterator[None]:
-    """Run a consumer of the group in this process unless one runs elsewhere."""
-    if Member.objects.filter(group=GROUP, alive_until__gte=Now()).exists():
-        yield
-        return
+    """Run a consumer of the group in this process while none runs elsewhere; one that was killed seems to for 3 s."""
     shutdown = Shutdown()
-    thread = Thread(target=_consume, args=(shutdown,), name="consumer")
+    thread = Thread(target=_consume_for_want_of_others, args=(shutdown,), name="consumer")
     thread.start()
     try:
         yield
@@ -78,10 +75,13 @@ def fed() -> Iterator[None]:
         thread.join()
 
 
-def _consume(shutdown: Shutdown) -> None:
-    ownership = Ownership(GROUP, "rebuild")
-    with closing(open_stream()) as stream, beating(ownership):
-        Consumer(load_subscriber(GROUP), stream, ownership, shutdown=shutdown, limits=Limits()).run()
+def _consume_for_want_of_others(shutdown: Shutdown) -> None:
+    while not shutdown.requested and Member.objects.filter(group=GROUP, alive_until__gte=Now()).exists():
+        time.sleep(POLL_SECONDS)
+    if not shutdown.requested:
+        ownership = Ownership(GROUP, "rebuild")
+        with closing(open_stream()) as stream, beating(ownership):
+            Consumer(load_subscriber(GROUP), stream, ownership, shutdown=shutdown, limits=Limits()).run()
     connections.close_all()
 
 
