@@ -142,7 +142,7 @@ class Consumer:
                 self.ownership.name,
                 list(self._first.claims),
                 count=min(self._appetite.count, self.limits.events_left),
-                block_seconds=0 if self._targets.has_in_hand else block_seconds,
+                block_seconds=0 if self._targets.have_more else block_seconds,
             )
         for partition, entries in by_partition.items():
             self._appetite.learn(entries)

@@ -99,6 +99,11 @@ class Progress:
             return False
         return any(found)
 
+    def can_follow(self, first: "Progress") -> bool:
+        """Tell whether the first target is ahead, and this one not left alone."""
+        is_left_alone = time.monotonic() < self._resume_at
+        return not is_left_alone and any(first.is_ahead_of(self, partition, by=1) for partition in self.claims)
+
     def is_ahead_of(self, other: "Progress", partition: int, *, by: int) -> bool:
         return other.is_behind(partition, self._read_to[partition] + 1 - by)
 

@@ -51,8 +51,10 @@ class Targets:
         return self._all[0]
 
     @property
-    def has_in_hand(self) -> bool:
-        return any(progress.delivery for progress in self)
+    def have_more(self) -> bool:
+        """There is something to do before the stream's next entry: a batch is in hand, or a further target is behind."""
+        in_hand = any(progress.delivery for progress in self)
+        return in_hand or any(further.can_follow(self.first) for further in self._all[1:])
 
     def take_over(self, partition: int) -> int:
         """Follow the partition for each target; return the first one's checkpoint, or raise LeaseLost."""

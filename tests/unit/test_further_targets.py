@@ -1,6 +1,7 @@
 """A group that writes into several targets: each has checkpoints of its own, and none holds up another."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -138,6 +139,25 @@ def test_a_target_that_comes_later_is_fed_from_the_start(stream: Stream, setting
     consume(several, stream, batch_size=1)
 
     assert several.positions == several.further["later"].positions == [1, 2, 3, 4, 5]
+
+
+def test_nobody_waits_for_the_stream_while_a_target_is_behind(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    several = Several()
+    make_things(3, stream)
+    consume(several, stream)
+    several.further["later"] = named("later")
+    waits: list[tuple[float, int]] = []
+    read = stream.read
+
+    def noting(*arguments: Any, block_seconds: float, **options: Any) -> Any:
+        waits.append((block_seconds, len(several.further["later"].handled)))
+        return read(*arguments, block_seconds=block_seconds, **options)
+
+    monkeypatch.setattr(stream, "read", noting)
+
+    consume(several, stream, batch_size=1)
+
+    assert waits == [(0, 0), (0, 1), (0, 2), (0.01, 3)]
 
 
 def test_a_target_that_is_gone_is_fed_no_longer(stream: Stream) -> None:
