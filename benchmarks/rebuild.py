@@ -21,7 +21,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.servers import loaded_project
+from benchmarks.servers import empty_log, loaded_project, vacuum_log
 
 REFERENCE = "by hand"
 OURS = "rebuild_readmodel"
@@ -52,7 +52,7 @@ def main() -> None:
     with loaded_project():
         fill(options.tickets)
         measure(options.tickets, options.rounds)
-        empty()
+        empty_log()
 
 
 def fill(tickets: int) -> None:
@@ -66,7 +66,7 @@ def fill(tickets: int) -> None:
     from tests.ticket_events import ticket  # noqa: PLC0415
     from tickets.events import TicketIssued  # noqa: PLC0415
 
-    empty()
+    empty_log()
     for start in range(0, tickets, RECORDED_AT_ONCE):
         numbers = range(start, min(start + RECORDED_AT_ONCE, tickets))
         with unit_of_work() as unit:
@@ -74,25 +74,8 @@ def fill(tickets: int) -> None:
             unit.unflushed.clear()
     with closing(open_stream()) as stream:
         sweep(stream, 0)
-    execute("VACUUM ANALYZE events_log")
+    vacuum_log()
     call_command("consume_events", "readmodel", until_idle=True)
-
-
-def empty() -> None:
-    """Leave nothing in the log and the stream."""
-    from events.stream import open_stream  # noqa: PLC0415 (after the setup)
-
-    execute("TRUNCATE events_log, events_checkpoint")
-    execute("UPDATE events_partition SET last_position = 0")
-    with closing(open_stream()) as stream:
-        stream.delete(0)
-
-
-def execute(statement: str) -> None:
-    from django.db import connection  # noqa: PLC0415 (after the setup)
-
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
 
 
 def measure(tickets: int, rounds: int) -> None:

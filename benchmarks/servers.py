@@ -42,3 +42,24 @@ def delete_indices(alias: str) -> None:
         if names := list(client.indices.get(index=f"*{alias}*")):
             client.indices.delete(index=names)
         client.options(ignore_status=404).indices.delete_index_template(name=f"*{alias}")
+
+
+def empty_log() -> None:
+    """Leave nothing in the log and the stream, and no checkpoint."""
+    from events.stream import open_stream  # noqa: PLC0415 (after the setup)
+
+    execute("TRUNCATE events_log, events_checkpoint")
+    execute("UPDATE events_partition SET last_position = 0")
+    with closing(open_stream()) as stream:
+        stream.delete(0)
+
+
+def vacuum_log() -> None:
+    execute("VACUUM ANALYZE events_log")
+
+
+def execute(statement: str) -> None:
+    from django.db import connection  # noqa: PLC0415 (after the setup)
+
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
