@@ -21,7 +21,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.servers import empty_log, loaded_project, vacuum_log
+from benchmarks.servers import empty_servers, loaded_project, vacuum_log
 
 REFERENCE = "by hand"
 OURS = "rebuild_readmodel"
@@ -52,7 +52,7 @@ def main() -> None:
     with loaded_project():
         fill(options.tickets)
         measure(options.tickets, options.rounds)
-        empty_log()
+        empty_servers()
 
 
 def fill(tickets: int) -> None:
@@ -66,7 +66,7 @@ def fill(tickets: int) -> None:
     from tests.ticket_events import ticket  # noqa: PLC0415
     from tickets.events import TicketIssued  # noqa: PLC0415
 
-    empty_log()
+    empty_servers()
     for start in range(0, tickets, RECORDED_AT_ONCE):
         numbers = range(start, min(start + RECORDED_AT_ONCE, tickets))
         with unit_of_work() as unit:

@@ -31,7 +31,7 @@ from rich.table import Table
 
 from benchmarks.consistency import consuming
 from benchmarks.latency import running_relay
-from benchmarks.servers import empty_log, loaded_project
+from benchmarks.servers import empty_servers, loaded_project
 from readmodel.projections import VERSION_STEP
 
 WRITERS = 2
@@ -82,10 +82,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=30, help="for how long (default: %(default)s)")
     options = parser.parse_args()
     with loaded_project():
-        empty_log()
+        empty_servers()
         with running_relay(), consuming():
             measure(options.rate, options.seconds)
-        empty_log()
+        empty_servers()
 
 
 def measure(rate: int, seconds: int) -> None:

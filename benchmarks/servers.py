@@ -44,12 +44,12 @@ def delete_indices(alias: str) -> None:
         client.options(ignore_status=404).indices.delete_index_template(name=f"*{alias}")
 
 
-def empty_log() -> None:
-    """Leave nothing in the log and the stream, and no checkpoint."""
+def empty_servers() -> None:
+    """Leave no ticket, nothing in the log and the stream, and no checkpoint."""
     from events.stream import open_stream  # noqa: PLC0415 (after the setup)
 
-    execute("TRUNCATE events_log, events_checkpoint")
-    execute("UPDATE events_partition SET last_position = 0")
+    execute("TRUNCATE tickets_ticket, events_log, events_checkpoint")
+    execute("UPDATE events_partition SET last_position = 0, divergence = '', has_lost_events = false")
     with closing(open_stream()) as stream:
         stream.delete(0)
 
