@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
+from uuid import uuid4
 
 import psutil
 from django.contrib.auth import get_user_model
@@ -92,7 +93,7 @@ async def measure(worker: psutil.Process, port: int, *, clients: int, events: in
 def token_of_a_reader() -> str:
     from rest_framework.authtoken.models import Token  # noqa: PLC0415 (after the setup)
 
-    return Token.objects.create(user=get_user_model().objects.create_superuser("reader")).key
+    return Token.objects.create(user=get_user_model().objects.create_superuser(uuid4().hex)).key
 
 
 async def follow(port: int, token: str, *, events: int, opened: asyncio.Barrier | None = None) -> list[Arrival]:
