@@ -3,7 +3,8 @@
     uv run --with django-jaiminho --with django-domain-events --with django-reliable-outbox \\
         --with 'faststream[redis]' --with 'elasticsearch[async]' python -m benchmarks > docs/benchmarks.md
 
-It takes about an hour. One that lacks what it compares with says so, in place of figures. Each benchmark can be run alone too; its docstring says how.
+It takes about an hour. A benchmark that lacks what it compares with says so in place of figures. Each can be run alone
+too; its docstring says how.
 """
 
 import os
