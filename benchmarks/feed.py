@@ -22,7 +22,7 @@ from django.contrib.auth import get_user_model
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.servers import loaded_project
+from benchmarks.servers import empty_servers, loaded_project
 from config.ports import LOOPBACK, answers, free_port
 
 GRANIAN = ("-m", "granian", "--interface", "asginl", "--no-log", "--workers-kill-timeout", "5")
@@ -47,8 +47,11 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=500)
     parser.add_argument("--events", type=int, default=20)
     options = parser.parse_args()
-    with loaded_project(), serving() as (worker, port):
-        asyncio.run(measure(worker, port, clients=options.clients, events=options.events))
+    with loaded_project():
+        empty_servers()  # The positions are counted from 1.
+        with serving() as (worker, port):
+            asyncio.run(measure(worker, port, clients=options.clients, events=options.events))
+        empty_servers()
 
 
 @contextmanager
