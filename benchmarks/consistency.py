@@ -54,8 +54,8 @@ class Caller:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--pairs", type=int, default=10_000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=10_000, help="writes, each with its read (default: %(default)s)")
     pairs = parser.parse_args().pairs
     with loaded_project():
         token = token_of_a_user_who_may_all()

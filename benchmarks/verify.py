@@ -28,8 +28,8 @@ VERIFY = (sys.executable, "manage.py", "verify_readmodel", "tickets")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tickets", type=int, default=TICKETS)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tickets", type=int, default=TICKETS, help="tickets in the log (default: %(default)s)")
     tickets = parser.parse_args().tickets
     with loaded_project():
         fill(tickets)
