@@ -198,7 +198,7 @@ class Watcher:
     def _note_found(self, seen: Seen) -> None:
         if self._count("canceled") == len(seen.found):
             return
-        hits = self._search("canceled", size=FOUND_AT_ONCE, sort="updated_at:desc", source=False)["hits"]["hits"]
+        hits = self._search("canceled", size=FOUND_AT_ONCE, sort="_seq_no:desc", source=False)["hits"]["hits"]
         now = time.perf_counter()
         seen.found.update((hit["_id"], now) for hit in hits if hit["_id"] not in seen.found)
 
