@@ -15,13 +15,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
+from uuid import uuid4
 
 import psutil
 from django.contrib.auth import get_user_model
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.servers import loaded_project
+from benchmarks.servers import empty_servers, loaded_project
 from config.ports import LOOPBACK, answers, free_port
 
 GRANIAN = ("-m", "granian", "--interface", "asginl", "--no-log", "--workers-kill-timeout", "5")
@@ -46,8 +47,11 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=500)
     parser.add_argument("--events", type=int, default=20)
     options = parser.parse_args()
-    with loaded_project(), serving() as (worker, port):
-        asyncio.run(measure(worker, port, clients=options.clients, events=options.events))
+    with loaded_project():
+        empty_servers()  # The positions are counted from 1.
+        with serving() as (worker, port):
+            asyncio.run(measure(worker, port, clients=options.clients, events=options.events))
+        empty_servers()
 
 
 @contextmanager
@@ -92,7 +96,7 @@ async def measure(worker: psutil.Process, port: int, *, clients: int, events: in
 def token_of_a_reader() -> str:
     from rest_framework.authtoken.models import Token  # noqa: PLC0415 (after the setup)
 
-    return Token.objects.create(user=get_user_model().objects.create_superuser("reader")).key
+    return Token.objects.create(user=get_user_model().objects.create_superuser(uuid4().hex)).key
 
 
 async def follow(port: int, token: str, *, events: int, opened: asyncio.Barrier | None = None) -> list[Arrival]:

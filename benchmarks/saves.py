@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from events import record, unit_of_work
 from tickets.events import TicketIssued
-from tickets.models import Ticket
+from tickets.models import Ticket, TicketFields
 
 TICKETS = 500
 INSERT_BY_HAND = """
@@ -67,15 +67,16 @@ class Saves:
 
 
 def issue_tickets() -> list[Ticket]:
-    return Ticket.issue_many(
-        {
-            "title": f"Concert {number}",
-            "venue": "Arena",
-            "starts_at": datetime(2027, 5, 1, 20, 0, tzinfo=UTC),
-            "holder_name": "Ada",
-            "holder_email": "ada@example.org",
-            "price": Decimal(10),
-            "currency": "EUR",
-        }
-        for number in range(TICKETS)
-    )
+    return Ticket.issue_many(map(details, range(TICKETS)))
+
+
+def details(number: int) -> TicketFields:
+    return {
+        "title": f"Concert {number}",
+        "venue": "Arena",
+        "starts_at": datetime(2027, 5, 1, 20, 0, tzinfo=UTC),
+        "holder_name": "Ada",
+        "holder_email": "ada@example.org",
+        "price": Decimal(10),
+        "currency": "EUR",
+    }

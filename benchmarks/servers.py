@@ -4,7 +4,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import django
@@ -17,7 +17,11 @@ URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 
 @contextmanager
 def loaded_project(settings: str = "config.settings") -> Iterator[None]:
-    """Start servers, set up Django on them, and migrate; all are gone afterwards."""
+    """Start servers, set up Django on them, and migrate; all are gone afterwards.
+
+    Of a server that the environment names, the indices are gone: their alias is one of this run alone.
+    """
+    alias = os.environ["READMODEL_ALIAS"] = f"benchmark-{secrets.token_hex(8)}"
     with ExitStack() as ending:
         data = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         named = {name for name in URLS if os.environ.get(name)}
@@ -26,4 +30,36 @@ def loaded_project(settings: str = "config.settings") -> Iterator[None]:
         os.environ["DJANGO_SETTINGS_MODULE"] = settings
         django.setup()
         call_command("migrate", verbosity=0)
+        ending.callback(delete_indices, alias)
         yield
+
+
+def delete_indices(alias: str) -> None:
+    from django.conf import settings as django_settings  # noqa: PLC0415 (after the setup)
+    from elasticsearch import Elasticsearch  # noqa: PLC0415
+
+    with closing(Elasticsearch(django_settings.ELASTICSEARCH_URL)) as client:
+        if names := list(client.indices.get(index=f"*{alias}*")):
+            client.indices.delete(index=names)
+        client.options(ignore_status=404).indices.delete_index_template(name=f"*{alias}")
+
+
+def empty_servers() -> None:
+    """Leave no ticket, nothing in the log and the stream, and no checkpoint."""
+    from events.stream import open_stream  # noqa: PLC0415 (after the setup)
+
+    execute("TRUNCATE tickets_ticket, events_log, events_checkpoint")
+    execute("UPDATE events_partition SET last_position = 0, divergence = '', has_lost_events = false")
+    with closing(open_stream()) as stream:
+        stream.delete(0)
+
+
+def vacuum_log() -> None:
+    execute("VACUUM ANALYZE events_log")
+
+
+def execute(statement: str) -> None:
+    from django.db import connection  # noqa: PLC0415 (after the setup)
+
+    with connection.cursor() as cursor:
+        cursor.execute(statement)

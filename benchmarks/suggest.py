@@ -7,7 +7,6 @@ letters of a ticket's title, venue, holder or code, half of them after a whole w
 nothing, and asks Elasticsearch nothing, is Django's part.
 """
 
-import os
 import random
 import statistics
 import threading
@@ -37,12 +36,8 @@ chance = random.Random(1)  # noqa: S311 (the same tickets each time)
 
 
 def main() -> None:
-    alias = os.environ["READMODEL_ALIAS"] = f"benchmark-{uuid4().hex}"
     with loaded_project():
-        try:
-            measure()
-        finally:
-            delete_indices(alias)
+        measure()
 
 
 def measure() -> None:
@@ -144,17 +139,6 @@ def changing(read_model: Any, tickets: Sequence[dict[str, Any]]) -> Iterator[Non
 def add_row(table: Table, name: str, taken: list[float]) -> None:
     hundredths = statistics.quantiles(taken, n=100)
     table.add_row(name, *(f"{hundredths[percent - 1]:.1f}" for percent in (50, 95, 99)))
-
-
-def delete_indices(alias: str) -> None:
-    """Leave nothing in a server that is somebody's."""
-    from django.conf import settings  # noqa: PLC0415
-    from elasticsearch import Elasticsearch  # noqa: PLC0415
-
-    with closing(Elasticsearch(settings.ELASTICSEARCH_URL)) as client:
-        if names := list(client.indices.get(index=f"*{alias}*")):
-            client.indices.delete(index=names)
-        client.options(ignore_status=404).indices.delete_index_template(name=f"*{alias}")
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ VERIFY = (sys.executable, "manage.py", "verify_readmodel", "tickets")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tickets", type=int, default=TICKETS)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tickets", type=int, default=TICKETS, help="tickets in the log (default: %(default)s)")
     tickets = parser.parse_args().tickets
     with loaded_project():
         fill(tickets)
@@ -70,6 +70,7 @@ def fill(tickets: int) -> None:
     from django.db import connection  # noqa: PLC0415 (after the setup)
 
     from events.models import Checkpoint  # noqa: PLC0415
+    from readmodel.definition import DEFINITIONS, TICKETS  # noqa: PLC0415
     from readmodel.index import connect  # noqa: PLC0415
 
     with connection.cursor() as cursor:
@@ -77,10 +78,13 @@ def fill(tickets: int) -> None:
         cursor.execute(FILL, [tickets, 2 * tickets, tickets])
         cursor.execute("UPDATE events_partition SET last_position = %s", [tickets])
         cursor.execute("VACUUM ANALYZE events_log")
-    with closing(connect()) as index:
-        target = index.indices.ensure()
-        write(index, target)
-    Checkpoint.objects.create(group="readmodel", target=target.uuid, partition=0, position=tickets)
+    for definition in DEFINITIONS.values():
+        with closing(connect(definition)) as index:
+            target = index.indices.ensure()
+            if definition is TICKETS:
+                write(index, target)
+        # Also of the timeline, which stays empty: a consumer that fills it is not at rest.
+        Checkpoint.objects.create(group="readmodel", target=target.uuid, partition=0, position=tickets)
 
 
 def write(index: Any, target: Any) -> None:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
@@ -106,7 +107,7 @@ def main() -> None:
 def token_of_a_user_who_may_all() -> str:
     from rest_framework.authtoken.models import Token  # noqa: PLC0415 (after the setup)
 
-    user = get_user_model().objects.create_superuser("benchmark")
+    user = get_user_model().objects.create_superuser(uuid4().hex)
     return Token.objects.create(user=user).key
 
 

@@ -1,0 +1,95 @@
+"""How fast this project's consumer hands events to a handler that does nothing, beside Symfony Messenger's worker.
+
+    apt-get install php-cli php-redis php-symfony-redis-messenger
+    uv run --with 'faststream[redis]' --with 'elasticsearch[async]' python -m benchmarks.symfony
+
+Both read the same tickets from streams of the same server, by turns, and decode each: the worker by PHP's own
+serializer, which is its default. Only the worker's loop is counted, not PHP's start. Both acknowledge; the worker takes
+one message after the other, and deletes it, as it does by default. This project's consumer keeps its lease and its
+checkpoint in the database besides. (FastStream is not measured here; benchmarks/consumers.py, which has the consumer,
+loads it.)
+"""
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.servers import empty_servers, loaded_project
+from events.subscriber import Subscriber
+
+SCRIPT = Path(__file__).with_name("symfony_worker.php")
+LIBRARY = Path("/usr/share/php/Symfony/Component/Messenger/Bridge/Redis")
+SYMFONY = "Symfony Messenger's worker"
+NOTHING_TO_COMPARE = 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=10_000, help="for Symfony's worker (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is run (default: %(default)s)")
+    options = parser.parse_args()
+    if not (shutil.which("php") and LIBRARY.is_dir()):
+        print("say first: apt-get install php-cli php-redis php-symfony-redis-messenger", file=sys.stderr)
+        sys.exit(NOTHING_TO_COMPARE)
+    with loaded_project():
+        measure(options.messages, options.rounds)
+
+
+def measure(messages: int, rounds: int) -> None:
+    from benchmarks import consumers  # noqa: PLC0415 (after the setup)
+
+    empty_servers()
+    consumers.fill(consumers.EVENTS, tickets=consumers.EVENTS)
+    ways: dict[str, Callable[[], float]] = {
+        SYMFONY: lambda: symfony_rate(messages),
+        "this project, one event at a time": lambda: our_rate(consumers.OneByOne()),
+        "this project, in batches": lambda: our_rate(consumers.Opener()),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            rates[name].append(way())
+    empty_servers()
+    print_rates({name: statistics.median(measured) for name, measured in rates.items()})
+
+
+def symfony_rate(messages: int) -> float:
+    from benchmarks.consumers import DSN, ticket  # noqa: PLC0415 (after the setup)
+    from tickets.events import TicketIssued  # noqa: PLC0415
+
+    event = msgspec.json.encode(TicketIssued(ticket=ticket(1))).decode()
+    address = f"redis://{DSN.hosts[0].host}:{DSN.hosts[0].port}/symfony/group/consumer"
+    command = ("php", str(SCRIPT), address, str(messages), event)
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    return messages / float(finished.stdout)
+
+
+def our_rate(subscriber: Subscriber) -> float:
+    from benchmarks import consumers  # noqa: PLC0415 (after the setup)
+
+    consumers.new_group()
+    started = time.perf_counter()
+    consumers.ours(subscriber)
+    return consumers.EVENTS / (time.perf_counter() - started)
+
+
+def print_rates(rates: dict[str, float]) -> None:
+    table = Table("consumer", title="A handler that does nothing")
+    for column in ("messages/s, median", "times Symfony's"):
+        table.add_column(column, justify="right")
+    for name, rate in rates.items():
+        table.add_row(name, f"{rate:,.0f}", f"{rate / rates[SYMFONY]:.1f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
