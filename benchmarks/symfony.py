@@ -1,13 +1,12 @@
 """How fast this project's consumer hands events to a handler that does nothing, beside Symfony Messenger's worker.
 
     apt-get install php-cli php-redis php-symfony-redis-messenger
-    uv run --with 'faststream[redis]' --with 'elasticsearch[async]' python -m benchmarks.symfony
+    uv run python -m benchmarks.symfony
 
 Both read the same tickets from streams of the same server, by turns, and decode each: the worker by PHP's own
 serializer, which is its default. Only the worker's loop is counted, not PHP's start. Both acknowledge; the worker takes
 one message after the other, and deletes it, as it does by default. This project's consumer keeps its lease and its
-checkpoint in the database besides. (FastStream is not measured here; benchmarks/consumers.py, which has the consumer,
-loads it.)
+checkpoint in the database besides.
 """
 
 import argparse

@@ -71,6 +71,10 @@ class Settled(ABC):
         """Return the next keys, from the first after ""."""
 
     @abstractmethod
+    def versions_after(self, key: str, limit: int) -> dict[str, int]:
+        """Return the next keys with the version of each one's newest event, whether that is settled or not."""
+
+    @abstractmethod
     def random_keys(self, count: int) -> list[str]:
         """Return so many of them, chosen at random."""
 
@@ -125,6 +129,11 @@ class SettledEvents(Settled):
     def keys_after(self, key: str, limit: int) -> list[str]:
         page = self._entries.filter(subject__gt=key).order_by("subject")
         return list(page.values_list("subject", flat=True).distinct()[:limit])
+
+    def versions_after(self, key: str, limit: int) -> dict[str, int]:
+        page = self._entries.filter(subject__gt=key, type__in=self._types).values("subject").order_by("subject")
+        newest = page.annotate(newest=Max("aggregate_version"))
+        return dict(newest.values_list("subject", "newest")[:limit])
 
     def random_keys(self, count: int) -> list[str]:
         # The database keeps only so many in memory while it sorts.

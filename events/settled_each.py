@@ -41,8 +41,13 @@ class SettledEachEvent(Settled):
 
     def keys_after(self, key: str, limit: int) -> list[str]:
         """Raise ValueError for a key that is no event's id."""
+        return list(self.versions_after(key, limit))
+
+    def versions_after(self, key: str, limit: int) -> dict[str, int]:
+        """Raise ValueError for a key that is no event's id."""
         events = self._events().filter(event_id__gt=UUID(key)) if key else self._events()
-        return [str(found) for found in events.order_by("event_id").values_list("event_id", flat=True)[:limit]]
+        page = events.order_by("event_id").values_list("event_id", "aggregate_version")[:limit]
+        return {str(found): version for found, version in page}
 
     def random_keys(self, count: int) -> list[str]:
         return [str(found) for found in self._events().order_by("?").values_list("event_id", flat=True)[:count]]

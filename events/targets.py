@@ -52,7 +52,7 @@ class Targets:
 
     @property
     def have_more(self) -> bool:
-        """There is something to do before the stream's next entry: a batch is in hand, or a further target is behind."""
+        """There is something to do besides the stream: a batch is in hand, or a further target is behind."""
         in_hand = any(progress.delivery for progress in self)
         return in_hand or any(further.can_follow(self.first) for further in self._all[1:])
 

@@ -79,6 +79,10 @@ class Documents:
         expect_read(answers)
         return {answer["_id"]: _stored(answer) for answer in answers if answer["found"]}
 
+    def versions(self, ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the versions of those of the documents that there are, in real time."""
+        return self._index.versions(self.target, ids)
+
     def write(self, documents: Sequence[VersionedDocument]) -> Mapping[str, RetryLater | Unprocessable]:
         """Store each over an older version, as DocumentIndex.write does; return why others were not."""
         return self._index.write(self.target, documents) if documents else {}

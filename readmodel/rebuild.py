@@ -7,7 +7,6 @@ of the current version, and was never searched.
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from itertools import chain
 from threading import Thread
 from typing import NamedTuple
 
@@ -117,7 +116,7 @@ def prove(index: DocumentIndex, target: Target) -> Iterator[int]:
     What is parked for it was told, and is no reason.
     """
     verification = Verification(comparison_of(index, target), repair=False)
-    for step in chain(verification.compare(), verification.find_ghosts()):
+    for step in verification.prove():
         wrong = [difference for difference in step.differences if difference.kind != Kind.PARKED]
         if wrong:
             raise RebuildRefused(

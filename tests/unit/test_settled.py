@@ -42,6 +42,14 @@ def test_all_keys_are_met_in_pages(ids: list[str], by_aggregate: Settled, by_eve
         assert settled.known([*keys, "c", "null\x00character", ids[0].upper()]) == set(keys)
 
 
+def test_the_newest_versions_are_told_before_they_are_settled(
+    ids: list[str], by_aggregate: Settled, by_event: Settled
+) -> None:
+    assert by_aggregate.versions_after("", 10) == {"a": 2, "b": 1}
+    assert by_aggregate.versions_after("a", 10) == {"b": 1}
+    assert by_event.versions_after(ids[0], 1) == {ids[1]: 1}
+
+
 def test_the_newest_that_is_settled_is_told(ids: list[str], by_aggregate: Settled, by_event: Settled) -> None:
     events = log.read_after(0, 0)
 

@@ -13,6 +13,7 @@ from events.stream import Stream
 from readmodel import rebuild
 from readmodel.definition import TICKETS, TIMELINE
 from readmodel.index import DocumentIndex, connect
+from tests.damage import Damage
 from tests.faults.roles import issue
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
 from tickets.models import Ticket
@@ -122,6 +123,17 @@ def test_an_index_that_is_not_what_the_log_tells_is_not_searched(
         run()
 
     assert names(ticket_index) == ["000001", "000002"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "stale", "altered", "lifted"])
+def test_a_document_that_is_not_what_the_log_tells_spoils_the_proof(
+    kind: str, tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    harmed = str(tickets[0].id)
+    Damage(elasticsearch, settings.READMODEL_ALIAS).kinds[kind](harmed)
+
+    with pytest.raises(rebuild.RebuildRefused, match=f"{harmed} is {kind}"):
+        list(rebuild.prove(ticket_index, ticket_index.indices.kept()[0]))
 
 
 def test_neither_is_a_timeline_that_is_not_what_the_log_tells(
