@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.servers import loaded_project
 
-EVENTS = 20_000
+EVENTS = 50_000
 HOT_TICKETS = 100
 ROUNDS = 5
 REFERENCE = "by hand"
