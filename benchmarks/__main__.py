@@ -37,8 +37,8 @@ BENCHMARKS = (
     ("Writing into Elasticsearch within the request", (*OLDER_CLIENT, "python", "-m", "benchmarks.elasticsearch_dsl")),
     ("Suggestions while typing", (sys.executable, "-m", "benchmarks.suggest")),
     ("Events over HTTP", (sys.executable, "-m", "benchmarks.feed")),
-    ("Proving the read model", (sys.executable, "-m", "benchmarks.verify")),
-    ("Rebuilding the read model", (sys.executable, "-m", "benchmarks.rebuild", "--tickets", "20000")),
+    ("Proving the read model", (sys.executable, "-m", "benchmarks.verify", "--tickets", "100000")),
+    ("Rebuilding the read model", (sys.executable, "-m", "benchmarks.rebuild")),
     ("A large log", (sys.executable, "-m", "benchmarks.log_size", "--rows", "1000000")),
 )
 

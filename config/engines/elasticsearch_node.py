@@ -70,6 +70,9 @@ def node_settings(home: Path, port: str) -> dict[str, str]:
         "http.port": port,
         "transport.port": "0",
         "action.auto_create_index": "false",
+        # The serial collector lets garbage lie until memory is needed: taken for used, it kept out each request that
+        # would have needed it, for ever.
+        "indices.breaker.total.use_real_memory": "false",
         # A nearly full disk is the user's business; the default makes every index read-only.
         "cluster.routing.allocation.disk.threshold_enabled": "false",
     }
