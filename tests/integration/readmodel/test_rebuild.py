@@ -9,6 +9,7 @@ from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
 from events.models import Checkpoint
+from events.ownership import Ownership
 from events.stream import Stream
 from readmodel import rebuild
 from readmodel.definition import TICKETS, TIMELINE
@@ -110,6 +111,16 @@ def test_what_was_begun_is_gone_on_with(tickets: list[Ticket], ticket_index: Doc
     assert run()[0] == f"{begun.name} is filled further"
 
     assert names(ticket_index) == ["000002", "000001"]
+
+
+def test_a_consumer_that_was_killed_just_now_is_not_waited_for(
+    tickets: list[Ticket], ticket_index: DocumentIndex
+) -> None:
+    killed = Ownership("readmodel", "killed")
+    killed.beat()
+    assert killed.acquire(0)
+
+    assert run()[-1].endswith("-000002 is searched now")
 
 
 def test_an_index_that_is_not_what_the_log_tells_is_not_searched(
