@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from events.exceptions import RetryLater, TargetLost, Unprocessable
+from events.exceptions import RetryLater, Unprocessable
 from readmodel.bulk import encoder, expect_read
 from readmodel.definition import TICKETS, TIMELINE, Definition
 from readmodel.errors import errors_translated
@@ -38,14 +38,6 @@ class Page(NamedTuple):
     def last(self) -> str:
         """What the last one's field has for its id, "" where that is missing: `after_id` goes on after it."""
         return str(self.end[0] or "")
-
-
-def searched_documents(index: DocumentIndex) -> "Documents":
-    """Return those of the index that is searched; make none, but raise TargetLost if there is none."""
-    target = index.indices.searched()
-    if target is None:
-        raise TargetLost(f"there is no index {index.indices.alias!r}")
-    return Documents(index, target)
 
 
 def after_id(last: str) -> Sequence[Any]:

@@ -16,7 +16,6 @@ from events.partitions import partition_of
 from events.stream import Stream
 from readmodel import audit
 from readmodel.audit import Audit
-from readmodel.documents import searched_documents
 from readmodel.index import DocumentIndex
 from readmodel.models import WrongDocuments
 from readmodel.subscriber import ReadModel
@@ -61,7 +60,7 @@ def tickets(stream: Stream, elasticsearch: Elasticsearch) -> list[str]:
 @pytest.fixture
 def steps(tickets: list[str], ticket_index: DocumentIndex, settings: Settings) -> Steps:
     settings.READMODEL_AUDIT_PER_SECOND = 2
-    return Steps(Audit([(ticket_index, searched_documents(ticket_index).target)]))
+    return Steps(Audit([(ticket_index, ticket_index.indices.kept()[0])]))
 
 
 def test_a_round_finds_and_repairs_each_kind_of_damage(
@@ -170,7 +169,7 @@ def test_nothing_is_audited_with_the_setting_at_0(
 def test_an_index_of_another_version_of_the_projection_waits_for_its_rebuild(
     steps: Steps, damage: Damage, tickets: list[str], ticket_index: DocumentIndex
 ) -> None:
-    target = searched_documents(ticket_index).target
+    target = ticket_index.indices.kept()[0]
     older = Steps(Audit([(ticket_index, msgspec.structs.replace(target, version="0-older"))]))
     damage.delete(tickets[0])
 
@@ -235,7 +234,7 @@ def test_an_outage_ends_no_consumer(
 
 
 def test_a_lost_index_is_told(steps: Steps, elasticsearch: Elasticsearch, ticket_index: DocumentIndex) -> None:
-    elasticsearch.indices.delete(index=searched_documents(ticket_index).target.name)
+    elasticsearch.indices.delete(index=ticket_index.indices.kept()[0].name)
 
     with pytest.raises(TargetLost):
         steps.take(2)

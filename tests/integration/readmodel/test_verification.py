@@ -17,7 +17,7 @@ from events.log import read_after
 from events.models import Checkpoint, DeadLetter, LogEntry
 from events.stream import Stream
 from readmodel.comparison import Comparison
-from readmodel.documents import searched_documents
+from readmodel.documents import Documents
 from readmodel.index import DocumentIndex
 from readmodel.projections import VERSION_STEP
 from tests.damage import Damage
@@ -226,7 +226,7 @@ class TestDeadLetters:
         issued = Ticket.objects.get(status="issued", replaces=None)
         issued.cancel()
         relay.sweep(stream, 0)
-        checkpoint = Checkpoint.objects.get(target=searched_documents(ticket_index).target.uuid)
+        checkpoint = Checkpoint.objects.get(target=ticket_index.indices.kept()[0].uuid)
         claim = Claim("readmodel", checkpoint.target, 0, checkpoint.epoch)
         [canceled, replaced] = read_after(0, checkpoint.position)
         assert canceled.subject == str(issued.id)
@@ -373,7 +373,7 @@ def test_an_engine_that_is_down_is_a_sentence(settings: Settings) -> None:
 def test_a_missing_index_is_no_missing_documents(
     elasticsearch: Elasticsearch, settings: Settings, ticket_index: DocumentIndex, tickets: list[str]
 ) -> None:
-    comparison = Comparison(searched_documents(ticket_index))
+    comparison = Comparison(Documents(ticket_index, ticket_index.indices.kept()[0]))
     elasticsearch.indices.delete(index=comparison.documents.target.name)
 
     with pytest.raises(CommandError, match="there is no index"):
