@@ -100,12 +100,12 @@ def save(ticket: Any, committed: dict[str, float]) -> None:
 def consume(acknowledged: dict[str, float], events: int) -> None:
     from django.db import connections  # noqa: PLC0415 (after the setup)
 
-    from events.consumer import Consumer  # noqa: PLC0415
+    from events.consumer.consumer import Consumer  # noqa: PLC0415
     from events.envelope import Envelope  # noqa: PLC0415
-    from events.limits import Limits  # noqa: PLC0415
-    from events.ownership import Ownership, beating  # noqa: PLC0415
-    from events.shutdown import Shutdown  # noqa: PLC0415
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.groups.ownership import Ownership, beating  # noqa: PLC0415
+    from events.processes.limits import Limits  # noqa: PLC0415
+    from events.processes.shutdown import Shutdown  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
     from readmodel.subscriber import ReadModel  # noqa: PLC0415
 
     class Timed(ReadModel):
@@ -133,8 +133,8 @@ def fill(events: int) -> None:
     from django.db import connection  # noqa: PLC0415 (after the setup)
 
     from events.models import Checkpoint  # noqa: PLC0415
-    from events.relay import sweep  # noqa: PLC0415
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.relay.flush import sweep  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
 
     Checkpoint.objects.all().delete()
     with connection.cursor() as cursor:

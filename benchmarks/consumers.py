@@ -16,19 +16,20 @@ from elasticsearch.helpers import async_bulk
 from redis import Redis
 
 from benchmarks.consume import EVENTS, Variant
-from events import record, relay, unit_of_work
-from events.consumer import Consumer
-from events.dsn import StreamDSN
+from events import record, unit_of_work
+from events.consumer.consumer import Consumer
 from events.envelope import Envelope
 from events.event import Event
-from events.limits import Limits
+from events.groups.ownership import Ownership, beating
 from events.models import Checkpoint, Lease, Member
-from events.ownership import Ownership, beating
-from events.shutdown import Shutdown
-from events.stream import open_stream
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.relay import flush as relay
+from events.stream.dsn import StreamDSN
+from events.stream.interface import open_stream
 from events.subscriber import EventSubscriber, Subscriber
-from readmodel.mapping import MAPPINGS, SETTINGS
-from readmodel.projections import VERSION_STEP, document_of
+from readmodel.projections.mappings import MAPPINGS, SETTINGS
+from readmodel.projections.tickets import VERSION_STEP, document_of
 from readmodel.subscriber import IndexWriter, ReadModel
 from tickets.events import TicketIssued, TicketState
 

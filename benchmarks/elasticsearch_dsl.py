@@ -83,8 +83,8 @@ def print_costs(rounds: int) -> None:
 
     from benchmarks import elasticsearch_dsl_documents as documents  # noqa: PLC0415
     from benchmarks.saves import Saves  # noqa: PLC0415
-    from events.relay import sweep  # noqa: PLC0415
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.relay.flush import sweep  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
 
     documents.make_indices()
     saves = Saves()

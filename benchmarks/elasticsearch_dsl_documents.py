@@ -7,7 +7,7 @@ from django.conf import settings
 from django_elasticsearch_dsl import Document, fields
 from django_elasticsearch_dsl.registries import registry
 
-from readmodel.mapping import SETTINGS
+from readmodel.projections.mappings import SETTINGS
 from tickets.models import Ticket
 
 # The status is declared: its class is unknown to the package, which would refuse the model for it.

@@ -20,8 +20,8 @@ def main() -> None:
 
 def measure() -> None:
     from benchmarks.saves import Saves  # noqa: PLC0415 (after the setup)
-    from events.relay import sweep  # noqa: PLC0415
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.relay.flush import sweep  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
 
     variants = Saves().variants()
     for variant in variants.values():

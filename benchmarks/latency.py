@@ -82,7 +82,7 @@ def write(committed: dict[str, float], pause_seconds: float) -> None:
 
 
 def read(arrived: dict[str, float], count: int) -> None:
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
 
     until = time.monotonic() + PATIENCE_SECONDS
     with closing(open_stream()) as stream:

@@ -88,7 +88,7 @@ def timed(ask: Callable[[int], object], prepare: Callable[[int], object] = lambd
 
 
 def giving(rows: int) -> Iterator[float]:
-    from events.positions import BATCH_ROWS, give_positions  # noqa: PLC0415
+    from events.log.positions import BATCH_ROWS, give_positions  # noqa: PLC0415
 
     def record_batch(turn: int) -> None:
         first = rows + 1 + turn * BATCH_ROWS
@@ -98,20 +98,20 @@ def giving(rows: int) -> Iterator[float]:
 
 
 def reading(rows: int) -> Iterator[float]:
-    from events.log import read_after  # noqa: PLC0415
+    from events.log.reading import read_after  # noqa: PLC0415
 
     return timed(lambda turn: read_after(0, rows // 2 + turn * 500))
 
 
 def knowing(rows: int) -> Iterator[float]:
-    from events.log import Tail, knows  # noqa: PLC0415
+    from events.log.reading import Tail, knows  # noqa: PLC0415
 
     return timed(lambda turn: knows(0, Tail(rows // 3 + turn, "01a20c65-fb00-71ae-9be6-d739b212ad73")))
 
 
 def looking(_: int) -> Iterator[float]:
-    from events.status import status  # noqa: PLC0415
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.operations.status import status  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
 
     with closing(open_stream()) as stream:
         yield from timed(lambda _: status(stream))
@@ -120,7 +120,7 @@ def looking(_: int) -> Iterator[float]:
 def compacting(_: int) -> Iterator[float]:
     from django.utils import timezone  # noqa: PLC0415
 
-    from events.compaction import compact  # noqa: PLC0415
+    from events.log.compaction import compact  # noqa: PLC0415
 
     steps = compact(0, before=timezone.now(), dry_run=False)
     return timed(lambda _: next(steps))

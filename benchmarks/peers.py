@@ -68,8 +68,8 @@ def ours() -> Peer:
     from django.db import connection  # noqa: PLC0415 (after the setup)
 
     from events import record, unit_of_work  # noqa: PLC0415
-    from events.relay import sweep  # noqa: PLC0415
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.relay.flush import sweep  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
     from tests.things import ThingMade  # noqa: PLC0415
 
     def fill() -> None:

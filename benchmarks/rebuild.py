@@ -62,8 +62,8 @@ def fill(tickets: int) -> None:
 
     from benchmarks.suggest import sample_ticket  # noqa: PLC0415
     from events import record, unit_of_work  # noqa: PLC0415
-    from events.relay import sweep  # noqa: PLC0415
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.relay.flush import sweep  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
     from tests.ticket_events import ticket  # noqa: PLC0415
     from tickets.events import TicketIssued  # noqa: PLC0415
 
@@ -100,8 +100,8 @@ def by_hand(to_json: ToJson) -> Sequence[float]:
     from django.conf import settings  # noqa: PLC0415 (after the setup)
     from elasticsearch import Elasticsearch  # noqa: PLC0415
 
-    from readmodel.indices import FILLING  # noqa: PLC0415
-    from readmodel.mapping import MAPPINGS, SETTINGS  # noqa: PLC0415
+    from readmodel.index.aliases import FILLING  # noqa: PLC0415
+    from readmodel.projections.mappings import MAPPINGS, SETTINGS  # noqa: PLC0415
 
     index = f"{BY_HAND}-{settings.READMODEL_ALIAS}"
     with closing(Elasticsearch(settings.ELASTICSEARCH_URL, request_timeout=60)) as client:
@@ -127,7 +127,7 @@ def pages() -> Iterator[list[Row]]:
 
 
 def to_ndjson(page: Sequence[Row], to_json: ToJson) -> bytes:
-    from readmodel.projections import VERSION_STEP  # noqa: PLC0415 (after the setup)
+    from readmodel.projections.tickets import VERSION_STEP  # noqa: PLC0415 (after the setup)
 
     lines = []
     for row in page:
@@ -138,7 +138,7 @@ def to_ndjson(page: Sequence[Row], to_json: ToJson) -> bytes:
 
 
 def to_json(row: Row) -> bytes:
-    from readmodel.folding import fold  # noqa: PLC0415 (after the setup)
+    from readmodel.projections.folding import fold  # noqa: PLC0415 (after the setup)
 
     ticket = msgspec.json.decode(row.data)["ticket"]
     folded = {f"folded_{name}": fold(ticket[name]) for name in ("code", "title", "venue", "holder_name")}
@@ -147,8 +147,8 @@ def to_json(row: Row) -> bytes:
 
 def expect_same_documents() -> None:
     """Fail if the loop by hand does not make what the read model makes, or else it would write more or less."""
-    from events.log import read_after  # noqa: PLC0415 (after the setup)
-    from readmodel.projections import versioned_document  # noqa: PLC0415
+    from events.log.reading import read_after  # noqa: PLC0415 (after the setup)
+    from readmodel.projections.tickets import versioned_document  # noqa: PLC0415
 
     [envelope] = read_after(0, 0, limit=1)
     by_hand = to_json(next(pages())[0])
@@ -160,7 +160,7 @@ def rebuild() -> Sequence[float]:
     """Run the command, and return how long each phase took."""
     from django.core.management import call_command  # noqa: PLC0415 (after the setup)
 
-    from readmodel.indices import Target  # noqa: PLC0415
+    from readmodel.index.aliases import Target  # noqa: PLC0415
     from readmodel.management.commands.rebuild_readmodel import Command  # noqa: PLC0415
 
     class Told(Command):

@@ -41,9 +41,9 @@ def main() -> None:
 
 
 def measure() -> None:
-    from events.redis_client import connect  # noqa: PLC0415 (after the setup)
-    from events.relay import sweep  # noqa: PLC0415
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.relay.flush import sweep  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
+    from events.stream.redis_client import connect  # noqa: PLC0415 (after the setup)
 
     rates: dict[str, list[float]] = {"by hand": [], "relay": []}
     with closing(open_stream()) as stream, closing(connect(stream.dsn, timeout_seconds=5)) as client:
@@ -66,7 +66,7 @@ def fill(events: int) -> None:
     """Empty the log and the stream, and let so many events wait."""
     from django.db import connection  # noqa: PLC0415
 
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
 
     with closing(open_stream()) as stream:
         stream.delete(0)

@@ -46,7 +46,7 @@ def delete_indices(alias: str) -> None:
 
 def empty_servers() -> None:
     """Leave no ticket, nothing in the log and the stream, and no checkpoint."""
-    from events.stream import open_stream  # noqa: PLC0415 (after the setup)
+    from events.stream.interface import open_stream  # noqa: PLC0415 (after the setup)
 
     execute("TRUNCATE tickets_ticket, events_log, events_checkpoint")
     execute("UPDATE events_partition SET last_position = 0, divergence = '', has_lost_events = false")

@@ -70,8 +70,8 @@ def fill(tickets: int) -> None:
     from django.db import connection  # noqa: PLC0415 (after the setup)
 
     from events.models import Checkpoint  # noqa: PLC0415
-    from readmodel.definition import DEFINITIONS, TICKETS  # noqa: PLC0415
-    from readmodel.index import connect  # noqa: PLC0415
+    from readmodel.index.document_index import connect  # noqa: PLC0415
+    from readmodel.projections.definitions import DEFINITIONS, TICKETS  # noqa: PLC0415
 
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE events_log, events_checkpoint")
@@ -88,8 +88,8 @@ def fill(tickets: int) -> None:
 
 
 def write(index: Any, target: Any) -> None:
-    from events.log import read_after  # noqa: PLC0415 (after the setup)
-    from readmodel.projections import project  # noqa: PLC0415
+    from events.log.reading import read_after  # noqa: PLC0415 (after the setup)
+    from readmodel.projections.tickets import project  # noqa: PLC0415
 
     position = 0
     while envelopes := read_after(0, position, limit=AT_ONCE):

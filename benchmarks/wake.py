@@ -34,7 +34,7 @@ def measure_cost() -> None:
     from django.db import connection, transaction  # noqa: PLC0415 (after the setup)
 
     from events.models import Partition  # noqa: PLC0415
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
 
     def commit() -> None:
         with transaction.atomic():
@@ -63,7 +63,7 @@ def measure_cost() -> None:
 def measure_delay() -> None:
     from django.db import connection  # noqa: PLC0415
 
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.stream.interface import open_stream  # noqa: PLC0415
 
     table = Table("from the wake to the waiting process", "p50, us", "p99, us", title="The delay of waking")
     with closing(open_stream()) as sender, closing(open_stream()) as waiter:

@@ -7,9 +7,9 @@ from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from events import divergence
 from events.exceptions import StreamUnavailable
-from events.stream import open_stream
+from events.relay import divergence
+from events.stream.interface import open_stream
 
 TIMEOUT_SECONDS = 1.0
 

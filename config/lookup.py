@@ -5,7 +5,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from readmodel.page_access import page
+from readmodel.pages.decorators import page
 from tickets.models import Ticket
 
 MAX_LENGTH = 50

@@ -2,9 +2,9 @@
 
     from events import record, unit_of_work
 
-The way of an event: collector -> outbox -> relay -> stream -> consumer.
+The way of an event: recording -> relay -> stream -> consumer; each folder says what comes in and what goes out.
 """
 
-from events.collector import record, unit_of_work
+from events.recording.collector import record, unit_of_work
 
 __all__ = ["record", "unit_of_work"]

@@ -8,8 +8,9 @@ class EventsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"  # Whatever the project's default is: the migrations are made.
 
     def ready(self) -> None:
-        from events import checks, database_checks, type_checks  # noqa: F401, PLC0415 (registers them)
-        from events.partitions import create_partitions  # noqa: PLC0415 (needs the models)
+        from events import checks  # noqa: F401, PLC0415 (registers them)
+        from events.log.partitions import create_partitions  # noqa: PLC0415 (needs the models)
+        from events.schemas import checks as type_checks  # noqa: F401, PLC0415 (registers them)
 
         autodiscover_modules("events")  # A process that knows not all events would park the others.
         post_migrate.connect(create_partitions, sender=self)

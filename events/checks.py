@@ -1,6 +1,7 @@
 """What is checked when a process starts."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
@@ -10,9 +11,10 @@ from django.utils.module_loading import import_string
 
 from events.aggregates import Aggregate
 from events.conf import conf
-from events.dsn import StreamDSN
 from events.exceptions import UnknownEventType
-from events.stream import Stream
+from events.operations.doctor.database import check_durability, check_isolation, check_sqlite_mode
+from events.stream.dsn import StreamDSN
+from events.stream.interface import Stream, stream_backend
 from events.subscriber import Subscriber, handled_names
 
 TAG = "events"
@@ -33,7 +35,7 @@ def check_stream_url(**_: Any) -> Sequence[CheckMessage]:
 @register(TAG)
 def check_stream_backend(**_: Any) -> Sequence[CheckMessage]:
     try:
-        backend = import_string(conf.stream_backend)
+        backend = stream_backend()
     except ImportError as error:
         return [Error(f"EVENTS_STREAM_BACKEND: {error}", id="events.E014")]
     if isinstance(backend, type) and issubclass(backend, Stream):
@@ -112,3 +114,27 @@ def check_partitions(*, databases: Sequence[str] | None, **_: Any) -> Sequence[C
         return []
     hint = f"Set EVENTS_PARTITIONS to {count}: the number is fixed when the database is first migrated."
     return [Error(f"EVENTS_PARTITIONS is {conf.partitions}, the database has {count}", hint=hint, id="events.E004")]
+
+
+IDS = {
+    "isolation level": "events.E030",
+    "synchronous_commit": "events.E031",
+    "SQLite's journal": "events.E032",
+    "SQLite's transactions": "events.E033",
+}
+
+
+@register(TAG, Tags.database)
+def check_database(*, databases: Sequence[str] | None, **_: Any) -> Sequence[CheckMessage]:
+    """Refuse modes in which the log is no log. What does not answer yet is waited for by whoever starts."""
+    if not databases:
+        return []
+    try:
+        findings = list(chain(check_isolation(), check_durability(), check_sqlite_mode()))
+    except OperationalError:
+        return []
+    return [
+        Error(f"{found.about} is {found.found}", hint=found.remedy, id=IDS[found.about])
+        for found in findings
+        if found.is_fault
+    ]

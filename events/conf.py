@@ -10,9 +10,9 @@ class Conf:
     """`conf.batch_size` is the setting EVENTS_BATCH_SIZE, or its default here."""
 
     stream_url: str = "redis://localhost:6379/events"
-    """DSN of the stream; see `events.dsn`."""
-    stream_backend: str = "events.redis_stream.RedisStream"
-    """Dotted path of the class that speaks to the stream, an `events.stream.Stream`."""
+    """DSN of the stream; see `events.stream.dsn`."""
+    stream_backend: str = "events.stream.redis_stream.RedisStream"
+    """Dotted path of the class that speaks to the stream, an `events.stream.interface.Stream`."""
     source: str = "/"
     """CloudEvents `source` of this service's events, a URI reference."""
     partitions: int = 1

@@ -12,10 +12,10 @@ import msgspec
 from django.core.signing import BadSignature, Signer
 from django.db.models import Max
 
-from events.collector import Collector
 from events.event import aggregate_type_of
 from events.exceptions import EventError
 from events.models import LogEntry, Partition
+from events.recording.collector import Collector
 
 HEADER = "Consistency-Token"
 FORMAT = "1"

@@ -65,7 +65,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename=NAMES):
     actor: str = ""
     traceparent: str = ""
     extensions: dict[str, str] | None = None
-    """Attributes of the project's own; see events/extensions.py."""
+    """Attributes of the project's own; see events/recording/metadata.py."""
     position: int | None = None
 
     @property

@@ -10,9 +10,9 @@ from django.db import Error
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from events.collector import Collector, collecting
 from events.consistency_token import HEADER, token_of
-from events.streaming import close_async, collect_stream
+from events.recording.collector import Collector, collecting
+from events.recording.streaming_responses import close_async, collect_stream
 
 logger = logging.getLogger(__name__)
 

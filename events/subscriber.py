@@ -8,10 +8,10 @@ from typing import ClassVar
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from events.collector import caused_by
 from events.conf import conf
 from events.envelope import Envelope
 from events.event import Event, name_of
+from events.recording.collector import caused_by
 
 
 class Subscriber(ABC):

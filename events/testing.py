@@ -11,18 +11,18 @@ from django.test import override_settings
 from fakeredis import FakeRedis
 
 from events.conf import conf
-from events.consumer import Consumer
-from events.dsn import StreamDSN
+from events.consumer.consumer import Consumer
 from events.event import Event, decode
 from events.exceptions import AttemptFailed
-from events.limits import Limits
+from events.groups.ownership import Ownership
+from events.log.partitions import partition_count
 from events.models import LogEntry
-from events.ownership import Ownership
-from events.partitions import partition_count
-from events.redis_stream import RedisStream
-from events.relay import sweep
-from events.shutdown import Shutdown
-from events.stream import open_stream
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.relay.flush import sweep
+from events.stream.dsn import StreamDSN
+from events.stream.interface import open_stream
+from events.stream.redis_stream import RedisStream
 from events.subscriber import Subscriber, load_subscriber
 
 BLOCK_SECONDS = 0.01

@@ -2,13 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import F
-
-if TYPE_CHECKING:
-    from readmodel.difference import Difference
 
 
 class WrongDocuments(models.Model):
@@ -37,8 +33,8 @@ class WrongDocuments(models.Model):
         return f"{self.number} {self.kind} of {self.projection}, {'repaired' if self.is_repaired else 'left'}"
 
     @classmethod
-    def count(cls, projection: str, differences: Iterable["Difference"]) -> None:
-        found = Counter((difference.kind, difference.repaired) for difference in differences)
-        for (kind, is_repaired), number in found.items():
+    def count(cls, projection: str, found: Iterable[tuple[str, bool]]) -> None:
+        """Add what was found: the kind of each difference, and whether it was repaired."""
+        for (kind, is_repaired), number in Counter(found).items():
             row, _ = cls.objects.get_or_create(projection=projection, kind=kind, is_repaired=is_repaired)
             cls.objects.filter(id=row.id).update(number=F("number") + number)

@@ -13,20 +13,20 @@ from typing import NamedTuple
 from django.db import connections
 from django.db.models.functions import Now
 
-from events.consumer import Consumer
+from events.consumer.consumer import Consumer
 from events.exceptions import EventError
-from events.limits import Limits
+from events.groups.ownership import Ownership, beating
 from events.models import Checkpoint, DeadLetter, Member, Partition
-from events.ownership import Ownership, beating
-from events.shutdown import Shutdown
-from events.stream import open_stream
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.stream.interface import open_stream
 from events.subscriber import load_subscriber
-from readmodel.comparison import comparison_of
-from readmodel.definition import Definition
-from readmodel.difference import Kind
-from readmodel.index import DocumentIndex
-from readmodel.indices import Target
-from readmodel.verification import Verification
+from readmodel.index.aliases import Target
+from readmodel.index.document_index import DocumentIndex
+from readmodel.projections.definitions import Definition
+from readmodel.verification.comparison import comparison_of
+from readmodel.verification.difference import Kind
+from readmodel.verification.verification import Verification
 
 GROUP = "readmodel"
 POLL_SECONDS = 0.1

@@ -2,7 +2,7 @@
 
 In:   batches of envelopes, in order, at least once.
 Out:  the same, as documents in the index.
-Next: readmodel/projections.py
+Next: readmodel/projections/tickets.py
 """
 
 import logging
@@ -17,14 +17,14 @@ from django.db import close_old_connections
 from events.envelope import Envelope
 from events.exceptions import PartlyHandled, TargetLost
 from events.subscriber import Subscriber
-from readmodel.definition import DEFINITIONS
 from readmodel.exceptions import LiftedByHand
-from readmodel.projections import PROJECTIONS, VERSION_STEP, VersionedDocument
+from readmodel.projections.definitions import DEFINITIONS
+from readmodel.projections.tickets import PROJECTIONS, VERSION_STEP, VersionedDocument
 
 if TYPE_CHECKING:
-    from readmodel.audit import Audit
-    from readmodel.index import DocumentIndex
-    from readmodel.indices import Target
+    from readmodel.index.aliases import Target
+    from readmodel.index.document_index import DocumentIndex
+    from readmodel.verification.audit import Audit
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +70,8 @@ class IndexWriter(Subscriber):
     def _repair(self, ids: Sequence[str]) -> None:
         """Make these documents what the log tells; it knows which states are newer than the event in hand."""
         # Elasticsearch's client takes a second to load, and every process of the service looks at this module.
-        from readmodel.comparison import comparison_of  # noqa: PLC0415
-        from readmodel.repair import repair_by_log  # noqa: PLC0415
+        from readmodel.verification.comparison import comparison_of  # noqa: PLC0415
+        from readmodel.verification.repair import repair_by_log  # noqa: PLC0415
 
         try:
             for difference in repair_by_log(comparison_of(self._index, self._target), ids):
@@ -97,7 +97,7 @@ class ReadModel(IndexWriter):
 
     def __init__(self) -> None:
         # Elasticsearch's client takes a second to load, and every process of the service looks at this class.
-        from readmodel.index import connect  # noqa: PLC0415
+        from readmodel.index.document_index import connect  # noqa: PLC0415
 
         self._indices = [connect(definition) for definition in DEFINITIONS.values()]
         self._index = self._indices[0]
@@ -106,7 +106,7 @@ class ReadModel(IndexWriter):
         self._further: list[IndexWriter] = []
 
     def open(self) -> str:
-        from readmodel.audit import Audit  # noqa: PLC0415 (as above)
+        from readmodel.verification.audit import Audit  # noqa: PLC0415 (as above)
 
         for index in self._indices:
             index.indices.ensure()

@@ -9,17 +9,19 @@ from django.db.models import Max
 from django.utils import timezone
 from pytest_django import Settings
 
-from events import compaction, log, record, relay, unit_of_work
-from events.checkpoint import Claim, advance, load
-from events.consumer import Consumer
-from events.dead_letters import close, park
+from events import log, record, unit_of_work
+from events.consumer.consumer import Consumer
+from events.dead_letters.parking import close, park
 from events.exceptions import Unprocessable
-from events.limits import Limits
+from events.groups.checkpoint import Claim, advance, load
+from events.groups.ownership import Ownership
+from events.log import compaction
+from events.log.positions import give_positions
 from events.models import Checkpoint, DeadLetter, LogEntry, Partition
-from events.ownership import Ownership
-from events.positions import give_positions
-from events.shutdown import Shutdown
-from events.stream import Stream
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.things import Recorder, ThingMoved
 
 GROUPS = {"readers": "tests.things.Recorder"}

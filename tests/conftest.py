@@ -8,8 +8,8 @@ import pytest
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events import relay
-from events.stream import Stream, open_stream
+from events.relay import flush as relay
+from events.stream.interface import Stream, open_stream
 from tests.waiting import PATIENCE_SECONDS
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from elasticsearch import ConflictError, Elasticsearch
 
-from readmodel.projections import VERSION_STEP
+from readmodel.projections.tickets import VERSION_STEP
 from tests.waiting import wait_until
 
 type Documents = dict[str, tuple[int, dict[str, Any]]]

@@ -11,9 +11,9 @@ from django.db import connections
 from django.test import AsyncClient, Client
 from pytest_django import DjangoAssertNumQueries
 
-from events import relay
 from events.models import LogEntry
-from events.stream import Stream
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.nesting import Failed
 from tests.transaction_contract import names_in_log, names_on
 

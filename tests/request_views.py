@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events import unit_of_work
-from events.stream import open_stream
+from events.stream.interface import open_stream
 from tests.nesting import Failed
 from tests.transaction_contract import change, fail
 

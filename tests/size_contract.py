@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from events import log, record, relay, unit_of_work
-from events.consumer import Consumer
+from events import log, record, unit_of_work
+from events.consumer.consumer import Consumer
 from events.envelope import Envelope
 from events.exceptions import EventTooLarge
-from events.limits import Limits
+from events.groups.ownership import Ownership
+from events.log.positions import give_positions
 from events.models import LogEntry
-from events.ownership import Ownership
-from events.positions import give_positions
-from events.shutdown import Shutdown
-from events.stream import Stream
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.things import Recorder, ThingMade
 
 LARGE = 40

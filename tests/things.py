@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from events.collector import Collector
 from events.envelope import Envelope
 from events.event import Event, event_type
+from events.recording.collector import Collector
 from events.subscriber import Subscriber
 from events.upcasting import Data, upcaster
 

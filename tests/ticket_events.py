@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
-from events.collector import Collector
 from events.envelope import Envelope
 from events.event import Event
-from readmodel.projections import VersionedDocument, project
+from events.recording.collector import Collector
+from readmodel.projections.tickets import VersionedDocument, project
 from tickets.events import TicketIssued, TicketState
 
 NAMESPACE = UUID("6f1c3b58-8a5f-4a63-9d0e-0b1c2d3e4f50")

@@ -10,11 +10,12 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 
-from events import record, relay, unit_of_work
-from events.collector import Collector, collecting
+from events import record, unit_of_work
 from events.exceptions import VersionTaken
 from events.models import LogEntry
-from events.stream import Stream
+from events.recording.collector import Collector, collecting
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.nesting import Block, Doom, Failed, Kind, Model, nestings, play
 from tests.things import ThingMade, ThingMoved
 

@@ -175,7 +175,7 @@ class VerifyLogContract:
     def test_many_differences_are_worked_off_in_pages(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("events.verification.ROWS_AT_ONCE", 3)
+        monkeypatch.setattr("events.operations.verify_log.ROWS_AT_ONCE", 3)
         for _ in range(7):
             issue()
         Ticket.objects.update(venue="Elsewhere")

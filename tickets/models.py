@@ -2,7 +2,7 @@
 
 In:   issue(), cancel(), check_in(), from the REST views, the admin and the import.
 Out:  the changed rows, and record(*events), in one unit of work.
-Next: events/collector.py
+Next: events/recording/collector.py
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from config.problems import Conflict
-from events.cursor import CursorAhead, CursorOfAnotherLog, CursorRefused
+from events.feed.cursor import CursorAhead, CursorOfAnotherLog, CursorRefused
 
 
 class UnreadableCursor(Conflict):

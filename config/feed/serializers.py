@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from events import feed
-from events.cursor import Cursor
-from events.feed import Wanted
+from events.feed import pages as feed
+from events.feed.cursor import Cursor
+from events.feed.pages import Wanted
 
 LATEST = ("latest", "$")
 CURSOR_LENGTH = 4_000

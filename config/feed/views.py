@@ -24,13 +24,13 @@ from rest_framework.views import APIView
 
 from config.feed.problems import TooManyClients, refused_cursors
 from config.feed.serializers import FeedParameters, PageSerializer, StreamParameters
-from events import feed
 from events.conf import conf
-from events.cursor import Cursor
-from events.feed import Page, Wanted
-from events.feed_threads import in_thread, release_thread
-from events.follower import current_follower
-from events.server_sent_events import CONTENT_TYPE, server_sent
+from events.feed import pages as feed
+from events.feed.cursor import Cursor
+from events.feed.follower import current_follower
+from events.feed.pages import Page, Wanted
+from events.feed.server_sent_events import CONTENT_TYPE, server_sent
+from events.feed.threads import in_thread, release_thread
 
 PERMISSION = "events.view_logentry"
 LAST_EVENT_ID = "Last-Event-ID"

@@ -9,13 +9,13 @@ from prometheus_client.registry import Collector
 
 from config.metrics.families import Readings
 from events.exceptions import RetryLater, StreamUnavailable, TargetLost
-from events.relay import breaker
-from events.status import GroupStatus, PartitionStatus, status
-from events.stream import open_stream
-from readmodel.definition import DEFINITIONS, TICKETS
-from readmodel.freshness import lag_seconds
-from readmodel.history import shared
+from events.operations.status import GroupStatus, PartitionStatus, status
+from events.relay.flush import breaker
+from events.stream.interface import open_stream
 from readmodel.models import WrongDocuments
+from readmodel.projections.definitions import DEFINITIONS, TICKETS
+from readmodel.search.history import shared
+from readmodel.search.lag import lag_seconds
 
 TIMEOUT_SECONDS = 1.0
 

@@ -54,8 +54,8 @@ def some_issued_ticket(service: httpx.Client) -> dict[str, Any]:
 
 def position_on_stream(ticket_id: str) -> int | None:
     """Return the position of the ticket's cancellation, if it is among the newest entries of the stream."""
-    from events.partitions import partition_of  # noqa: PLC0415 (there are no models before django.setup())
-    from events.stream import open_stream  # noqa: PLC0415
+    from events.log.partitions import partition_of  # noqa: PLC0415 (there are no models before django.setup())
+    from events.stream.interface import open_stream  # noqa: PLC0415
 
     with closing(open_stream()) as stream:
         entries = stream.last_entries(partition_of(ticket_id), count=NEWEST)

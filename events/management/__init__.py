@@ -1,0 +1,1 @@
+"""Management commands, and what several of them share: arguments, dialogs, tables."""

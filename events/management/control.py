@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from events.checks import TAG
 from events.conf import conf
-from events.control import Wish, ask, laggards, living_members
 from events.management.arguments import count
 from events.models import Member
+from events.operations.control import Wish, ask, laggards, living_members
 
 WAIT_SECONDS = 60
 GLANCE_SECONDS = 0.2

@@ -8,9 +8,9 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from events.divergence import REMEDY
-from events.ownership import RETRYING
-from events.status import GroupStatus, PartitionStatus
+from events.groups.ownership import RETRYING
+from events.operations.status import GroupStatus, PartitionStatus
+from events.relay.divergence import REMEDY
 
 COLUMNS = ("checkpoint", "lag", "oldest", "pending", "dead letters")
 

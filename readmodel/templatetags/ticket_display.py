@@ -9,9 +9,9 @@ from django.template import Library
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from readmodel import wording
-from readmodel.marking import END_MARK, MARK
-from readmodel.search import Hit
+from readmodel.pages import labels as wording
+from readmodel.search.highlighting import END_MARK, MARK
+from readmodel.search.search import Hit
 
 register = Library()
 MARKS = re.compile(f"({MARK}|{END_MARK})")

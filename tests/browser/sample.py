@@ -12,9 +12,9 @@ from django.test import override_settings
 from elasticsearch import Elasticsearch
 
 from events.testing import run_until_idle
-from readmodel.definition import DEFINITIONS
-from readmodel.index import connect
-from readmodel.projections import VersionedDocument
+from readmodel.index.document_index import connect
+from readmodel.projections.definitions import DEFINITIONS
+from readmodel.projections.tickets import VersionedDocument
 from tests.ticket_events import document
 
 FILE = settings.BASE_DIR / "tickets/sample_tickets.csv"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.browser.sample import ReadModel
 from tests.browser.visitor import PHONE, Visitor
 from tests.tickets import issue

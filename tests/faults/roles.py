@@ -27,7 +27,7 @@ from django.db import connection
 
 from events import record, unit_of_work
 from events.envelope import Envelope
-from events.partitions import partition_of
+from events.log.partitions import partition_of
 from events.subscriber import Subscriber
 from readmodel.subscriber import ReadModel
 from tests.things import ThingMade
@@ -114,7 +114,7 @@ def rebuild() -> None:
 
 def die_in_rebuild() -> None:
     """Rebuild, and be killed when the new index is filled and about to be searched."""
-    die_at("readmodel.indices.Indices", "choose")
+    die_at("readmodel.index.aliases.Indices", "choose")
     rebuild()
 
 

@@ -11,10 +11,10 @@ from django.db import Error, connection, transaction
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events import checkpoint
-from events.checkpoint import Claim
+from events.groups import checkpoint
+from events.groups.checkpoint import Claim
 from events.models import DeadLetter
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, relay, write
 from tests.faults.test_losses import has_reached_the_end, reached

@@ -11,8 +11,8 @@ from pytest_django import Settings
 
 from events import unit_of_work
 from events.models import Checkpoint, LogEntry, Partition
-from events.stream import Stream
-from readmodel.definition import TIMELINE
+from events.stream.interface import Stream
+from readmodel.projections.definitions import TIMELINE
 from tests.damage import Damage
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, relay, write

@@ -5,7 +5,7 @@ import signal
 import pytest
 from pytest_django import Settings
 
-from events.checkpoint import Claim, advance, load
+from events.groups.checkpoint import Claim, advance, load
 from events.models import LogEntry, Partition
 from tests.compaction_contract import compact
 from tests.faults.conftest import Start

@@ -7,7 +7,7 @@ from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
 from events.models import Checkpoint
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.faults.conftest import Start
 from tests.faults.roles import consume, consume_until_death, issue
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
@@ -15,8 +15,8 @@ from tests.waiting import wait_until
 from tickets.models import Ticket
 
 HANDLE = ("readmodel.subscriber.ReadModel", "handle")
-ADVANCE = ("events.checkpoint", "advance")
-ACKNOWLEDGE = ("events.redis_stream.RedisStream", "acknowledge")
+ADVANCE = ("events.groups.checkpoint", "advance")
+ACKNOWLEDGE = ("events.stream.redis_stream.RedisStream", "acknowledge")
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from django.db.models.functions import Now
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events.log import last_position
+from events.log.reading import last_position
 from events.models import Checkpoint, DeadLetter, Lease, LogEntry
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, issue, keep_ledger, make_things, relay, through, write
 from tests.faults.truth import assert_the_read_model_equals_the_tickets

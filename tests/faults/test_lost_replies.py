@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from events.log import last_position
+from events.log.reading import last_position
 from events.models import LogEntry
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import through
 from tests.proxy import cut, cut_in_the_middle, garble, late, now_and_then, running_proxy

@@ -11,11 +11,11 @@ from elasticsearch import Elasticsearch
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from events import relay
 from events.exceptions import StreamUnavailable
-from events.log import last_position
+from events.log.reading import last_position
 from events.models import Checkpoint, LogEntry
-from events.stream import Stream, open_stream
+from events.relay import flush as relay
+from events.stream.interface import Stream, open_stream
 from tests.faults.conftest import Start
 from tests.faults.roles import through
 from tests.faults.test_torment import assert_the_stream_is_a_window_on_the_log

@@ -13,9 +13,9 @@ from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
 from events import log
+from events.log.partitions import partition_count
 from events.models import Checkpoint, Lease, LogEntry, Partition
-from events.partitions import partition_count
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, issue, keep_journal, make_things, stop_in_handle
 from tests.faults.truth import assert_the_read_model_equals_the_tickets

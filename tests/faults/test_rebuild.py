@@ -6,10 +6,10 @@ import threading
 from elasticsearch import ApiError, Elasticsearch, TransportError
 from pytest_django import Settings
 
-from events.log import last_position
+from events.log.reading import last_position
 from events.models import Checkpoint
-from events.stream import Stream
-from readmodel.index import connect
+from events.stream.interface import Stream
+from readmodel.index.document_index import connect
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, die_in_rebuild, rebuild, relay, write
 from tests.faults.truth import assert_the_read_model_equals_the_tickets

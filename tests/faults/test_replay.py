@@ -7,9 +7,9 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
+from events.log.partitions import partition_count
 from events.models import Checkpoint, Lease, Partition
-from events.partitions import partition_count
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import keep_journal, make_things
 from tests.waiting import wait_until

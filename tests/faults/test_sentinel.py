@@ -15,11 +15,11 @@ from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
 from config.ports import LOOPBACK
-from events.dsn import StreamDSN
 from events.exceptions import StreamUnavailable
-from events.log import last_position
+from events.log.reading import last_position
 from events.models import Checkpoint, LogEntry
-from events.redis_stream import RedisStream
+from events.stream.dsn import StreamDSN
+from events.stream.redis_stream import RedisStream
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import at
 from tests.faults.truth import assert_the_read_model_equals_the_tickets

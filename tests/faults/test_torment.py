@@ -11,9 +11,9 @@ from itertools import pairwise
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events.log import last_position
+from events.log.reading import last_position
 from events.models import Checkpoint, LogEntry, Partition
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import compact, consume, relay, write
 from tests.faults.truth import assert_the_read_model_equals_the_tickets

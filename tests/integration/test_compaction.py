@@ -9,9 +9,9 @@ from django.utils import timezone
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events import compaction
+from events.log import compaction
 from events.models import LogEntry, Partition
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.compaction_contract import (
     GROUPS,
     AfterCompactionContract,

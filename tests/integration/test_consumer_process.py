@@ -8,7 +8,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from events.models import Checkpoint
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.faults.roles import issue
 from tests.processes import start
 from tests.waiting import PATIENCE_SECONDS, wait_until

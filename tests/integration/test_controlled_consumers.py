@@ -10,7 +10,7 @@ from django.core.management import call_command
 from elasticsearch import Elasticsearch
 
 from events.models import Checkpoint, LogEntry, Member
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.faults.roles import issue
 from tests.processes import start
 from tests.waiting import PATIENCE_SECONDS, wait_until

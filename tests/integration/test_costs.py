@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from events import record, unit_of_work
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.things import ThingMade
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,10 +11,10 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
-from events.dead_letter_actions import retry
+from events.dead_letters.actions import retry
 from events.models import DeadLetter
-from events.relay import sweep
-from events.stream import Stream
+from events.relay.flush import sweep
+from events.stream.interface import Stream
 from tests.letters import happen, letter, states
 from tests.picky_consumer import COMMAND
 from tests.processes import ROOT, environment, running

@@ -12,9 +12,9 @@ from django.db import connection
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events.doctor import database, examine
-from events.doctor.finding import Finding
-from events.stream import Stream
+from events.operations.doctor import database, examine
+from events.operations.doctor.finding import Finding
+from events.stream.interface import Stream
 from readmodel.subscriber import ReadModel
 from tests.processes import environment
 

@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from config.ports import LOOPBACK
-from events.dsn import StreamDSN
 from events.exceptions import StreamUnavailable
-from events.log import EMPTY
-from events.redis_stream import RedisStream
-from events.stream import TIMEOUT_SECONDS
+from events.log.reading import EMPTY
+from events.stream.dsn import StreamDSN
+from events.stream.interface import TIMEOUT_SECONDS
+from events.stream.redis_stream import RedisStream
 from tests.proxy import running_proxy
 from tests.redis_servers import VALKEY, SentinelServer, Server, running, running_server
 from tests.things import envelope_at

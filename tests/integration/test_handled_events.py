@@ -8,17 +8,18 @@ from django.db import connections
 from django.test import override_settings
 from pytest_django import Settings
 
-from events import log, record, relay, unit_of_work
-from events.collector import Collector, collecting
-from events.consumer import Consumer
+from events import log, record, unit_of_work
+from events.consumer.consumer import Consumer
 from events.envelope import Envelope
 from events.event import Event, event_type
 from events.exceptions import Unprocessable
-from events.limits import Limits
+from events.groups.ownership import Ownership
 from events.models import DeadLetter, LogEntry
-from events.ownership import Ownership
-from events.shutdown import Shutdown
-from events.stream import Stream
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.recording.collector import Collector, collecting
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from events.subscriber import EventSubscriber
 from events.upcasting import Data, upcaster
 from tests.things import ThingEvent, ThingMade, ThingMoved
@@ -32,7 +33,7 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 @pytest.fixture(autouse=True)
 def _impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EVENTS_BLOCK_SECONDS = 0.05
-    monkeypatch.setattr("events.backoff.LONGEST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("events.processes.backoff.LONGEST_PAUSE_SECONDS", 0.1)
 
 
 def consume(subscriber: EventSubscriber, stream: Stream) -> None:

@@ -10,15 +10,16 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
 
 from benchmarks.log_size import VERSIONS, fill
-from events import compaction, log
+from events import log
 from events.aggregates import load_aggregates
-from events.checkpoint import Claim, advance, load
-from events.log import Tail
+from events.groups.checkpoint import Claim, advance, load
+from events.log import compaction
+from events.log.positions import give_positions
+from events.log.reading import Tail
 from events.models import LogEntry, Partition
-from events.positions import give_positions
-from events.status import status
-from events.stream import Stream
-from events.verification import Verification
+from events.operations.status import status
+from events.operations.verify_log import Verification
+from events.stream.interface import Stream
 
 ROWS = 100_000
 WITHOUT_POSITION = 30

@@ -7,10 +7,10 @@ from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
 from config.metrics.families import FAMILIES
-from events import relay
 from events.models import Checkpoint, DeadLetter
-from events.stream import Stream
-from readmodel.index import connect
+from events.relay import flush as relay
+from events.stream.interface import Stream
+from readmodel.index.document_index import connect
 from tests.damage import Damage
 from tests.tickets import issue
 from tests.unit.config.test_metrics import scrape, token

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from events.stream import Stream
+from events.stream.interface import Stream
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = """

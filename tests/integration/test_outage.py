@@ -9,10 +9,11 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from events import record, relay, unit_of_work
+from events import record, unit_of_work
+from events.log.positions import BATCH_ROWS
 from events.models import LogEntry
-from events.positions import BATCH_ROWS
-from events.stream import Stream
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.proxy import late, running_proxy
 from tests.things import ThingMade
 from tickets.models import Ticket

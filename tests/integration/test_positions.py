@@ -8,9 +8,10 @@ from threading import Event as Signal
 import pytest
 from django.db import connection
 
-from events import log, record, relay, unit_of_work
+from events import log, record, unit_of_work
 from events.models import LogEntry, Partition
-from events.stream import Stream
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.things import ThingMade, ThingMoved
 from tests.waiting import PATIENCE_SECONDS
 

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 
-from events.doctor import examine
-from events.dsn import StreamDSN
-from events.redis_stream import RedisStream
-from events.stream import Stream
+from events.operations.doctor import examine
+from events.stream.dsn import StreamDSN
+from events.stream.interface import Stream
+from events.stream.redis_stream import RedisStream
 
 pytestmark = pytest.mark.django_db
 

@@ -6,9 +6,10 @@ from contextlib import closing
 import pytest
 from pytest_django import Settings
 
-from events import record, relay, unit_of_work
+from events import record, unit_of_work
 from events.models import LogEntry
-from events.stream import Stream, open_stream
+from events.relay import flush as relay
+from events.stream.interface import Stream, open_stream
 from tests.proxy import running_proxy
 from tests.redis_servers import BINARIES, Server, running_server
 from tests.stream_contract import StreamContract

@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from events import record, unit_of_work
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.processes import start
 from tests.things import ThingMade
 from tests.waiting import PATIENCE_SECONDS, wait_until

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import call_command
 from elasticsearch import Elasticsearch
 
-from events.stream import Stream
+from events.stream.interface import Stream
 from tests.faults.roles import issue
 from tests.processes import ROOT, environment, running
 from tests.waiting import PATIENCE_SECONDS, wait_until

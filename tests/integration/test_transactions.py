@@ -7,8 +7,9 @@ import pytest
 from django.db import DatabaseError, connection
 
 from config.problems import is_lost_race
-from events import record, relay, unit_of_work
-from events.stream import Stream
+from events import record, unit_of_work
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.request_contract import RequestContract, ask, atomic_requests  # noqa: F401 (fixtures)
 from tests.things import ThingMade
 from tests.transaction_contract import ForeignCallbackContract, TransactionContract, names_in_log, names_on

@@ -12,8 +12,8 @@ from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
 from events.aggregates import load_aggregates
-from events.stream import Stream
-from events.verification import Step, Verification
+from events.operations.verify_log import Step, Verification
+from events.stream.interface import Stream
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
 from tests.integration.test_positions import held_open
 from tests.locks import somebody_waits_for_a_lock
@@ -58,7 +58,7 @@ def changing_without_end(tickets: list[Ticket]) -> Iterator[None]:
 def test_traffic_is_not_mistaken_for_damage(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.verification.ROWS_AT_ONCE", 20)
+    monkeypatch.setattr("events.operations.verify_log.ROWS_AT_ONCE", 20)
     damaged = issue()
     Ticket.objects.filter(id=damaged.id).update(title="Updated")
 

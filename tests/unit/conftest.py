@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from events.stream import Stream
+from events.stream.interface import Stream
 from events.testing import fake_stream
 from tests.servers import NOBODY_LISTENS
 

@@ -1,7 +1,7 @@
 import pytest
 
-from events.appetite import Appetite
-from events.stream import Entry
+from events.consumer.fetch_size import Appetite
+from events.stream.interface import Entry
 from tests.things import envelope_at
 
 pytestmark = pytest.mark.django_db

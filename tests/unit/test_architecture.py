@@ -1,34 +1,47 @@
-"""The code can be read along the way of an event: each module says which is next."""
+"""The code can be read along the way of an event: each module says which is next, and each folder which folder."""
 
 import ast
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NEXT = re.compile(r"^Next: (\S+)$", re.MULTILINE)
 
 
-def test_the_next_lines_lead_from_the_models_to_the_search() -> None:
+def way_of_an_event() -> list[str]:
     way = ["tickets/models.py"]
     while found := NEXT.search((ROOT / way[-1]).read_text()):
         way.append(found[1])
+    return way
 
-    assert way == [
+
+def test_the_next_lines_lead_from_the_models_to_the_search() -> None:
+    assert way_of_an_event() == [
         "tickets/models.py",
-        "events/collector.py",
-        "events/outbox.py",
-        "events/relay.py",
-        "events/stream.py",
-        "events/consumer.py",
-        "events/targets.py",
-        "events/progress.py",
-        "events/delivery.py",
+        "events/recording/collector.py",
+        "events/recording/outbox.py",
+        "events/relay/flush.py",
+        "events/stream/interface.py",
+        "events/consumer/consumer.py",
+        "events/consumer/subscriptions.py",
+        "events/consumer/subscription.py",
+        "events/consumer/delivery.py",
         "readmodel/subscriber.py",
-        "readmodel/projections.py",
-        "readmodel/index.py",
-        "readmodel/search.py",
+        "readmodel/projections/tickets.py",
+        "readmodel/index/document_index.py",
+        "readmodel/search/search.py",
     ]
+
+
+def test_each_folder_names_the_stage_after_it() -> None:
+    way = [Path(module) for module in way_of_an_event()]
+    stages = list(dict.fromkeys(module.parent if len(module.parts) > 2 else module for module in way))
+    folders = [(stage, after) for stage, after in pairwise(stages) if stage.suffix == ""]
+    said = [NEXT.findall((ROOT / folder / "__init__.py").read_text()) for folder, _ in folders]
+
+    assert said == [[str(after)] for _, after in folders]
 
 
 def test_the_how_to_names_all_that_the_events_need_in_another_project() -> None:

@@ -1,5 +1,5 @@
-from events.backoff import Backoff
 from events.exceptions import RetryLater
+from events.processes.backoff import Backoff
 
 
 def test_pauses_grow_up_to_a_quarter_of_a_minute() -> None:

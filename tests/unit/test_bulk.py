@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.bulk import disproof_of, expect_read, results_of, to_ndjson
 from readmodel.exceptions import LiftedByHand
-from readmodel.projections import VERSION_STEP
+from readmodel.index.bulk import disproof_of, expect_read, results_of, to_ndjson
+from readmodel.projections.tickets import VERSION_STEP
 from tests.ticket_events import document, ticket_id
 
 

@@ -11,8 +11,8 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from events.catalogue import CatalogueEvent, CatalogueField, catalogue
-from events.origins import _calls
+from events.schemas.call_sites import _calls
+from events.schemas.catalogue import CatalogueEvent, CatalogueField, catalogue
 from tests.things import Recorder, ThingMoved
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 
 from events.exceptions import RetryLater
-from readmodel.refreshes import Refreshes
+from readmodel.consistency.refreshes import Refreshes
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 

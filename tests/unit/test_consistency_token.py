@@ -12,8 +12,7 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from events import record, relay, unit_of_work
-from events.collector import Collector
+from events import record, unit_of_work
 from events.consistency_token import (
     HEADER,
     MAX_LENGTH,
@@ -27,8 +26,10 @@ from events.consistency_token import (
     token_of,
 )
 from events.models import LogEntry
-from events.recorded import KEPT_IDS
-from events.stream import Stream
+from events.recording.collector import Collector
+from events.recording.recorded import KEPT_IDS
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.things import ThingMade, ThingMoved
 
 

@@ -1,14 +1,15 @@
 import pytest
 from pytest_django import Settings
 
-from events import log, record, relay, unit_of_work
-from events.consumer import Consumer
+from events import log, record, unit_of_work
+from events.consumer.consumer import Consumer
 from events.exceptions import Diverged, RetryLater, TargetLost, Unprocessable
-from events.limits import Limits
+from events.groups.ownership import Ownership
 from events.models import Checkpoint, DeadLetter, LogEntry
-from events.ownership import Ownership
-from events.shutdown import Shutdown
-from events.stream import Stream
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.things import Recorder, ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db
@@ -24,8 +25,10 @@ def recorder() -> Recorder:
 @pytest.fixture(autouse=True)
 def _impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EVENTS_BLOCK_SECONDS = 0.01
-    monkeypatch.setattr("events.backoff.FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr("events.consumer.connections.close_all", lambda: None)  # The test's transaction lives in one.
+    monkeypatch.setattr("events.processes.backoff.FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(
+        "events.consumer.consumer.connections.close_all", lambda: None
+    )  # The test's transaction lives in one.
 
 
 def make_things(count: int, stream: Stream) -> None:

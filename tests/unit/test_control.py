@@ -8,13 +8,13 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from events.consumer import Consumer
-from events.control import Wish, ask, laggards
-from events.limits import Limits
+from events.consumer.consumer import Consumer
+from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.models import ConsumerGroup, Member
-from events.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
-from events.shutdown import Shutdown
-from events.stream import Stream
+from events.operations.control import Wish, ask, laggards
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.stream.interface import Stream
 from tests.things import Recorder
 
 pytestmark = pytest.mark.django_db

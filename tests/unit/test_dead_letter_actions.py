@@ -7,12 +7,12 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from events import log
-from events.checkpoint import Claim
-from events.dead_letter_actions import Outcome, ReasonMissing, discard, edit, retry
-from events.dead_letters import fail
+from events.dead_letters.actions import Outcome, ReasonMissing, discard, edit, retry
+from events.dead_letters.parking import fail
+from events.dead_letters.payload_edits import EditRefused, draft
 from events.exceptions import Unprocessable
+from events.groups.checkpoint import Claim
 from events.models import DeadLetter, DeadLetterAction, LogEntry
-from events.payload_edits import EditRefused, draft
 from events.testing import run_until_idle
 from tests.letters import FIXED, Ordered, foreign, letter, park, rows, states, trail
 from tests.things import Recorder, ThingMade
@@ -109,7 +109,7 @@ def test_closed_letters_are_left_as_they_are() -> None:
 
 def test_many_are_done_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     park(*[f"thing-{number}" for number in range(7)])
-    monkeypatch.setattr("events.dead_letter_actions.STEP_LETTERS", 3)
+    monkeypatch.setattr("events.dead_letters.actions.STEP_LETTERS", 3)
     seen: list[int] = []
 
     with CaptureQueriesContext(connection) as queries:

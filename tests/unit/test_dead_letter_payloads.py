@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from events.dead_letters.payload_edits import EditRefused, accept, draft
+from events.dead_letters.payload_text import compare, cut, pretty, printable
 from events.event import event_type
-from events.payload_edits import EditRefused, accept, draft
-from events.payload_text import compare, cut, pretty, printable
 from tests.things import ThingMade
 from tests.ticket_events import envelope_of, ticket
 from tickets.events import TicketIssued

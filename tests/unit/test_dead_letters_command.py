@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from events.dead_letter_actions import edit
+from events.dead_letters.actions import edit
 from events.models import DeadLetter
 from events.testing import run_until_idle
 from tests.letters import FIXED, answer, foreign, letter, park, rows, run, states, trail

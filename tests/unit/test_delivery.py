@@ -6,13 +6,14 @@ from typing import ClassVar
 
 import pytest
 
-from events import checkpoint, log, record, unit_of_work
-from events.checkpoint import Claim
-from events.delivery import Batch, Delivery
+from events import log, record, unit_of_work
+from events.consumer.delivery import Batch, Delivery
 from events.envelope import Envelope
 from events.exceptions import AttemptFailed, LeaseLost, PartlyHandled, RetryLater, Unprocessable
+from events.groups import checkpoint
+from events.groups.checkpoint import Claim
+from events.log.positions import give_positions
 from events.models import Checkpoint, DeadLetter, DeadLetterAction, LogEntry
-from events.positions import give_positions
 from events.subscriber import Subscriber
 from tests.things import Recorder, ThingMade, ThingMoved
 from tests.waiting import PATIENCE_SECONDS

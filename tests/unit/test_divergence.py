@@ -1,10 +1,12 @@
 import pytest
 
-from events import divergence, log, record, relay, unit_of_work
+from events import log, record, unit_of_work
 from events.exceptions import Diverged
-from events.log import EMPTY
+from events.log.reading import EMPTY
 from events.models import LogEntry, Partition
-from events.stream import Stream
+from events.relay import divergence
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.things import ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db

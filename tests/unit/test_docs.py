@@ -10,8 +10,8 @@ from django.core.management import get_commands
 from config.metrics.families import FAMILIES
 from events.conf import Conf
 from events.envelope import Envelope
-from events.log import read_after
-from events.positions import give_positions
+from events.log.positions import give_positions
+from events.log.reading import read_after
 from tests.things import envelope_at
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,13 +9,14 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from events import record, relay, unit_of_work
-from events.doctor import examine
-from events.doctor.finding import Finding
+from events import record, unit_of_work
+from events.groups.ownership import RETRYING, Condition, Ownership
 from events.models import Checkpoint, ConsumerGroup, DeadLetter, Lease, LogEntry, Member
-from events.ownership import RETRYING, Condition, Ownership
-from events.redis_stream import RedisStream
-from events.stream import Stream
+from events.operations.doctor import examine
+from events.operations.doctor.finding import Finding
+from events.relay import flush as relay
+from events.stream.interface import Stream
+from events.stream.redis_stream import RedisStream
 from tests.things import ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db

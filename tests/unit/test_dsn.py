@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.pretty import pretty_repr
 
-from events.dsn import Address, StreamDSN
+from events.stream.dsn import Address, StreamDSN
 
 PASSWORD = "pa%2Fs%40s:'[é+"
 DECODED = "pa/s@s:'[é+"

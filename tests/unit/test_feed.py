@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from events import feed, record, unit_of_work
-from events.cursor import Cursor, CursorAhead
-from events.feed import Wanted
-from events.feed_window import BYTES, EVENTS, Window
+from events import record, unit_of_work
+from events.feed import pages as feed
+from events.feed.cursor import Cursor, CursorAhead
+from events.feed.pages import Wanted
+from events.feed.window import BYTES, EVENTS, Window
+from events.log.positions import give_positions
 from events.models import LogEntry, Partition
-from events.positions import give_positions
 from tests.things import ThingMade, ThingMoved, envelope_at
 
 

@@ -8,9 +8,10 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from events import feed, record, unit_of_work
-from events.cursor import Cursor
-from events.positions import give_positions
+from events import record, unit_of_work
+from events.feed import pages as feed
+from events.feed.cursor import Cursor
+from events.log.positions import give_positions
 from tests.things import ThingMade
 
 FEED = "/api/events/"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.cursor import Cursor, CursorAhead, CursorOfAnotherLog, MalformedCursor
+from events.feed.cursor import Cursor, CursorAhead, CursorOfAnotherLog, MalformedCursor
 
 POSITIONS = st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=20).map(tuple)
 

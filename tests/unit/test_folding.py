@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readmodel.folding import fold
+from readmodel.projections.folding import fold
 
 
 @pytest.mark.parametrize(

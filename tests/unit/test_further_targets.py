@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from events import record, relay, unit_of_work
-from events.consumer import Consumer
+from events import record, unit_of_work
+from events.consumer.consumer import Consumer
 from events.envelope import Envelope
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from events.limits import Limits
+from events.groups.ownership import Ownership
 from events.models import Checkpoint, DeadLetter, LogEntry
-from events.ownership import Ownership
-from events.shutdown import Shutdown
-from events.stream import Stream
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from events.subscriber import Subscriber
 from tests.things import Recorder, ThingMade
 
@@ -84,9 +85,11 @@ def named(target: str) -> Recorder:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("events.backoff.FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr("events.progress.PAUSE_SECONDS", 0.02)
-    monkeypatch.setattr("events.consumer.connections.close_all", lambda: None)  # The test's transaction lives in one.
+    monkeypatch.setattr("events.processes.backoff.FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("events.consumer.subscription.PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(
+        "events.consumer.consumer.connections.close_all", lambda: None
+    )  # The test's transaction lives in one.
 
 
 def make_things(count: int, stream: Stream) -> None:
@@ -119,7 +122,7 @@ def test_each_target_is_given_all_events_in_order(stream: Stream) -> None:
 def test_the_others_follow_in_whole_batches_while_the_first_is_busy(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.targets.FOLLOWING_SECONDS", 60)
+    monkeypatch.setattr("events.consumer.subscriptions.FOLLOWING_SECONDS", 60)
     busy = Busy(stream)
     make_things(1, stream)
 

@@ -9,15 +9,16 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events import log, record, relay, unit_of_work
-from events.consumer import Consumer
+from events import log, record, unit_of_work
+from events.consumer.consumer import Consumer
 from events.envelope import Envelope
 from events.exceptions import Transient
-from events.limits import Limits
+from events.groups.ownership import Ownership
 from events.models import Checkpoint, Lease, LogEntry, Member
-from events.ownership import Ownership
-from events.shutdown import Shutdown
-from events.stream import Stream
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from events.testing import FakeStream
 from tests.things import Recorder, ThingMade
 

@@ -8,15 +8,16 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from events import record, relay, unit_of_work
-from events.consumer import Consumer
+from events import record, unit_of_work
+from events.consumer.consumer import Consumer
 from events.envelope import Envelope
 from events.exceptions import RetryLater
-from events.limits import Limits
+from events.groups.ownership import Ownership
 from events.models import Checkpoint, ConsumerGroup, DeadLetter
-from events.ownership import Ownership
-from events.shutdown import Shutdown
-from events.stream import Stream
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.things import Recorder, ThingMade
 
 pytestmark = pytest.mark.django_db
@@ -43,8 +44,10 @@ def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EVENTS_SUBSCRIBERS = SUBSCRIBERS
     settings.EVENTS_BLOCK_SECONDS = 0.01
     monkeypatch.setattr(Sized, "sizes", [], raising=False)
-    monkeypatch.setattr("events.backoff.FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr("events.consumer.connections.close_all", lambda: None)  # The test's transaction lives in one.
+    monkeypatch.setattr("events.processes.backoff.FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(
+        "events.consumer.consumer.connections.close_all", lambda: None
+    )  # The test's transaction lives in one.
 
 
 @pytest.fixture

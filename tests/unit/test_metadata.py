@@ -4,12 +4,13 @@ import msgspec
 import pytest
 from pytest_django import Settings
 
-from events import record, relay, unit_of_work
+from events import record, unit_of_work
 from events.envelope import ATTRIBUTES
 from events.exceptions import MetadataRefused
-from events.log import read_after
+from events.log.reading import read_after
 from events.models import LogEntry
-from events.stream import Stream
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.things import ThingMade, envelope_at
 
 HOOK = f"{__name__}.attributes"

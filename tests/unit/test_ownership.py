@@ -3,12 +3,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from events import checkpoint
-from events.checkpoint import Claim
 from events.exceptions import LeaseLost
+from events.groups import checkpoint
+from events.groups.checkpoint import Claim
+from events.groups.ownership import Ownership
+from events.log.partitions import partition_count
 from events.models import Checkpoint, ConsumerGroup, Lease, Member, Partition
-from events.ownership import Ownership
-from events.partitions import partition_count
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +19,7 @@ LONG_AGO = timezone.now() - timedelta(minutes=1)
 @pytest.fixture
 def _four_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
     Partition.objects.bulk_create(Partition(number=number) for number in (1, 2, 3))
-    monkeypatch.setattr("events.ownership.partition_count", lambda: 4)
+    monkeypatch.setattr("events.groups.ownership.partition_count", lambda: 4)
 
 
 def member(name: str) -> Ownership:

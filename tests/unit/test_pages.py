@@ -8,17 +8,18 @@ from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
-from events import record, relay, unit_of_work
+from events import record, unit_of_work
 from events.models import Checkpoint, LogEntry, Partition
-from events.stream import Stream
-from readmodel.choices import filter_of
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from readmodel.exceptions import InvalidSearch
-from readmodel.facets import Bucket, Facet
-from readmodel.freshness import lag_seconds
-from readmodel.page_query import query_from
-from readmodel.search import Hit
+from readmodel.pages.filter_options import filter_of
+from readmodel.pages.labels import behind_in_words, label_of
+from readmodel.pages.search_form import query_from
+from readmodel.search.facets import Bucket, Facet
+from readmodel.search.lag import lag_seconds
+from readmodel.search.search import Hit
 from readmodel.templatetags.ticket_display import highlighted, moment, price
-from readmodel.wording import behind_in_words, label_of
 from tests.things import ThingMade
 from tests.tickets import issue
 

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from events import record, relay, unit_of_work
-from events.consumer import Consumer
-from events.control import Wish, ask
+from events import record, unit_of_work
+from events.consumer.consumer import Consumer
 from events.envelope import Envelope
-from events.limits import Limits
+from events.groups.ownership import PAUSED, Condition, Ownership
 from events.models import Checkpoint
-from events.ownership import PAUSED, Condition, Ownership
-from events.shutdown import Shutdown
-from events.stream import Stream
+from events.operations.control import Wish, ask
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.things import Recorder, ThingMade
 
 pytestmark = pytest.mark.django_db

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from events.envelope import Envelope
 from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
-from readmodel.mapping import MAPPINGS
-from readmodel.projections import TicketDocument, VersionedDocument, project
-from readmodel.query import STATUSES
+from readmodel.projections.mappings import MAPPINGS
+from readmodel.projections.tickets import TicketDocument, VersionedDocument, project
+from readmodel.search.query import STATUSES
 from readmodel.subscriber import ReadModel
 from tests.things import envelope_at
 from tests.ticket_events import envelope_of, ticket, ticket_id

@@ -5,14 +5,14 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from events import record, unit_of_work
-from events.collector import Collector, collecting
 from events.envelope import Envelope
 from events.event import Event, event_type
 from events.exceptions import EventTooLarge, NotInTransaction, VersionTaken
-from events.log import read_after
+from events.log.reading import read_after
 from events.models import LogEntry
-from events.relay import sweep
-from events.stream import Stream
+from events.recording.collector import Collector, collecting
+from events.relay.flush import sweep
+from events.stream.interface import Stream
 from tests.things import ThingMade, ThingMoved
 
 READING = "SUM(size)"

@@ -8,14 +8,15 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from events import checkpoint, record, unit_of_work
-from events.checkpoint import Claim
+from events import record, unit_of_work
 from events.exceptions import CheckpointMissing, LeaseLost
+from events.groups import checkpoint
+from events.groups.checkpoint import Claim
+from events.groups.ownership import Ownership
+from events.log.positions import give_positions
 from events.models import Checkpoint, DeadLetter, Lease, LogEntry, Partition
-from events.ownership import Ownership
-from events.positions import give_positions
-from events.replay import ReplayRefused, plan_replay
-from events.stream import Stream
+from events.operations.reset_group import ReplayRefused, plan_replay
+from events.stream.interface import Stream
 from events.testing import run_until_idle
 from tests.things import Recorder, ThingMade, ThingMoved
 
@@ -221,7 +222,7 @@ def test_the_group_repeats_from_there() -> None:
 
 @pytest.mark.usefixtures("log")
 def test_redis_need_not_answer(settings: Settings) -> None:
-    settings.EVENTS_STREAM_BACKEND = "events.redis_stream.RedisStream"
+    settings.EVENTS_STREAM_BACKEND = "events.stream.redis_stream.RedisStream"
 
     reset(GROUP, "--to", "2", "--yes")
 

@@ -6,11 +6,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from events import divergence, record, relay, unit_of_work
+from events import record, unit_of_work
 from events.exceptions import Diverged, RetryLater
 from events.models import Checkpoint, LogEntry, Partition
-from events.reset import carry_out, plan_reset
-from events.stream import Stream
+from events.operations.reset_stream import carry_out, plan_reset
+from events.relay import divergence
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.things import Recorder, ThingMade
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from events.envelope import dataschema
 from events.event import Event, EventType
-from events.schemas import changes, schema_of
+from events.schemas.compatibility import changes, schema_of
 from events.upcasting import upcaster
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 from django.core import signing
 
-from readmodel.cursor import Cursor, read, sign
 from readmodel.exceptions import InvalidSearch
-from readmodel.query import SearchQuery
+from readmodel.search.cursor import Cursor, read, sign
+from readmodel.search.query import SearchQuery
 
 QUERY = SearchQuery(
     q="東京 night",
@@ -37,8 +37,8 @@ def test_cursor_is_read_as_it_was_signed() -> None:
         sign(CURSOR)[:-1],
         "." + sign(CURSOR),
         signing.dumps({"query": {}}, salt="another"),
-        signing.dumps({"query": {}}, salt="readmodel.cursor"),
-        signing.dumps({"query": {"q": "x" * 201}}, salt="readmodel.cursor"),
+        signing.dumps({"query": {}}, salt="readmodel.search.cursor"),
+        signing.dumps({"query": {"q": "x" * 201}}, salt="readmodel.search.cursor"),
     ],
     ids=["nothing", "a letter", "colons", "NUL", "long", "cut", "shifted", "strange", "incomplete", "too long"],
 )

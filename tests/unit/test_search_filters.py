@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from readmodel.facets import price_ranges
-from readmodel.filters import filters_of
-from readmodel.query import SearchQuery
-from readmodel.request import request_for
+from readmodel.search.facets import price_ranges
+from readmodel.search.filters import filters_of
+from readmodel.search.query import SearchQuery
+from readmodel.search.request_body import request_for
 
 STATUS = {"terms": {"status": ["issued", "canceled"]}}
 VENUE = {"terms": {"venue": ["Arena"]}}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readmodel.folding import fold
-from readmodel.marking import END_MARK, MARK, marked
+from readmodel.projections.folding import fold
+from readmodel.search.highlighting import END_MARK, MARK, marked
 
 
 @pytest.mark.parametrize(

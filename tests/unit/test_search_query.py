@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from readmodel.matching import words_clause
-from readmodel.projections import TicketDocument
-from readmodel.query import HIGHLIGHTS, MEMBERS, SORTS, InvalidSearch, SearchQuery
-from readmodel.request import page_request, request_for
-from readmodel.search import Page
+from readmodel.projections.tickets import TicketDocument
+from readmodel.search.matching import words_clause
+from readmodel.search.query import HIGHLIGHTS, MEMBERS, SORTS, InvalidSearch, SearchQuery
+from readmodel.search.request_body import page_request, request_for
+from readmodel.search.search import Page
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import pytest
 
 from events import log, record, unit_of_work
+from events.groups.handled import Settled, SettledEvents
+from events.groups.handled_by_event import SettledEachEvent
+from events.log.positions import give_positions
 from events.models import Checkpoint, DeadLetter, LogEntry, Partition
-from events.positions import give_positions
-from events.settled import Settled, SettledEvents
-from events.settled_each import SettledEachEvent
 from tests.things import ThingMade, ThingMoved
 
 pytestmark = pytest.mark.django_db

@@ -10,10 +10,11 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from events import record, relay, unit_of_work
+from events import record, unit_of_work
+from events.groups.ownership import CONSUMING, RETRYING, STANDING_BY, Condition, Ownership
 from events.models import Checkpoint, ConsumerGroup, DeadLetter, Lease, LogEntry, Member, Partition
-from events.ownership import CONSUMING, RETRYING, STANDING_BY, Condition, Ownership
-from events.stream import Stream
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from tests.things import ThingMade
 
 pytestmark = pytest.mark.django_db
@@ -185,7 +186,7 @@ def test_a_group_that_has_fallen_behind_the_stream(
 
 
 def test_what_the_log_knows_is_shown_while_redis_is_down(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.EVENTS_STREAM_BACKEND = "events.redis_stream.RedisStream"
+    settings.EVENTS_STREAM_BACKEND = "events.stream.redis_stream.RedisStream"
     Partition.objects.create(number=1)
 
     found = look()

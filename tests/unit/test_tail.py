@@ -7,9 +7,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from events import record, relay, unit_of_work
+from events import record, unit_of_work
 from events.management.commands import tail_events
-from events.stream import Stream
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from events.testing import run_until_idle
 from tests.things import Recorder, ThingMade, ThingMoved
 
@@ -123,7 +124,7 @@ class TestTrim:
         assert recorder.positions == list(range(1, 31))
 
     def test_redis_that_does_not_answer_is_said(self, settings: Settings) -> None:
-        settings.EVENTS_STREAM_BACKEND = "events.redis_stream.RedisStream"
+        settings.EVENTS_STREAM_BACKEND = "events.stream.redis_stream.RedisStream"
 
         with pytest.raises(CommandError, match="Redis does not answer"):
             say("trim_stream", "--yes")

@@ -9,8 +9,8 @@ from events import record, unit_of_work
 from events.checks import TAG
 from events.exceptions import RetryLater, Unprocessable
 from events.models import DeadLetter
-from events.redis_stream import RedisStream
-from events.stream import open_stream
+from events.stream.interface import open_stream, stream_backend
+from events.stream.redis_stream import RedisStream
 from events.testing import FakeStream, captured_events, fake_stream, run_until_idle
 from tests.nesting import Failed
 from tests.things import Recorder, ThingMade, ThingMoved
@@ -90,6 +90,12 @@ class TestFakeStream:
         with fake_stream():
             assert type(open_stream()) is FakeStream
         assert type(open_stream()) is RedisStream
+
+
+def test_a_backend_named_as_in_earlier_releases_is_found(settings: Settings) -> None:
+    settings.EVENTS_STREAM_BACKEND = "events.redis_stream.RedisStream"
+
+    assert stream_backend() is RedisStream
 
 
 @pytest.mark.parametrize(

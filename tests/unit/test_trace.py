@@ -9,13 +9,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from events import record, relay, unit_of_work
-from events.collector import Collector, caused_by, collecting
+from events import record, unit_of_work
 from events.envelope import Envelope
 from events.exceptions import RetryLater, Unprocessable
+from events.groups.ownership import CONSUMING, RETRYING, Condition, Ownership
 from events.models import Checkpoint, ConsumerGroup, DeadLetter, LogEntry, Partition
-from events.ownership import CONSUMING, RETRYING, Condition, Ownership
-from events.stream import Stream
+from events.recording.collector import Collector, caused_by, collecting
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from events.testing import run_until_idle
 from tests.things import Recorder, ThingMade, ThingMoved
 
@@ -166,7 +167,7 @@ class TestStream:
         assert trace(row)["stream"].startswith("not there: the stream has diverged: somebody wrote there; ")
 
     def test_redis_is_down(self, row: LogEntry, settings: Settings) -> None:
-        settings.EVENTS_STREAM_BACKEND = "events.redis_stream.RedisStream"
+        settings.EVENTS_STREAM_BACKEND = "events.stream.redis_stream.RedisStream"
 
         assert trace(row)["stream"].startswith("not known: Redis does not answer")
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 from django.http import FileResponse
 
-from events.collector import Collector
-from events.streaming import collect_stream
+from events.recording.collector import Collector
+from events.recording.streaming_responses import collect_stream
 from tests.request_contract import RequestContract, ask, atomic_requests  # noqa: F401 (fixtures)
 from tests.transaction_contract import ForeignCallbackContract, TransactionContract
 

@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
-from events import trouble
-from events.trouble import Trouble
+from events.processes import throttled_log as trouble
+from events.processes.throttled_log import Trouble
 
 
 @pytest.fixture

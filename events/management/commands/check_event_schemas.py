@@ -12,7 +12,7 @@ from events.checks import CODE_TAG
 from events.conf import conf
 from events.envelope import SCHEMA_PREFIX, dataschema
 from events.event import registered_types
-from events.schemas import Change, Lock, changes, schema_of
+from events.schemas.compatibility import Change, Lock, changes, schema_of
 
 
 class Command(BaseCommand):

@@ -12,8 +12,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from events.checks import TAG
-from events.compaction import compact, floor_of
 from events.exceptions import CheckpointMissing
+from events.log.compaction import compact, floor_of
 from events.management.arguments import age
 from events.models import Partition
 

@@ -11,13 +11,13 @@ from django.core.management.base import CommandError
 
 from events.checks import CODE_TAG, TAG
 from events.conf import conf
-from events.consumer import Consumer
-from events.limits import Limits
+from events.consumer.consumer import Consumer
+from events.groups.ownership import Ownership, beating
 from events.management.arguments import count
 from events.management.worker import Worker
-from events.ownership import Ownership, beating
-from events.shutdown import Shutdown
-from events.stream import open_stream
+from events.processes.limits import Limits
+from events.processes.shutdown import Shutdown
+from events.stream.interface import open_stream
 from events.subscriber import load_subscriber
 
 logger = logging.getLogger("events.consumer")

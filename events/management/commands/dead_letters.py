@@ -11,12 +11,11 @@ from django.db.models import QuerySet
 from rich.console import Console
 from rich.progress import Progress
 
-from events.dead_letter_actions import Outcome, discard, retry
-from events.dead_letter_queries import LONG_COLUMNS, by_error
-from events.management.dead_letter_display import as_json, errors_table, full_json, letters_table, print_letter
-from events.management.dead_letter_editing import NOTHING_CHANGED, edit_letter
-from events.management.dead_letter_filters import OPEN, find, has_filter, select
-from events.management.dead_letter_parsers import actor, add_subcommands
+from events.dead_letters.actions import Outcome, discard, retry
+from events.dead_letters.queries import LONG_COLUMNS, by_error
+from events.management.dead_letters.arguments import OPEN, actor, add_subcommands, find, has_filter, select
+from events.management.dead_letters.display import as_json, errors_table, full_json, letters_table, print_letter
+from events.management.dead_letters.editing import NOTHING_CHANGED, edit_letter
 from events.management.dialog import agrees
 from events.models import DeadLetter
 

@@ -9,9 +9,9 @@ import msgspec
 from django.core.management.base import BaseCommand
 
 from events.checks import TAG
-from events.doctor import examine
-from events.doctor.finding import Finding
-from events.stream import open_stream
+from events.operations.doctor import examine
+from events.operations.doctor.finding import Finding
+from events.stream.interface import open_stream
 
 
 class Command(BaseCommand):

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.table import Table
 
-from events.catalogue import Catalogue, CatalogueField, catalogue
 from events.checks import CODE_TAG
+from events.schemas.catalogue import Catalogue, CatalogueField, catalogue
 
 FORMATS = ("table", "markdown", "json")
 

@@ -17,8 +17,8 @@ from rich.markup import escape
 from events.management.arguments import count
 from events.management.control import declared_group
 from events.management.status_tables import render
-from events.status import PartitionStatus, status
-from events.stream import open_stream
+from events.operations.status import PartitionStatus, status
+from events.stream.interface import open_stream
 
 WATCH_SECONDS = 2
 

@@ -9,12 +9,12 @@ from django.db import Error, connections
 
 from events.conf import conf
 from events.exceptions import Diverged, StreamUnavailable
+from events.log.partitions import partition_count
 from events.management.worker import Worker
-from events.partitions import partition_count
-from events.relay import sweep
-from events.shutdown import Interrupted, Shutdown
-from events.stream import Stream, open_stream
-from events.trouble import Trouble
+from events.processes.shutdown import Interrupted, Shutdown
+from events.processes.throttled_log import Trouble
+from events.relay.flush import sweep
+from events.stream.interface import Stream, open_stream
 
 logger = logging.getLogger("events.relay")
 

@@ -14,7 +14,7 @@ from events.exceptions import EventError
 from events.management.arguments import age
 from events.management.control import declared_group
 from events.management.dialog import confirm
-from events.replay import Move, Place, Plan, carry_out, plan_replay
+from events.operations.reset_group import Move, Place, Plan, carry_out, plan_replay
 
 
 class Command(BaseCommand):

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from events.checks import TAG
 from events.exceptions import RetryLater, StreamUnavailable
 from events.management.dialog import confirm
-from events.reset import GroupPlan, PartitionPlan, Plan, carry_out, plan_reset
-from events.stream import open_stream
+from events.operations.reset_stream import GroupPlan, PartitionPlan, Plan, carry_out, plan_reset
+from events.stream.interface import open_stream
 
 
 class Command(BaseCommand):

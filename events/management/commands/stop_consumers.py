@@ -1,7 +1,7 @@
 """Stop the processes of consumer groups."""
 
-from events.control import Wish
 from events.management.control import ControlCommand
+from events.operations.control import Wish
 
 
 class Command(ControlCommand):

@@ -11,9 +11,9 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from events.exceptions import StreamUnavailable
+from events.log.partitions import partition_count
 from events.management.arguments import count as count_argument
-from events.partitions import partition_count
-from events.stream import Entry, Stream, open_stream
+from events.stream.interface import Entry, Stream, open_stream
 
 NEWEST = 10
 FROM_NOW_ON = "$"

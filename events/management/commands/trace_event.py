@@ -11,11 +11,10 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from events.envelope import Envelope
-from events.group_tracing import GroupTrace
+from events.log.partitions import partition_count
 from events.models import LogEntry
-from events.partitions import partition_count
-from events.stream import open_stream
-from events.tracing import EventUnknown, Related, Trace, find_event, find_event_at, trace
+from events.operations.trace import EventUnknown, GroupTrace, Related, Trace, find_event, find_event_at, trace
+from events.stream.interface import open_stream
 
 
 class Place(NamedTuple):

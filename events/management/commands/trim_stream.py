@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from events.checks import TAG
 from events.conf import conf
 from events.exceptions import StreamUnavailable
+from events.log.partitions import partition_count
 from events.management.dialog import confirm
-from events.partitions import partition_count
-from events.stream import Stream, open_stream
+from events.stream.interface import Stream, open_stream
 
 
 class Command(BaseCommand):

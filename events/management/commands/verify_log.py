@@ -10,9 +10,9 @@ from rich.progress import Progress
 
 from events.aggregates import load_aggregates
 from events.checks import TAG
-from events.collector import Collector, collecting
 from events.exceptions import UnknownEventVersion
-from events.verification import Difference, Step, Verification
+from events.operations.verify_log import Difference, Step, Verification
+from events.recording.collector import Collector, collecting
 
 
 class Command(BaseCommand):

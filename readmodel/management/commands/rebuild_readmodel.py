@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from events.checks import CODE_TAG, TAG
 from events.exceptions import EventError
 from readmodel import rebuild
-from readmodel.definition import DEFINITIONS, TICKETS
-from readmodel.index import DocumentIndex, connect
-from readmodel.indices import Target
+from readmodel.index.aliases import Target
+from readmodel.index.document_index import DocumentIndex, connect
+from readmodel.projections.definitions import DEFINITIONS, TICKETS
 
 
 class Command(BaseCommand):

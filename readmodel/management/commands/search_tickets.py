@@ -17,9 +17,9 @@ from rich.text import Text
 
 from events.exceptions import RetryLater, TargetLost
 from readmodel.exceptions import InvalidSearch
-from readmodel.marking import END_MARK, MARK
-from readmodel.query import CONTROL_CHARACTERS, DEFAULT_PAGE_SIZE, SORTS, STATUSES, SearchQuery
-from readmodel.search import Hit, Page, search
+from readmodel.search.highlighting import END_MARK, MARK
+from readmodel.search.query import CONTROL_CHARACTERS, DEFAULT_PAGE_SIZE, SORTS, STATUSES, SearchQuery
+from readmodel.search.search import Hit, Page, search
 
 NOTHING_FOUND, NOT_SEARCHED = 1, 2
 TEXTS = ("code", "title", "venue", "holder_name", "status")

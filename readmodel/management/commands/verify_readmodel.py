@@ -11,10 +11,10 @@ from rich.progress import Progress
 
 from events.exceptions import RetryLater, TargetLost
 from events.management.arguments import count
-from readmodel.definition import DEFINITIONS
-from readmodel.difference import Difference
-from readmodel.index import connect
-from readmodel.verification import Verification, Way, kept_comparisons
+from readmodel.index.document_index import connect
+from readmodel.projections.definitions import DEFINITIONS
+from readmodel.verification.difference import Difference
+from readmodel.verification.verification import Verification, Way, kept_comparisons
 
 
 class Command(BaseCommand):

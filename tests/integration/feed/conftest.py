@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from events.log.partitions import partition_count
 from events.models import Partition
-from events.partitions import partition_count
-from events.stream import Stream as EventStream
+from events.stream.interface import Stream as EventStream
 from tests.feed_server import SETTINGS, Server, reader_token, serving
 
 

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 
 from config.ports import LOOPBACK
-from events.stream import Stream as EventStream
+from events.stream.interface import Stream as EventStream
 from tests.feed_server import SETTINGS, Server, Stream, connections, headers, make, serving, streaming, write_some
 from tests.waiting import PATIENCE_SECONDS, wait_until
 

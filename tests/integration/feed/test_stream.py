@@ -13,8 +13,8 @@ from pytest_django import Settings
 
 from events import record, unit_of_work
 from events.models import LogEntry, Partition
-from events.relay import sweep
-from events.stream import Stream as EventStream
+from events.relay.flush import sweep
+from events.stream.interface import Stream as EventStream
 from tests.feed_server import (
     SETTINGS,
     Server,

@@ -6,7 +6,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from readmodel.index import DocumentIndex, connect
+from readmodel.index.document_index import DocumentIndex, connect
 from tests.damage import Damage
 from tests.integration.readmodel.shelf import Shelf
 

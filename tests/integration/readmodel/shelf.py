@@ -4,8 +4,8 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from readmodel.index import DocumentIndex
-from readmodel.search import SearchQuery, search
+from readmodel.index.document_index import DocumentIndex
+from readmodel.search.search import SearchQuery, search
 from tests.ticket_events import document
 
 

@@ -9,16 +9,16 @@ from django.db.models import Sum
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events import relay
 from events.exceptions import TargetLost
+from events.log.partitions import partition_of
 from events.models import LogEntry
-from events.partitions import partition_of
-from events.stream import Stream
-from readmodel import audit
-from readmodel.audit import Audit
-from readmodel.index import DocumentIndex
+from events.relay import flush as relay
+from events.stream.interface import Stream
+from readmodel.index.document_index import DocumentIndex
 from readmodel.models import WrongDocuments
 from readmodel.subscriber import ReadModel
+from readmodel.verification import audit
+from readmodel.verification.audit import Audit
 from tests.damage import Damage
 from tests.ticket_events import envelope_of
 from tests.ticket_events import ticket as ticket_state
@@ -78,7 +78,9 @@ def test_a_round_finds_and_repairs_each_kind_of_damage(
     assert counted() == dict.fromkeys([(kind, True) for kind in (*damage.kinds, "ghost")], 1)
     said = "the audit of {}-000001 has repaired document {}, which was {}: version {} in the log, {} in the index{}"
     missing, stale, altered, lifted = tickets[:4]
-    assert sorted(record.getMessage() for record in caplog.records if record.name == "readmodel.audit") == sorted(
+    assert sorted(
+        record.getMessage() for record in caplog.records if record.name == "readmodel.verification.audit"
+    ) == sorted(
         [
             said.format(damage.alias, missing, "missing", 1, None, ""),
             said.format(damage.alias, stale, "stale", 1, 0, ""),
@@ -196,7 +198,7 @@ def test_what_can_not_be_repaired_is_told_and_the_others_are_repaired(
 def test_only_the_tickets_of_the_own_partitions_are_audited(
     steps: Steps, damage: Damage, tickets: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.partitions.partition_count", lambda: 2)
+    monkeypatch.setattr("events.log.partitions.partition_count", lambda: 2)
     before = damage.documents()
     for ticket in tickets:
         damage.delete(ticket)

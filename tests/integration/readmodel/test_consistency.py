@@ -15,10 +15,10 @@ from rest_framework.test import APIClient
 from events import record, unit_of_work
 from events.consistency_token import HEADER, ConsistencyToken, Newest, sign, token_of
 from events.models import Checkpoint, DeadLetter, LogEntry
-from events.stream import Stream
-from readmodel.consistency import consistent_reads
-from readmodel.indices import Target
-from readmodel.visibility import attempts
+from events.stream.interface import Stream
+from readmodel.consistency.reads import consistent_reads
+from readmodel.consistency.visibility import attempts
+from readmodel.index.aliases import Target
 from tests.integration.readmodel.shelf import Shelf
 from tests.processes import running
 from tests.things import ThingMade

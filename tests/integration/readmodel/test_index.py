@@ -9,8 +9,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from events.exceptions import PartlyHandled, RetryLater, TargetLost, Unprocessable
-from readmodel.definition import TICKETS
-from readmodel.index import DocumentIndex
+from readmodel.index.document_index import DocumentIndex
+from readmodel.projections.definitions import TICKETS
 from readmodel.subscriber import ReadModel
 from tests.ticket_events import document, envelope_of, ticket, ticket_id
 from tests.waiting import wait_until

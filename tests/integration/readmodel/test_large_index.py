@@ -7,9 +7,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from benchmarks.verify import fill
-from readmodel.comparison import comparison_of
-from readmodel.index import DocumentIndex
-from readmodel.verification import Verification
+from readmodel.index.document_index import DocumentIndex
+from readmodel.verification.comparison import comparison_of
+from readmodel.verification.verification import Verification
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,14 +8,14 @@ from django.core.management import call_command
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events import relay
 from events.exceptions import TargetLost
 from events.models import LogEntry
-from events.stream import Stream
-from readmodel.definition import TIMELINE
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from readmodel.exceptions import LiftedByHand
-from readmodel.index import DocumentIndex
-from readmodel.projections import VERSION_STEP
+from readmodel.index.document_index import DocumentIndex
+from readmodel.projections.definitions import TIMELINE
+from readmodel.projections.tickets import VERSION_STEP
 from tests.damage import Damage
 from tests.ticket_events import document, ticket_id
 from tests.tickets import issue

@@ -8,12 +8,12 @@ from django.core.management import CommandError, call_command
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
+from events.groups.ownership import Ownership
 from events.models import Checkpoint
-from events.ownership import Ownership
-from events.stream import Stream
+from events.stream.interface import Stream
 from readmodel import rebuild
-from readmodel.definition import TICKETS, TIMELINE
-from readmodel.index import DocumentIndex, connect
+from readmodel.index.document_index import DocumentIndex, connect
+from readmodel.projections.definitions import TICKETS, TIMELINE
 from tests.damage import Damage
 from tests.faults.roles import issue
 from tests.faults.truth import assert_the_read_model_equals_the_tickets

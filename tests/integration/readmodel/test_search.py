@@ -6,8 +6,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from events.exceptions import TargetLost
-from readmodel.query import SearchQuery
-from readmodel.search import Page, search
+from readmodel.search.query import SearchQuery
+from readmodel.search.search import Page, search
 from tests.integration.readmodel.shelf import Shelf
 from tests.ticket_events import SOME_DAY, document, ticket_id
 

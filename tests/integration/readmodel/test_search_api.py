@@ -12,10 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from elasticsearch import Elasticsearch
 from rest_framework.test import APIClient
 
-from readmodel.cursor import read
-from readmodel.folding import fold
-from readmodel.index import shared_index
-from readmodel.serializers import SearchHitSerializer
+from readmodel.api.serializers import SearchHitSerializer
+from readmodel.index.document_index import shared_index
+from readmodel.projections.folding import fold
+from readmodel.search.cursor import read
 from tests.integration.readmodel.shelf import Shelf
 from tests.ticket_events import document
 

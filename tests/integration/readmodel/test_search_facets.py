@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from readmodel.moments import TIME_ZONES
-from readmodel.query import SearchQuery
-from readmodel.request import request_for
-from readmodel.search import search
+from readmodel.search.query import SearchQuery
+from readmodel.search.request_body import request_for
+from readmodel.search.search import search
+from readmodel.search.time_bounds import TIME_ZONES
 from tests.integration.readmodel.shelf import Shelf
 from tests.ticket_events import SOME_DAY
 

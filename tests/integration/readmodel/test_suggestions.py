@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
 from events.exceptions import TargetLost
-from readmodel.suggestions import suggest
+from readmodel.search.suggestions import suggest
 from tests.integration.readmodel.shelf import Shelf
 
 PATH = "/api/search/tickets/suggestions/"

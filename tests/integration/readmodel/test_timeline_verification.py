@@ -8,15 +8,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from elasticsearch import Elasticsearch
 
-from events import relay
 from events.models import DeadLetter, LogEntry, Partition
-from events.stream import Stream
-from readmodel.audit import Audit
-from readmodel.comparison import TOLD_BY
-from readmodel.definition import DEFINITIONS, TIMELINE
-from readmodel.documents import ID_FIELDS
-from readmodel.index import DocumentIndex, connect
-from readmodel.projections import VERSION_STEP
+from events.relay import flush as relay
+from events.stream.interface import Stream
+from readmodel.index.document_index import DocumentIndex, connect
+from readmodel.index.stored_documents import ID_FIELDS
+from readmodel.projections.definitions import DEFINITIONS, TIMELINE
+from readmodel.projections.tickets import VERSION_STEP
+from readmodel.verification.audit import Audit
+from readmodel.verification.comparison import TOLD_BY
 from tests.damage import Damage
 from tests.integration.readmodel.test_audit import Steps, counted
 from tests.integration.readmodel.test_verification import consume, kinds
@@ -67,7 +67,7 @@ def damage_all(timeline: Damage, events: list[str]) -> dict[str, str]:
 def test_all_kinds_of_damage_are_found_and_repaired(
     capsys: pytest.CaptureFixture[str], timeline: Damage, events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readmodel.verification.TOLD_AT_ONCE", 4)
+    monkeypatch.setattr("readmodel.verification.verification.TOLD_AT_ONCE", 4)
     before = timeline.documents()
     assert before.keys() == set(events)
     assert found(capsys) == {}

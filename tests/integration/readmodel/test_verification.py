@@ -10,16 +10,17 @@ from django.db import connection
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events import dead_letters, relay
-from events.checkpoint import Claim
+from events.dead_letters import parking as dead_letters
 from events.exceptions import TargetLost
-from events.log import read_after
+from events.groups.checkpoint import Claim
+from events.log.reading import read_after
 from events.models import Checkpoint, DeadLetter, LogEntry
-from events.stream import Stream
-from readmodel.comparison import Comparison
-from readmodel.documents import Documents
-from readmodel.index import DocumentIndex
-from readmodel.projections import VERSION_STEP
+from events.relay import flush as relay
+from events.stream.interface import Stream
+from readmodel.index.document_index import DocumentIndex
+from readmodel.index.stored_documents import Documents
+from readmodel.projections.tickets import VERSION_STEP
+from readmodel.verification.comparison import Comparison
 from tests.damage import Damage
 from tests.tickets import issue
 from tickets.models import Ticket
@@ -142,8 +143,8 @@ def test_documents_of_nobody_are_deleted(capsys: pytest.CaptureFixture[str], dam
 def test_all_kinds_at_once_in_pages(
     capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readmodel.verification.TOLD_AT_ONCE", 3)
-    monkeypatch.setattr("readmodel.verification.DOCUMENTS_AT_ONCE", 2)
+    monkeypatch.setattr("readmodel.verification.verification.TOLD_AT_ONCE", 3)
+    monkeypatch.setattr("readmodel.verification.verification.DOCUMENTS_AT_ONCE", 2)
     before = damage.documents()
     for ticket, harm in zip(tickets, damage.kinds.values(), strict=True):
         harm(ticket)
@@ -318,7 +319,7 @@ def test_a_sample_is_of_so_many_tickets(capsys: pytest.CaptureFixture[str], dama
 def test_an_interrupted_run_says_how_to_go_on(
     capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readmodel.verification.TOLD_AT_ONCE", 1)
+    monkeypatch.setattr("readmodel.verification.verification.TOLD_AT_ONCE", 1)
     subjects = sorted(str(ticket.id) for ticket in Ticket.objects.all())
     damage.delete(subjects[1])
     damage.alter(subjects[5])

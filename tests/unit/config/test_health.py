@@ -5,7 +5,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from events.models import Partition
-from events.stream import Stream
+from events.stream.interface import Stream
 
 
 def test_a_living_process_says_so_whatever_else_is_down(client: Client) -> None:

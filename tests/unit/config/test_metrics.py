@@ -11,10 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.authtoken.models import Token
 
 from config.metrics.families import FAMILIES
-from events import record, relay, unit_of_work
+from events import record, unit_of_work
+from events.log.positions import give_positions
 from events.models import Partition
-from events.positions import give_positions
-from events.stream import Stream
+from events.relay import flush as relay
+from events.stream.interface import Stream
 from readmodel.models import WrongDocuments
 from tests.things import ThingMade
 

@@ -8,7 +8,7 @@ from django.core.management.color import no_style
 from django.core.management.commands import flush
 from django.db import connections
 
-from events.partitions import create_partitions
+from events.log.partitions import create_partitions
 
 MADE_BY_MIGRATE = {Permission._meta.db_table, ContentType._meta.db_table}
 

@@ -1,0 +1,20 @@
+"""The log and the dead letters, to look at; the dead letters can be mended, too."""
+
+from django.contrib import admin
+
+from events.admin.dead_letters import DeadLetterAdmin
+from events.admin.read_only import ReadOnlyAdmin
+from events.models import DeadLetter, LogEntry
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ReadOnlyAdmin):
+    """Events are facts, and nobody edits them."""
+
+    list_display = ["position", "type", "subject", "aggregate_version", "actor", "time"]
+    list_filter = ["type"]
+    search_fields = ["=event_id", "=subject", "=correlation_id"]
+    ordering = ["-id"]
+
+
+admin.site.register(DeadLetter, DeadLetterAdmin)

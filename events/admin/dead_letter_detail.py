@@ -1,0 +1,94 @@
+"""What the admin's page of a dead letter shows beside its fields."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+from django.http import HttpRequest
+from django.urls import reverse
+
+from events.dead_letters.payload_text import compare, cut, pretty, printable
+from events.dead_letters.queries import queued_behind
+from events.models import DeadLetter, LogEntry
+
+LONGEST_SHOWN = 50_000
+LONGEST_LINE = 2_000
+SHOWN_BEHIND = 50
+SHOWN_ACTIONS = 100
+LETTER_FACTS = (
+    "state",
+    "error_type",
+    "error",
+    "attempts",
+    "parked_at",
+    "group",
+    "target",
+    "partition",
+    "position",
+    "entry_id",
+    "edited_version",
+)
+EVENT_FACTS = (
+    "type",
+    "subject",
+    "aggregate_version",
+    "event_id",
+    "time",
+    "actor",
+    "correlation_id",
+    "causation_id",
+    "traceparent",
+    "source",
+    "extensions",
+)
+KINDS = {"+": "added", "-": "removed", ".": "left-out"}
+
+
+class Line(NamedTuple):
+    """A line of a difference, and what became of it: `added`, `removed`, `left-out` or "" for one that stayed."""
+
+    text: str
+    kind: str
+
+
+def describe(letter: DeadLetter, request: HttpRequest) -> dict[str, Any]:
+    """Return what the template needs; long texts are cut, and say so."""
+    entry = LogEntry.objects.filter(event_id=letter.event_id).first() if letter.event_id else None
+    behind, actions = queued_behind(letter), letter.actions.order_by("-id")
+    return {
+        "entry": entry,
+        "letter_facts": list(_facts(letter, LETTER_FACTS)),
+        "event_facts": list(_facts(entry, EVENT_FACTS)),
+        "entry_url": _entry_url(entry, request),
+        "payload": _shown(pretty(entry.data)) if entry else "",
+        "is_lost": letter.event_id is not None and entry is None,
+        "edited": _shown(pretty(letter.edited_data)) if letter.edited_data else "",
+        "difference": list(_difference(entry.data, letter.edited_data)) if entry and letter.edited_data else [],
+        "foreign_fields": _shown(pretty(msgspec.json.encode(letter.fields).decode())) if letter.fields else "",
+        "traceback": _shown(letter.traceback),
+        "behind": behind[:SHOWN_BEHIND],
+        "behind_count": behind.count(),
+        "trail": [(action, printable(action.detail)) for action in actions[:SHOWN_ACTIONS]],
+    }
+
+
+def _shown(text: str) -> str:
+    return printable(cut(text, LONGEST_SHOWN))
+
+
+def _facts(row: DeadLetter | LogEntry | None, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    for name in names:
+        value = getattr(row, name, None)
+        if value not in (None, ""):
+            yield name.replace("_", " "), _shown(value) if isinstance(value, str) else value
+
+
+def _difference(before: str, after: str) -> Iterator[Line]:
+    for line in compare(before, after):
+        yield Line(printable(cut(line, LONGEST_LINE)), KINDS.get(line[:1], ""))
+
+
+def _entry_url(entry: LogEntry | None, request: HttpRequest) -> str:
+    if entry is None or not request.user.has_perm("events.view_logentry"):
+        return ""
+    return reverse("admin:events_logentry_change", args=[entry.id])

@@ -1,0 +1,200 @@
+"""The dead letters in the admin: looked at, and retried, edited and discarded by those who may."""
+
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.contrib.admin import ActionLocation
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Max, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from events.admin.dead_letter_detail import describe
+from events.admin.dead_letter_forms import DiscardForm, EditForm, StateFilter
+from events.admin.read_only import ReadOnlyAdmin
+from events.dead_letters import actions as dead_letter_actions
+from events.dead_letters.actions import Outcome, expect_editable
+from events.dead_letters.payload_edits import EditRefused, draft
+from events.dead_letters.payload_text import printable
+from events.dead_letters.queries import LONG_COLUMNS, by_error, open_letters
+from events.models import DeadLetter
+
+PLACES = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
+LONGEST_ERROR = 80
+SHOWN_LETTERS = 50
+
+
+class DeadLetterAdmin(ReadOnlyAdmin):
+    list_display = ["id", "colored_state", "group", "event", "short_error", "attempts", "age"]
+    list_filter = [StateFilter, "group", "type", "error_type"]
+    search_fields = ["=event_id", "=subject", "error"]
+    ordering = ["-id"]
+    actions = ["retry_selected", "discard_selected"]
+    fieldsets = [(None, {"fields": []})]  # The template has it all.
+
+    class Media:
+        css: ClassVar = {"all": ["events/dead_letters.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer(*LONG_COLUMNS)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("by-error/", view(self.by_error_view), name="events_deadletter_by_error"),
+            path("<int:letter_id>/edit/", view(self.edit_view), name="events_deadletter_edit"),
+            *super().get_urls(),
+        ]
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("events.retry_deadletter")
+
+    def has_edit_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("events.edit_deadletter")
+
+    def has_discard_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("events.discard_deadletter")
+
+    @transaction.non_atomic_requests
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list, or execute an action; each of its steps is a transaction of its own."""
+        self._refuse_forbidden_action(request)
+        return super().changelist_view(request, extra_context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self._refuse_forbidden_action(request)
+        letter = self.get_object(request, object_id)
+        context = dict(extra_context or {})
+        if isinstance(letter, DeadLetter):
+            may_edit = self.has_edit_permission(request) and letter.state == DeadLetter.State.PARKED
+            context |= describe(letter, request) | {"may_edit": may_edit and letter.event_id}
+        return super().change_view(request, object_id, form_url, context)
+
+    @admin.action(
+        description="Try it again",
+        description_plural="Try selected events again",
+        permissions=["retry"],
+        location=PLACES,
+    )
+    def retry_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
+        outcome = dead_letter_actions.retry(letters, request.user.get_username())
+        self._tell(request, outcome, "marked to be tried again")
+
+    @admin.action(
+        description="Discard it", description_plural="Discard selected events", permissions=["discard"], location=PLACES
+    )
+    def discard_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
+        """Show first what it will be, and ask for the reason."""
+        form = DiscardForm(request.POST) if "reason" in request.POST else DiscardForm(initial={"up_to": _last(letters)})
+        if not form.is_valid():
+            return self._ask_for_reason(request, letters, form)
+        seen = letters.filter(id__lte=form.cleaned_data["up_to"])
+        reason = form.cleaned_data["reason"]
+        outcome = dead_letter_actions.discard(seen, request.user.get_username(), reason=reason)
+        self._tell(request, outcome, "discarded")
+        return None
+
+    def by_error_view(self, request: HttpRequest) -> HttpResponse:
+        """Count the open letters by group, event and type of error; each count leads to the list of them."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        listed = reverse("admin:events_deadletter_changelist")
+        counts = [
+            count | {"url": f"{listed}?{urlencode({name: count[name] for name in ('group', 'type', 'error_type')})}"}
+            for count in by_error(open_letters())
+        ]
+        return self._page(request, "by_error.html", title="Dead letters by error", counts=counts)
+
+    def edit_view(self, request: HttpRequest, letter_id: int) -> HttpResponse:
+        """Show the payload in a form, and put what comes back in its place."""
+        may_retry = self.has_retry_permission(request)
+        is_allowed = self.has_view_permission(request) and self.has_edit_permission(request)
+        if not is_allowed or ("retry" in request.POST and not may_retry):
+            raise PermissionDenied
+        letter = get_object_or_404(DeadLetter, id=letter_id)
+        letter_page = reverse("admin:events_deadletter_change", args=[letter_id])
+        try:
+            form = EditForm(request.POST or None, initial={"payload": draft(expect_editable(letter))})
+        except EditRefused as error:
+            self.message_user(request, f"It can't be edited: {error}", messages.ERROR)
+            return HttpResponseRedirect(letter_page)
+        if form.is_valid() and self._edit(request, letter, form):
+            return HttpResponseRedirect(letter_page)
+        return self._page(request, "edit.html", title="Edit the payload", letter=letter, form=form, may_retry=may_retry)
+
+    def _edit(self, request: HttpRequest, letter: DeadLetter, form: EditForm) -> bool:
+        payload, retry = form.cleaned_data["payload"], form.cleaned_data["retry"]
+        try:
+            dead_letter_actions.edit(letter, payload, actor=request.user.get_username(), retry=retry)
+        except EditRefused as error:
+            for place, problem in error.problems.items():
+                form.add_error("payload", printable(f"{place}: {problem}"))
+            return False
+        self.message_user(request, "edited, and marked to be tried again" if retry else "edited; it is still parked")
+        return True
+
+    def _ask_for_reason(
+        self, request: HttpRequest, letters: QuerySet[DeadLetter], form: DiscardForm
+    ) -> TemplateResponse:
+        posted = [(name, value) for name, values in request.POST.lists() for value in values]
+        still_open = letters.filter(state__in=DeadLetter.OPEN)
+        return self._page(
+            request,
+            "discard.html",
+            title="Discard dead letters?",
+            form=form,
+            count=(count := still_open.count()),
+            closed_count=letters.count() - count,
+            hidden_count=max(0, count - SHOWN_LETTERS),
+            letters=still_open.order_by("id")[:SHOWN_LETTERS],
+            posted=[(name, value) for name, value in posted if name not in {"csrfmiddlewaretoken", *form.fields}],
+        )
+
+    def _page(self, request: HttpRequest, template: str, *, title: str, **context: Any) -> TemplateResponse:
+        site = self.admin_site.each_context(request)
+        context |= {**site, "title": title, "opts": self.opts, "media": self.media}
+        return TemplateResponse(request, f"admin/events/deadletter/{template}", context)
+
+    def _tell(self, request: HttpRequest, outcome: Outcome, done: str) -> None:
+        self.message_user(request, outcome.sentence(done), messages.WARNING if outcome.left_out else messages.SUCCESS)
+
+    def _refuse_forbidden_action(self, request: HttpRequest) -> None:
+        """Refuse openly what Django would pass over as an unknown action."""
+        allowed = {
+            "retry_selected": self.has_retry_permission(request),
+            "discard_selected": self.has_discard_permission(request),
+        }
+        named = [*request.POST.getlist("action"), *request.POST.getlist(f"{ActionLocation.CHANGE_FORM.value}-action")]
+        if not all(allowed.get(name, True) for name in named):
+            raise PermissionDenied
+
+    @admin.display(description="state", ordering="state")
+    def colored_state(self, letter: DeadLetter) -> SafeString:
+        return format_html('<span class="letter-state {}">{}</span>', letter.state, letter.state)
+
+    @admin.display(description="event", ordering="type")
+    def event(self, letter: DeadLetter) -> SafeString:
+        subject = letter.subject or letter.entry_id
+        return format_html("{}<br><small>{}</small>", letter.type or "foreign entry", printable(subject))
+
+    @admin.display(description="error", ordering="error_type")
+    def short_error(self, letter: DeadLetter) -> SafeString:
+        text = printable(letter.error[:LONGEST_ERROR]) + "..." * (len(letter.error) > LONGEST_ERROR)
+        return format_html("<strong>{}</strong> {}", letter.error_type, text)
+
+    @admin.display(description="age", ordering="-parked_at")
+    def age(self, letter: DeadLetter) -> str:
+        return timesince(letter.parked_at, depth=1)
+
+
+def _last(letters: QuerySet[DeadLetter]) -> int:
+    return letters.aggregate(last=Max("id"))["last"] or 0

@@ -1,0 +1,223 @@
+"""Run one subscriber: own partitions, read the stream, see what it lacks, acknowledge last, wait out failures.
+
+In:   entries of the stream.
+Out:  the same, in the partitions that this process owns, for each target of the subscriber.
+Next: events/consumer/subscriptions.py
+"""
+
+import logging
+import time
+from collections.abc import Sequence, Set
+from datetime import timedelta
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, connections
+from django.utils import timezone
+
+from events import log
+from events.consumer.delivery import Batch
+from events.consumer.fetch_size import Appetite
+from events.consumer.subscription import Progress, position_of
+from events.consumer.subscriptions import Targets
+from events.dead_letters import parking as dead_letters
+from events.exceptions import EventError, LeaseLost
+from events.groups.checkpoint import Claim
+from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
+from events.processes.backoff import Backoff
+from events.processes.limits import Limits
+from events.processes.shutdown import Interrupted, Shutdown
+from events.stream.interface import Entry, Stream
+from events.subscriber import Subscriber
+
+logger = logging.getLogger(__name__)
+
+GLANCE_SECONDS = 0.2
+
+
+class Consumer:
+    """One process of a consumer group.
+
+    The checkpoint in the database is the truth, the stream only a fast way to what comes after it: entries at or
+    below the checkpoint are passed over, positions that the stream lacks are read from the log. After any failure
+    all is opened anew: partitions are acquired, checkpoints loaded, and Redis's groups set back to these.
+    """
+
+    def __init__(
+        self, subscriber: Subscriber, stream: Stream, ownership: Ownership, *, shutdown: Shutdown, limits: Limits
+    ) -> None:
+        self.group = ownership.group
+        self.subscriber = subscriber
+        self.stream = stream
+        self.ownership = ownership
+        self.shutdown = shutdown
+        self.limits = limits
+        self._appetite = Appetite(limits.batch_size)
+        self._targets = Targets(subscriber, ownership, limits, self._settled)
+        self._looked_at = 0.0
+        self._backoff = Backoff()
+
+    def run(self, *, until_idle: bool = False) -> None:
+        """Consume until the shutdown or a limit, or until the log has no more; failures are waited out.
+
+        Raise ImproperlyConfigured if the subscriber can't be opened until somebody mends the settings.
+        """
+        try:
+            while failure := self._run_until_failure(until_idle=until_idle):
+                self._pause(failure)
+        except Interrupted:
+            logger.info("%s stops", self.group)
+        finally:
+            self._end()
+
+    def _run_until_failure(self, *, until_idle: bool) -> Exception | None:
+        try:
+            self._targets.open()
+            while self._step() or not (until_idle and self._targets.reached_the_end()):
+                self._backoff.succeed()
+        except ImproperlyConfigured:
+            raise
+        except (EventError, Error) as error:
+            return error
+        except Exception as error:  # The process's outermost loop: a bug must not end it.
+            logger.exception("%s failed", self.group)
+            return error
+        return None
+
+    @property
+    def _first(self) -> Progress:
+        """That for which the stream is read."""
+        return self._targets.first
+
+    def _step(self) -> bool:
+        """Deliver what comes next, from the stream or from the log; tell whether there was anything."""
+        self._check_whether_to_stop()
+        self.ownership.beat_if_due()
+        self._follow_assignment()
+        owned = self._first.claims
+        state = PAUSED if self.ownership.is_paused else CONSUMING if owned else STANDING_BY
+        if state != CONSUMING:
+            self._targets.settle()  # First: who waits for the pause relies on what the condition says.
+        self.ownership.condition = Condition(state)
+        if state != CONSUMING:
+            self.ownership.wait_for_beat(self.shutdown, self.limits.block_seconds)
+            return False
+        found = self._read()
+        has_led = self._targets.lead_further(at_rest=not found)
+        if not (found or has_led) or time.monotonic() - self._looked_at >= self.limits.block_seconds:
+            found |= self._look_beyond(found)
+            self._looked_at = time.monotonic()
+        return bool(found) or has_led
+
+    def _check_whether_to_stop(self) -> None:
+        self.shutdown.check()
+        reached = "somebody asked the group to stop" if self.ownership.must_stop else self.limits.reached()
+        if reached:
+            logger.info("%s: %s", self.group, reached)
+            raise Interrupted
+
+    def _follow_assignment(self) -> None:
+        """Give back the partitions that another process should own, and take over those that this one should."""
+        if not all(map(self.ownership.owns, self._first.claims)):
+            raise LeaseLost  # Also at rest: somebody may have set the group back.
+        assigned = self.ownership.assigned
+        for partition in self.ownership.epochs.keys() - assigned:
+            self._targets.give_up(partition)
+            self.ownership.release(partition)
+        for partition in sorted(assigned - self._first.claims.keys()):
+            if self.ownership.acquire(partition):
+                self._take_over(partition)
+
+    def _take_over(self, partition: int) -> None:
+        position = self._targets.take_over(partition)
+        if self.stream.dsn.auto_setup:
+            self.stream.create_group(partition, self.group, after=position)
+        self.stream.rewind(partition, self.group, after=position)
+
+    def _read(self) -> set[int]:
+        """Deliver what the stream has next, and return in which partitions; wait only if nothing else is to be done."""
+        is_complete = self._first.claims.keys() == self.ownership.assigned
+        block_seconds = self.limits.block_seconds if is_complete else GLANCE_SECONDS
+        with self.shutdown.interruptible():
+            by_partition = self.stream.read(
+                self.group,
+                self.ownership.name,
+                list(self._first.claims),
+                count=min(self._appetite.count, self.limits.events_left),
+                block_seconds=0 if self._targets.have_more else block_seconds,
+            )
+        for partition, entries in by_partition.items():
+            self._appetite.learn(entries)
+            self._consume(self._first.claims[partition], entries)
+        if not by_partition:
+            self._first.delivery.settle()
+        return set(by_partition)
+
+    def _consume(self, claim: Claim, entries: Sequence[Entry]) -> None:
+        self._park_foreign(claim, entries)
+        fresh = self._first.fresh(claim.partition, [entry.envelope for entry in entries if entry.envelope])
+        unread = {f"{position_of(envelope)}-0" for envelope in fresh}
+        settled = [entry.id for entry in entries if entry.id not in unread]
+        if not self._first.consume(claim.partition, fresh):
+            self._catch_up(claim.partition, to=position_of(fresh[-1]))
+            self._first.delivery.settle()
+            settled = [entry.id for entry in entries]  # Some may have been dropped from the log meanwhile.
+        if settled:
+            self.stream.acknowledge(claim.partition, self.group, settled)
+
+    def _park_foreign(self, claim: Claim, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.envelope is None and dead_letters.park_foreign(claim, entry):
+                logger.error("%s parks entry %s, which is not one of this log's", self.group, entry.id)
+
+    def _settled(self, claim: Claim, batch: Batch) -> None:
+        """Acknowledge last: a crash before that means twice, never zero times."""
+        self.stream.acknowledge(claim.partition, self.group, [f"{position_of(envelope)}-0" for envelope in batch])
+
+    def _look_beyond(self, read: Set[int]) -> set[int]:
+        """See what the stream does not tell: what it has lost at its end, letters to be tried, a target that is gone.
+
+        Where it was read just now it has lost nothing at its end. Return the partitions where it had.
+        """
+        self.subscriber.check(self._first.claims.keys())
+        behind = set()
+        for partition in self._first.claims.keys() - read:
+            last = log.last_position(partition)
+            if self._first.is_behind(partition, last):
+                behind.add(partition)
+                self._catch_up(partition, to=last)
+        for progress in self._targets:
+            progress.delivery.settle()
+            for claim in progress.claims.values():
+                while progress.delivery.retry_letter(claim):
+                    self._check_whether_to_stop()
+        return behind
+
+    def _catch_up(self, partition: int, *, to: int) -> None:
+        """Deliver the log's events up to the position, unless the group is paused; the log's own end bounds it."""
+        while not self.ownership.is_paused and self._first.is_behind(partition, to) and self._first.follow(partition):
+            self._check_whether_to_stop()
+
+    def _pause(self, error: Exception) -> None:
+        pause = self._backoff.fail(error)
+        self.limits.failed += 1
+        said = f"{type(error).__name__}: {error}"
+        logger.warning("%s goes on in %.1f s: %s", self.group, pause, said)
+        self.ownership.condition = Condition(RETRYING, said, timezone.now() + timedelta(seconds=pause))
+        connections.close_all()
+        self._sit_out(pause)
+
+    def _sit_out(self, pause: float) -> None:
+        """Wait so long; less if another process waits for one of the partitions, or this one is to stop."""
+        until = time.monotonic() + pause
+        while (left := until - time.monotonic()) > 0 and self.ownership.epochs.keys() <= self.ownership.assigned:
+            self._check_whether_to_stop()
+            self.shutdown.sleep(min(left, GLANCE_SECONDS))
+
+    def _end(self) -> None:
+        try:
+            self._targets.settle()
+            self.ownership.leave()
+        except (EventError, Error) as error:
+            logger.warning("%s leaves its leases to run out: %s", self.group, error)
+        self._targets.close()
+        self.subscriber.close()

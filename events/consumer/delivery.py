@@ -1,0 +1,225 @@
+"""Hand a partition's events to the subscriber, and settle each batch: handled or parked, then the checkpoint moves.
+
+In:   batches of the partitions that this process owns, in the order of their positions.
+Out:  calls of the subscriber; dead letters; checkpoints, each the highest position up to which all is settled.
+Next: readmodel/subscriber.py
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from itertools import filterfalse
+from typing import NamedTuple
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError, transaction
+
+from events.dead_letters import parking as dead_letters
+from events.envelope import Envelope
+from events.exceptions import AttemptFailed, PartlyHandled, Transient, Unprocessable
+from events.groups import checkpoint
+from events.groups.checkpoint import Claim
+from events.subscriber import Subscriber
+
+logger = logging.getLogger(__name__)
+
+TRANSIENT = (Transient, OperationalError, InterfaceError, ImproperlyConfigured)
+"""Failures that no event is to blame for: all is kept, and tried again."""
+
+type Batch = Sequence[Envelope]
+
+
+class InHand(NamedTuple):
+    """A batch that was handed over, and what returns or raises its result."""
+
+    claim: Claim
+    batch: Batch
+    result: Callable[[], None]
+
+
+class Delivery:
+    """The batches in hand, as many as the subscriber lets overlap; settled in the order in which they came.
+
+    Every method raises what is transient: then this is closed, and all that is not settled is delivered again.
+    """
+
+    def __init__(self, subscriber: Subscriber, settled: Callable[[Claim, Batch], None]) -> None:
+        """Take what is called for each batch after its checkpoint has moved."""
+        self._subscriber = subscriber
+        self._settled = settled
+        self._in_hand: deque[InHand] = deque()
+        self._threads = self._start_threads()
+        self._letters_end: dict[Claim, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._in_hand)
+
+    def deliver(self, claim: Claim, batch: Batch) -> None:
+        """Hand over the next events of a partition, and settle what would else be too much in hand."""
+        call = self._call(claim, batch)
+        self._in_hand.append(InHand(claim, batch, self._threads.submit(call).result if self._threads else call))
+        self.settle(leaving=self._subscriber.overlap - 1)
+
+    def settle(self, *, leaving: int = 0) -> None:
+        """Settle the oldest until so many are left."""
+        while len(self._in_hand) > leaving:
+            self._settle(*self._in_hand.popleft())
+
+    def retry_letter(self, claim: Claim) -> bool:
+        """Try a dead letter that is marked, or that waits behind none any more; tell whether there was one."""
+        letter = dead_letters.due(claim, ordered=self._subscriber.ordered)
+        if letter is None:
+            return False
+
+        def retry() -> None:
+            with self._transaction():
+                self._handle(self._subscriber.select([dead_letters.envelope_of(letter)]))
+                dead_letters.close(claim, letter)
+
+        error = attempt(retry)
+        if isinstance(error, PartlyHandled):
+            [error] = error.failures.values()
+        if isinstance(error, TRANSIENT):
+            raise error
+        if error:
+            dead_letters.fail(claim, letter, error)
+        return True
+
+    def abandon(self) -> None:
+        """Wait for the calls that run, and settle none of them: what they have in hand will be delivered again."""
+        self.close()
+        self._threads = self._start_threads()
+
+    def close(self) -> None:
+        """Abandon what is in hand, and end the threads."""
+        self._in_hand.clear()
+        if self._threads:
+            self._threads.shutdown(cancel_futures=True)
+
+    def _start_threads(self) -> ThreadPoolExecutor | None:
+        overlap = self._subscriber.overlap
+        return ThreadPoolExecutor(overlap) if overlap > 1 else None
+
+    def _settle(self, claim: Claim, batch: Batch, result: Callable[[], None]) -> None:
+        def settle() -> None:
+            with self._transaction():
+                result()
+                checkpoint.advance(claim, last_position(batch))
+
+        error = attempt(settle)
+        if error is None:
+            self._settled(claim, batch)
+        elif isinstance(error, PartlyHandled):
+            self._settle_partly(claim, batch, error.failures)
+        elif len(batch) == 1:
+            self._fail(claim, batch[0], error)
+        else:
+            logger.warning("%s handles %d events in parts: %r", claim.group, len(batch), error, exc_info=_bug(error))
+            self._settle_parts(claim, batch[: len(batch) // 2], batch[len(batch) // 2 :])
+
+    def _settle_parts(self, claim: Claim, *parts: Batch) -> None:
+        """Handle a batch that failed in parts, one after the other, until the event that is to blame is alone."""
+        for part in filter(None, parts):
+            self._settle(claim, part, self._call(claim, part))
+
+    def _settle_partly(self, claim: Claim, batch: Batch, failures: Mapping[UUID, Exception]) -> None:
+        """Settle up to the first event that is to be tried again, which may be none, and go on with that one."""
+        kept = next((i for i, event in enumerate(batch) if not _is_final(failures.get(event.id))), len(batch))
+        if handled := batch[:kept]:
+            with transaction.atomic():
+                checkpoint.advance(claim, last_position(handled))
+                self._park_failures(claim, handled, failures)
+            self._settled(claim, handled)
+        if kept < len(batch):
+            self._fail(claim, batch[kept], failures[batch[kept].id])
+            self._settle_parts(claim, batch[kept + 1 :])
+
+    def _park_failures(self, claim: Claim, batch: Batch, failures: Mapping[UUID, Exception]) -> None:
+        parked: set[str] = set()
+        for envelope in batch:
+            if error := failures.get(envelope.id):
+                self._park(claim, envelope, error, attempts=1)
+                parked.add(envelope.subject)
+            elif self._subscriber.ordered and envelope.subject in parked and self._subscriber.select([envelope]):
+                dead_letters.queue(claim, envelope)
+
+    def _fail(self, claim: Claim, envelope: Envelope, error: Exception) -> None:
+        """Park an event that can't be handled, at once or after its last attempt; else raise."""
+        if isinstance(error, TRANSIENT):
+            raise error
+        attempts, most = 1, self._subscriber.max_attempts
+        if not isinstance(error, Unprocessable):
+            attempts = checkpoint.count_attempt(claim, last_position([envelope]))
+            if attempts < most:
+                raise AttemptFailed(f"attempt {attempts} of {most} with {describe(envelope)}: {error!r}") from error
+        with transaction.atomic():
+            checkpoint.advance(claim, last_position([envelope]))
+            self._park(claim, envelope, error, attempts=attempts)
+        self._settled(claim, [envelope])
+
+    def _park(self, claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
+        logger.error("%s parks %s: %r", claim.group, describe(envelope), error, exc_info=_bug(error))
+        dead_letters.park(claim, envelope, error, attempts=attempts)
+
+    def _call(self, claim: Claim, batch: Batch) -> Callable[[], None]:
+        """Return the call of the subscriber with those of the events that it may handle now."""
+        return partial(self._handle, self._without_letters(claim, self._subscriber.select(batch)))
+
+    def _handle(self, selected: Batch) -> None:
+        if selected:
+            self._subscriber.handle(selected)
+
+    def _without_letters(self, claim: Claim, selected: Batch) -> Batch:
+        """Leave out the events that have a dead letter; of an ordered subscriber, also what has to queue behind one."""
+        ordered = self._subscriber.ordered
+        if not selected or not (ordered or (selected[0].position or 0) <= self._end_of_letters(claim)):
+            return selected
+        blocked = dead_letters.blocked(claim, selected)
+        without_own = [envelope for envelope in selected if envelope.id not in blocked.own]
+        if not ordered:
+            return without_own
+        if waiting := list(filter(blocked.blocks, without_own)):
+            dead_letters.queue_all(claim, waiting)
+        return list(filterfalse(blocked.blocks, without_own))
+
+    def _end_of_letters(self, claim: Claim) -> int:
+        """Return the last position that has an open letter: a group that was set back comes by there again."""
+        if claim not in self._letters_end:
+            self._letters_end[claim] = dead_letters.last_open_position(claim)
+        return self._letters_end[claim]
+
+    def _transaction(self) -> AbstractContextManager[object]:
+        return transaction.atomic() if self._subscriber.transactional else nullcontext()
+
+
+def attempt(action: Callable[[], None]) -> Exception | None:
+    """Return what it fails with because of an event; raise what is transient."""
+    try:
+        action()
+    except TRANSIENT:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever a subscriber raises is its answer)
+        return error
+    return None
+
+
+def last_position(batch: Batch) -> int:
+    return batch[-1].position or 0
+
+
+def describe(envelope: Envelope) -> str:
+    return f"{envelope.type} of {envelope.subject} at {envelope.position}"
+
+
+def _is_final(error: Exception | None) -> bool:
+    """Tell whether an event is settled with this: it was handled, or never can be."""
+    return error is None or isinstance(error, Unprocessable)
+
+
+def _bug(error: Exception) -> Exception | None:
+    """Return what is worth a traceback: what the subscriber did not raise on purpose."""
+    return None if isinstance(error, Unprocessable) else error

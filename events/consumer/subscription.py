@@ -1,0 +1,131 @@
+"""How far one target of a group has come, in the partitions that this process owns, and what comes next for it.
+
+In:   entries of the stream, or what they lack from the log.
+Out:  batches without gaps.
+Next: events/consumer/delivery.py
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from events import log
+from events.consumer.delivery import Batch, Delivery
+from events.envelope import Envelope
+from events.exceptions import Diverged, LeaseLost, RetryLater
+from events.groups import checkpoint
+from events.groups.checkpoint import Claim
+from events.groups.ownership import Ownership
+from events.processes.limits import Limits
+from events.relay.divergence import REMEDY
+from events.subscriber import Subscriber
+
+logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 5.0
+
+
+class Progress:
+    """Follows the log for one target; opening it may raise what `Subscriber.open` does."""
+
+    def __init__(
+        self,
+        subscriber: Subscriber,
+        ownership: Ownership,
+        limits: Limits,
+        *,
+        settled: Callable[[Claim, Batch], None] = lambda _claim, _batch: None,
+    ) -> None:
+        self.target = subscriber.open()
+        self.delivery = Delivery(subscriber, settled)
+        self.claims: dict[int, Claim] = {}
+        self._ownership = ownership
+        self._limits = limits
+        self._read_to: dict[int, int] = {}
+        self._resume_at = 0.0
+
+    def take_over(self, partition: int) -> int:
+        """Follow the partition, which this process has acquired, and return the checkpoint; raise LeaseLost."""
+        claim = Claim(self._ownership.group, self.target, partition, self._ownership.epochs[partition])
+        self._read_to[partition] = checkpoint.load(claim)
+        self.claims[partition] = claim
+        return self._read_to[partition]
+
+    def give_up(self, partition: int) -> None:
+        """Settle what is in hand, and follow the partition no longer."""
+        self.delivery.settle()
+        self.claims.pop(partition, None)
+
+    def fresh(self, partition: int, envelopes: Sequence[Envelope]) -> Batch:
+        """Leave out what was read already."""
+        return [envelope for envelope in envelopes if position_of(envelope) > self._read_to[partition]]
+
+    def is_behind(self, partition: int, position: int) -> bool:
+        return self._read_to[partition] < position
+
+    def consume(self, partition: int, fresh: Batch) -> bool:
+        """Deliver what the stream has; tell whether it lacked nothing: else nothing is delivered, and the log has all.
+
+        Raise Diverged for events that the log has not: the checkpoint would pass those that it has, or its end.
+        """
+        before = self._read_to[partition]
+        if [position_of(envelope) for envelope in fresh] != list(range(before + 1, before + 1 + len(fresh))):
+            return False
+        if fresh and not log.knows(partition, log.Tail(position_of(fresh[-1]), str(fresh[-1].id))):
+            raise Diverged(f"the stream has {fresh[-1].id} at {position_of(fresh[-1])}, the log has not; {REMEDY}")
+        self._deliver(partition, fresh)
+        return True
+
+    def follow(self, partition: int) -> bool:
+        """Deliver the log's next batch; tell whether there was one."""
+        limit = min(self._limits.batch_size, self._limits.events_left)
+        batch = log.read_after(partition, self._read_to[partition], limit=limit)
+        self._deliver(partition, batch)
+        return bool(batch)
+
+    def follow_after(self, first: "Progress", *, least: int) -> bool:
+        """Deliver one batch of each partition where the first is ahead by so many at least; tell whether there was one.
+
+        A target that can't take it now is left alone for a while: it must not hold up the others.
+        """
+        if time.monotonic() < self._resume_at:
+            return False
+        try:
+            behind = [partition for partition in self.claims if first.is_ahead_of(self, partition, by=least)]
+            found = [self.follow(partition) for partition in behind]
+            if least == 1 and not behind:
+                self.delivery.settle()
+        except RetryLater as error:
+            self._sit_out(error)
+            return False
+        return any(found)
+
+    def can_follow(self, first: "Progress") -> bool:
+        """Tell whether the first target is ahead, and this one not left alone."""
+        is_left_alone = time.monotonic() < self._resume_at
+        return not is_left_alone and any(first.is_ahead_of(self, partition, by=1) for partition in self.claims)
+
+    def is_ahead_of(self, other: "Progress", partition: int, *, by: int) -> bool:
+        return other.is_behind(partition, self._read_to[partition] + 1 - by)
+
+    def _sit_out(self, error: RetryLater) -> None:
+        """Go back to the checkpoints, and try again after a pause."""
+        logger.warning("target %s goes on in %.0f s: %s", self.target, PAUSE_SECONDS, error)
+        self._resume_at = time.monotonic() + PAUSE_SECONDS
+        self.delivery.abandon()
+        self._read_to |= {partition: checkpoint.load(claim) for partition, claim in self.claims.items()}
+
+    def _deliver(self, partition: int, batch: Batch) -> None:
+        batch = batch[: self._limits.events_left]
+        if not batch:
+            return
+        self._ownership.beat_if_due()  # After the process was stopped, that tells whether its leases were taken.
+        if not self._ownership.owns(partition):
+            raise LeaseLost
+        self._read_to[partition] = position_of(batch[-1])
+        self._limits.handled += len(batch)
+        self.delivery.deliver(self.claims[partition], batch)
+
+
+def position_of(envelope: Envelope) -> int:
+    return envelope.position or 0

@@ -1,0 +1,151 @@
+"""What an operator does with dead letters: retry, edit and discard, each written down.
+
+A retry only marks. The partition's owner executes it, in order (events/dead_letters/parking.py).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import batched
+from typing import NamedTuple
+
+import msgspec
+from django.db import transaction
+from django.db.models import QuerySet
+
+from events.dead_letters import parking as dead_letters
+from events.dead_letters.payload_edits import ROOT, EditRefused, accept
+from events.dead_letters.payload_text import compare, cut
+from events.envelope import Envelope
+from events.exceptions import EventError
+from events.models import DeadLetter, DeadLetterAction, LogEntry
+
+State = DeadLetter.State
+Letters = QuerySet[DeadLetter] | Iterable[int]
+STEP_LETTERS = 500
+LONGEST_DETAIL = 5_000
+CLOSED = {State.HANDLED: "handled already", State.DISCARDED: "discarded already"}
+FOREIGN = "foreign entries can only be discarded"
+NOT_TO_BE_RETRIED = {
+    State.QUEUED: "queued, they follow by themselves",
+    State.RETRY: "marked already",
+    **CLOSED,
+}
+NOT_TO_BE_EDITED = {
+    State.QUEUED: "it is queued, and may be handled at any moment: edit it when it is parked itself",
+    State.RETRY: "it is to be tried again, and may be handled at any moment: edit it when it is parked again",
+    State.HANDLED: "it was handled already",
+    State.DISCARDED: "it was discarded",
+}
+
+
+class ReasonMissing(EventError):
+    """Say why: the group will never handle what is discarded."""
+
+
+class Outcome(msgspec.Struct):
+    """How many letters were done, and how many left out and why."""
+
+    done: int = 0
+    left_out: Counter[str] = msgspec.field(default_factory=Counter)
+
+    @property
+    def seen(self) -> int:
+        return self.done + self.left_out.total()
+
+    def sentence(self, done: str) -> str:
+        """Say it: `marked: 3; left out: 2 (handled already: 2)`."""
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(self.left_out.items()))
+        return f"{done}: {self.done:,}" + (f"; left out: {self.left_out.total():,} ({reasons})" if reasons else "")
+
+
+class Mark(NamedTuple):
+    """The state that letters get, and what is written down."""
+
+    state: State
+    actor: str
+    detail: str = ""
+
+
+def retry(letters: Letters, actor: str, *, on_step: Callable[[Outcome], None] = lambda _: None) -> Outcome:
+    """Let the owners of the partitions try parked letters again; any other letter is left out.
+
+    It takes steps of 500, each a transaction; `on_step` is called after each with all that was done so far.
+    """
+    return _mark_all(letters, Mark(State.RETRY, actor), _why_not_retried, on_step)
+
+
+def discard(
+    letters: Letters, actor: str, *, reason: str, on_step: Callable[[Outcome], None] = lambda _: None
+) -> Outcome:
+    """Give up open letters, in steps like those of `retry`; what queued behind them follows by itself.
+
+    One that is being handled at this moment ends as handled. Raise ReasonMissing.
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    return _mark_all(letters, Mark(State.DISCARDED, actor, reason.strip()), _why_not_discarded, on_step)
+
+
+@transaction.atomic
+def edit(letter: DeadLetter, data: str, *, actor: str, retry: bool = False) -> None:
+    """Put a payload in place of the event's own, for this group alone; the log keeps the original.
+
+    It is of the event's current version, and of the same subject and aggregate version. Raise EditRefused, also for a
+    letter that is not parked, and change nothing.
+    """
+    locked = DeadLetter.objects.select_for_update().get(id=letter.id)
+    envelope = expect_editable(locked)
+    edited = accept(envelope, data)
+    state = State.RETRY if retry else State.PARKED
+    rows = DeadLetter.objects.filter(id=locked.id)
+    rows.update(edited_data=edited.data, edited_version=edited.version, state=state)
+    changes = "\n".join(compare(envelope.data, edited.data))
+    dead_letters.note(locked, actor, "edited", cut(changes, LONGEST_DETAIL))
+    if retry:
+        dead_letters.note(locked, actor, State.RETRY)
+
+
+def expect_editable(letter: DeadLetter) -> Envelope:
+    """Return the letter's event with the payload that it has now; raise EditRefused for a letter that is not parked."""
+    if why := NOT_TO_BE_EDITED.get(State(letter.state), "") or (FOREIGN if letter.event_id is None else ""):
+        raise EditRefused({ROOT: why})
+    try:
+        return dead_letters.envelope_of(letter)
+    except LogEntry.DoesNotExist as error:
+        raise EditRefused({ROOT: str(error)}) from error
+
+
+def _mark_all(
+    letters: Letters, mark: Mark, why_not: Callable[[DeadLetter], str], on_step: Callable[[Outcome], None]
+) -> Outcome:
+    # All at the start: letters that are parked meanwhile are not those that somebody has looked at.
+    ids = list(letters.values_list("id", flat=True)) if isinstance(letters, QuerySet) else list(letters)
+    outcome = Outcome()
+    for step in batched(sorted(set(ids)), STEP_LETTERS, strict=False):
+        _mark(step, mark, why_not, outcome)
+        on_step(outcome)
+    return outcome
+
+
+def _mark(ids: tuple[int, ...], mark: Mark, why_not: Callable[[DeadLetter], str], outcome: Outcome) -> None:
+    with transaction.atomic():
+        rows = DeadLetter.objects.select_for_update().filter(id__in=ids).order_by("id")
+        reasons = {letter: why_not(letter) for letter in rows.only("id", "state", "event_id")}
+        fit = [letter for letter, reason in reasons.items() if not reason]
+        DeadLetter.objects.filter(id__in=[letter.id for letter in fit]).update(state=mark.state)
+        action = "retry" if mark.state == State.RETRY else "discarded"
+        DeadLetterAction.objects.bulk_create(
+            DeadLetterAction(letter=letter, actor=mark.actor, action=action, detail=mark.detail) for letter in fit
+        )
+    outcome.done += len(fit)
+    outcome.left_out.update(filter(None, reasons.values()))
+    if unknown := len(ids) - len(reasons):
+        outcome.left_out["not found"] += unknown
+
+
+def _why_not_retried(letter: DeadLetter) -> str:
+    return NOT_TO_BE_RETRIED.get(State(letter.state), "") or (FOREIGN if letter.event_id is None else "")
+
+
+def _why_not_discarded(letter: DeadLetter) -> str:
+    return CLOSED.get(State(letter.state), "")

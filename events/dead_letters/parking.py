@@ -1,0 +1,180 @@
+"""What a group could not handle: parked by the partition's owner, and tried again by it, in order.
+
+An operator only marks (events/dead_letters/actions.py). An event that has an open letter is handled by way of the
+letter alone; for an ordered subscriber the later events of its aggregate queue behind it, as letters too.
+"""
+
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+from django.db import transaction
+from django.db.models import Exists, Max, Min, OuterRef, QuerySet
+from django.utils import timezone
+
+from events import log
+from events.envelope import Envelope
+from events.groups import checkpoint
+from events.groups.checkpoint import Claim
+from events.models import DeadLetter, DeadLetterAction, LogEntry
+from events.stream.interface import Entry
+
+State = DeadLetter.State
+CONSUMER = "consumer"
+LONGEST_TRACEBACK = 20_000
+
+
+class Blocked(NamedTuple):
+    """Which of a batch's events have an open letter, and from which position on aggregates wait behind one."""
+
+    own: frozenset[UUID]
+    subjects: Mapping[str, int]
+
+    def blocks(self, envelope: Envelope) -> bool:
+        """Tell whether the event has to queue behind an earlier one of its aggregate."""
+        first = self.subjects.get(envelope.subject)
+        return first is not None and (envelope.position or 0) > first
+
+
+def open_letters(claim: Claim) -> QuerySet[DeadLetter]:
+    return _letters(claim).filter(state__in=DeadLetter.OPEN)
+
+
+def blocked(claim: Claim, batch: Sequence[Envelope]) -> Blocked:
+    """Look for the open letters of the batch's events and aggregates."""
+    letters = open_letters(claim)
+    events = [envelope.id for envelope in batch]
+    own = [letter.event_id for letter in letters.filter(event_id__in=events).only("event_id") if letter.event_id]
+    subjects = letters.filter(subject__in={envelope.subject for envelope in batch}, position__isnull=False)
+    first = subjects.values("subject").annotate(first=Min("position")).order_by()
+    return Blocked(frozenset(own), dict(first.values_list("subject", "first")))
+
+
+def last_open_position(claim: Claim) -> int:
+    """Return the last position that has an open letter, 0 if there is none."""
+    return open_letters(claim).aggregate(last=Max("position"))["last"] or 0
+
+
+def park(claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
+    """Keep the event as a dead letter, in the caller's transaction; one that was closed is opened again."""
+    letter = _keep(claim, envelope, State.PARKED, _description(error) | {"attempts": attempts})
+    note(letter, CONSUMER, "parked", letter.error)
+
+
+def queue(claim: Claim, envelope: Envelope) -> None:
+    """Let the event wait behind the parked one of its aggregate, in the caller's transaction."""
+    waits = {"error_type": "", "error": "an earlier event of its aggregate is parked", "traceback": "", "attempts": 0}
+    _keep(claim, envelope, State.QUEUED, waits)
+
+
+def queue_all(claim: Claim, envelopes: Sequence[Envelope]) -> None:
+    """Let the events wait, all or none; raise LeaseLost if another process owns the partition now."""
+    with transaction.atomic():
+        checkpoint.hold(claim)
+        for envelope in envelopes:
+            queue(claim, envelope)
+
+
+def park_foreign(claim: Claim, entry: Entry) -> bool:
+    """Keep the fields of an entry that is none of the log's, once; tell whether it was new."""
+    error = "the entry is not one of this log's"
+    with transaction.atomic():
+        letter, is_new = DeadLetter.objects.get_or_create(
+            **claim.place,
+            entry_id=entry.id,
+            event_id=None,
+            defaults={"fields": entry.fields, "error_type": "ForeignEntry", "error": error},
+        )
+        if is_new:
+            note(letter, CONSUMER, "parked", error)
+    return is_new
+
+
+def due(claim: Claim, *, ordered: bool) -> DeadLetter | None:
+    """Return the first letter that is to be tried: one that is marked, or that waits behind none any more."""
+    letters = open_letters(claim)
+    earlier = letters.filter(subject=OuterRef("subject"), position__lt=OuterRef("position"))
+    in_line = letters.filter(~Exists(earlier)) if ordered else letters
+    return in_line.filter(state__in=[State.RETRY, State.QUEUED]).order_by("position").first()
+
+
+def envelope_of(letter: DeadLetter) -> Envelope:
+    """Return the letter's event from the log, with the payload that somebody may have put in place of its own.
+
+    Raise LogEntry.DoesNotExist for a foreign entry, and for an event that was dropped.
+    """
+    if letter.event_id is None:
+        raise LogEntry.DoesNotExist("a foreign entry is no event")
+    envelope = log.read_event(letter.event_id)
+    if letter.edited_data is None:
+        return envelope
+    edited = {"data": letter.edited_data, "schema_version": letter.edited_version}
+    return msgspec.structs.replace(envelope, **edited)
+
+
+def close(claim: Claim, letter: DeadLetter) -> None:
+    """Note that the event was handled, in a transaction with its effects where they are in our database."""
+    with transaction.atomic():
+        checkpoint.hold(claim)
+        DeadLetter.objects.filter(id=letter.id).update(state=State.HANDLED)
+        note(letter, CONSUMER, "handled")
+
+
+def fail(claim: Claim, letter: DeadLetter, error: Exception) -> None:
+    """Park the letter again, with what went wrong this time, unless somebody has discarded it meanwhile."""
+    with transaction.atomic():
+        checkpoint.hold(claim)
+        failed = _description(error)
+        attempts = letter.attempts + 1
+        still_open = DeadLetter.objects.filter(id=letter.id, state__in=DeadLetter.OPEN)
+        still_open.update(state=State.PARKED, attempts=attempts, **failed)
+        note(letter, CONSUMER, "failed", failed["error"])
+
+
+def discard_all(group: str, partition: int, target: str) -> None:
+    """Discard what is open for a target that is gone: nobody can handle it any more."""
+    gone = DeadLetter.objects.filter(group=group, partition=partition, target=target, state__in=DeadLetter.OPEN)
+    for letter in gone.iterator():
+        note(letter, CONSUMER, "discarded", "its target is gone")
+    gone.update(state=State.DISCARDED)
+
+
+def note(letter: DeadLetter, actor: str, action: str, detail: str = "") -> None:
+    """Write down what was done with the letter, and by whom."""
+    DeadLetterAction.objects.create(letter=letter, actor=actor, action=action, detail=detail)
+
+
+def _letters(claim: Claim) -> QuerySet[DeadLetter]:
+    return DeadLetter.objects.filter(**claim.place)
+
+
+def _keep(claim: Claim, envelope: Envelope, state: str, why: Mapping[str, object]) -> DeadLetter:
+    letter, _ = DeadLetter.objects.update_or_create(
+        group=claim.group,
+        target=claim.target,
+        event_id=envelope.id,
+        defaults={
+            "partition": claim.partition,
+            "position": envelope.position,
+            "entry_id": f"{envelope.position}-0",
+            "type": envelope.type,
+            "subject": envelope.subject,
+            "state": state,
+            "parked_at": timezone.now(),
+            "edited_data": None,  # Of a closed letter that is opened again, the edit is done with.
+            "edited_version": None,
+            **why,
+        },
+    )
+    return letter
+
+
+def _description(error: Exception) -> dict[str, str]:
+    lines = "".join(traceback.format_exception(error))
+    return {
+        "error_type": type(error).__name__,
+        "error": str(error),
+        "traceback": lines[-LONGEST_TRACEBACK:],
+    }

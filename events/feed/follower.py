@@ -1,0 +1,156 @@
+"""Follow the log for all clients of a process: its newest events are in memory once, whoever wants them.
+
+No client has a queue. Each knows its cursor, takes from the windows what comes after it, and reads the log if they do
+not reach back so far. So a slow client costs no memory, and joining and falling behind neither lose nor repeat any.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from weakref import WeakKeyDictionary
+
+from django.db import Error, close_old_connections
+
+from events import log
+from events.exceptions import StreamUnavailable
+from events.feed.cursor import Cursor
+from events.feed.pages import FeedEvent, feed_event
+from events.feed.window import Window
+from events.processes.throttled_log import Trouble
+from events.stream.interface import Stream, open_stream
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+"""How often the log is read when nothing comes by Redis."""
+
+
+class Follower:
+    """The windows, one for each partition, of an event loop; threads fill them as long as somebody listens."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.listeners = 0
+        self._loop = loop
+        self._windows: dict[int, Window] = {}
+        self._changed = asyncio.Event()
+        self._stopped = threading.Event()
+
+    @contextmanager
+    def listening(self, *, partitions: int) -> Iterator[None]:
+        """Have the windows filled during the block."""
+        if not self.listeners:
+            self._start(partitions)
+        self.listeners += 1
+        try:
+            yield
+        finally:
+            self.listeners -= 1
+            if not self.listeners:
+                self._stopped.set()
+
+    def after(self, cursor: Cursor) -> list[FeedEvent] | None:
+        """Return what came after the cursor; None if the windows do not reach back so far, and the log must be read."""
+        found: list[FeedEvent] = []
+        for partition, position in enumerate(cursor.positions):
+            window = self._windows.get(partition)
+            if window is None or position < window.start:
+                return None
+            found += window.after(position)
+        return found
+
+    async def wait_beyond(self, cursor: Cursor, *, seconds: float) -> None:
+        """Return when there is something after the cursor, or after so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not any(window.end > cursor.positions[number] for number, window in self._windows.items()):
+                    await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _start(self, partitions: int) -> None:
+        self._windows = {}
+        self._stopped = stopped = threading.Event()
+        for partition in range(partitions):
+            _Reader(self, partition, stopped).start()
+
+    def publish(self, partition: int, found: int | list[FeedEvent], *, stopped: threading.Event) -> None:
+        """Take from a reader's thread the position where it begins, or the events that come next."""
+        self._loop.call_soon_threadsafe(partial(self._publish, partition, found, stopped=stopped))
+
+    def _publish(self, partition: int, found: int | list[FeedEvent], *, stopped: threading.Event) -> None:
+        if stopped is not self._stopped:
+            return  # It was stopped, and somebody else has begun anew.
+        if isinstance(found, int):
+            self._windows[partition] = Window(found)
+        else:
+            self._windows[partition].add(found)
+        self._changed.set()  # Wakes all who wait now; who waits from now on waits for the next.
+        self._changed = asyncio.Event()
+
+
+_followers: WeakKeyDictionary[asyncio.AbstractEventLoop, Follower] = WeakKeyDictionary()
+
+
+def current_follower() -> Follower:
+    """Return the running event loop's follower."""
+    loop = asyncio.get_running_loop()
+    return _followers.setdefault(loop, Follower(loop))
+
+
+class _Reader(threading.Thread):
+    """Reads a partition of the log; the stream only says when, since Redis may be down, wiped or diverged."""
+
+    def __init__(self, follower: Follower, partition: int, stopped: threading.Event) -> None:
+        super().__init__(name=f"feed-{partition}", daemon=True)
+        self._follower = follower
+        self._partition = partition
+        self._stopped = stopped
+        self._position: int | None = None
+        self._trouble = Trouble(logger)
+
+    def run(self) -> None:
+        is_woken = False
+        with closing(open_stream()) as stream:
+            while not self._stopped.is_set():
+                if self._found_more():
+                    continue
+                # An entry that the log has not is no event, and waiting for what comes after it would not wait at all.
+                is_woken = not is_woken and self._wait_for_entry(stream)
+                if not is_woken:
+                    self._stopped.wait(POLL_SECONDS)
+
+    def _found_more(self) -> bool:
+        try:
+            found = self._read()
+            self._trouble.is_over()
+        except Error as error:
+            self._trouble.say(f"the feed can't read the log: {error}")
+            return False
+        finally:
+            close_old_connections()
+        if found is None:
+            return False
+        self._follower.publish(self._partition, found, stopped=self._stopped)
+        return True
+
+    def _read(self) -> int | list[FeedEvent] | None:
+        if self._position is not None:
+            found = log.read_after(self._partition, self._position)
+            if found:
+                self._position = found[-1].position
+                return [feed_event(self._partition, envelope) for envelope in found]
+        last = log.last_position(self._partition)
+        if self._position is not None and last >= self._position:
+            return None
+        self._position = last  # The beginning; or it was restored, and the window has what is no more.
+        return last
+
+    def _wait_for_entry(self, stream: Stream) -> bool:
+        try:
+            after = f"{self._position or 0}-0"
+            return bool(stream.entries(self._partition, after=after, count=1, block_seconds=POLL_SECONDS))
+        except StreamUnavailable:
+            return False

@@ -1,0 +1,33 @@
+"""The newest events of a partition, in memory, for all clients of a process."""
+
+from collections import deque
+from collections.abc import Iterable
+from itertools import takewhile
+
+from events.feed.pages import FeedEvent
+
+EVENTS = 1_000
+BYTES = 1_000_000
+
+
+class Window:
+    """All events above `start` and up to `end` that were not compacted away; the oldest make room for new ones."""
+
+    def __init__(self, position: int) -> None:
+        self.start = self.end = position
+        self._events: deque[FeedEvent] = deque()
+        self._bytes = 0
+
+    def add(self, events: Iterable[FeedEvent]) -> None:
+        for event in events:
+            self._events.append(event)
+            self._bytes += len(event.json)
+            self.end = event.position
+        while len(self._events) > EVENTS or self._bytes > BYTES:
+            dropped = self._events.popleft()
+            self._bytes -= len(dropped.json)
+            self.start = dropped.position
+
+    def after(self, position: int) -> list[FeedEvent]:
+        newest_first = takewhile(lambda event: event.position > position, reversed(self._events))
+        return list(newest_first)[::-1]

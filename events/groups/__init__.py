@@ -1,0 +1,1 @@
+"""Consumer groups in the database: their members, the partitions these own, and their checkpoints."""

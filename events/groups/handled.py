@@ -1,0 +1,203 @@
+"""Look up by aggregate what a group has settled, for who compares its effects with the log."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import Max, QuerySet
+from msgspec.structs import replace
+
+from events.envelope import Envelope
+from events.log.reading import ENVELOPE_COLUMNS, Row, envelopes_of
+from events.models import Checkpoint, DeadLetter, LogEntry, Partition
+
+# The choice comes first, by itself: in one statement with the rows, PostgreSQL would read the whole log for a join.
+CHOSEN = """
+WITH wanted ({keys}) AS (VALUES {rows})
+SELECT ({choice}) FROM wanted
+"""
+# An event that was handled as somebody has edited it tells what was edited.
+ENTRIES = """
+SELECT {columns}, letter.edited_data, letter.edited_version
+FROM events_log AS log
+LEFT JOIN events_dead_letter AS letter
+    ON letter."group" = %s AND letter.target = %s AND letter.event_id = log.event_id
+WHERE {condition}
+"""
+NEWEST_SETTLED = """
+    SELECT newest.id FROM events_log AS newest
+    JOIN events_checkpoint AS checkpoint
+        ON checkpoint."group" = %s AND checkpoint.target = %s AND checkpoint.partition = newest.partition
+    WHERE newest.aggregate_type = %s AND newest.subject = wanted.subject AND newest.type IN ({types})
+        AND newest.position <= checkpoint.position AND NOT EXISTS (
+            SELECT 1 FROM events_dead_letter AS open_letter
+            WHERE open_letter."group" = checkpoint."group" AND open_letter.target = checkpoint.target
+                AND open_letter.event_id = newest.event_id AND open_letter.state <> 'handled'
+        )
+    ORDER BY newest.aggregate_version DESC LIMIT 1
+"""
+FIRST_FROM = """
+    SELECT first.id FROM events_log AS first
+    WHERE first.aggregate_type = %s AND first.subject = wanted.subject AND first.type IN ({types})
+        AND first.aggregate_version >= wanted.version
+    ORDER BY first.aggregate_version LIMIT 1
+"""
+KNOWN = """
+WITH wanted (subject) AS (VALUES {rows})
+SELECT subject FROM wanted
+WHERE EXISTS (SELECT 1 FROM events_log WHERE aggregate_type = %s AND events_log.subject = wanted.subject)
+"""
+
+
+class Settled(ABC):
+    """What a group has settled for one of its targets, by the keys of what it writes there.
+
+    A key is text; keys have an order of the database's own. Only events of one aggregate type and of these types count.
+    """
+
+    def __init__(self, group: str, target: str, aggregate_type: str, types: Collection[str]) -> None:
+        self._place = (group, target)
+        self._aggregate_type = aggregate_type
+        self._types = tuple(types)
+        self._entries = LogEntry.objects.filter(aggregate_type=aggregate_type)
+
+    @abstractmethod
+    def count(self) -> int:
+        """Return how many keys the log has."""
+
+    @abstractmethod
+    def keys_after(self, key: str, limit: int) -> list[str]:
+        """Return the next keys, from the first after ""."""
+
+    @abstractmethod
+    def versions_after(self, key: str, limit: int) -> dict[str, int]:
+        """Return the next keys with the version of each one's newest event, whether that is settled or not."""
+
+    @abstractmethod
+    def random_keys(self, count: int) -> list[str]:
+        """Return so many of them, chosen at random."""
+
+    @abstractmethod
+    def newest(self, keys: Sequence[str]) -> dict[str, Envelope]:
+        """Return the newest event of each key that is settled, and neither parked nor discarded.
+
+        Its effect was there before this answers.
+        """
+
+    @abstractmethod
+    def first_from(self, versions: Mapping[str, int]) -> dict[str, Envelope]:
+        """Return the event with each key's version, settled or not; where it was dropped, the next one of the key."""
+
+    @abstractmethod
+    def known(self, keys: Collection[str]) -> set[str]:
+        """Return those of which the log has any event."""
+
+    @abstractmethod
+    def parked(self, keys: Collection[str]) -> dict[str, int]:
+        """Return the version of the newest event that is an open dead letter, by keys."""
+
+    @abstractmethod
+    def dropped(self, sources: Mapping[str, tuple[str, int]]) -> set[str]:
+        """Return the keys whose event a compaction has dropped; known of each is which aggregate in which version."""
+
+    def count_unsettled(self) -> int:
+        """Return how many positions of the log the group has not come to."""
+        group, target = self._place
+        reached = dict(Checkpoint.objects.filter(group=group, target=target).values_list("partition", "position"))
+        given = Partition.objects.values_list("number", "last_position")
+        return sum(max(0, last - reached.get(number, 0)) for number, last in given)
+
+    def open_letters(self) -> QuerySet[DeadLetter]:
+        group, target = self._place
+        return DeadLetter.objects.filter(group=group, target=target, state__in=DeadLetter.OPEN)
+
+    def read(self, condition: str, parameters: Sequence[Any]) -> list[Envelope]:
+        """Return the events for which the condition of SQL holds, as this group has handled them."""
+        columns = ", ".join(f"log.{column}" for column in ENVELOPE_COLUMNS)
+        found = fetch(ENTRIES.format(columns=columns, condition=condition), [*self._place, *parameters])
+        edited = [row[-2:] for row in found]
+        return list(map(_edited, envelopes_of(row[:-2] for row in found), edited))
+
+
+class SettledEvents(Settled):
+    """By aggregate: a group that writes the newest state of each. A key is its subject."""
+
+    def count(self) -> int:
+        return self._entries.values("subject").distinct().count()
+
+    def keys_after(self, key: str, limit: int) -> list[str]:
+        page = self._entries.filter(subject__gt=key).order_by("subject")
+        return list(page.values_list("subject", flat=True).distinct()[:limit])
+
+    def versions_after(self, key: str, limit: int) -> dict[str, int]:
+        page = self._entries.filter(subject__gt=key, type__in=self._types).values("subject").order_by("subject")
+        newest = page.annotate(newest=Max("aggregate_version"))
+        return dict(newest.values_list("subject", "newest")[:limit])
+
+    def random_keys(self, count: int) -> list[str]:
+        # The database keeps only so many in memory while it sorts.
+        each = self._entries.values("subject").annotate(newest=Max("aggregate_version"))
+        return list(each.order_by("?").values_list("subject", flat=True)[:count])
+
+    def newest(self, keys: Sequence[str]) -> dict[str, Envelope]:
+        choice = (NEWEST_SETTLED, (*self._place, self._aggregate_type, *self._types))
+        return self._look_up("subject", [(key,) for key in keys], choice)
+
+    def first_from(self, versions: Mapping[str, int]) -> dict[str, Envelope]:
+        return self._look_up(
+            "subject, version", list(versions.items()), (FIRST_FROM, (self._aggregate_type, *self._types))
+        )
+
+    def known(self, keys: Collection[str]) -> set[str]:
+        # PostgreSQL takes no text with a null character, so none is in the log.
+        possible = [key for key in keys if "\x00" not in key]
+        if not possible:
+            return set()
+        statement = KNOWN.format(rows=rows(len(possible), 1))
+        return {subject for (subject,) in fetch(statement, [*possible, self._aggregate_type])}
+
+    def parked(self, keys: Collection[str]) -> dict[str, int]:
+        letters = self.open_letters().filter(subject__in=keys)
+        events = self._entries.filter(event_id__in=letters.values("event_id"))
+        return dict(events.order_by("aggregate_version").values_list("subject", "aggregate_version"))
+
+    def dropped(self, sources: Mapping[str, tuple[str, int]]) -> set[str]:  # noqa: ARG002 (of each the newest stays)
+        return set()
+
+    def _look_up(
+        self, keys: str, wanted: Sequence[tuple[Any, ...]], choice: tuple[str, tuple[str, ...]]
+    ) -> dict[str, Envelope]:
+        if not wanted:
+            return {}
+        statement, parameters = choice
+        chosen = CHOSEN.format(
+            keys=keys, rows=rows(len(wanted), len(wanted[0])), choice=statement.format(types=marks(len(self._types)))
+        )
+        values = [value for row in wanted for value in row]
+        ids = [chosen_id for (chosen_id,) in fetch(chosen, [*values, *parameters]) if chosen_id]
+        found = self.read(f"log.id IN ({marks(len(ids))})", ids) if ids else []
+        return {envelope.subject: envelope for envelope in found}
+
+
+def marks(count: int) -> str:
+    """Return the places of so many parameters of a statement."""
+    return ", ".join(["%s"] * count)
+
+
+def rows(count: int, columns: int) -> str:
+    """Return the places of so many rows of VALUES."""
+    return ", ".join([f"({marks(columns)})"] * count)
+
+
+def fetch(statement: str, parameters: Sequence[Any]) -> list[Row]:
+    """Return all rows; a model's instances would take a third of an audit's time."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        found: list[Row] = cursor.fetchall()
+    return found
+
+
+def _edited(envelope: Envelope, edited: Row) -> Envelope:
+    data, schema_version = edited
+    return envelope if data is None else replace(envelope, data=data, schema_version=schema_version)

@@ -1,0 +1,125 @@
+"""Read the log."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from events.envelope import Envelope
+from events.log.positions import BATCH_ROWS
+from events.models import LogEntry, Partition
+
+type Row = tuple[Any, ...]
+
+BATCH_BYTES = 1_000_000
+# The database bounds the batch by bytes, so that large events are not fetched in order to be cut.
+READ_AFTER = """
+SELECT {columns} FROM events_log
+WHERE partition = %s AND position > %s AND position <= (
+    SELECT MAX(position) FROM (
+        SELECT position, size, SUM(size) OVER (ORDER BY position) AS total FROM (
+            SELECT position, {size} AS size FROM events_log
+            WHERE partition = %s AND position > %s ORDER BY position LIMIT %s
+        ) AS upcoming
+    ) AS sized
+    WHERE total <= %s OR total = size
+)
+ORDER BY position
+"""
+EVENT_AT = "SELECT event_id FROM events_log WHERE partition = %s AND position = %s"
+ENVELOPE_COLUMNS = {
+    "event_id": "id",
+    "type": "type",
+    "schema_version": "schema_version",
+    "source": "source",
+    "subject": "subject",
+    "aggregate_version": "aggregate_version",
+    "time": "time",
+    "data": "data",
+    "correlation_id": "correlation_id",
+    "causation_id": "causation_id",
+    "actor": "actor",
+    "traceparent": "traceparent",
+    "extensions": "extensions",
+    "position": "position",
+}
+
+
+class Tail(NamedTuple):
+    """The last entry of a stream, or the one that is expected there; the event is "" where it is not known."""
+
+    position: int
+    event_id: str
+
+
+EMPTY = Tail(0, "")
+FOREIGN = "foreign"
+"""In the place of the event's id: the entry is no event at all."""
+NO_STREAM = Tail(0, FOREIGN)
+"""The stream's key holds something that is no stream."""
+
+
+def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> list[Envelope]:
+    """Return the next events above the position, in order: `limit` of them or 1 MB, but always one if there is one."""
+    size = "OCTET_LENGTH(data)" if connection.vendor == "postgresql" else "LENGTH(CAST(data AS BLOB))"
+    statement = READ_AFTER.format(columns=", ".join(ENVELOPE_COLUMNS), size=size)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [partition, position, partition, position, limit, BATCH_BYTES])
+        return envelopes_of(cursor.fetchall())
+
+
+def read_event(event_id: UUID) -> Envelope:
+    """Return the event; raise LogEntry.DoesNotExist if it was dropped."""
+    statement = f"SELECT {', '.join(ENVELOPE_COLUMNS)} FROM events_log WHERE event_id = %s"  # noqa: S608 (names of ours)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [event_id.hex])
+        row = cursor.fetchone()
+    if row is None:
+        raise LogEntry.DoesNotExist(f"the log has no event {event_id}")
+    return _reader()(row)
+
+
+def envelopes_of(rows: Iterable[Row]) -> list[Envelope]:
+    """Return the events of rows that have ENVELOPE_COLUMNS."""
+    return list(map(_reader(), rows))
+
+
+def _reader() -> Callable[[Row], Envelope]:
+    """Return what makes envelopes of the database's rows."""
+    return _read_row_of_sqlite if connection.vendor == "sqlite" else _read_row
+
+
+def _read_row(row: Row) -> Envelope:
+    fields = dict(zip(ENVELOPE_COLUMNS.values(), row, strict=True))
+    if fields["extensions"]:
+        fields["extensions"] = msgspec.json.decode(fields["extensions"])
+    return Envelope(**fields)
+
+
+def _read_row_of_sqlite(row: Row) -> Envelope:
+    """SQLite knows neither UUIDs nor time zones."""
+    envelope = _read_row(row)
+    return msgspec.structs.replace(envelope, id=UUID(row[0]), time=envelope.time.replace(tzinfo=UTC))
+
+
+def last_position(partition: int) -> int:
+    """Return the highest position that was given in the partition, 0 before the first."""
+    return Partition.objects.values_list("last_position", flat=True).get(number=partition)
+
+
+def knows(partition: int, tail: Tail) -> bool:
+    """Tell whether the stream's last entry is the log's own; below the compacted ones the log no longer knows."""
+    if tail.event_id == FOREIGN:
+        return False
+    if not tail.event_id:
+        return tail.position <= last_position(partition)
+    with connection.cursor() as cursor:  # By hand, as it is asked for each batch.
+        cursor.execute(EVENT_AT, [partition, tail.position])
+        row = cursor.fetchone()
+    if row:
+        return str(UUID(str(row[0]))) == tail.event_id
+    # Afterwards: a compaction that took the row away has moved this too.
+    return tail.position <= Partition.objects.values_list("compacted_to", flat=True).get(number=partition)

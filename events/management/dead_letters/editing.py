@@ -1,0 +1,68 @@
+"""The dialog in which an operator edits a dead letter's payload."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+from rich.console import Console
+from rich.text import Text
+
+from events.dead_letters.actions import edit, expect_editable
+from events.dead_letters.payload_edits import EditRefused, accept, draft
+from events.dead_letters.payload_text import printable
+from events.envelope import Envelope
+from events.management.dead_letters.display import print_difference
+from events.management.dialog import agrees, edit_text
+from events.models import DeadLetter
+
+NOTHING_CHANGED = "nothing was changed"
+
+
+def edit_letter(console: Console, letter: DeadLetter, *, actor: str, options: dict[str, Any]) -> str:
+    """Take another payload, show what it changes and ask; return what was done. Raise CommandError."""
+    try:
+        envelope = expect_editable(letter)
+        data = _read(options["data"]) if options["data"] else _edit_until_it_fits(console, letter, envelope)
+        edited = accept(envelope, data)
+        if edited.data == envelope.data:
+            return NOTHING_CHANGED
+        print_difference(console, envelope.data, edited.data)
+        if not (
+            options["yes"]
+            or agrees("Have this handled in place of the event's own payload?", otherwise="--yes does it")
+        ):
+            raise CommandError(NOTHING_CHANGED)
+        retry = options["retry"] or (
+            not options["yes"] and agrees("Have it tried again now?", otherwise="--retry does it")
+        )
+        edit(letter, data, actor=actor, retry=retry)
+    except EditRefused as error:
+        raise CommandError(f"{NOTHING_CHANGED}: {error}") from error
+    return (
+        "edited, and marked to be tried again"
+        if retry
+        else f"edited; `dead_letters retry {letter.id}` has it tried again"
+    )
+
+
+def _edit_until_it_fits(console: Console, letter: DeadLetter, envelope: Envelope) -> str:
+    text = draft(envelope)
+    while True:
+        text = edit_text(text, name=f"dead-letter-{letter.id}.json")
+        try:
+            accept(envelope, text)
+        except EditRefused as error:
+            for place, problem in error.problems.items():
+                console.print(Text(printable(f"{place}: {problem}"), "red"))
+            if not agrees("Edit it again?", otherwise="nothing was changed"):
+                raise
+        else:
+            return text
+
+
+def _read(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"can't read the payload: {error}") from error

@@ -1,0 +1,1 @@
+"""What operators do and look at: status, traces, diagnosis, resets, verification. The commands only parse and print."""

@@ -1,0 +1,46 @@
+"""Pause, resume and stop the processes of consumer groups: rows that they look at every second."""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Now
+
+from events.groups.ownership import CONSUMING, PAUSED, STANDING_BY
+from events.models import ConsumerGroup, Member
+
+
+class Wish(StrEnum):
+    """What an operator asks of a group."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+
+
+def ask(wish: Wish, groups: Collection[str]) -> None:
+    """Tell all processes of the groups, each of which finishes the batch in hand first; all groups, or none.
+
+    A pause lasts until the group is resumed, also for processes that start later. A stop is for those that run now.
+    """
+    asked = {"stop_requested_at": Now()} if wish is Wish.STOP else {"paused": wish is Wish.PAUSE}
+    with transaction.atomic():
+        ConsumerGroup.objects.bulk_create([ConsumerGroup(name=group) for group in groups], ignore_conflicts=True)
+        ConsumerGroup.objects.filter(name__in=groups).update(**asked)
+
+
+def laggards(wish: Wish, groups: Collection[str]) -> QuerySet[Member]:
+    """Return the living processes that have not done yet what was asked; one that retries does not consume."""
+    living = living_members(groups)
+    if wish is Wish.PAUSE:
+        return living.exclude(state=PAUSED)
+    if wish is Wish.RESUME:
+        return living.exclude(state__in=[CONSUMING, STANDING_BY])
+    asked = ConsumerGroup.objects.filter(name=OuterRef("group"))
+    return living.filter(started_at__lt=Subquery(asked.values("stop_requested_at")))
+
+
+def living_members(groups: Collection[str]) -> QuerySet[Member]:
+    """Return the processes whose last sign of life is not too old."""
+    return Member.objects.filter(group__in=groups, alive_until__gte=Now()).order_by("group", "id")

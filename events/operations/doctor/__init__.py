@@ -1,0 +1,44 @@
+"""What the log and the stream need, looked at: each fault with what mends it, on a line of its own.
+
+A check is a function that yields findings; a further one is added to the tuple at its module's end. It may ask the
+database, or the database and the stream, and changes nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from django.db import DatabaseError
+
+from events.exceptions import StreamUnavailable
+from events.operations.doctor.database import DATABASE_CHECKS
+from events.operations.doctor.finding import Finding
+from events.operations.doctor.groups import GROUP_CHECKS
+from events.operations.doctor.redis import SERVER_CHECKS
+from events.stream.interface import Stream
+
+
+def examine(stream: Stream) -> Iterator[Finding]:
+    """Yield what all checks find. Of a server that does not answer that is said once, and what needs it is left out."""
+    of_stream = [partial(check, stream) for check in (*SERVER_CHECKS, *GROUP_CHECKS)]
+    checks: Sequence[Callable[[], Iterator[Finding]]] = [*DATABASE_CHECKS, *of_stream]
+    silent: set[str] = set()
+    for check in checks:
+        try:
+            yield from check()
+        except DatabaseError as error:
+            if "database" not in silent:
+                yield Finding("database", f"it does not answer: {error}", "start it, or correct DATABASE_URL")
+            silent.add("database")
+        except StreamUnavailable as error:
+            if "stream" not in silent:
+                yield Finding("stream", str(error), _remedy(str(error)))
+            silent.add("stream")
+
+
+def _remedy(error: str) -> str:
+    """Return what mends it; Redis says why it refuses in the first word, or redis-py does in its own ones."""
+    if "NOPERM" in error or "no permissions" in error:
+        return "allow the user of EVENTS_STREAM_URL with ACL SETUSER what it needs, for its keys and its channel"
+    if any(said in error for said in ("WRONGPASS", "NOAUTH", "invalid username-password", "Authentication required")):
+        return "correct user and password in EVENTS_STREAM_URL"
+    return "start Redis, or correct EVENTS_STREAM_URL"

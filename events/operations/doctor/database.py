@@ -1,0 +1,111 @@
+"""What the log needs of its database."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from events.models import LogEntry
+from events.operations.doctor.finding import Finding
+
+OLDEST_POSTGRESQL = 150000
+LONG_TRANSACTION_SECONDS = 60
+RELAY_PATIENCE_SECONDS = 5
+OLDEST_TRANSACTION = """
+SELECT pid, extract(epoch FROM clock_timestamp() - xact_start), application_name, state, query_start
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+AND xact_start < clock_timestamp() - make_interval(secs => %s)
+ORDER BY xact_start LIMIT 1
+"""
+
+
+def ask(statement: str, parameters: Sequence[Any] = ()) -> Any:
+    """Return the first row, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchone()
+
+
+def check_version() -> Iterator[Finding]:
+    """It answers, and it is one that the log was made for."""
+    if connection.vendor == "postgresql":
+        [version] = ask("SHOW server_version")
+        is_old = connection.pg_version < OLDEST_POSTGRESQL  # type: ignore[attr-defined]
+        yield Finding("database", f"PostgreSQL {version}", "upgrade it to version 15 or later" * is_old)
+    else:
+        [version] = ask("SELECT sqlite_version()")
+        yield Finding("database", f"SQLite {version}: for one machine, not for production")
+
+
+def check_isolation() -> Iterator[Finding]:
+    """Positions are given by a statement that must see what was committed since the transaction began."""
+    if connection.vendor != "postgresql":
+        return
+    with transaction.atomic():  # The client says it when a transaction begins.
+        [isolation] = ask("SHOW transaction_isolation")
+    remedy = "" if isolation == "read committed" else "remove the isolation_level from DATABASES, or the role's default"
+    yield Finding("isolation level", isolation, remedy)
+
+
+def check_durability() -> Iterator[Finding]:
+    """A commit that a crash takes back would leave the stream ahead of the log."""
+    if connection.vendor != "postgresql":
+        return
+    [synchronous] = ask("SHOW synchronous_commit")
+    remedy = "" if synchronous != "off" else "set it to on: else a crash of PostgreSQL makes the stream diverge"
+    yield Finding("synchronous_commit", synchronous, remedy)
+
+
+def check_oldest_transaction() -> Iterator[Finding]:
+    """It holds back the clean-up of the index on rows without a position, which makes giving them slower and slower."""
+    if connection.vendor != "postgresql":
+        return
+    oldest = ask(OLDEST_TRANSACTION, [LONG_TRANSACTION_SECONDS])
+    if oldest is None:
+        yield Finding("oldest transaction", f"younger than {LONG_TRANSACTION_SECONDS} s")
+        return
+    pid, seconds, application, state, query_start = oldest
+    found = (
+        f"process {pid} ({application or 'no application_name'}) has had one open for {seconds:,.0f} s, is {state}, "
+        f"and began its last query at {query_start:%Y-%m-%d %H:%M:%S%z}; giving positions gets slower meanwhile"
+    )
+    yield Finding("oldest transaction", found, f"let it end, or SELECT pg_terminate_backend({pid})")
+
+
+def check_sqlite_mode() -> Iterator[Finding]:
+    """Without WAL readers and the writer shut each other out; without IMMEDIATE a unit of work may fail half-way."""
+    if connection.vendor != "sqlite":
+        return
+    [journal] = ask("PRAGMA journal_mode")
+    mode = connection.settings_dict["OPTIONS"].get("transaction_mode") or "DEFERRED"
+    # A database in memory belongs to one process and can't have a WAL.
+    wal = "let DATABASES' init_command say PRAGMA journal_mode=WAL" * (journal not in {"wal", "memory"})
+    yield Finding("SQLite's journal", journal, wal)
+    immediate = "set transaction_mode to IMMEDIATE in DATABASES' OPTIONS" * (mode.upper() == "DEFERRED")
+    yield Finding("SQLite's transactions", mode, immediate)
+
+
+def check_rows_without_position() -> Iterator[Finding]:
+    """A relay gives them their positions twice a second."""
+    before = timezone.now() - timedelta(seconds=RELAY_PATIENCE_SECONDS)
+    waiting = LogEntry.objects.filter(position=None, time__lt=before).aggregate(rows=Count("id"), oldest=Min("time"))
+    if not waiting["rows"]:
+        yield Finding("events without a position", "none that waits for a relay")
+        return
+    seconds = (timezone.now() - waiting["oldest"]).total_seconds()
+    found = f"{waiting['rows']:,} wait for a relay, the oldest for {seconds:,.0f} s"
+    yield Finding("events without a position", found, "run relay_events; its log says what hinders it")
+
+
+DATABASE_CHECKS = (
+    check_version,
+    check_isolation,
+    check_durability,
+    check_oldest_transaction,
+    check_sqlite_mode,
+    check_rows_without_position,
+)

@@ -1,0 +1,210 @@
+"""Follow one event on its way: the log, the stream, each group, its effects, and what it caused."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
+from django.utils.module_loading import import_string
+
+from events import log
+from events.conf import conf
+from events.envelope import Envelope
+from events.exceptions import EventError, StreamUnavailable
+from events.groups.members import GroupMembers, members_of_groups
+from events.groups.ownership import RETRYING
+from events.log.reading import EMPTY
+from events.models import Checkpoint, DeadLetter, LogEntry
+from events.relay import divergence
+from events.stream.interface import Stream
+from events.subscriber import handled_names, load_subscriber
+
+
+class GroupTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """What a group, or one of its targets, has made of the event."""
+
+    group: str
+    target: str
+    state: str
+    """`handled`, `not handled by this group`, `waiting`, `tried again`, or that of its dead letter."""
+    detail: str = ""
+    at: datetime | None = None
+    """Since when that is so, or, if it was handled, since when at the latest."""
+
+
+def trace_groups(row: LogEntry) -> Iterator[GroupTrace]:
+    """Say what each declared group, and each of its targets, has made of the event."""
+    members = members_of_groups()
+    for group in sorted(conf.subscribers):
+        checkpoints = Checkpoint.objects.filter(group=group, partition=row.partition).order_by("target")
+        for checkpoint in checkpoints or [Checkpoint(group=group, partition=row.partition)]:
+            yield _trace_group(row, checkpoint, members[group])
+
+
+def _trace_group(row: LogEntry, checkpoint: Checkpoint, members: GroupMembers) -> GroupTrace:
+    group, target = checkpoint.group, checkpoint.target
+    if letter := DeadLetter.objects.filter(group=group, target=target, event_id=row.event_id).first():
+        return _trace_letter(letter)
+    types = types_of(group)
+    if types is not None and row.type not in types:
+        return GroupTrace(group=group, target=target, state="not handled by this group")
+    if row.position is not None and row.position <= checkpoint.position:
+        return GroupTrace(group=group, target=target, state="handled", at=checkpoint.updated_at)
+    state, detail = _wait(row.position, checkpoint)
+    detail = f"{detail}; {_hindrance(members, row.partition)}"
+    return GroupTrace(group=group, target=target, state=state, detail=detail)
+
+
+def _wait(position: int | None, checkpoint: Checkpoint) -> tuple[str, str]:
+    if position is None:
+        return "waiting", "for its position"
+    if position == checkpoint.failed_position:
+        return "tried again", f"failed {checkpoint.attempts} times"
+    return "waiting", f"{position - checkpoint.position - 1:,} are before it"
+
+
+def _trace_letter(letter: DeadLetter) -> GroupTrace:
+    last = letter.actions.order_by("-id").first()
+    why = f"{letter.error_type}: {letter.error}" if letter.error_type else letter.error
+    if letter.state == DeadLetter.State.DISCARDED and last:
+        why = f"by {last.actor}: {last.detail}"
+    return GroupTrace(
+        group=letter.group,
+        target=letter.target,
+        state=f"dead letter {letter.id}, {letter.get_state_display()}",
+        detail=f"{why}; {letter.attempts} attempts",
+        at=last.at if last else letter.parked_at,
+    )
+
+
+def _hindrance(members: GroupMembers, partition: int) -> str:
+    """Say why the group may not go on in the partition, or that it does."""
+    owner = members.owners.get(partition)
+    if members.is_paused:
+        return "the group is paused"
+    if not members.living:
+        return "no process of the group runs"
+    if owner is None or owner.is_expired:
+        return "no process owns the partition"
+    return f"retrying after {owner.error}" if owner.state == RETRYING else f"its owner is {owner.state}"
+
+
+def types_of(group: str) -> frozenset[str] | None:
+    """Return the types of the events that a declared group is given, None for all."""
+    return handled_names(import_string(conf.subscribers[group]))
+
+
+FIRST_FEW = 5
+HIGHEST_SEQUENCE = 2**64 - 1
+
+
+class Related(msgspec.Struct, frozen=True, kw_only=True):
+    """Other events that have to do with it: how many, and the first few of them."""
+
+    count: int
+    first: list[str]
+
+
+class Trace(msgspec.Struct, frozen=True, kw_only=True):
+    """An event with its whole way; what Redis or a target does not say is said to be so."""
+
+    event: Envelope
+    partition: int
+    stream: str
+    groups: list[GroupTrace]
+    effects: dict[str, str]
+    """What there is of its effect, by the groups that can tell."""
+    cause: str
+    caused: Related
+    correlated: Related
+
+
+class EventUnknown(EventError):
+    """The log has no such event: it was rolled back, or newer events of its aggregate have replaced it."""
+
+
+def find_event(event_id: UUID) -> LogEntry:
+    """Return the event's row; raise EventUnknown."""
+    return _find(LogEntry.objects.filter(event_id=event_id).first(), str(event_id))
+
+
+def find_event_at(partition: int, position: int) -> LogEntry:
+    """Return the row of the event at a position; raise EventUnknown."""
+    row = LogEntry.objects.filter(partition=partition, position=position).first()
+    return _find(row, f"{position:,} of partition {partition}")
+
+
+def _find(row: LogEntry | None, sought: str) -> LogEntry:
+    if row is None:
+        raise EventUnknown(f"{sought}: {EventUnknown.__doc__}")
+    return row
+
+
+def trace(stream: Stream, row: LogEntry) -> Trace:
+    """Look everywhere for the event; Redis, and what the groups write to, may be down."""
+    envelope = log.read_event(row.event_id)
+    caused = LogEntry.objects.filter(causation_id=str(row.event_id))
+    correlated = LogEntry.objects.filter(correlation_id=row.correlation_id).exclude(id=row.id)
+    return Trace(
+        event=envelope,
+        partition=row.partition,
+        stream=_place_on_stream(stream, row),
+        groups=list(trace_groups(row)),
+        effects={group: effect for group in sorted(conf.subscribers) if (effect := _find_effect(group, envelope))},
+        cause=_describe_cause(row),
+        caused=_related(caused),
+        correlated=_related(correlated),
+    )
+
+
+def _place_on_stream(stream: Stream, row: LogEntry) -> str:
+    if row.position is None:
+        return "not yet: it has no position, which relay_events gives"
+    try:
+        return _look_on_stream(stream, row.partition, row.position, row.event_id)
+    except StreamUnavailable as error:
+        return f"not known: {error}"
+
+
+def _look_on_stream(stream: Stream, partition: int, position: int, event_id: UUID) -> str:
+    entries = stream.entries(partition, after=f"{position - 1}-{HIGHEST_SEQUENCE}", count=1)
+    if entries and entries[0].id == f"{position}-0":
+        is_own = entries[0].envelope and entries[0].envelope.id == event_id
+        return "there" if is_own else "a foreign entry is in its place"
+    if diverged := divergence.current(partition):
+        return f"not there: the stream has diverged: {diverged}; {divergence.REMEDY}"
+    tail = stream.tail(partition)
+    if tail == EMPTY or tail.position < position:
+        return f"not yet: the stream ends at {tail.position:,}, and relay_events appends"
+    if stream.entries(partition, after="0", count=1) == entries:
+        return "trimmed; readers find it in the log"
+    return "lost; readers find it in the log"
+
+
+def _find_effect(group: str, envelope: Envelope) -> str:
+    names = types_of(group)
+    if names is not None and envelope.type not in names:
+        return ""
+    try:
+        with closing(load_subscriber(group)) as subscriber:
+            return subscriber.find_effect(envelope)
+    except (EventError, ImproperlyConfigured) as error:
+        return f"not known: {error}"
+
+
+def _describe_cause(row: LogEntry) -> str:
+    if not row.causation_id:
+        return ""
+    cause = LogEntry.objects.filter(event_id=row.causation_id).first()
+    return _describe(cause) if cause else f"{row.causation_id}, which the log has no more"
+
+
+def _related(rows: QuerySet[LogEntry]) -> Related:
+    return Related(count=rows.count(), first=[_describe(row) for row in rows.order_by("id")[:FIRST_FEW]])
+
+
+def _describe(row: LogEntry) -> str:
+    return f"{row.event_id} {row.type} of {row.subject}"

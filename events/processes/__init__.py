@@ -1,0 +1,1 @@
+"""What long-running processes share: shutdown, limits, pauses between attempts, throttled logs. Knows no events."""

@@ -1,0 +1,167 @@
+"""Hold what the events of one unit of work have in common, and flush them together once they are committed.
+
+In:   record(*events), from model methods.
+Out:  rows in the log, inside the caller's transaction; after its commit, one flush.
+Next: events/recording/outbox.py
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import local
+
+import msgspec
+from django.db import connection, transaction
+from django.utils import timezone
+from uuid_utils import uuid4
+from uuid_utils.compat import uuid7
+
+from events.conf import conf
+from events.envelope import Envelope
+from events.event import Event, type_of
+from events.exceptions import EventTooLarge, NotInTransaction
+from events.recording.metadata import collect_extensions
+from events.recording.recorded import Recorded, Unflushed
+
+
+class Collector:
+    """What belongs together: one request, one command, or one `with unit_of_work()` block."""
+
+    def __init__(
+        self,
+        *,
+        correlation_id: str = "",
+        causation_id: str = "",
+        actor: Callable[[], str] = str,
+        traceparent: str = "",
+    ) -> None:
+        self.correlation_id = correlation_id or str(uuid4())
+        self.causation_id = causation_id
+        self.actor = actor
+        self.traceparent = traceparent
+        self.unflushed = Unflushed()
+        self.recorded = Recorded()
+
+    def envelop(self, event: Event, extensions: dict[str, str] | None = None) -> Envelope:
+        """Put the event's JSON into its envelope; raise TypeError or EventTooLarge."""
+        event_type = type_of(type(event))
+        data = msgspec.json.encode(event)
+        if len(data) > conf.max_event_bytes:
+            raise EventTooLarge(
+                f"{event_type.name} of {event.subject} has {len(data):,} bytes; {EventTooLarge.__doc__}"
+            )
+        return Envelope(
+            id=uuid7(),
+            type=event_type.name,
+            schema_version=event_type.version,
+            source=conf.source,
+            subject=event.subject,
+            aggregate_version=event.aggregate_version,
+            time=timezone.now(),
+            data=data.decode(),
+            correlation_id=self.correlation_id,
+            causation_id=self.causation_id,
+            actor=self.actor(),
+            traceparent=self.traceparent,
+            extensions=extensions,
+        )
+
+    def keep(self, envelope: Envelope) -> Envelope:
+        """Remember for the flush, and for a consistency token, that the event was recorded; return it."""
+        return self.unflushed.keep(self.recorded.keep(envelope))
+
+    def release(self) -> None:
+        """Flush after a commit, unless whoever opened the collector will do so at its end."""
+        if _current.get() is not self:
+            self.flush()
+
+    def close(self) -> None:
+        """Flush at the end of the unit of work, however it ended; inside of a transaction, its commit will do so.
+
+        A commit's own callback may never have run: Django drops those that follow one that fails.
+        """
+        if not connection.in_atomic_block:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was committed, as far as that is quickly done; the relay does the rest. Never raises for Redis."""
+        from events.relay.flush import flush_released  # noqa: PLC0415 (as in record)
+
+        if not (connection.in_atomic_block or connection.autocommit):
+            return  # Transactions are managed by hand: nobody might commit the positions that are given here.
+        unflushed, self.unflushed = self.unflushed, Unflushed()
+        if unflushed:
+            flush_released(unflushed.partitions, unflushed.envelopes)
+
+
+class _Unclaimed(local):
+    """The collector of a thread's transactions that are in no unit of work, kept until it is flushed."""
+
+    collector: Collector | None = None
+
+    def get(self) -> Collector:
+        if self.collector is None or not self.collector.unflushed:
+            self.collector = Collector()
+        return self.collector
+
+
+_current: ContextVar[Collector | None] = ContextVar("collector", default=None)
+_unclaimed = _Unclaimed()
+
+
+def record(*events: Event) -> None:
+    """Store the events in the log with the change they tell of, one statement per 1,000, and flush on commit.
+
+    The caller holds the aggregate's row, or has updated its version. Raise NotInTransaction, EventTooLarge,
+    VersionTaken (somebody else changed the aggregate first), MetadataRefused (EVENTS_METADATA is at fault), or
+    TypeError for a class that is not registered.
+    """
+    from events.recording.outbox import store  # noqa: PLC0415 (its models load after this package)
+
+    if not connection.in_atomic_block:
+        raise NotInTransaction
+    collector = _current.get() or _unclaimed.get()
+    extensions = collect_extensions()
+    partitions = store(collector.keep(collector.envelop(event, extensions)) for event in events)
+    collector.unflushed.partitions |= partitions
+    collector.recorded.partitions |= partitions
+    transaction.on_commit(collector.release, robust=True)
+
+
+@contextmanager
+def collecting(collector: Collector) -> Iterator[Collector]:
+    """Make the collector the current one; whoever opened it closes it afterwards, however the block ended."""
+    token = _current.set(collector)
+    try:
+        yield collector
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def caused_by(envelope: Envelope) -> Iterator[Collector]:
+    """Say of all events that are recorded in the block that this one led to them, and flush them at its end.
+
+    They have its correlation id and its trace, and its id as causation id; whose request it was they don't say.
+    """
+    collector = Collector(
+        correlation_id=envelope.correlation_id, causation_id=str(envelope.id), traceparent=envelope.traceparent
+    )
+    try:
+        with collecting(collector):
+            yield collector
+    finally:
+        collector.close()
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Collector]:
+    """Open a collector and a transaction in one; inside of another unit of work or a request, join its collector."""
+    joined = _current.get()
+    collector = joined or Collector()
+    try:
+        with collecting(collector), transaction.atomic():
+            yield collector
+    finally:
+        if not joined:
+            collector.close()

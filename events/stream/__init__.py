@@ -1,0 +1,10 @@
+"""The stream, a window on the log in Redis. Only this folder speaks to Redis.
+
+In:   envelopes with positions.
+Out:  entries with the ids `<position>-0`, each appended once, in order.
+Next: events/consumer
+"""
+
+from events.stream.interface import TIMEOUT_SECONDS, Entry, Stream, open_stream
+
+__all__ = ["TIMEOUT_SECONDS", "Entry", "Stream", "open_stream"]

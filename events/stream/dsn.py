@@ -1,0 +1,154 @@
+"""The address of the event stream, as one URL."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import msgspec
+from django.core.exceptions import ImproperlyConfigured
+
+from events.stream.dsn_options import REFUSED, Options, read_options, show_options
+
+REDIS = "redis://[user:password@]host[:port]/stream[/group[/consumer]][?option=value&...]"
+SENTINEL = "redis+sentinel://[user:password@]host[:port][,host[:port]...]/stream[/group[/consumer]][?option=value&...]"
+FORMS = {
+    "redis": REDIS,
+    "rediss": REDIS.replace("redis:", "rediss:"),
+    "unix": "unix://[user:password@]/path/of/the/socket[?stream=name&group=name&consumer=name&option=value&...]",
+    "redis+sentinel": SENTINEL,
+    "rediss+sentinel": SENTINEL.replace("redis+", "rediss+"),
+}
+# No part has a character that begins another: what is left of a password that has one is never taken for a host.
+HOST = r"(?:\[[^\]@/?#\s]*\]|[^:,\[\]@/?#\s]*)(?::\d{1,5})?"
+SHAPE = re.compile(
+    r"(?P<scheme>[A-Za-z+]+)://(?:(?P<user>[^:@/?#\s]*):(?P<password>[^@/?#\s]*)@)?"
+    rf"(?P<hosts>{HOST}(?:,{HOST})*)(?P<path>/[^@?#\s]*)?(?:\?(?P<query>[^@#\s]*))?"
+)
+NO_URL = (
+    "it is no URL of a stream; in names and passwords @ / ? # % and white space are percent-encoded, a password alone "
+    "is written :password@, an IPv6 address in brackets, a port in digits"
+)
+NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+class Address(NamedTuple):
+    host: str
+    port: int
+
+
+class StreamDSN(Options, frozen=True, kw_only=True):
+    """Where the stream is and what it is called. It has passwords in it, which `str()` and `repr()` do not show."""
+
+    shown: str
+    scheme: str
+    hosts: tuple[Address, ...] = ()
+    socket: str = ""
+    user: str = ""
+    password: str = ""
+
+    @classmethod
+    def parse(cls, dsn: str) -> Self:
+        """Read the URL; raise ImproperlyConfigured, which shows it without its passwords."""
+        match = SHAPE.fullmatch(dsn)
+        shown = _without_passwords(match) if match else "***"
+        try:
+            if not match:
+                raise ValueError(NO_URL)  # noqa: TRY301 (what is wrong is said in one place)
+            return cls(shown=shown, **_read(match.groupdict(default="")))
+        except ValueError as error:
+            form = FORMS.get(dsn.partition(":")[0].lower(), REDIS)
+            raise ImproperlyConfigured(f"EVENT_STREAM_URL {shown}: {error}; it must read {form}") from None
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.scheme.startswith("rediss")
+
+    @property
+    def has_sentinels(self) -> bool:
+        return self.scheme.endswith("+sentinel")
+
+    def __str__(self) -> str:
+        return self.shown
+
+    def __repr__(self) -> str:
+        return f"StreamDSN({self.shown})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("shown", self.shown)]
+
+
+def _without_passwords(match: re.Match[str]) -> str:
+    scheme, user, password, hosts, path, query = match.groups()
+    credentials = "" if password is None else f"{user}:***@"
+    return f"{scheme}://{credentials}{hosts}{path or ''}" + (f"?{show_options(query)}" if query else "")
+
+
+def _read(parts: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the DSN's fields; raise ValueError in words that tell nothing of a password."""
+    scheme = parts["scheme"].lower()
+    if "cluster" in scheme:
+        raise ValueError(f"Redis Cluster is not supported: {REFUSED['redis_cluster']}")
+    if scheme not in FORMS:
+        raise ValueError(f"the scheme {scheme!r} is not one of {', '.join(FORMS)}")
+    account = {"user": _decode(parts["user"]), "password": _decode(parts["password"])}
+    options = msgspec.structs.asdict(read_options(_read_query(parts["query"]), scheme))
+    if scheme == "unix":
+        return {"scheme": scheme, **account, **options, "socket": _read_socket(parts)}
+    hosts = _read_hosts(scheme, parts["hosts"])
+    return {"scheme": scheme, **account, **options, "hosts": hosts, **_read_names(parts["path"])}
+
+
+def _read_query(query: str) -> Mapping[str, str]:
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    options = {_decode(name): _decode(value) for name, _, value in pairs}
+    if len(options) < len(pairs):
+        raise ValueError("an option is given twice")
+    return options
+
+
+def _read_socket(parts: Mapping[str, str]) -> str:
+    if parts["hosts"] or not parts["path"].strip("/"):
+        raise ValueError("the path of the socket begins with a third slash")
+    return _decode(parts["path"])
+
+
+def _read_names(path: str) -> Mapping[str, str]:
+    names = [_decode(name) for name in path.strip("/").split("/")] if path.strip("/") else []
+    if not all(names) or len(names) > 3:  # noqa: PLR2004 (stream, group, consumer)
+        raise ValueError("the path names the stream, and may name a group and a consumer")
+    if names and names[0].isdecimal():
+        raise ValueError(f"the path names the stream; the number of a database is written ?dbindex={names[0]}")
+    return dict(zip(("stream", "group", "consumer"), names, strict=False))
+
+
+def _read_hosts(scheme: str, hosts: str) -> tuple[Address, ...]:
+    has_sentinels = scheme.endswith("+sentinel")
+    texts = hosts.split(",")
+    if len(texts) > 1 and not (has_sentinels and all(texts)):
+        raise ValueError("several hosts, none of them empty, can only be sentinels: redis+sentinel://")
+    return tuple(_read_host(text, default_port=26379 if has_sentinels else 6379) for text in texts)
+
+
+def _read_host(text: str, *, default_port: int) -> Address:
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = _decode(parts.hostname or "localhost"), parts.port
+        host.encode("idna")  # Whoever looks it up does this too, and expects no error.
+    except ValueError as error:
+        raise ValueError(f"{text} is no host: {error}") from None
+    if port == 0:
+        raise ValueError("nobody listens on port 0")
+    return Address(host, default_port if port is None else port)
+
+
+def _decode(text: str) -> str:
+    if NO_ESCAPE.search(text):
+        raise ValueError("a % is followed by two hexadecimal digits, or written %25")
+    try:
+        decoded = unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        raise ValueError("what is percent-encoded must be UTF-8") from None
+    if "\0" in decoded:
+        raise ValueError("a part has a zero byte")
+    return decoded

@@ -1,0 +1,143 @@
+"""The client of the stream's server: by TCP, TLS or a unix socket, or of the master that sentinels name."""
+
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import (
+    AbstractConnection,
+    Connection,
+    ConnectionPool,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
+from redis.retry import Retry
+from redis.sentinel import (
+    MasterNotFoundError,
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
+
+from events.stream.dsn import StreamDSN
+
+
+def connect(dsn: StreamDSN, *, timeout_seconds: float) -> Any:
+    """Make the client, which connects when it is first used; it waits as the DSN says, but no longer than this.
+
+    Any: the client's types describe both protocols and both kinds of decoding at once.
+    """
+    options = _behaviour(dsn, timeout_seconds) | _tls(dsn)
+    account = {"db": dsn.dbindex, **_account(dsn.user, dsn.password)}
+    pool = _sentinel_pool(dsn, options, account) if dsn.has_sentinels else _pool(dsn, options | account)
+    return redis.Redis.from_pool(pool)
+
+
+def _pool(dsn: StreamDSN, options: dict[str, Any]) -> ConnectionPool:
+    if dsn.socket:
+        return ConnectionPool(connection_class=_Socket, path=dsn.socket, **options)
+    [(host, port)] = dsn.hosts
+    kind = _TLS if dsn.is_encrypted else _TCP
+    return ConnectionPool(connection_class=kind, host=host, port=port, **options)
+
+
+def _sentinel_pool(dsn: StreamDSN, options: dict[str, Any], account: dict[str, Any]) -> ConnectionPool:
+    at_sentinels = options | _account(dsn.sentinel_user, dsn.sentinel_password) | {"ssl": dsn.is_encrypted}
+    sentinels = _Sentinels(dsn.hosts, sentinel_kwargs=at_sentinels)  # type: ignore[no-untyped-call]
+    kind = _MasterTLS if dsn.is_encrypted else _MasterTCP
+    return _MasterPool(  # type: ignore[no-untyped-call]
+        dsn.sentinel_master, sentinels, connection_class=kind, **options, **account
+    )
+
+
+def _behaviour(dsn: StreamDSN, timeout_seconds: float) -> dict[str, Any]:
+    return {
+        "decode_responses": True,
+        "encoding_errors": "replace",  # A foreign entry may be anything.
+        "protocol": 2,
+        "driver_info": None,  # Telling it takes two round trips, for which the first request would wait.
+        "socket_connect_timeout": min(dsn.timeout, timeout_seconds),
+        "socket_timeout": min(dsn.read_timeout, timeout_seconds),
+        "health_check_interval": 15,
+        "retry": Retry(NoBackoff(), 0),  # A repeat is the caller's decision: it knows what is idempotent.
+    }
+
+
+def _account(user: str, password: str) -> dict[str, Any]:
+    return {"username": user or None, "password": password} if user or password else {}
+
+
+def _tls(dsn: StreamDSN) -> dict[str, Any]:
+    if not dsn.is_encrypted:
+        return {}
+    return {
+        # A server may send tickets after the handshake, and an idle connection with something to read is taken for
+        # broken: the answer to this comes after them.
+        "client_name": "events",
+        "ssl_cert_reqs": "required" if dsn.verify_peer else "none",
+        "ssl_check_hostname": dsn.verify_peer and dsn.verify_peer_name,
+        "ssl_ca_certs": dsn.cafile or None,
+        "ssl_certfile": dsn.local_cert or None,
+        "ssl_keyfile": dsn.local_pk or None,
+        "ssl_password": dsn.passphrase,  # Even if empty: for want of one OpenSSL would ask at the terminal.
+    }
+
+
+class _Doubting(AbstractConnection):
+    """Connects anew after each refusal: it may be that of a master that is none any more.
+
+    A demoted one has many words for it (READONLY, MASTERDOWN, a script's own), and its answers to reads are stale. The
+    next connection is to the server that the sentinels, or the host's name, stand for by then.
+    """
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*args, **options)
+        except redis.ResponseError:
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise
+
+
+class _Socket(_Doubting, UnixDomainSocketConnection):
+    pass
+
+
+class _TCP(_Doubting, Connection):
+    pass
+
+
+class _TLS(_Doubting, SSLConnection):
+    pass
+
+
+class _MasterTCP(_Doubting, SentinelManagedConnection):
+    pass
+
+
+class _MasterTLS(_Doubting, SentinelManagedSSLConnection):
+    pass
+
+
+class _Sentinels(Sentinel):
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Ask one after the other, first the one that knew it last; say in words why none does."""
+        reasons = []
+        for sentinel in self.sentinels:
+            try:
+                masters: Any = sentinel.sentinel_masters()
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                reasons.append(str(error))
+                continue
+            state = masters.get(service_name)
+            if state and self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]
+                self.sentinels = [sentinel, *(other for other in self.sentinels if other is not sentinel)]
+                return state["ip"], state["port"]
+            reasons.append("its master is down" if state else "it watches no such master")
+        raise MasterNotFoundError(f"no sentinel names the master {service_name!r}: {'; '.join(reasons)}")
+
+
+class _MasterPool(SentinelConnectionPool):
+    def close(self) -> None:
+        super().close()
+        self.sentinel_manager.close()

@@ -1,0 +1,18 @@
+"""What the stream asks of Redis, so that a user without the permission for it is found before it is missed."""
+
+from collections.abc import Iterator
+
+SHA = "0" * 40
+
+
+def commands(key: str, channel: str) -> Iterator[list[str]]:
+    """Yield each command with arguments of the form that events/stream/redis_stream.py gives it."""
+    yield from (["PING"], ["INFO"], ["TIME"])
+    yield from (["EVALSHA", SHA, "1", key], ["SCRIPT", "LOAD", "return"], ["TYPE", key], ["XINFO", "STREAM", key])
+    yield from (["XADD", key, "1-0", "id", "1"], ["XTRIM", key, "MAXLEN", "~", "1"])
+    yield from (["XLEN", key], ["XREAD", "STREAMS", key, "0"], ["XREVRANGE", key, "+", "-"])
+    yield from (["XGROUP", "CREATE", key, "group", "0"], ["XGROUP", "SETID", key, "group", "0"])
+    yield from (["XREADGROUP", "GROUP", "group", "consumer", "STREAMS", key, ">"], ["XACK", key, "group", "1-0"])
+    yield from (["XPENDING", key, "group"], ["XGROUP", "DESTROY", key, "group"], ["DEL", key])
+    yield from (["PUBLISH", channel, ""], ["SUBSCRIBE", channel])
+    yield ["MEMORY", "USAGE", key]

@@ -1,0 +1,207 @@
+"""The stream in Redis; the only module that speaks to it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+
+from events.conf import conf
+from events.envelope import Envelope
+from events.exceptions import GroupLost, StreamUnavailable
+from events.log.partitions import partition_count
+from events.log.reading import Tail
+from events.stream.dsn import StreamDSN
+from events.stream.interface import TIMEOUT_SECONDS, Entry, Stream
+from events.stream.redis_client import connect
+from events.stream.redis_permissions import commands
+
+# Appends the entries if the stream's last one is the expected one, position and event, and answers the last one in
+# either case. The stream knows the last position that it ever had: also where that entry is trimmed or deleted, and
+# then nothing tells which event it was. The first field of an entry of ours is `id`.
+COMPARE_AND_APPEND = """
+local function last_entry()
+  local kind = redis.call('TYPE', KEYS[1]).ok
+  if kind == 'none' then return {'0', ''} end
+  if kind ~= 'stream' then return {'0', 'foreign'} end
+  local info, found = redis.call('XINFO', 'STREAM', KEYS[1]), {}
+  for i = 1, #info, 2 do found[info[i]] = info[i + 1] end
+  local id, entry = found['last-generated-id'], found['last-entry']
+  if not entry or entry[1] ~= id then return {id, ''} end
+  return {id, entry[2][1] == 'id' and entry[2][2] or 'foreign'}
+end
+local last = last_entry()
+if string.match(last[1], '^%d+') ~= ARGV[1] or last[2] ~= ARGV[2] then return last end
+local i = 4
+while i <= #ARGV do
+  local last_field = i + 1 + tonumber(ARGV[i + 1])
+  last = {redis.call('XADD', KEYS[1], ARGV[i] .. '-0', unpack(ARGV, i + 2, last_field)), ARGV[i + 3]}
+  i = last_field + 1
+end
+redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[3])
+return last
+"""
+# No tail can be this one: asking to append after it appends nothing and answers the real one.
+NOWHERE = Tail(-1, "")
+PENDING_AT_ONCE = 1_000
+# What Redis says to a reader, to one whose stream goes while it waits, and where there is no stream at all.
+GROUP_IS_LOST = ("NOGROUP", "UNBLOCKED", "requires the key to exist")
+
+
+class RedisStream(Stream):
+    """The stream in Redis 7.0 or later, or in Valkey; `events.stream.interface` says what its methods guarantee."""
+
+    def __init__(self, dsn: StreamDSN, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        super().__init__(dsn, timeout_seconds=min(timeout_seconds, dsn.read_timeout))
+        self._client = self.connect(timeout_seconds)
+        self._compare_and_append = self._client.register_script(COMPARE_AND_APPEND)
+        self._wake_channel = f"{dsn.stream}:wake"
+        self._wakes = self._client.pubsub(ignore_subscribe_messages=True)
+
+    def connect(self, timeout_seconds: float) -> Any:
+        """Make the client; all else is the same on whatever it is connected to."""
+        return connect(self.dsn, timeout_seconds=timeout_seconds)
+
+    def append(self, partition: int, expected: Tail, envelopes: Sequence[Envelope]) -> Tail:
+        arguments: list[str | int] = [expected.position, expected.event_id, conf.stream_max_length]
+        for envelope in envelopes:
+            fields = [part for field in envelope.to_fields().items() for part in field]
+            arguments += [envelope.position or 0, len(fields), *fields]
+        with _redis_errors():
+            last_id, event_id = self._compare_and_append(keys=[self.key(partition)], args=arguments)
+        return Tail(int(last_id.partition("-")[0]), event_id)
+
+    def tail(self, partition: int) -> Tail:
+        return self.append(partition, NOWHERE, [])
+
+    def create_group(self, partition: int, group: str, *, after: int) -> None:
+        with _redis_errors():
+            try:
+                self._client.xgroup_create(self.key(partition), group, id=f"{after}-0", mkstream=True)
+            except redis.ResponseError as error:
+                if not str(error).startswith("BUSYGROUP"):
+                    raise
+
+    def read(
+        self, group: str, consumer: str, partitions: Sequence[int], *, count: int, block_seconds: float
+    ) -> dict[int, list[Entry]]:
+        by_key = {self.key(partition): partition for partition in partitions}
+        with _redis_errors():
+            answer = self._client.xreadgroup(
+                group, consumer, dict.fromkeys(by_key, ">"), count=count, block=self._block(block_seconds)
+            )
+        return {by_key[key]: [_entry(*raw) for raw in entries] for key, entries in answer or []}
+
+    def rewind(self, partition: int, group: str, *, after: int) -> None:
+        key = self.key(partition)
+        with _redis_errors():
+            self._client.xgroup_setid(key, group, f"{after}-0")
+            while pending := self._client.xpending_range(key, group, min="-", max="+", count=PENDING_AT_ONCE):
+                self._client.xack(key, group, *(entry["message_id"] for entry in pending))
+
+    def _block(self, seconds: float) -> int | None:
+        """Return milliseconds: less than the socket waits, or an idle stream would look like an outage."""
+        return max(1, int(min(seconds, self.timeout_seconds / 2) * 1000)) if seconds else None
+
+    def acknowledge(self, partition: int, group: str, entry_ids: Sequence[str]) -> None:
+        with _redis_errors():
+            self._client.xack(self.key(partition), group, *entry_ids)
+
+    def entries(self, partition: int, *, after: str, count: int, block_seconds: float = 0) -> list[Entry]:
+        with _redis_errors():
+            answer = self._client.xread({self.key(partition): after}, count=count, block=self._block(block_seconds))
+        return [_entry(*raw) for _, entries in answer or [] for raw in entries]
+
+    def last_entries(self, partition: int, *, count: int, before: str = "") -> list[Entry]:
+        with _redis_errors():
+            raw_entries = self._client.xrevrange(self.key(partition), f"({before}" if before else "+", count=count)
+        return [_entry(*raw) for raw in reversed(raw_entries)]
+
+    def length(self, partition: int) -> int:
+        with _redis_errors():
+            return int(self._client.xlen(self.key(partition)))
+
+    def memory_usage(self, partition: int) -> int | None:
+        with _redis_errors(), suppress(redis.ResponseError):  # Unknown to it, or not allowed.
+            size = self._client.memory_usage(self.key(partition))
+            return int(size or 0)
+        return None
+
+    def trim(self, partition: int, *, length: int) -> int:
+        with _redis_errors():
+            return int(self._client.xtrim(self.key(partition), maxlen=length, approximate=False))
+
+    def pending(self, partition: int, group: str) -> int:
+        with _redis_errors():
+            try:
+                return int(self._client.xpending(self.key(partition), group)["pending"])
+            except redis.ResponseError as error:
+                if str(error).startswith("NOGROUP"):
+                    return 0
+                raise
+
+    def information(self) -> Mapping[str, str]:
+        with _redis_errors():
+            return {name: str(value) for name, value in self._client.info().items()}
+
+    def refused_commands(self) -> list[str] | None:
+        with _redis_errors(), suppress(redis.ResponseError):  # Unknown to it, or not allowed.
+            user = self._client.acl_whoami()
+            asked = [command for key in self._keys() for command in commands(key, self._wake_channel)]
+            answers = [(command, self._client.execute_command("ACL", "DRYRUN", user, *command)) for command in asked]
+            return [f"{' '.join(command[:2])}: {answer}" for command, answer in answers if answer != "OK"]
+        return None
+
+    def _keys(self) -> list[str]:
+        return [self.key(partition) for partition in range(partition_count())]
+
+    def clock(self) -> datetime:
+        with _redis_errors():
+            seconds, microseconds = self._client.time()
+        return datetime.fromtimestamp(seconds + microseconds / 1_000_000, UTC)
+
+    def delete(self, partition: int) -> None:
+        with _redis_errors():
+            self._client.delete(self.key(partition))
+
+    def wake(self) -> None:
+        with _redis_errors():
+            self._client.publish(self._wake_channel, "")
+
+    def wait_for_wake(self, seconds: float) -> None:
+        with _redis_errors():
+            if not self._wakes.subscribed:
+                self._wakes.subscribe(self._wake_channel)
+            if self._wakes.get_message(timeout=seconds):
+                while self._wakes.get_message():  # Many commits, one sweep.
+                    pass
+
+    def ping(self) -> None:
+        with _redis_errors():
+            self._client.ping()
+
+    def close(self) -> None:
+        self._wakes.close()
+        self._client.close()
+
+
+@contextmanager
+def _redis_errors() -> Iterator[None]:
+    try:
+        yield
+    except redis.ResponseError as error:
+        if any(said in str(error) for said in GROUP_IS_LOST):
+            raise GroupLost from error
+        raise StreamUnavailable(f"Redis refused: {error}") from error
+    except redis.RedisError as error:
+        raise StreamUnavailable(f"Redis does not answer: {error}") from error
+
+
+def _entry(entry_id: str, fields: dict[str, str]) -> Entry:
+    position, _, sequence = entry_id.partition("-")
+    try:
+        envelope = Envelope.from_fields(fields, int(position)) if sequence == "0" else None
+    except (KeyError, ValueError):
+        envelope = None
+    return Entry(entry_id, envelope) if envelope else Entry(entry_id, None, fields)

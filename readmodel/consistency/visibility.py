@@ -1,0 +1,117 @@
+"""Tell when searches in an index see what a consistency token names."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import connection
+
+from events.consistency_token import ConsistencyToken, Newest
+from events.event import name_of
+from readmodel.consistency.progress import are_handled, refuse_if_any_parked, refuse_if_parked
+from readmodel.consistency.refreshes import Refreshes
+from readmodel.exceptions import StateNotReached
+from readmodel.projections.tickets import PROJECTIONS, VERSION_STEP
+
+if TYPE_CHECKING:
+    from readmodel.index.aliases import Target
+    from readmodel.index.document_index import DocumentIndex
+
+SHORTEST_PAUSE_SECONDS = 0.01
+LONGEST_PAUSE_SECONDS = 0.1
+MAX_REMEMBERED = 10_000
+NEVER = -math.inf
+
+
+class Sight(NamedTuple):
+    """A look at the documents of events."""
+
+    late: Sequence[Newest]
+    since: float
+    """When the last of the others was seen first, by the monotonic clock."""
+
+
+class Visibility:
+    """What this process has seen of one index, and what searches see of it."""
+
+    def __init__(self, index: "DocumentIndex", target: "Target") -> None:
+        self.target = target
+        self._index = index
+        self._refreshes = Refreshes(partial(index.refresh, target))
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def wait(self, token: ConsistencyToken, deadline: float) -> None:
+        """Return when searches see what the token names; raise StateNotReached, or EventParked."""
+        since = max(self._wait_for_documents(token, deadline), self._wait_for_log(token, deadline))
+        if since == NEVER:
+            return  # It names nothing that is in this index.
+        try:
+            self._refreshes.wait(since, timeout_seconds=max(0.0, deadline - time.monotonic()))
+        except TimeoutError as error:
+            raise StateNotReached("Elasticsearch does not refresh the index in time") from error
+
+    def _wait_for_documents(self, token: ConsistencyToken, deadline: float) -> float:
+        handled = {name_of(event_class) for event_class in PROJECTIONS}
+        events = [newest for newest in token.events if newest.type in handled]
+        if not events:
+            return NEVER
+        for is_worth_a_question in attempts(deadline):
+            sight = self._look_at(events)
+            if not sight.late:
+                return sight.since
+            if is_worth_a_question:
+                refuse_if_parked(sight.late, self.target.uuid)
+        raise StateNotReached(f"{self.target.name} lacks {len(sight.late)} of {len(events)} events")
+
+    def _wait_for_log(self, token: ConsistencyToken, deadline: float) -> float:
+        if not token.correlation_ids:
+            return NEVER
+        for _ in attempts(deadline):
+            if are_handled(token, self.target.uuid):
+                refuse_if_any_parked(token.correlation_ids, self.target.uuid)
+                return time.monotonic()
+        raise StateNotReached(f"{self.target.name} is not as far as the log was")
+
+    def _look_at(self, events: Sequence[Newest]) -> Sight:
+        found = self._index.versions(self.target, sorted({newest.subject for newest in events}))
+        late, since, now = [], NEVER, time.monotonic()
+        for newest in events:
+            version = found.get(newest.subject, 0)
+            if version < newest.version * VERSION_STEP:
+                late.append(newest)
+            else:
+                since = max(since, self._first_seen(newest, version, now))
+        return Sight(late, since)
+
+    def _first_seen(self, newest: Newest, version: int, now: float) -> float:
+        known, at = self._seen.get(newest.subject, (0, NEVER))
+        if known >= newest.version * VERSION_STEP:
+            return at
+        if len(self._seen) >= MAX_REMEMBERED:
+            self._seen.clear()  # What is forgotten costs a refresh that was not needed.
+        self._seen[newest.subject] = (version, now)
+        return now
+
+
+def attempts(deadline: float) -> Iterator[bool]:
+    """Pause between attempts, longer each time, until the deadline.
+
+    Tell of each whether it is worth a question to the database why it fails: a document is usually there at once.
+    """
+    pause = SHORTEST_PAUSE_SECONDS
+    while True:
+        is_last = time.monotonic() + pause > deadline
+        yield is_last or pause == LONGEST_PAUSE_SECONDS
+        if is_last:
+            return
+        release_connection()
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+
+def release_connection() -> None:
+    """Give the connection back to the pool: requests that only wait must not keep those from it that work."""
+    if not connection.in_atomic_block:
+        connection.close()

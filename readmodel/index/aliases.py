@@ -1,0 +1,177 @@
+"""The concrete indices behind an alias: all that are kept are fed, the alias chooses the one that is searched."""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from elasticsearch import BadRequestError, Elasticsearch
+
+from events.exceptions import RetryLater, TargetLost, Unprocessable
+from readmodel.index.errors import errors_translated
+from readmodel.projections.definitions import VERSION, Definition
+from readmodel.projections.mappings import SETTINGS
+
+logger = logging.getLogger(__name__)
+
+
+FILLING = {"refresh_interval": "-1"}
+"""Of an index that nobody searches yet."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A concrete index: its name, and the UUID that no other index has, not even a later one of that name."""
+
+    name: str
+    uuid: str
+    version: str = ""
+    """Of the definition that it was made by."""
+    is_new: bool = False
+    """It is being filled, and was never searched."""
+
+
+class Indices:
+    """Makes, finds, chooses and deletes them. Every method raises RetryLater if Elasticsearch can't answer now."""
+
+    def __init__(self, client: Elasticsearch, definition: Definition) -> None:
+        self._client = client
+        self.definition = definition
+        self.alias = definition.alias
+        self._told: set[Target] = set()
+        self._numbered = re.compile(re.escape(self.alias) + r"-\d{6}")
+
+    def ensure(self) -> Target:
+        """Return the index behind the alias; make it if there is none. Any number of processes may do so at once."""
+        try:
+            with errors_translated():
+                self._client.indices.put_index_template(name=self.alias, **self.definition.template())
+                searched = self.searched() or self._create_first()
+                self._complete(searched)
+                return searched
+        except (TargetLost, Unprocessable) as error:
+            # A hand at work beside us, or one that has to help: to go on trying mends the one and tells of the other.
+            raise RetryLater(str(error)) from error
+
+    def searched(self) -> Target | None:
+        """Return the index behind the alias."""
+        found = self._get()
+        searched = [name for name, description in found.items() if self.alias in description["aliases"]]
+        if self.alias in found or len(searched) > 1:
+            names = ", ".join(sorted(searched) or [self.alias])
+            raise RetryLater(f"{self.alias!r} must be the alias of one index, but it is {names}: delete or rename that")
+        return _target(searched[0], found[searched[0]]) if searched else None
+
+    def kept(self) -> list[Target]:
+        """Return the index behind the alias, if there is one, and then those that are fed beside it, oldest first."""
+        searched = self.searched()
+        numbered = [_target(*item) for item in sorted(self._get().items()) if self._numbered.fullmatch(item[0])]
+        others = [target for target in numbered if target != searched]
+        return [searched, *others] if searched else others
+
+    def exists(self, uuid: str) -> bool:
+        """Tell whether there is an index with this UUID, whatever it is called."""
+        with errors_translated():
+            found = self._client.indices.get(index="*", features="settings", filter_path="*.settings.index.uuid")
+            return uuid in {description["settings"]["index"]["uuid"] for description in found.values()}
+
+    def examine(self) -> Iterator[tuple[str, str]]:
+        """Say what is wrong with the index behind the alias, and what mends it."""
+        searched = self.searched()
+        if searched is None:
+            yield f"there is no index behind {self.alias!r}", "run consume_events readmodel, which makes and fills it"
+        elif searched.version != self.definition.version:
+            yield f"{searched.name} is of another version of the projection {self.definition.name}", self._remedy
+
+    def create_next(self) -> Target:
+        """Make an index under the next number, which was never used, behind no alias."""
+        with errors_translated():
+            self._client.indices.put_index_template(name=self.alias, **self.definition.template())
+            numbers = [int(target.name.rpartition("-")[2]) for target in self.kept() if self._is_numbered(target)]
+            name = f"{self.alias}-{max(numbers, default=0) + 1:06}"
+            self._client.indices.create(index=name, settings=FILLING)
+            return _target(name, self._get()[name])
+
+    def choose(self, target: Target) -> None:
+        """Let the alias name this index from now on, in one step; raise TargetLost if it is gone."""
+        searched = self.searched()
+        actions: list[Mapping[str, Any]] = [{"add": {"index": target.name, "alias": self.alias}}]
+        if searched:
+            actions.append({"remove": {"index": searched.name, "alias": self.alias, "must_exist": True}})
+        with errors_translated():
+            self.use_everyday_settings(target)
+            self._client.indices.update_aliases(actions=actions)
+
+    def hold_refresh(self, target: Target) -> None:
+        """Let searches of the index see for half a minute what they see now."""
+        with errors_translated():
+            self._client.indices.put_settings(index=target.name, settings={"index.refresh_interval": "30s"})
+
+    def use_everyday_settings(self, target: Target) -> None:
+        """Undo what made filling faster, or searches stand still."""
+        with errors_translated():
+            everyday = SETTINGS["index"]["refresh_interval"]
+            self._client.indices.put_settings(index=target.name, settings={"index.refresh_interval": everyday})
+            self._client.indices.refresh(index=target.name)
+
+    def delete(self, target: Target) -> None:
+        """Delete an index; that of the same name but another UUID stays."""
+        with errors_translated():
+            if target.uuid in {kept.uuid for kept in self.kept()}:
+                self._client.options(ignore_status=404).indices.delete(index=target.name)
+
+    def replace(self) -> None:
+        """Put an empty index behind the alias, and delete all that were kept.
+
+        Under a name that was never used: a late write to an old one must not end in the new one.
+        """
+        kept = self.kept()
+        if kept:
+            self.choose(self.create_next())
+        for target in kept:
+            self.delete(target)
+
+    @property
+    def _remedy(self) -> str:
+        return f"say manage.py rebuild_readmodel {self.definition.name}"
+
+    def _is_numbered(self, target: Target) -> bool:
+        return bool(self._numbered.fullmatch(target.name))
+
+    def _get(self) -> dict[str, Any]:
+        """Return the descriptions of all that has the alias, or a name of ours."""
+        with errors_translated():
+            names, features = [self.alias, f"{self.alias}-*"], ["aliases", "settings", "mappings"]
+            return dict(self._client.indices.get(index=names, features=features, ignore_unavailable=True).body)
+
+    def _create_first(self) -> Target:
+        name = f"{self.alias}-000001"
+        try:
+            self._client.indices.create(index=name, aliases={self.alias: {}})
+        except BadRequestError as error:
+            if error.error != "resource_already_exists_exception":
+                raise
+            # Another process was faster, which makes this a repetition, or the index has lost its alias.
+            self._client.indices.put_alias(index=name, name=self.alias)
+        created = self.searched()
+        if created is None:
+            raise TargetLost(f"{name} was deleted as soon as it was made")
+        return created
+
+    def _complete(self, target: Target) -> None:
+        """Add the fields that this release has and the index has not, so that its documents fit; the others stay."""
+        if target.version != self.definition.version and target not in self._told:
+            self._told.add(target)
+            logger.warning(
+                "%s is of another version of the projection %s; %s", target.name, self.definition.name, self._remedy
+            )
+        known = self._get()[target.name]["mappings"].get("properties", {})
+        fields = {name: field for name, field in self.definition.mappings["properties"].items() if name not in known}
+        if fields:
+            self._client.indices.put_mapping(index=target.name, properties=fields)
+
+
+def _target(name: str, description: Mapping[str, Any]) -> Target:
+    version = description["mappings"].get("_meta", {}).get(VERSION, "")
+    index = description["settings"]["index"]
+    return Target(name, index["uuid"], version, index.get("refresh_interval") == FILLING["refresh_interval"])

@@ -1,0 +1,1 @@
+"""The search for people: the pages, as HTML."""

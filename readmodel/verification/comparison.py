@@ -1,0 +1,122 @@
+"""Compare documents with the events that tell what they should be: one mechanism for every projection."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from events.envelope import Envelope
+from events.event import name_of
+from events.groups.handled import Settled, SettledEvents
+from events.groups.handled_by_event import SettledEachEvent
+from readmodel.index.aliases import Target
+from readmodel.index.document_index import DocumentIndex
+from readmodel.index.stored_documents import Documents, StoredDocument
+from readmodel.projections.definitions import TICKETS, TIMELINE
+from readmodel.projections.tickets import PROJECTIONS, VERSION_STEP, VersionedDocument
+from readmodel.verification.difference import Difference, Kind
+
+GROUP = "readmodel"
+AGGREGATE_TYPE = "ticket"
+TOLD_BY: Mapping[str, type[Settled]] = {TICKETS.name: SettledEvents, TIMELINE.name: SettledEachEvent}
+"""What a projection's documents are made of: of the newest event of each ticket, or of every event."""
+
+
+class Comparison:
+    """Tells differences of one index from the log; events in flight are none, as each is looked at twice."""
+
+    def __init__(self, documents: Documents) -> None:
+        self.documents = documents
+        names = [name_of(event) for event in PROJECTIONS]
+        told_by = TOLD_BY[documents.definition.name]
+        self.events = told_by(GROUP, documents.target.uuid, AGGREGATE_TYPE, names)
+
+    def differences(self, ids: Sequence[str]) -> list[Difference]:
+        """Compare the documents that the log tells of with their newest settled events."""
+        suspects = [difference.id for difference in self._compare(ids)]
+        return self._compare(suspects) if suspects else []
+
+    def ghosts(self, ids: Collection[str]) -> list[Difference]:
+        """Find the documents of which the log has no event."""
+        unknown = set(ids) - self.events.known(ids)
+        stored = self.documents.read(unknown)
+        # The log once more, after the documents: an event is there before its document.
+        ghosts = stored.keys() - self.events.known(stored)
+        ghosts -= self._dropped({ghost: stored[ghost] for ghost in ghosts})
+        return [Difference(id=ghost, kind=Kind.GHOST, stored=stored[ghost]) for ghost in sorted(ghosts)]
+
+    def parked(self, ids: Collection[str]) -> list[Difference]:
+        """Find the documents that lack the state of an event that is a dead letter."""
+        versions = self.events.parked(ids)
+        stored = self.documents.read(versions)
+        return [
+            Difference(id=parked, kind=Kind.PARKED, log_version=version, stored=stored.get(parked))
+            for parked, version in versions.items()
+            if parked not in stored or stored[parked].version < version * VERSION_STEP
+        ]
+
+    def _compare(self, ids: Sequence[str]) -> list[Difference]:
+        settled = self.events.newest(ids)
+        stored = self.documents.read(ids)  # Afterwards: what was settled before is there.
+        versions = {document.id: document.version // VERSION_STEP for document in stored.values()}
+        beyond = {
+            key: version
+            for key, version in versions.items()
+            if key not in settled or version > settled[key].aggregate_version
+        }
+        later = self.events.first_from(beyond)  # Afterwards: an event is there before its document.
+        dropped = self._dropped({key: stored[key] for key in beyond.keys() - later.keys() - settled.keys()})
+        compared = []
+        for key in ids:
+            if key in dropped:
+                continue
+            if key not in beyond:
+                compared.append(self._difference(key, settled.get(key), stored.get(key)))
+            elif key not in later:
+                compared.append(self._lifted(settled.get(key), stored[key]))
+            elif later[key].aggregate_version == beyond[key]:
+                compared.append(self._difference(key, later[key], stored[key]))
+            # Else newer events have replaced that of the document: it is about to be written anew.
+        return [difference for difference in compared if difference]
+
+    def _difference(self, key: str, event: Envelope | None, stored: StoredDocument | None) -> Difference | None:
+        if event is None:
+            return None
+        found = Difference(id=key, kind=Kind.UNREADABLE, log_version=event.aggregate_version, stored=stored)
+        documents = self.documents.definition.project([event]).documents
+        if not documents:
+            return found
+        [told] = documents
+        kind = _kind(told, stored)
+        return msgspec.structs.replace(found, kind=kind, told=told) if kind else None
+
+    def _lifted(self, event: Envelope | None, stored: StoredDocument) -> Difference:
+        missing = self._difference(stored.id, event, None)  # What there should be in its place, if anything yet.
+        if missing is None:
+            return Difference(id=stored.id, kind=Kind.LIFTED, stored=stored)
+        return msgspec.structs.replace(missing, kind=Kind.LIFTED, stored=stored)
+
+    def _dropped(self, stored: Mapping[str, StoredDocument]) -> set[str]:
+        """Return those that a compaction has left without their event: nothing tells what they should be."""
+        said = {
+            key: (document.source.get("ticket"), document.source.get("version"))
+            for key, document in stored.items()
+            if document.source.get(self.documents.id_field) == key
+        }
+        sources = {
+            key: (ticket, version)
+            for key, (ticket, version) in said.items()
+            if isinstance(ticket, str) and isinstance(version, int) and "\x00" not in ticket
+        }
+        return self.events.dropped(sources)
+
+
+def _kind(told: VersionedDocument, stored: StoredDocument | None) -> Kind | None:
+    if stored is None:
+        return Kind.MISSING
+    if stored.version < told.version:
+        return Kind.STALE
+    return Kind.ALTERED if stored.source != msgspec.to_builtins(told.source) else None
+
+
+def comparison_of(index: DocumentIndex, target: Target) -> Comparison:
+    return Comparison(Documents(index, target))
