@@ -27,7 +27,7 @@ from rich.table import Table
 from benchmarks.consistency import CONSUME
 from benchmarks.interleaved import median_seconds, print_ratios
 from benchmarks.servers import empty_servers, loaded_project
-from tests.proxy import running_proxy
+from tests.network.proxy import running_proxy
 from tests.waiting import wait_until
 
 REFERENCE = "plain save"

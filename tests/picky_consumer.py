@@ -40,5 +40,5 @@ class Picky(EventSubscriber):
 
 def consume() -> None:
     Picky.journal = Path(sys.argv[1])
-    settings.EVENTS_SUBSCRIBERS = {"things": "tests.picky_consumer.Picky"}
+    settings.EVENTS_SUBSCRIBERS = {"things": f"{__name__}.Picky"}
     call_command("consume_events", "things", consumer="picky")

@@ -38,7 +38,7 @@ class Stream(ABC):
 
     Whatever keeps it may lose entries at its end, in the middle or all of them, and may be gone for a while; it never
     changes their order and never repeats one. Every method raises StreamUnavailable if the server does not answer.
-    tests/stream_contract.py holds every implementation to what is written here.
+    tests/contracts/stream.py holds every implementation to what is written here.
     """
 
     def __init__(self, dsn: StreamDSN, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:

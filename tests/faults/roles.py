@@ -75,7 +75,7 @@ def make_things(partitions: str) -> None:
 def keep_journal(name: str, file: str, partitions: str, seconds_per_batch: str = "0") -> None:
     """Consume, and write down what is handled."""
     settings.EVENTS_PARTITIONS = int(partitions)
-    settings.EVENTS_SUBSCRIBERS = {"journal": "tests.faults.roles.Journal"}
+    settings.EVENTS_SUBSCRIBERS = {"journal": f"{__name__}.Journal"}
     Journal.name, Journal.file, Journal.seconds_per_batch = name, file, float(seconds_per_batch)
     call_command("consume_events", "journal", consumer=name)
 
@@ -94,7 +94,7 @@ class Journal(Subscriber):
 
 def keep_ledger() -> None:
     """Consume, with effects in our database."""
-    settings.EVENTS_SUBSCRIBERS = {"ledger": "tests.faults.roles.Ledger"}
+    settings.EVENTS_SUBSCRIBERS = {"ledger": f"{__name__}.Ledger"}
     call_command("consume_events", "ledger")
 
 

@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from events.groups.checkpoint import Claim, advance, load
 from events.models import LogEntry, Partition
-from tests.compaction_contract import compact
+from tests.contracts.compaction import compact
 from tests.faults.conftest import Start
 from tests.faults.roles import compact_until_death, issue
 from tickets.models import Ticket

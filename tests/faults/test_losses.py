@@ -19,7 +19,7 @@ from events.stream.interface import Stream
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, issue, keep_ledger, make_things, relay, through, write
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
-from tests.proxy import cut, cut_in_the_middle, garble, late, now_and_then, running_proxy
+from tests.network.proxy import cut, cut_in_the_middle, garble, late, now_and_then, running_proxy
 from tests.waiting import wait_until
 
 type Loss = Callable[[Stream], object]

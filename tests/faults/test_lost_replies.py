@@ -11,7 +11,7 @@ from events.models import LogEntry
 from events.stream.interface import Stream
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import through
-from tests.proxy import cut, cut_in_the_middle, garble, late, now_and_then, running_proxy
+from tests.network.proxy import cut, cut_in_the_middle, garble, late, now_and_then, running_proxy
 from tests.waiting import wait_until
 
 STRIKES = 16

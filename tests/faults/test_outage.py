@@ -20,9 +20,9 @@ from tests.faults.conftest import Start
 from tests.faults.roles import through
 from tests.faults.test_torment import assert_the_stream_is_a_window_on_the_log
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
-from tests.integration.test_outage import issue
-from tests.proxy import Proxy, running_proxy
-from tests.redis_servers import BINARIES, Server, running_server
+from tests.integration.events.relay.test_outage import issue
+from tests.network.proxy import Proxy, running_proxy
+from tests.network.redis_servers import BINARIES, Server, running_server
 from tests.waiting import wait_until
 
 TIMEOUT_SECONDS = 1.0

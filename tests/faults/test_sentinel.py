@@ -23,8 +23,8 @@ from events.stream.redis_stream import RedisStream
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import at
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
+from tests.network.redis_servers import VALKEY, SentinelServer, Server, running, running_sentinels, running_server
 from tests.processes import running as running_process
-from tests.redis_servers import VALKEY, SentinelServer, Server, running, running_sentinels, running_server
 from tests.waiting import wait_until
 
 PASSWORD, SENTINELS_PASSWORD = "secret-of-the-master", "secret-of-the-sentinels"

@@ -9,7 +9,7 @@ from pytest_django import Settings
 from events.exceptions import RetryLater
 from events.models import DeadLetter
 from events.testing import run_until_idle
-from tests.gate import SECRET, Gate, opened_gate, status
+from tests.network.gate import SECRET, Gate, opened_gate, status
 from tests.tickets import issue
 from tickets.models import Ticket
 

@@ -17,7 +17,7 @@ from standardwebhooks import WebhookVerificationError
 
 from events.envelope import Envelope
 from events.exceptions import PartlyHandled, RetryLater, UnknownEventVersion, Unprocessable
-from tests.gate import (
+from tests.network.gate import (
     SECRET,
     Call,
     Gate,

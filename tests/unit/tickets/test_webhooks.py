@@ -17,7 +17,7 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from events.exceptions import PartlyHandled, RetryLater
-from tests.gate import SECRET, Gate, canceled, opened_gate
+from tests.network.gate import SECRET, Gate, canceled, opened_gate
 from tests.ticket_events import ticket_id
 from tickets.access import AccessSystem
 from tickets.webhooks.addresses import is_public

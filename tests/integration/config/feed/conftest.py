@@ -1,0 +1,37 @@
+"""A web server that all tests of the feed share: it starts for some seconds."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from events.log.partitions import partition_count
+from events.models import Partition
+from events.stream.interface import Stream as EventStream
+from tests.network.feed_server import SETTINGS, Server, reader_token, serving
+
+
+@pytest.fixture(scope="package")
+def shared_server(django_db_setup: None) -> Iterator[Server]:
+    """The events of each test are its own all the same: all tables are emptied after it."""
+    with serving(DJANGO_SETTINGS_MODULE=SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: Server, stream: EventStream) -> Server:
+    return shared_server
+
+
+@pytest.fixture
+def token() -> str:
+    return reader_token()
+
+
+@pytest.fixture
+def partitions() -> Iterator[None]:
+    """Three of them."""
+    Partition.objects.bulk_create([Partition(number=1), Partition(number=2)])
+    partition_count.cache_clear()
+    yield
+    Partition.objects.exclude(number=0).delete()
+    partition_count.cache_clear()

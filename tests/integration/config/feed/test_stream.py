@@ -1,0 +1,232 @@
+"""Streams and pages of events, by a real web server: exact whatever happens meanwhile."""
+
+import json
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+import httpx
+import psutil
+import pytest
+from pytest_django import Settings
+
+from events import record, unit_of_work
+from events.models import LogEntry, Partition
+from events.relay.flush import sweep
+from events.stream.interface import Stream as EventStream
+from tests.network.feed_server import (
+    SETTINGS,
+    Server,
+    Stream,
+    connections,
+    headers,
+    make,
+    serving,
+    streaming,
+    write_some,
+)
+from tests.things import ThingMoved
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_it_sends_what_is_there_and_what_comes(server: Server, token: str) -> None:
+    make("a", "b")
+    client = Stream()
+    with streaming(server, token, Accept="text/event-stream") as response:
+        arriving = client.read(response)
+        found = [next(arriving)["subject"] for _ in "ab"]
+        for name in "cde":  # The first of them may be read from the log, the others come live.
+            make(name)
+            found.append(next(arriving)["subject"])
+
+    assert found == ["a", "b", "c", "d", "e"]
+    assert [event["position"] for event in client.events] == [1, 2, 3, 4, 5]
+    assert client.events[0]["data"] == {"name": "a", "version": 1, "note": ""}
+    assert response.headers["Content-Type"] == "text/event-stream"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Accel-Buffering"] == "no"
+
+
+def test_from_now_on_and_of_some_kinds_only(server: Server, token: str) -> None:
+    make("a")
+    client = Stream()
+    with streaming(server, token, "after=latest&type=thing.moved&subject=b&subject=c") as response:
+        arriving = client.read(response)
+        make("b", "c", "d")
+        with unit_of_work():
+            record(*(ThingMoved(name=name, version=2) for name in "adcb"))
+        found = [next(arriving)["subject"] for _ in "bc"]
+
+    assert found == ["c", "b"]
+
+
+def test_who_joins_others_gets_what_was_before_them(server: Server, token: str) -> None:
+    make("a", "b")
+    with streaming(server, token, "after=latest") as response:
+        arriving = Stream().read(response)
+        for name in "cde":
+            make(name)
+            assert next(arriving)["subject"] == name
+        with streaming(server, token) as later:
+            joining = Stream().read(later)
+            found = [next(joining)["subject"] for _ in "abcde"]
+            make("f")
+            found += [next(joining)["subject"], next(arriving)["subject"]]
+
+    assert found == ["a", "b", "c", "d", "e", "f", "f"]
+
+
+def test_a_stream_without_events_says_where_to_resume(server: Server, token: str) -> None:
+    make("a")
+    with streaming(server, token, "after=latest") as response:
+        [_, first_id] = islice(response.iter_lines(), 2)
+    make("b")
+    with streaming(server, token, "after=latest", **{"Last-Event-ID": first_id.removeprefix("id: ")}) as response:
+        assert next(Stream().read(response))["subject"] == "b"
+
+
+def test_a_stream_that_is_broken_off_again_and_again_loses_and_repeats_nothing(server: Server, token: str) -> None:
+    """Two writers write meanwhile, and the client is behind at times, so that it has to join what is live."""
+    chance = random.Random(7)
+    client = Stream()
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(write_some, name, 150) for name in "ab"]
+        while len(client.events) < 300:
+            with streaming(server, token, **{"Last-Event-ID": client.last_id}) as response:
+                arriving = client.read(response)
+                for _ in range(min(chance.randrange(40), 300 - len(client.events))):
+                    next(arriving)
+        for writer in writers:
+            writer.result()
+
+    assert [event["position"] for event in client.events] == list(range(1, 301))
+    assert [event["id"] for event in client.events] == in_the_log()
+
+
+def test_several_partitions_are_followed_each_in_its_order(partitions: None, stream: EventStream, token: str) -> None:
+    chance = random.Random(5)
+    client = Stream()
+    with serving(DJANGO_SETTINGS_MODULE=SETTINGS) as server, ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(write_some, name, 100) for name in "ab"]
+        while len(client.events) < 200:
+            with streaming(server, token, **{"Last-Event-ID": client.last_id}) as response:
+                arriving = client.read(response)
+                for _ in range(min(chance.randrange(1, 40), 200 - len(client.events))):
+                    next(arriving)
+        for writer in writers:
+            writer.result()
+
+    assert len({event["id"] for event in client.events}) == 200
+    for partition in range(3):
+        positions = [event["position"] for event in client.events if event["partition"] == partition]
+        assert positions == list(range(1, len(positions) + 1))
+        assert positions
+
+
+def in_the_log() -> list[str]:
+    return [str(found) for found in LogEntry.objects.order_by("position").values_list("event_id", flat=True)]
+
+
+def test_without_redis_it_goes_on_from_the_log(stream: EventStream, token: str) -> None:
+    nobody = "redis://127.0.0.1:1/tickets"
+    client = Stream()
+    with (
+        serving(DJANGO_SETTINGS_MODULE=SETTINGS, EVENT_STREAM_URL=nobody) as server,
+        streaming(server, token) as response,
+    ):
+        arriving = client.read(response)
+        make("a")
+        first = next(arriving)
+        make("b")
+        second = next(arriving)
+
+    assert [first["subject"], second["subject"]] == ["a", "b"]
+
+
+def test_a_wiped_or_foreign_stream_is_not_believed(server: Server, token: str, stream: EventStream) -> None:
+    with streaming(server, token) as response:
+        arriving = Stream().read(response)
+        make("a")
+        assert next(arriving)["subject"] == "a"
+        stream._client.flushall()
+        stream._client.xadd(stream.key(0), {"KEY": "VALUE"})
+        make("b")
+        assert next(arriving)["subject"] == "b"
+        started, before = time.monotonic(), reads(stream)
+        wait_until(lambda: reads(stream) >= before + 3)
+        assert time.monotonic() - started > 1  # It does not ask again and again what comes after that entry.
+
+
+def reads(stream: EventStream) -> int:
+    """Return how often the server was asked for what comes next."""
+    return int(stream._client.info("commandstats")["cmdstat_xread"]["calls"])
+
+
+def test_a_log_that_was_restored_ends_the_stream_and_refuses_its_cursor(server: Server, token: str) -> None:
+    client = Stream()
+    with streaming(server, token) as response:
+        arriving = client.read(response)
+        make("a", "b")
+        found = [next(arriving)["subject"] for _ in "ab"]
+        LogEntry.objects.filter(subject="b").delete()
+        Partition.objects.update(last_position=1)
+
+        assert list(arriving) == []
+    answer = httpx.get(f"{server.url}/api/events/stream", headers=headers(token, **{"Last-Event-ID": client.last_id}))
+
+    assert found == ["a", "b"]
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:cursor-ahead")
+
+
+def test_a_waiting_reader_gets_the_next_event_as_soon_as_it_is_there(server: Server, token: str) -> None:
+    now = httpx.get(f"{server.url}/api/events/?after=latest", headers=headers(token)).json()["next"]
+
+    def wait(query: str) -> tuple[float, httpx.Response]:
+        started = time.monotonic()
+        answer = httpx.get(f"{server.url}/api/events/?after={now}&{query}", headers=headers(token), timeout=90)
+        return time.monotonic() - started, answer
+
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(wait, "wait=30&subject=b")
+        [worker] = psutil.Process(server.process.pid).children()
+        wait_until(lambda: connections(worker, server))
+        seconds_of_empty_one, empty = wait("wait=0.5&subject=c")
+        make("a", "b")
+        seconds, answer = waiting.result()
+
+    assert [event["subject"] for event in answer.json()["events"]] == ["b"]
+    assert seconds < 30
+    assert empty.json()["events"] == []
+    assert seconds_of_empty_one >= 0.5
+
+
+def test_pages_are_exact_while_others_write(server: Server, token: str) -> None:
+    chance = random.Random(3)
+    found: list[str] = []
+    after = ""
+    with ThreadPoolExecutor(3) as pool, httpx.Client(base_url=server.url, headers=headers(token)) as http:
+        writers = [pool.submit(write_some, name, 100) for name in "abc"]
+        while len(found) < 300:
+            query = {"after": after, "limit": chance.randrange(1, 30), "wait": 5}
+            page = json.loads(http.get("/api/events/", params=query).content)
+            found += [event["id"] for event in page["events"]]
+            after = page["next"]
+        for writer in writers:
+            writer.result()
+
+    assert found == in_the_log()
+
+
+def test_a_relay_that_catches_up_is_followed(
+    server: Server, token: str, stream: EventStream, settings: Settings
+) -> None:
+    settings.EVENTS_FLUSH_ON_COMMIT = False
+    with streaming(server, token) as response:
+        arriving = Stream().read(response)
+        make(*(f"thing-{number}" for number in range(1_200)))
+        sweep(stream, 0)
+
+        assert [next(arriving)["position"] for _ in range(1_200)] == list(range(1, 1_201))

@@ -1,0 +1,92 @@
+"""The stream on each server that there is, over restarts and a flush of its scripts."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from pytest_django import Settings
+
+from events import record, unit_of_work
+from events.models import LogEntry
+from events.relay import flush as relay
+from events.stream.interface import Stream, open_stream
+from tests.contracts.stream import StreamContract
+from tests.network.proxy import running_proxy
+from tests.network.redis_servers import BINARIES, Server, running_server
+from tests.things import ThingMade
+from tests.unit.events.relay.test_flush import TestSweep as SweepContract
+
+
+@pytest.fixture(scope="module", params=BINARIES)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(BINARIES[request.param], tmp_path_factory.mktemp(request.param)) as server:
+        yield server
+
+
+@pytest.fixture
+def stream(server: Server, settings: Settings) -> Iterator[Stream]:
+    settings.EVENTS_STREAM_URL = server.url
+    server.client.flushall()
+    stream = open_stream()
+    yield stream
+    stream.close()
+
+
+class TestStream(StreamContract):
+    """What a stream guarantees."""
+
+
+@pytest.mark.django_db
+class TestSweep(SweepContract):
+    """What the relay makes of it."""
+
+
+def make_thing() -> None:
+    with unit_of_work():
+        record(ThingMade(name=f"thing-{LogEntry.objects.count() + 1}"))
+
+
+@pytest.mark.django_db
+def test_the_script_is_sent_again_when_the_server_has_forgotten_it(stream: Stream, server: Server) -> None:
+    make_thing()
+    assert relay.sweep(stream, 0) == 1
+    server.client.script_flush()
+    make_thing()
+
+    assert relay.sweep(stream, 0) == 1
+
+    assert stream.length(0) == 2
+
+
+@pytest.mark.django_db
+def test_the_stream_goes_on_after_a_restart(stream: Stream, server: Server) -> None:
+    make_thing()
+    relay.sweep(stream, 0)
+    server.stop()
+    server.start()
+    make_thing()
+    relay.sweep(stream, 0)
+
+    assert [entry.id for entry in stream.entries(0, after="0", count=10)] == ["1-0", "2-0"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("count", "note", "at_most_bytes"),
+    [
+        pytest.param(1_200, "", 500 * 700, id="500 entries"),
+        pytest.param(8, "東" * 100_000, 1_100_000, id="a megabyte"),
+    ],
+)
+def test_nobody_else_waits_long_for_a_batch(
+    count: int, note: str, at_most_bytes: int, server: Server, stream: Stream, settings: Settings
+) -> None:
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}", note=note) for number in range(count)))
+    with running_proxy(("127.0.0.1", server.port)) as proxy:
+        settings.EVENTS_STREAM_URL = f"redis://{proxy.address}/tickets"
+        with closing(open_stream()) as watched:
+            relay.sweep(watched, 0)
+
+    assert stream.length(0) == count
+    assert at_most_bytes / 3 < proxy.largest_request <= at_most_bytes

@@ -1,0 +1,193 @@
+"""manage.py doctor on SQLite and a stream in memory; the integration tier has it with the real servers."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from events import record, unit_of_work
+from events.groups.ownership import RETRYING, Condition, Ownership
+from events.models import Checkpoint, ConsumerGroup, DeadLetter, Lease, LogEntry, Member
+from events.operations.doctor import examine
+from events.operations.doctor.finding import Finding
+from events.relay import flush as relay
+from events.stream.interface import Stream
+from events.stream.redis_stream import RedisStream
+from tests.things import ThingMade, envelope_at
+
+pytestmark = pytest.mark.django_db
+
+LONG_AGO = timezone.now() - timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def _groups(settings: Settings) -> None:
+    settings.EVENTS_SUBSCRIBERS = {"recorder": "tests.things.Recorder"}
+    Checkpoint.objects.create(group="recorder", partition=0)
+    Ownership("recorder", "one").beat()
+
+
+@pytest.fixture
+def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """fakeredis tells little of itself."""
+    said = {"redis_version": "7.0.15", "role": "master", "maxmemory_policy": "noeviction", "aof_enabled": "1"}
+    monkeypatch.setattr(RedisStream, "information", lambda _stream: said | {"rdb_last_save_time": "0"})
+
+
+def faults(stream: Stream) -> list[tuple[str, str]]:
+    return [(found.about, found.found) for found in examine(stream) if found.is_fault]
+
+
+def make_thing() -> None:
+    with unit_of_work():
+        record(ThingMade(name=f"thing-{LogEntry.objects.count() + 1}"))
+
+
+@pytest.mark.usefixtures("healthy")
+class TestExamine:
+    def test_without_a_fault(self, stream: Stream) -> None:
+        make_thing()
+        relay.sweep(stream, 0)
+
+        assert faults(stream) == []
+
+    def test_no_relay_runs(self, stream: Stream) -> None:
+        make_thing()
+        LogEntry.objects.update(time=timezone.now() - timedelta(seconds=9))
+
+        assert faults(stream) == [("events without a position", "1 wait for a relay, the oldest for 9 s")]
+
+    def test_the_stream_is_behind(self, stream: Stream) -> None:
+        make_thing()
+        relay.sweep(stream, 0)
+        stream.delete(0)
+
+        assert faults(stream) == [("stream's end", f"{stream.key(0)} is 1 events behind the log")]
+
+    def test_the_stream_has_diverged_and_no_relay_has_seen_it_yet(self, stream: Stream) -> None:
+        stream.append(0, stream.tail(0), [envelope_at(1)])
+
+        [(about, found)] = faults(stream)
+
+        assert about == "divergence"
+        assert "at position 1, which the log does not have there" in found
+
+    def test_a_group_never_ran(self, stream: Stream) -> None:
+        Checkpoint.objects.all().delete()
+
+        assert faults(stream) == [("group", "recorder never ran")]
+
+    def test_a_group_lags(self, stream: Stream) -> None:
+        make_thing()
+        relay.sweep(stream, 0)
+        LogEntry.objects.update(time=timezone.now() - timedelta(seconds=100))
+
+        assert faults(stream) == [("lag", "recorder, partition 0: 1 events, the oldest 100 s")]
+
+    def test_a_dead_letter(self, stream: Stream) -> None:
+        event = envelope_at(1)
+        DeadLetter.objects.create(
+            group="recorder", partition=0, position=1, event_id=event.id, type=event.type, subject="", error=""
+        )
+
+        assert faults(stream) == [("dead letters", "recorder has 1 open")]
+
+    def test_a_closed_letter_is_no_fault(self, stream: Stream) -> None:
+        DeadLetter.objects.create(group="recorder", partition=0, entry_id="1-0", state=DeadLetter.State.DISCARDED)
+
+        assert faults(stream) == []
+
+    def test_nobody_runs_a_group(self, stream: Stream) -> None:
+        Member.objects.update(alive_until=LONG_AGO)
+
+        assert faults(stream) == [("group", "no process of recorder runs")]
+
+    def test_a_paused_group(self, stream: Stream) -> None:
+        ConsumerGroup.objects.update(paused=True)
+
+        assert faults(stream) == [("group", "recorder is paused")]
+
+    def test_a_process_that_is_retrying(self, stream: Stream) -> None:
+        ownership = Ownership("recorder", "two")
+        ownership.condition = Condition(RETRYING, "RetryLater: no disk", datetime(2027, 5, 1, 20, 0, tzinfo=UTC))
+        ownership.beat()
+
+        said = f"recorder {ownership.member} is retrying, next at 20:00:00+0000: RetryLater: no disk"
+        assert faults(stream) == [("process", said)]
+
+    def test_a_lease_that_nobody_takes(self, stream: Stream) -> None:
+        Lease.objects.update(expires_at=LONG_AGO)
+        assert faults(stream) == []  # Nothing waits.
+        make_thing()
+        relay.sweep(stream, 0)
+
+        [(about, said)] = faults(stream)
+
+        assert about == "lease"
+        assert said.startswith("recorder, partition 0: events wait, and no process has taken it since ")
+        ConsumerGroup.objects.update(paused=True)
+        assert faults(stream) == [("group", "recorder is paused")]
+
+    def test_a_checkpoint_above_the_log(self, stream: Stream) -> None:
+        Checkpoint.objects.update(position=7)
+
+        [found] = [found for found in examine(stream) if found.is_fault]
+
+        assert found.found == "recorder, partition 0: at 7, and the log ends at 0"
+        assert found.remedy.endswith("manage.py reset_group recorder --partition 0 --to 0")
+
+    def test_refused_commands(self, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(RedisStream, "refused_commands", lambda _stream: ["XTRIM tickets: no"])
+
+        assert faults(stream) == [("Redis's permissions", "its user may not do this: XTRIM tickets: no")]
+
+    def test_every_fault_has_a_remedy_and_nothing_else_has(self, stream: Stream) -> None:
+        Checkpoint.objects.all().delete()
+
+        assert {bool(found.remedy) for found in examine(stream)} == {True, False}
+        assert all(found.about and found.found for found in examine(stream))
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ({"redis_version": "6.2.14"}, "stream"),
+        ({"role": "slave"}, "Redis's role"),
+        ({"maxmemory_policy": "allkeys-lru"}, "maxmemory-policy"),
+    ],
+)
+@pytest.mark.usefixtures("healthy")
+def test_a_server_that_does_not_fit(
+    said: dict[str, str], fault: str, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy = stream.information()
+    monkeypatch.setattr(RedisStream, "information", lambda _stream: {**healthy, **said})
+
+    assert [about for about, _ in faults(stream)] == [fault]
+
+
+def test_a_stream_that_does_not_answer_is_said_once() -> None:
+    said = StringIO()
+
+    with pytest.raises(SystemExit) as stopped:
+        call_command("doctor", "--json", stdout=said)
+
+    assert stopped.value.code == 1
+    findings = [Finding(**found) for found in json.loads(said.getvalue())]
+    assert [(found.about, found.remedy) for found in findings if found.is_fault] == [
+        ("stream", "start Redis, or correct EVENTS_STREAM_URL")
+    ]
+
+
+@pytest.mark.usefixtures("healthy", "stream")
+def test_without_a_fault_the_exit_code_is_0() -> None:
+    said = StringIO()
+
+    call_command("doctor", stdout=said)
+
+    assert said.getvalue().splitlines()[0].startswith(("ok     database: SQLite 3.", "ok     database: PostgreSQL "))
+    assert "FAULT" not in said.getvalue()

@@ -1,0 +1,156 @@
+"""What reset_stream says and asks; tests/faults/test_divergence.py has what comes of it."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from events import record, unit_of_work
+from events.exceptions import Diverged, RetryLater
+from events.models import Checkpoint, LogEntry, Partition
+from events.operations.reset_stream import carry_out, plan_reset
+from events.relay import divergence
+from events.relay import flush as relay
+from events.stream.interface import Stream
+from tests.things import Recorder, ThingMade
+
+pytestmark = pytest.mark.django_db
+
+
+class Forgetful(Recorder):
+    """Has a target that can be given up."""
+
+    targets = 1
+    is_down = False
+
+    def open(self) -> str:
+        return f"target-{Forgetful.targets}"
+
+    def forget(self) -> None:
+        if Forgetful.is_down:
+            raise RetryLater("it is down")
+        Forgetful.targets += 1
+
+
+@pytest.fixture(autouse=True)
+def _groups(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Forgetful, "targets", 1)
+    monkeypatch.setattr(Forgetful, "is_down", False)
+    settings.EVENTS_SUBSCRIBERS = {
+        "forgetful": f"{__name__}.Forgetful",
+        "recorder": "tests.things.Recorder",
+    }
+
+
+@pytest.fixture
+def diverged(stream: Stream) -> Stream:
+    """Three entries, a foreign one behind them, and two groups that have handled two of the events."""
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}") for number in range(3)))
+    relay.sweep(stream, 0)
+    Checkpoint.objects.create(group="forgetful", target="target-1", partition=0, position=2)
+    Checkpoint.objects.create(group="recorder", partition=0, position=2)
+    stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id="9-0")
+    return stream
+
+
+@pytest.fixture
+def restored(diverged: Stream) -> Stream:
+    """The log was restored to its first event, and the checkpoints were not."""
+    LogEntry.objects.filter(position__gt=1).delete()
+    Partition.objects.update(last_position=1)
+    return diverged
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setattr("builtins.input", lambda _question: said)
+
+
+def reset(*options: str) -> list[str]:
+    said = StringIO()
+    call_command("reset_stream", *options, stdout=said)
+    return said.getvalue().splitlines()
+
+
+def checkpoints() -> dict[tuple[str, str], int]:
+    rows = Checkpoint.objects.values_list("group", "target", "position")
+    return {(group, target): position for group, target, position in rows}
+
+
+def test_it_says_what_it_will_do(diverged: Stream) -> None:
+    assert reset("--yes") == [
+        "Partition 0 has diverged: the stream ends with an entry at 9 that is no event.",
+        "  The key tickets is deleted, with 4 entries and its groups.",
+        "  relay_events sends 3 events again, up to position 3.",
+        "  The group forgetful is created again in partition 0, at 2.",
+        "  The group recorder is created again in partition 0, at 2.",
+        "The stream is reset; relay_events fills it.",
+    ]
+
+
+@pytest.mark.parametrize("said", ["", "n", "what?"])
+def test_without_a_yes_nothing_changes(said: str, diverged: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, said)
+
+    with pytest.raises(CommandError, match="nothing was changed"):
+        reset()
+
+    assert diverged.length(0) == 4
+    assert divergence.current(0)
+
+
+def test_after_a_yes_the_relay_fills_the_stream_and_groups_go_on(
+    diverged: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, "y")
+
+    reset()
+    relay.sweep(diverged, 0)
+
+    assert [entry.id for entry in diverged.entries(0, after="0", count=10)] == ["1-0", "2-0", "3-0"]
+    read = diverged.read("recorder", "one", [0], count=10, block_seconds=0.01)
+    assert [entry.id for entry in read[0]] == ["3-0"]
+    assert checkpoints() == {("forgetful", "target-1"): 2, ("recorder", ""): 2}
+
+
+def test_a_restored_log_is_told_by_the_events_below_a_foreign_entry(restored: Stream) -> None:
+    said = reset("--yes")
+
+    assert said[0].startswith("The log was restored from a backup")
+    assert "  The last 2 events of the stream are not in the log." in said
+    assert said[-3].endswith("at 0; what it has written is deleted, and written anew from the start of the log.")
+    assert said[-2].endswith("at 1; what it did for lost events can't be undone.")
+
+
+def test_after_a_restore_targets_are_new_and_no_checkpoint_exceeds_the_log(restored: Stream) -> None:
+    reset("--yes")
+
+    assert checkpoints() == {("recorder", ""): 1}
+    assert Forgetful().open() == "target-2"
+
+
+def test_a_reset_that_a_target_hinders_leaves_the_stream_diverged_and_is_repeated(restored: Stream) -> None:
+    Forgetful.is_down = True
+    with pytest.raises(CommandError, match="repeat it: it is down"):
+        reset("--yes")
+    restored._client.flushall()  # What told of the restore is gone, but it is kept.
+    with pytest.raises(Diverged):
+        relay.sweep(restored, 0)
+    Forgetful.is_down = False
+
+    reset("--yes")
+
+    assert Forgetful().open() == "target-2"
+    assert relay.sweep(restored, 0) == 1
+
+
+def test_repeated_it_changes_nothing(restored: Stream) -> None:
+    reset("--yes")
+    relay.sweep(restored, 0)
+
+    carry_out(restored, plan_reset(restored, log_was_restored=False))
+    relay.sweep(restored, 0)
+
+    assert Forgetful().open() == "target-2"
+    assert restored.length(0) == 1

@@ -1,0 +1,208 @@
+"""manage.py event_status; tests/integration/events/operations/test_status.py has it with real processes."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from events import record, unit_of_work
+from events.groups.ownership import CONSUMING, RETRYING, STANDING_BY, Condition, Ownership
+from events.models import Checkpoint, ConsumerGroup, DeadLetter, Lease, LogEntry, Member, Partition
+from events.relay import flush as relay
+from events.stream.interface import Stream
+from tests.things import ThingMade
+
+pytestmark = pytest.mark.django_db
+
+GROUP = "recorder"
+LONG_AGO = timezone.now() - timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def _groups(settings: Settings) -> None:
+    settings.EVENTS_SUBSCRIBERS = {GROUP: "tests.things.Recorder", "other": "tests.things.Recorder"}
+
+
+@pytest.fixture(autouse=True)
+def filled(stream: Stream) -> Stream:
+    """Five entries, of which the group has handled two."""
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}") for number in range(1, 6)))
+    relay.sweep(stream, 0)
+    Checkpoint.objects.create(group=GROUP, partition=0, position=2)
+    return stream
+
+
+def look(*arguments: str) -> Any:
+    said = StringIO()
+    call_command("event_status", "--json", *arguments, stdout=said)
+    return json.loads(said.getvalue())[0]
+
+
+def group() -> Any:
+    [found] = look("--group", GROUP)["groups"]
+    return found
+
+
+def table(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", "200")
+    said = StringIO()
+    call_command("event_status", *arguments, stdout=said)
+    return said.getvalue()
+
+
+def member(name: str, condition: Condition, *, owns: bool = False) -> Ownership:
+    ownership = Ownership(GROUP, name)
+    ownership.condition = condition
+    ownership.beat()
+    if owns:
+        assert ownership.acquire(0)
+    return ownership
+
+
+def test_the_log_and_the_stream(filled: Stream) -> None:
+    with unit_of_work():
+        record(ThingMade(name="late"))
+    filled.trim(0, length=3)
+
+    found = look()
+
+    del found["groups"], found["stream_bytes"]
+    assert found == {
+        "partition": 0,
+        "last_position": 5,
+        "without_position": 1,
+        "stream": "tickets",
+        "stream_first_position": 3,
+        "stream_position": 5,
+        "stream_length": 3,
+        "stream_error": "",
+        "divergence": "",
+    }
+
+
+def test_a_group_that_nobody_runs() -> None:
+    LogEntry.objects.filter(position=3).update(time=timezone.now() - timedelta(seconds=90))
+
+    found = group()
+
+    assert 90 <= found.pop("lag_seconds") < 100
+    assert found == {
+        "group": GROUP,
+        "target": "",
+        "checkpoint": 2,
+        "lag": 3,
+        "reads_from_log": False,
+        "pending": 0,
+        "is_paused": False,
+        "owner": None,
+        "standing_by": [],
+        "failed_position": None,
+        "attempts": 0,
+        "dead_letters": 0,
+        "letters_to_retry": 0,
+    }
+
+
+def test_the_filter_shows_one_group() -> None:
+    assert [found["group"] for found in look()["groups"]] == [GROUP, "other"]
+    assert [found["group"] for found in look("--group", "other")["groups"]] == ["other"]
+    with pytest.raises(CommandError, match="no group 'another'"):
+        look("--group", "another")
+
+
+def test_the_owner_and_those_who_stand_by() -> None:
+    owner = member("owner", Condition(CONSUMING), owns=True)
+    second = member("second", Condition(STANDING_BY))
+
+    found = group()
+
+    assert found["owner"] == {
+        "member": owner.member, "is_expired": False, "state": CONSUMING, "error": "", "retry_at": None
+    }  # fmt: skip
+    assert found["standing_by"] == [second.member]
+
+
+def test_an_owner_that_retries_says_why_and_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = datetime(2099, 1, 1, tzinfo=UTC)
+    member("owner", Condition(RETRYING, "RetryLater: [it] is down", at), owns=True)
+    Checkpoint.objects.update(failed_position=3, attempts=4)
+
+    found = group()
+
+    assert (found["owner"]["state"], found["owner"]["error"]) == (RETRYING, "RetryLater: [it] is down")
+    assert datetime.fromisoformat(found["owner"]["retry_at"]) == at
+    assert (found["failed_position"], found["attempts"]) == (3, 4)
+    said = table(monkeypatch=monkeypatch)
+    assert "s: RetryLater: [it] is down" in said
+    assert "recorder has failed 4 times with the event at 3" in said
+
+
+def test_an_owner_that_is_gone_until_its_lease_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = member("owner", Condition(CONSUMING), owns=True)
+    Member.objects.update(alive_until=LONG_AGO)
+    Lease.objects.update(expires_at=LONG_AGO)
+
+    assert group()["owner"]["is_expired"]
+    assert f"{owner.member}, lease expired, gone" in table(monkeypatch=monkeypatch)
+
+
+def test_a_paused_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    ConsumerGroup.objects.create(name=GROUP, paused=True)
+
+    assert group()["is_paused"]
+    said = table(monkeypatch=monkeypatch)
+    assert "none, paused" in said
+    assert "recorder is paused; manage.py resume_consumers recorder lets it go on" in said
+
+
+def test_open_dead_letters_are_counted_and_closed_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for position, state in enumerate(DeadLetter.State, start=1):
+        DeadLetter.objects.create(group=GROUP, partition=0, position=position, entry_id=f"{position}-0", state=state)
+
+    found = group()
+
+    assert (found["dead_letters"], found["letters_to_retry"]) == (3, 1)
+    assert "3 (1 to be tried)" in table(monkeypatch=monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "left", "reads_from_log"), [(2, 3, False), (2, 2, True), (2, 0, True), (5, 0, False), (5, 3, False)]
+)
+def test_a_group_that_has_fallen_behind_the_stream(
+    checkpoint: int, left: int, filled: Stream, monkeypatch: pytest.MonkeyPatch, *, reads_from_log: bool
+) -> None:
+    Checkpoint.objects.update(position=checkpoint)
+    filled.trim(0, length=left)
+
+    assert group()["reads_from_log"] == reads_from_log
+    said = table("--group", GROUP, monkeypatch=monkeypatch)
+    assert ("recorder has fallen behind the stream, and reads from the log" in said) == reads_from_log
+
+
+def test_what_the_log_knows_is_shown_while_redis_is_down(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EVENTS_STREAM_BACKEND = "events.stream.redis_stream.RedisStream"
+    Partition.objects.create(number=1)
+
+    found = look()
+
+    assert found["stream_error"].startswith("Redis does not answer")
+    assert [point["lag"] for point in found["groups"]] == [3, 5]
+    assert [point["pending"] for point in found["groups"]] == [None, None]
+    assert table(monkeypatch=monkeypatch).count("Redis does not answer") == 2
+
+
+def test_the_stream_is_told_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("events.testing.FakeStream.memory_usage", lambda *_: 12_345)
+
+    assert "stream tickets: 5 entries up to 5, 12.3 kB" in table(monkeypatch=monkeypatch)
+
+
+def test_json_can_not_be_watched() -> None:
+    with pytest.raises(CommandError, match="not allowed with argument"):
+        look("--watch")

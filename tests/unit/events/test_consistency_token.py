@@ -1,0 +1,203 @@
+"""The token that names what a request, or another unit of work, has committed."""
+
+import logging
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.core.signing import Signer
+from django.db import DatabaseError, connection, transaction
+from django.test import AsyncClient, Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from events import record, unit_of_work
+from events.consistency_token import (
+    HEADER,
+    MAX_LENGTH,
+    MAX_LENGTH_OF_SEVERAL,
+    MAX_NAMED,
+    ConsistencyToken,
+    InvalidToken,
+    Newest,
+    read,
+    sign,
+    token_of,
+)
+from events.models import LogEntry
+from events.recording.collector import Collector
+from events.recording.recorded import KEPT_IDS
+from events.relay import flush as relay
+from events.stream.interface import Stream
+from tests.things import ThingMade, ThingMoved
+
+
+def by_wsgi(view: str) -> str:
+    response: Any = Client(raise_request_exception=False).get(f"/{view}/")
+    return str(response.headers.get(HEADER, ""))
+
+
+@async_to_sync
+async def by_asgi(view: str) -> str:
+    response: Any = await AsyncClient(raise_request_exception=False).get(f"/{view}/")
+    return str(response.headers.get(HEADER, ""))
+
+
+def make(*names: str) -> Collector:
+    with unit_of_work() as collector:
+        record(*(ThingMade(name=name) for name in names))
+    return collector
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.urls("tests.contracts.request_views")
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+@pytest.mark.parametrize("ask", [by_wsgi, by_asgi])
+class TestOfARequest:
+    @pytest.mark.parametrize(
+        ("view", "names"),
+        [("one_unit", "a"), ("several_blocks", "abcd"), ("asynchronous", "abcd"), ("at_once", "ab"), ("refused", "a")],
+    )
+    def test_it_names_what_was_committed_whatever_the_response_says(
+        self, stream: Stream, ask: Any, view: str, names: str
+    ) -> None:
+        token = read(ask(view))
+
+        assert sorted(token.events) == [Newest("thing.made", name, 1) for name in names]
+
+    @pytest.mark.parametrize("view", ["failed", "invalid", "invalid_afterwards", "nothing", "streamed"])
+    def test_where_nothing_was_committed_before_the_answer_there_is_none(
+        self, stream: Stream, ask: Any, view: str
+    ) -> None:
+        assert ask(view) == ""
+
+    def test_a_log_that_can_not_be_asked_costs_the_token_and_not_the_answer(
+        self, stream: Stream, ask: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        if ask is by_asgi:
+            ask = by_wsgi  # The wrapper below is for the connection of one thread.
+        with caplog.at_level(logging.WARNING), connection.execute_wrapper(refuse_the_question):
+            assert ask("one_unit") == ""
+
+        assert "without its consistency token: the server is gone" in caplog.text
+        assert LogEntry.objects.count() == 1
+
+
+def refuse_the_question(execute: Any, sql: str, *rest: Any) -> Any:
+    if "MAX(" in sql and "events_log" in sql:
+        raise DatabaseError("the server is gone")
+    return execute(sql, *rest)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWhatItNames:
+    def test_the_newest_version_of_each_type_that_was_kept(self, stream: Stream) -> None:
+        make("somebody else's")
+        with unit_of_work() as collector:
+            record(ThingMade(name="a"), ThingMoved(name="a", version=2), ThingMoved(name="a", version=3))
+            savepoint = transaction.savepoint_create()
+            record(ThingMoved(name="a", version=4), ThingMade(name="never"))
+            transaction.savepoint_rollback(savepoint)
+
+        assert sorted(read(token_of(collector)).events) == [("thing.made", "a", 1), ("thing.moved", "a", 3)]
+
+    def test_it_costs_one_query_and_none_where_nothing_was_recorded(self, stream: Stream) -> None:
+        collector = make("a", "b")
+
+        with CaptureQueriesContext(connection) as queries:
+            token_of(collector)
+            assert token_of(Collector()) == ""
+        assert len(queries) == 1
+
+    def test_more_aggregates_than_it_can_name_are_the_state_of_the_log(self, stream: Stream) -> None:
+        named = read(token_of(make(*map(str, range(MAX_NAMED)))))
+        collector = make(*map(str, range(MAX_NAMED, 2 * MAX_NAMED + 1)))
+
+        assert len(named.events) == MAX_NAMED
+        assert read(token_of(collector)) == ConsistencyToken(
+            positions=((0, 2 * MAX_NAMED + 1),), correlation_ids=(collector.correlation_id,)
+        )
+
+    def test_what_has_no_position_yet_is_named_by_the_row_that_gets_it_last(self, settings: Settings) -> None:
+        settings.EVENTS_FLUSH_ON_COMMIT = False
+
+        token = read(token_of(make(*map(str, range(KEPT_IDS + 1)))))
+
+        last = LogEntry.objects.latest("id")
+        assert (token.positions, token.rows) == ((), (last.id,))
+
+    def test_names_that_are_too_long_are_the_state_of_the_log(self, stream: Stream) -> None:
+        text = token_of(make(*(f"{uuid4()}{uuid4()}{uuid4()}" for _ in range(60))))
+
+        assert len(text) < MAX_LENGTH
+        assert read(text).positions == ((0, 60),)
+
+    def test_it_is_safe_in_headers_and_addresses(self, stream: Stream) -> None:
+        text = token_of(make("Å/+ =&?", *map(str, range(50))))
+
+        assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
+
+    def test_several_are_one_with_all_that_they_name(self) -> None:
+        first = ConsistencyToken(events=(Newest("thing.made", "a", 1),))
+        second = ConsistencyToken(positions=((0, 7),), rows=(9,), correlation_ids=("r",))
+
+        assert read(f"{sign(first)}, {sign(second)}") == ConsistencyToken(
+            events=first.events, positions=second.positions, rows=second.rows, correlation_ids=second.correlation_ids
+        )
+
+
+class TestHostileTokens:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "x",
+            "1~",
+            "1~e30~",
+            "2~e30~x",
+            "1~.eJw~x",
+            "1~\ud800~x",
+            "~" * 9,
+            ",",
+            pytest.param("A" * 8_000, id="long"),
+        ],
+    )
+    def test_what_is_none_is_refused(self, text: str) -> None:
+        with pytest.raises(InvalidToken):
+            read(text)
+
+    def test_what_was_signed_for_something_else_is_refused(self) -> None:
+        with pytest.raises(InvalidToken):
+            read(f"1~{Signer(sep='~').sign_object({'events': []})}")
+
+    def test_what_was_changed_is_refused(self) -> None:
+        text = sign(ConsistencyToken(events=(Newest("thing.made", "a", 1),)))
+
+        for place in range(len(text) - 1):  # The last character has bits that mean nothing.
+            with pytest.raises(InvalidToken):
+                read(text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :])
+
+    def test_another_secret_s_is_refused_unless_it_is_known_as_the_former_one(self, settings: Settings) -> None:
+        text = sign(ConsistencyToken(rows=(1,)))
+        settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
+        assert read(text).rows == (1,)
+
+        settings.SECRET_KEY_FALLBACKS = []
+        with pytest.raises(InvalidToken):
+            read(text)
+
+    def test_one_that_is_too_long_is_not_even_looked_at(self, settings: Settings) -> None:
+        settings.SECRET_KEY = ""  # Whoever verifies a signature fails.
+
+        with pytest.raises(InvalidToken, match="8,000 characters"):
+            read("1~" + "A" * MAX_LENGTH_OF_SEVERAL)
+
+
+def test_relayed_later_it_is_the_same_position(stream: Stream, transactional_db: None, settings: Settings) -> None:
+    settings.EVENTS_FLUSH_ON_COMMIT = False
+    [row] = read(token_of(make(*map(str, range(MAX_NAMED + 1))))).rows
+
+    relay.sweep(stream, 0)
+
+    assert LogEntry.objects.get(id=row).position == MAX_NAMED + 1

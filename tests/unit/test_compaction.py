@@ -1,9 +1,0 @@
-from tests.compaction_contract import AfterCompactionContract, CompactionContract
-
-
-class TestCompaction(CompactionContract):
-    """On SQLite."""
-
-
-class TestAfterCompaction(AfterCompactionContract):
-    """On SQLite and a stream in this process."""

@@ -1,7 +1,0 @@
-"""Damage a table past its events, and find and correct it; on SQLite here, on PostgreSQL in tests/integration."""
-
-from tests.verify_log_contract import VerifyLogContract
-
-
-class TestVerifyLogOnSQLite(VerifyLogContract):
-    """The comparison without servers."""
