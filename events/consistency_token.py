@@ -58,7 +58,7 @@ def token_of(collector: Collector) -> str:
     recorded = collector.recorded
     if not recorded:
         return ""
-    if recorded.are_all_kept:
+    if recorded.has_all:
         newest = _newest_of(recorded.event_ids)
         text = sign(ConsistencyToken(events=newest)) if newest else ""
         if len(newest) <= MAX_NAMED and len(text) <= MAX_LENGTH:

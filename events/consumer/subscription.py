@@ -71,7 +71,7 @@ class Progress:
         before = self._read_to[partition]
         if [position_of(envelope) for envelope in fresh] != list(range(before + 1, before + 1 + len(fresh))):
             return False
-        if fresh and not log.knows(partition, log.Tail(position_of(fresh[-1]), str(fresh[-1].id))):
+        if fresh and not log.knows(partition, position_of(fresh[-1]), str(fresh[-1].id)):
             raise Diverged(f"the stream has {fresh[-1].id} at {position_of(fresh[-1])}, the log has not; {REMEDY}")
         self._deliver(partition, fresh)
         return True

@@ -98,4 +98,4 @@ class Targets:
             if not self._subscriber.has_target(target):
                 logger.info("%s forgets target %s, which is gone", self._ownership.group, target)
                 dead_letters.discard_all(self._ownership.group, partition, target)
-                checkpoint.forget(self._ownership.group, partition, target)
+                checkpoint.forget(self._ownership.group, target, partition=partition)

@@ -9,8 +9,9 @@ from django.db.models import Max, QuerySet
 from msgspec.structs import replace
 
 from events.envelope import Envelope
+from events.groups import checkpoint
 from events.log.reading import ENVELOPE_COLUMNS, Row, envelopes_of
-from events.models import Checkpoint, DeadLetter, LogEntry, Partition
+from events.models import DeadLetter, LogEntry, Partition
 
 # The choice comes first, by itself: in one statement with the rows, PostgreSQL would read the whole log for a join.
 CHOSEN = """
@@ -103,8 +104,7 @@ class Settled(ABC):
 
     def count_unsettled(self) -> int:
         """Return how many positions of the log the group has not come to."""
-        group, target = self._place
-        reached = dict(Checkpoint.objects.filter(group=group, target=target).values_list("partition", "position"))
+        reached = checkpoint.positions(*self._place)
         given = Partition.objects.values_list("number", "last_position")
         return sum(max(0, last - reached.get(number, 0)) for number, last in given)
 

@@ -14,8 +14,9 @@ from django.db import Error, connections, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from events.groups import checkpoint
 from events.log.partitions import partition_count
-from events.models import Checkpoint, ConsumerGroup, Lease, Member
+from events.models import ConsumerGroup, Lease, Member
 from events.processes.shutdown import Shutdown
 from events.processes.throttled_log import Trouble
 
@@ -101,7 +102,7 @@ class Ownership:
                 self.epochs.pop(partition, None)
                 return False
             epoch = lease.values_list("epoch", flat=True).get()
-            Checkpoint.objects.filter(group=self.group, partition=partition).update(epoch=epoch)
+            checkpoint.fence(self.group, partition, epoch)
         self.epochs[partition] = self._held[partition] = epoch
         return True
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -46,20 +46,6 @@ ENVELOPE_COLUMNS = {
     "extensions": "extensions",
     "position": "position",
 }
-
-
-class Tail(NamedTuple):
-    """The last entry of a stream, or the one that is expected there; the event is "" where it is not known."""
-
-    position: int
-    event_id: str
-
-
-EMPTY = Tail(0, "")
-FOREIGN = "foreign"
-"""In the place of the event's id: the entry is no event at all."""
-NO_STREAM = Tail(0, FOREIGN)
-"""The stream's key holds something that is no stream."""
 
 
 def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> list[Envelope]:
@@ -110,16 +96,12 @@ def last_position(partition: int) -> int:
     return Partition.objects.values_list("last_position", flat=True).get(number=partition)
 
 
-def knows(partition: int, tail: Tail) -> bool:
-    """Tell whether the stream's last entry is the log's own; below the compacted ones the log no longer knows."""
-    if tail.event_id == FOREIGN:
-        return False
-    if not tail.event_id:
-        return tail.position <= last_position(partition)
-    with connection.cursor() as cursor:  # By hand, as it is asked for each batch.
-        cursor.execute(EVENT_AT, [partition, tail.position])
+def knows(partition: int, position: int, event_id: str) -> bool:
+    """Tell whether the log has this event at the position, or may have had it there before a compaction."""
+    with connection.cursor() as cursor:  # Raw SQL, since each batch asks for it.
+        cursor.execute(EVENT_AT, [partition, position])
         row = cursor.fetchone()
     if row:
-        return str(UUID(str(row[0]))) == tail.event_id
-    # Afterwards: a compaction that took the row away has moved this too.
-    return tail.position <= Partition.objects.values_list("compacted_to", flat=True).get(number=partition)
+        return str(UUID(str(row[0]))) == event_id
+    # Read after the row: a compaction that deleted the row has moved `compacted_to` in the same transaction.
+    return position <= Partition.objects.values_list("compacted_to", flat=True).get(number=partition)

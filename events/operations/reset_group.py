@@ -7,11 +7,11 @@ from typing import TypedDict
 import msgspec
 from django.db import transaction
 from django.db.models import Count, F, Max, Min
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from events.conf import conf
 from events.exceptions import CheckpointMissing, EventError
+from events.groups import checkpoint
 from events.models import Checkpoint, DeadLetter, Lease, LogEntry, Partition
 from events.subscriber import handled_names
 
@@ -72,19 +72,19 @@ def plan_replay(group: str, to: Place, *, partition: int | None = None, target: 
     Raise ReplayRefused for a place that is none, CheckpointMissing for a group that never ran.
     """
     partitions = _partitions(to, partition)
-    checkpoints = Checkpoint.objects.filter(group=group).order_by("partition", "target")
+    checkpoints = checkpoint.of_group(group)
     if not checkpoints:
         raise CheckpointMissing
-    known = sorted(set(checkpoints.values_list("target", flat=True)))
+    known = sorted({found.target for found in checkpoints})
     if target is not None and target not in known:
         raise ReplayRefused(f"{group} has no target {target!r}; it has {', '.join(map(repr, known))}")
     positions = {found.number: _position(found, to) for found in partitions}
     return Plan(
         group=group,
         moves=[
-            _plan_move(checkpoint, positions[checkpoint.partition])
-            for checkpoint in checkpoints.filter(partition__in=positions)
-            if target in {None, checkpoint.target}
+            _plan_move(found, positions[found.partition])
+            for found in checkpoints
+            if found.partition in positions and target in {None, found.target}
         ],
     )
 
@@ -104,11 +104,10 @@ def _move(plan: Plan, partition: int) -> None:
     Lease.objects.bulk_create([Lease(group=plan.group, partition=partition)], ignore_conflicts=True)
     lease = Lease.objects.filter(group=plan.group, partition=partition)
     lease.update(member="", epoch=F("epoch") + 1)
-    checkpoints = Checkpoint.objects.filter(group=plan.group, partition=partition)
-    checkpoints.update(epoch=lease.values_list("epoch", flat=True).get())
+    checkpoint.fence(plan.group, partition, lease.values_list("epoch", flat=True).get())
     for move in plan.moves:
-        moved = checkpoints.filter(target=move.target, partition=move.partition)
-        moved.update(position=move.position, failed_position=None, attempts=0, updated_at=timezone.now())
+        if move.partition == partition:
+            checkpoint.move_by_hand(plan.group, move.target, partition, move.position)
 
 
 def _partitions(to: Place, number: int | None) -> list[Partition]:
@@ -132,25 +131,25 @@ def _position(partition: Partition, to: Place) -> int:
     return to
 
 
-def _plan_move(checkpoint: Checkpoint, position: int) -> Move:
+def _plan_move(current: Checkpoint, position: int) -> Move:
     return Move(
-        target=checkpoint.target,
-        partition=checkpoint.partition,
-        checkpoint=checkpoint.position,
+        target=current.target,
+        partition=current.partition,
+        checkpoint=current.position,
         position=position,
-        between=_look(checkpoint, position),
+        between=_look(current, position),
     )
 
 
-def _look(checkpoint: Checkpoint, position: int) -> Range:
-    low, high = sorted((checkpoint.position, position))
-    place = {"partition": checkpoint.partition, "position__gt": low, "position__lte": high}
+def _look(current: Checkpoint, position: int) -> Range:
+    low, high = sorted((current.position, position))
+    place = {"partition": current.partition, "position__gt": low, "position__lte": high}
     found = {row["type"]: row for row in _by_type(place)}
-    names = handled_names(import_string(conf.subscribers[checkpoint.group]))
+    names = handled_names(import_string(conf.subscribers[current.group]))
     handled = {name: row for name, row in found.items() if names is None or name in names}
     total = sum(row["events"] for row in found.values())
-    letters = DeadLetter.objects.filter(**place, group=checkpoint.group, target=checkpoint.target)
-    last = Partition.objects.values_list("last_position", flat=True).get(number=checkpoint.partition)
+    letters = DeadLetter.objects.filter(**place, group=current.group, target=current.target)
+    last = Partition.objects.values_list("last_position", flat=True).get(number=current.partition)
     return Range(
         types={name: row["events"] for name, row in handled.items()},
         others=total - sum(row["events"] for row in handled.values()),

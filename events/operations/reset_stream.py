@@ -7,6 +7,7 @@ given that are given anew now. They forget all, and are fed from the start of th
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from operator import attrgetter
 
 import msgspec
 from django.db import transaction
@@ -14,11 +15,12 @@ from django.db import transaction
 from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import Diverged
+from events.groups import checkpoint
 from events.log.partitions import partition_count
-from events.log.reading import NO_STREAM
-from events.models import Checkpoint, LogEntry, Partition
+from events.models import LogEntry, Partition
 from events.relay.divergence import expect_own
 from events.stream.interface import Entry, Stream
+from events.stream.tail import NO_STREAM
 from events.subscriber import Subscriber, load_subscriber
 
 SCANNED_ENTRIES = 500
@@ -95,10 +97,9 @@ def carry_out(stream: Stream, plan: Plan) -> None:
 def _settle(numbers: Sequence[int], targets: Mapping[str, Sequence[str]]) -> None:
     for group, kept in targets.items():
         # Last: until it found its target gone, a running consumer has made checkpoints of the old one.
-        Checkpoint.objects.filter(group=group).exclude(target__in=kept).delete()
+        checkpoint.forget_all_but(group, kept)
     for partition in Partition.objects.filter(number__in=numbers):
-        beyond = Checkpoint.objects.filter(partition=partition.number, position__gt=partition.last_position)
-        beyond.update(position=partition.last_position)
+        checkpoint.move_back_to(partition.number, partition.last_position)
     Partition.objects.filter(number__in=numbers).update(divergence="", has_lost_events=False)
 
 
@@ -153,9 +154,9 @@ def _batches_from_the_end(stream: Stream, partition: int) -> Iterator[list[Entry
 
 
 def _plan_groups(partition: Partition, *, restored: bool) -> list[GroupPlan]:
-    kept = Checkpoint.objects.filter(partition=partition.number).order_by("-position")
-    # The lowest of a group's targets: what a group reads once more, it passes over.
-    checkpoints = dict.fromkeys(conf.subscribers, 0) | dict(kept.values_list("group", "position"))
+    # The lowest of a group's targets: the others pass over what they read again.
+    from_highest = sorted(checkpoint.of_partition(partition.number), key=attrgetter("position"), reverse=True)
+    checkpoints = dict.fromkeys(conf.subscribers, 0) | {found.group: found.position for found in from_highest}
     return [
         GroupPlan(
             group=group,

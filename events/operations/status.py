@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from events.conf import conf
 from events.exceptions import StreamUnavailable
+from events.groups import checkpoint
 from events.groups.members import GroupMembers, Owner, members_of_groups
 from events.models import Checkpoint, DeadLetter, LogEntry, Partition
 from events.stream.interface import Stream
@@ -96,9 +97,9 @@ def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
                 stream_error=window.error,
                 divergence=partition.divergence,
                 groups=[
-                    _group_status(stream, partition, checkpoint, window=window, members=members[checkpoint.group])
-                    for checkpoint in _checkpoints(partition.number)
-                    if group in {"", checkpoint.group}
+                    _group_status(stream, partition, reached, window=window, members=members[reached.group])
+                    for reached in _checkpoints(partition.number)
+                    if group in {"", reached.group}
                 ],
             )
         )
@@ -120,32 +121,32 @@ def _look(stream: Stream, partition: int) -> Window:
 
 def _checkpoints(partition: int) -> list[Checkpoint]:
     """Return the checkpoints of the partition, and one at 0 for each declared group that never ran."""
-    found = list(Checkpoint.objects.filter(partition=partition).order_by("group", "target"))
-    missing = sorted(conf.subscribers.keys() - {checkpoint.group for checkpoint in found})
+    found = checkpoint.of_partition(partition)
+    missing = sorted(conf.subscribers.keys() - {known.group for known in found})
     return found + [Checkpoint(group=group, partition=partition) for group in missing]
 
 
 def _group_status(
-    stream: Stream, partition: Partition, checkpoint: Checkpoint, *, window: Window, members: GroupMembers
+    stream: Stream, partition: Partition, reached: Checkpoint, *, window: Window, members: GroupMembers
 ) -> GroupStatus:
     # The next one, not the oldest of all: to look at all is slow just when a group is far behind.
-    unhandled = LogEntry.objects.filter(partition=partition.number, position__gt=checkpoint.position)
+    unhandled = LogEntry.objects.filter(partition=partition.number, position__gt=reached.position)
     since = unhandled.order_by("position").values_list("time", flat=True).first()
-    place = {"group": checkpoint.group, "target": checkpoint.target, "partition": partition.number}
+    place = {"group": reached.group, "target": reached.target, "partition": partition.number}
     letters = DeadLetter.objects.filter(**place, state__in=DeadLetter.OPEN)
     to_retry = Count("id", filter=Q(state=DeadLetter.State.RETRY))
     return GroupStatus(
-        group=checkpoint.group,
-        target=checkpoint.target,
-        checkpoint=checkpoint.position,
-        lag=partition.last_position - checkpoint.position,
+        group=reached.group,
+        target=reached.target,
+        checkpoint=reached.position,
+        lag=partition.last_position - reached.position,
         lag_seconds=(timezone.now() - since).total_seconds() if since else 0.0,
-        reads_from_log=checkpoint.position < partition.last_position and window.has_lost(checkpoint.position + 1),
-        pending=None if window.error else stream.pending(partition.number, checkpoint.group),
+        reads_from_log=reached.position < partition.last_position and window.has_lost(reached.position + 1),
+        pending=None if window.error else stream.pending(partition.number, reached.group),
         is_paused=members.is_paused,
         owner=members.owners.get(partition.number),
         standing_by=members.standing_by,
-        failed_position=checkpoint.failed_position,
-        attempts=checkpoint.attempts,
+        failed_position=reached.failed_position,
+        attempts=reached.attempts,
         **letters.aggregate(dead_letters=Count("id"), letters_to_retry=to_retry),
     )

@@ -14,12 +14,13 @@ from events import log
 from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import EventError, StreamUnavailable
+from events.groups import checkpoint
 from events.groups.members import GroupMembers, members_of_groups
 from events.groups.ownership import RETRYING
-from events.log.reading import EMPTY
 from events.models import Checkpoint, DeadLetter, LogEntry
 from events.relay import divergence
 from events.stream.interface import Stream
+from events.stream.tail import EMPTY
 from events.subscriber import handled_names, load_subscriber
 
 
@@ -37,33 +38,33 @@ class GroupTrace(msgspec.Struct, frozen=True, kw_only=True):
 
 def trace_groups(row: LogEntry) -> Iterator[GroupTrace]:
     """Say what each declared group, and each of its targets, has made of the event."""
-    members = members_of_groups()
+    members, checkpoints = members_of_groups(), checkpoint.of_partition(row.partition)
     for group in sorted(conf.subscribers):
-        checkpoints = Checkpoint.objects.filter(group=group, partition=row.partition).order_by("target")
-        for checkpoint in checkpoints or [Checkpoint(group=group, partition=row.partition)]:
-            yield _trace_group(row, checkpoint, members[group])
+        found = [reached for reached in checkpoints if reached.group == group]
+        for reached in found or [Checkpoint(group=group, partition=row.partition)]:
+            yield _trace_group(row, reached, members[group])
 
 
-def _trace_group(row: LogEntry, checkpoint: Checkpoint, members: GroupMembers) -> GroupTrace:
-    group, target = checkpoint.group, checkpoint.target
+def _trace_group(row: LogEntry, reached: Checkpoint, members: GroupMembers) -> GroupTrace:
+    group, target = reached.group, reached.target
     if letter := DeadLetter.objects.filter(group=group, target=target, event_id=row.event_id).first():
         return _trace_letter(letter)
     types = types_of(group)
     if types is not None and row.type not in types:
         return GroupTrace(group=group, target=target, state="not handled by this group")
-    if row.position is not None and row.position <= checkpoint.position:
-        return GroupTrace(group=group, target=target, state="handled", at=checkpoint.updated_at)
-    state, detail = _wait(row.position, checkpoint)
+    if row.position is not None and row.position <= reached.position:
+        return GroupTrace(group=group, target=target, state="handled", at=reached.updated_at)
+    state, detail = _wait(row.position, reached)
     detail = f"{detail}; {_hindrance(members, row.partition)}"
     return GroupTrace(group=group, target=target, state=state, detail=detail)
 
 
-def _wait(position: int | None, checkpoint: Checkpoint) -> tuple[str, str]:
+def _wait(position: int | None, reached: Checkpoint) -> tuple[str, str]:
     if position is None:
         return "waiting", "for its position"
-    if position == checkpoint.failed_position:
-        return "tried again", f"failed {checkpoint.attempts} times"
-    return "waiting", f"{position - checkpoint.position - 1:,} are before it"
+    if position == reached.failed_position:
+        return "tried again", f"failed {reached.attempts} times"
+    return "waiting", f"{position - reached.position - 1:,} are before it"
 
 
 def _trace_letter(letter: DeadLetter) -> GroupTrace:

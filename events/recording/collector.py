@@ -21,7 +21,7 @@ from events.envelope import Envelope
 from events.event import Event, type_of
 from events.exceptions import EventTooLarge, NotInTransaction
 from events.recording.metadata import collect_extensions
-from events.recording.recorded import Recorded, Unflushed
+from events.recording.recorded import RecordedIds, UnflushedEvents
 
 
 class Collector:
@@ -39,8 +39,8 @@ class Collector:
         self.causation_id = causation_id
         self.actor = actor
         self.traceparent = traceparent
-        self.unflushed = Unflushed()
-        self.recorded = Recorded()
+        self.unflushed = UnflushedEvents()
+        self.recorded = RecordedIds()
 
     def envelop(self, event: Event, extensions: dict[str, str] | None = None) -> Envelope:
         """Put the event's JSON into its envelope; raise TypeError or EventTooLarge."""
@@ -66,9 +66,11 @@ class Collector:
             extensions=extensions,
         )
 
-    def keep(self, envelope: Envelope) -> Envelope:
-        """Remember for the flush, and for a consistency token, that the event was recorded; return it."""
-        return self.unflushed.keep(self.recorded.keep(envelope))
+    def remember(self, envelope: Envelope) -> Envelope:
+        """Remember the event for the next flush and for the consistency token; return its envelope."""
+        self.recorded.add(envelope.id)
+        self.unflushed.add(envelope)
+        return envelope
 
     def release(self) -> None:
         """Flush after a commit, unless whoever opened the collector will do so at its end."""
@@ -89,7 +91,7 @@ class Collector:
 
         if not (connection.in_atomic_block or connection.autocommit):
             return  # Transactions are managed by hand: nobody might commit the positions that are given here.
-        unflushed, self.unflushed = self.unflushed, Unflushed()
+        unflushed, self.unflushed = self.unflushed, UnflushedEvents()
         if unflushed:
             flush_released(unflushed.partitions, unflushed.envelopes)
 
@@ -122,7 +124,7 @@ def record(*events: Event) -> None:
         raise NotInTransaction
     collector = _current.get() or _unclaimed.get()
     extensions = collect_extensions()
-    partitions = store(collector.keep(collector.envelop(event, extensions)) for event in events)
+    partitions = store(collector.remember(collector.envelop(event, extensions)) for event in events)
     collector.unflushed.partitions |= partitions
     collector.recorded.partitions |= partitions
     transaction.on_commit(collector.release, robust=True)

@@ -6,9 +6,9 @@ the log has caught up with the stream, or that the foreign entry was deleted, me
 
 from events import log
 from events.exceptions import Diverged
-from events.log.reading import EMPTY, FOREIGN, NO_STREAM, Tail
 from events.models import Partition
 from events.stream.interface import Stream
+from events.stream.tail import EMPTY, FOREIGN, NO_STREAM, Tail
 
 # `XADD key *` takes the milliseconds since 1970 for a position; ours never get there.
 FIRST_OF_THE_CLOCK = 10**12
@@ -26,7 +26,13 @@ def expect_own(stream: Stream, partition: int, tail: Tail) -> None:
 
 
 def _is_own(partition: int, tail: Tail) -> bool:
-    return tail == EMPTY or log.knows(partition, tail)
+    if tail == EMPTY:
+        return True
+    if tail.event_id == FOREIGN:
+        return False
+    if not tail.event_id:
+        return tail.position <= log.last_position(partition)
+    return log.knows(partition, tail.position, tail.event_id)
 
 
 def _keep(partition: int, tail: Tail) -> str:

@@ -24,15 +24,15 @@ from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import Diverged, StreamUnavailable
 from events.log.positions import BATCH_ROWS, Given, give_positions
-from events.log.reading import Tail
 from events.processes.throttled_log import Trouble
 from events.relay.divergence import expect_own
 from events.stream.interface import Stream, open_stream
+from events.stream.tail import Tail
 
 logger = logging.getLogger(__name__)
 
-type Recorded = Mapping[UUID, Envelope]
-NONE_KEPT: Recorded = {}
+type EnvelopesById = Mapping[UUID, Envelope]
+NOTHING_IN_MEMORY: EnvelopesById = {}
 
 _trouble_of_requests = Trouble(logger)
 
@@ -53,13 +53,13 @@ def _forget_stream(*, setting: str, **_: Any) -> None:
         breaker.reset()
 
 
-def flush_released(partitions: Collection[int], recorded: Recorded = NONE_KEPT) -> None:
+def flush_released(partitions: Collection[int], in_memory: EnvelopesById = NOTHING_IN_MEMORY) -> None:
     """Send what the current request committed, one batch per partition, or leave it to the relay; never raise.
 
     The recorded events, some or all of which may have been rolled back, save reading those of them that exist.
     """
     try:
-        _send_or_wake_unless_open(_stream_of_requests(), partitions, recorded)
+        _send_or_wake_unless_open(_stream_of_requests(), partitions, in_memory)
     except CircuitBreakerError:
         return
     except (StreamUnavailable, Error) as error:
@@ -68,10 +68,10 @@ def flush_released(partitions: Collection[int], recorded: Recorded = NONE_KEPT) 
         _trouble_of_requests.say(str(error))
 
 
-def _send_or_wake(stream: Stream, partitions: Collection[int], recorded: Recorded) -> None:
+def _send_or_wake(stream: Stream, partitions: Collection[int], in_memory: EnvelopesById) -> None:
     until = time.monotonic() + conf.flush_timeout_seconds
     sent = [
-        conf.flush_on_commit and flush_batch(stream, partition, recorded=recorded, until=until)
+        conf.flush_on_commit and flush_batch(stream, partition, in_memory=in_memory, until=until)
         for partition in sorted(partitions)
     ]
     if not all(sent):
@@ -79,10 +79,12 @@ def _send_or_wake(stream: Stream, partitions: Collection[int], recorded: Recorde
         stream.wake()
 
 
-_send_or_wake_unless_open: Callable[[Stream, Collection[int], Recorded], None] = breaker(_send_or_wake)
+_send_or_wake_unless_open: Callable[[Stream, Collection[int], EnvelopesById], None] = breaker(_send_or_wake)
 
 
-def flush_batch(stream: Stream, partition: int, *, recorded: Recorded = NONE_KEPT, until: float = math.inf) -> bool:
+def flush_batch(
+    stream: Stream, partition: int, *, in_memory: EnvelopesById = NOTHING_IN_MEMORY, until: float = math.inf
+) -> bool:
     """Give positions to one batch of rows, without waiting for the lock, and append them; tell if that was all.
 
     Raise StreamUnavailable rather than begin another exchange with the stream after `until`, a monotonic time.
@@ -92,7 +94,7 @@ def flush_batch(stream: Stream, partition: int, *, recorded: Recorded = NONE_KEP
     positions = given.positions
     if not positions:
         return False  # Another flusher holds the lock, and may have come too early to see our rows.
-    envelopes = _placed(given, recorded) or log.read_after(partition, positions[0] - 1)
+    envelopes = _placed(given, in_memory) or log.read_after(partition, positions[0] - 1)
     tail = stream.append(partition, Tail(positions[0] - 1, given.event_before), envelopes)
     if tail.position < positions[0]:
         _expect_time_left(until)
@@ -107,12 +109,12 @@ def _expect_time_left(until: float) -> None:
         raise StreamUnavailable("it takes longer than EVENTS_FLUSH_TIMEOUT_SECONDS")
 
 
-def _placed(given: Given, recorded: Recorded) -> list[Envelope]:
+def _placed(given: Given, in_memory: EnvelopesById) -> list[Envelope]:
     """Return the events that were given positions as the log has them now, or none if any is not at hand."""
-    if not all(event_id in recorded for event_id in given.event_ids):
+    if not all(event_id in in_memory for event_id in given.event_ids):
         return []
     placed = zip(given.positions, given.event_ids, strict=True)
-    return [replace(recorded[event_id], position=position) for position, event_id in placed]
+    return [replace(in_memory[event_id], position=position) for position, event_id in placed]
 
 
 def sweep(stream: Stream, partition: int) -> int:

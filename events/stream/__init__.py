@@ -6,5 +6,6 @@ Next: events/consumer
 """
 
 from events.stream.interface import TIMEOUT_SECONDS, Entry, Stream, open_stream
+from events.stream.tail import EMPTY, FOREIGN, NO_STREAM, Tail
 
-__all__ = ["TIMEOUT_SECONDS", "Entry", "Stream", "open_stream"]
+__all__ = ["EMPTY", "FOREIGN", "NO_STREAM", "TIMEOUT_SECONDS", "Entry", "Stream", "Tail", "open_stream"]

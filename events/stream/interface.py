@@ -15,8 +15,8 @@ from django.utils.module_loading import import_string
 from events.conf import conf
 from events.envelope import Envelope
 from events.log.partitions import partition_count
-from events.log.reading import Tail
 from events.stream.dsn import StreamDSN
+from events.stream.tail import Tail
 
 TIMEOUT_SECONDS = 5.0
 

@@ -11,11 +11,11 @@ from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import GroupLost, StreamUnavailable
 from events.log.partitions import partition_count
-from events.log.reading import Tail
 from events.stream.dsn import StreamDSN
 from events.stream.interface import TIMEOUT_SECONDS, Entry, Stream
 from events.stream.redis_client import connect
 from events.stream.redis_permissions import commands
+from events.stream.tail import Tail
 
 # Appends the entries if the stream's last one is the expected one, position and event, and answers the last one in
 # either case. The stream knows the last position that it ever had: also where that entry is trimmed or deleted, and

@@ -15,13 +15,14 @@ from events.dead_letters.parking import close, park
 from events.exceptions import Unprocessable
 from events.groups.checkpoint import Claim, advance, load
 from events.groups.ownership import Ownership
-from events.log import compaction
 from events.log.positions import give_positions
 from events.models import Checkpoint, DeadLetter, LogEntry, Partition
+from events.operations import compaction
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
 from events.relay import flush as relay
 from events.stream.interface import Stream
+from events.stream.tail import EMPTY
 from tests.things import Recorder, ThingMoved
 
 GROUPS = {"readers": "tests.things.Recorder"}
@@ -226,7 +227,7 @@ class AfterCompactionContract:
     def test_a_stream_that_lost_all_but_a_compacted_event_goes_on(self, stream: Stream) -> None:
         first = stream.entries(0, after="0", count=2)
         stream._client.flushall()
-        stream.append(0, log.EMPTY, [entry.envelope for entry in first if entry.envelope])
+        stream.append(0, EMPTY, [entry.envelope for entry in first if entry.envelope])
 
         relay.sweep(stream, 0)
 

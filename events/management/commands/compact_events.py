@@ -13,9 +13,9 @@ from rich.table import Table
 
 from events.checks import TAG
 from events.exceptions import CheckpointMissing
-from events.log.compaction import compact, floor_of
 from events.management.arguments import age
 from events.models import Partition
+from events.operations.compaction import compact, floor_of
 
 
 class Report(msgspec.Struct, kw_only=True):

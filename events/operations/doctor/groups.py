@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 
-from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models import Count
 from django.db.models.functions import Now
 
+from events import log
 from events.conf import conf
 from events.exceptions import RetryLater
+from events.groups import checkpoint
 from events.groups.members import GroupMembers, members_of_groups
 from events.groups.ownership import RETRYING
-from events.models import Checkpoint, DeadLetter, Lease, Partition
+from events.models import DeadLetter, Lease
 from events.operations.doctor.finding import Finding
 from events.operations.status import status
 from events.stream.interface import Stream
@@ -23,7 +25,7 @@ LEASE_PATIENCE_SECONDS = 5
 
 def check_groups_run(_stream: Stream) -> Iterator[Finding]:
     """Somebody runs each declared group. One that never ran has no checkpoint; compaction waits for it."""
-    ran = set(Checkpoint.objects.values_list("group", flat=True))
+    ran = checkpoint.groups()
     members = members_of_groups()
     for group in sorted(conf.subscribers):
         if group in ran:
@@ -65,8 +67,7 @@ def check_targets(_stream: Stream) -> Iterator[Finding]:
 def check_leases(_stream: Stream) -> Iterator[Finding]:
     """A partition whose owner is gone is taken over within seconds, where a process is there to do so."""
     members = members_of_groups()
-    last = Partition.objects.filter(number=OuterRef("partition")).values("last_position")
-    behind = set(Checkpoint.objects.filter(position__lt=Subquery(last)).values_list("group", "partition"))
+    behind = checkpoint.behind_the_log()
     unowned = Lease.objects.filter(expires_at__lt=Now() - timedelta(seconds=LEASE_PATIENCE_SECONDS))
     for lease in unowned.order_by("group", "partition"):
         found = members[lease.group]
@@ -82,15 +83,14 @@ def check_leases(_stream: Stream) -> Iterator[Finding]:
 
 def check_checkpoints(_stream: Stream) -> Iterator[Finding]:
     """A checkpoint above the log's end would pass over the next events; it comes of a restored backup."""
-    last = Partition.objects.filter(number=OuterRef("partition")).values("last_position")
-    ahead = Checkpoint.objects.annotate(last=Subquery(last)).filter(position__gt=F("last"))
-    for checkpoint in ahead.order_by("group", "target", "partition"):
-        where = f"{checkpoint.group} {checkpoint.target}".strip() + f", partition {checkpoint.partition}"
+    for ahead in checkpoint.ahead_of_the_log():
+        last = log.last_position(ahead.partition)
         yield Finding(
             "checkpoint",
-            f"{where}: at {checkpoint.position:,}, and the log ends at {checkpoint.last:,}",
-            "say manage.py reset_stream --log-was-restored if a backup was restored, otherwise "
-            f"manage.py reset_group {checkpoint.group} --partition {checkpoint.partition} --to {checkpoint.last}",
+            f"{f'{ahead.group} {ahead.target}'.strip()}, partition {ahead.partition}: at {ahead.position:,}, "
+            f"but the log ends at {last:,}",
+            "run manage.py reset_stream --log-was-restored if a backup was restored, otherwise "
+            f"manage.py reset_group {ahead.group} --partition {ahead.partition} --to {last}",
         )
 
 

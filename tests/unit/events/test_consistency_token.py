@@ -27,7 +27,7 @@ from events.consistency_token import (
 )
 from events.models import LogEntry
 from events.recording.collector import Collector
-from events.recording.recorded import KEPT_IDS
+from events.recording.recorded import MAX_IDS
 from events.relay import flush as relay
 from events.stream.interface import Stream
 from tests.things import ThingMade, ThingMoved
@@ -122,7 +122,7 @@ class TestWhatItNames:
     def test_what_has_no_position_yet_is_named_by_the_row_that_gets_it_last(self, settings: Settings) -> None:
         settings.EVENTS_FLUSH_ON_COMMIT = False
 
-        token = read(token_of(make(*map(str, range(KEPT_IDS + 1)))))
+        token = read(token_of(make(*map(str, range(MAX_IDS + 1)))))
 
         last = LogEntry.objects.latest("id")
         assert (token.positions, token.rows) == ((), (last.id,))

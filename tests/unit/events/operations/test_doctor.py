@@ -137,7 +137,7 @@ class TestExamine:
 
         [found] = [found for found in examine(stream) if found.is_fault]
 
-        assert found.found == "recorder, partition 0: at 7, and the log ends at 0"
+        assert found.found == "recorder, partition 0: at 7, but the log ends at 0"
         assert found.remedy.endswith("manage.py reset_group recorder --partition 0 --to 0")
 
     def test_refused_commands(self, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:

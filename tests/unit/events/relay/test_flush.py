@@ -4,10 +4,10 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from events import log, record, unit_of_work
 from events.exceptions import Diverged
 from events.log.positions import NOTHING, give_positions
-from events.log.reading import EMPTY
 from events.models import LogEntry, Partition
 from events.relay import flush as relay
 from events.stream.interface import Stream
+from events.stream.tail import EMPTY
 from tests.things import ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ from django.utils import timezone
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events.log import compaction
 from events.models import LogEntry, Partition
+from events.operations import compaction
 from events.stream.interface import Stream
 from tests.contracts.compaction import (
     GROUPS,

@@ -7,6 +7,7 @@ group. So the log keeps telling what each aggregate is, and what it was at any m
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import takewhile
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.db import transaction
@@ -14,7 +15,8 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from events.conf import conf
 from events.exceptions import CheckpointMissing
-from events.models import Checkpoint, DeadLetter, LogEntry, Partition
+from events.groups import checkpoint
+from events.models import DeadLetter, LogEntry, Partition
 
 BATCH_ROWS = 500
 
@@ -43,13 +45,14 @@ class Replacement(NamedTuple):
 
 def floor_of(partition: int) -> Floor:
     """Return the lowest checkpoint of the declared groups; raise CheckpointMissing if one of them has none."""
-    checkpoints = list(Checkpoint.objects.filter(group__in=conf.subscribers, partition=partition).order_by("position"))
-    missing = ", ".join(sorted(conf.subscribers.keys() - {checkpoint.group for checkpoint in checkpoints}))
+    checkpoints = [found for found in checkpoint.of_partition(partition) if found.group in conf.subscribers]
+    missing = ", ".join(sorted(conf.subscribers.keys() - {found.group for found in checkpoints}))
     if missing:
         raise CheckpointMissing(f"{missing} in partition {partition}: {CheckpointMissing.__doc__}")
     if not checkpoints:
         return Floor(Partition.objects.get(number=partition).last_position, "")
-    return Floor(checkpoints[0].position, f"{checkpoints[0].group} {checkpoints[0].target}".strip())
+    lowest = min(checkpoints, key=attrgetter("position"))
+    return Floor(lowest.position, f"{lowest.group} {lowest.target}".strip())
 
 
 def compact(partition: int, *, before: datetime, dry_run: bool) -> Iterator[Batch]:
