@@ -60,17 +60,17 @@ def token_of(collector: Collector) -> str:
         return ""
     if recorded.has_all:
         newest = _newest_of(recorded.event_ids)
-        text = sign(ConsistencyToken(events=newest)) if newest else ""
+        text = sign_token(ConsistencyToken(events=newest)) if newest else ""
         if len(newest) <= MAX_NAMED and len(text) <= MAX_LENGTH:
             return text
-    return sign(_state_of_the_log(recorded.partitions, collector.correlation_id))
+    return sign_token(_state_of_the_log(recorded.partitions, collector.correlation_id))
 
 
-def sign(token: ConsistencyToken) -> str:
+def sign_token(token: ConsistencyToken) -> str:
     return f"{FORMAT}{SEPARATOR}{_signer().sign_object(msgspec.to_builtins(token), compress=True)}"
 
 
-def read(text: str) -> ConsistencyToken:
+def read_token(text: str) -> ConsistencyToken:
     """Return what a token, or several separated by commas, name; raise InvalidToken.
 
     What is not of this service costs no more than a look at its signature.

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
-from events.upcasting import lift
+from events.upcasting import upcast
 
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -114,7 +114,7 @@ def decode(name: str, version: int, data: str | bytes) -> Event:
     try:
         if version == registered.version:
             return msgspec.json.decode(data, type=registered.event_class)
-        lifted = lift(name, version, data, to=registered.version)
+        lifted = upcast(name, version, data, to=registered.version)
         return msgspec.convert(lifted, registered.event_class, str_keys=True)
     except msgspec.DecodeError as error:
         raise Unprocessable(f"{name} version {version}: {error}") from error

@@ -104,5 +104,5 @@ def run_until_idle(group: str, subscriber: Subscriber | None = None) -> None:
 
 
 class _FailingConsumer(Consumer):
-    def _pause(self, error: Exception) -> Never:
+    def _back_off(self, error: Exception) -> Never:
         raise error.__cause__ if isinstance(error, AttemptFailed) and error.__cause__ else error

@@ -8,18 +8,18 @@ import msgspec
 from events.exceptions import Unprocessable
 
 type Data = dict[str, Any]
-type Upcast = Callable[[Data], Data]
+type Upcaster = Callable[[Data], Data]
 
-_upcasters: dict[tuple[str, int], Upcast] = {}
+_upcasters: dict[tuple[str, int], Upcaster] = {}
 
 
-def upcaster(name: str, *, from_version: int) -> Callable[[Upcast], Upcast]:
+def upcaster(name: str, *, from_version: int) -> Callable[[Upcaster], Upcaster]:
     """Register a pure function that makes the next version's JSON object of this version's.
 
     It may change the object that it is given. Raise ValueError if the version has an upcaster already.
     """
 
-    def register(upcast: Upcast) -> Upcast:
+    def register(upcast: Upcaster) -> Upcaster:
         if taken := _upcasters.get((name, from_version)):
             raise ValueError(
                 f"{name!r} has an upcaster from version {from_version} already: "
@@ -31,7 +31,7 @@ def upcaster(name: str, *, from_version: int) -> Callable[[Upcast], Upcast]:
     return register
 
 
-def lift(name: str, version: int, data: str | bytes, *, to: int) -> Data:
+def upcast(name: str, version: int, data: str | bytes, *, to: int) -> Data:
     """Return the data as the version `to` has them; raise Unprocessable where no chain leads there."""
     try:
         lifted: Data = msgspec.json.decode(data, type=dict[str, Any])
@@ -50,7 +50,7 @@ def missing_steps(name: str, version: int) -> list[int]:
     return [step for step in range(1, version) if (name, step) not in _upcasters]
 
 
-def registered_steps() -> Iterator[tuple[str, int, Upcast]]:
+def registered_steps() -> Iterator[tuple[str, int, Upcaster]]:
     """Return all upcasters, each with the name and the version that it starts from."""
     for (name, version), upcast in sorted(_upcasters.items(), key=lambda item: item[0]):
         yield name, version, upcast

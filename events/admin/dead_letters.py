@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from events.admin.dead_letter_detail import describe
+from events.admin.dead_letter_detail import detail_context
 from events.admin.dead_letter_forms import DiscardForm, EditForm, StateFilter
 from events.admin.read_only import ReadOnlyAdmin
 from events.dead_letters import actions as dead_letter_actions
@@ -76,7 +76,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         context = dict(extra_context or {})
         if isinstance(letter, DeadLetter):
             may_edit = self.has_edit_permission(request) and letter.state == DeadLetter.State.PARKED
-            context |= describe(letter, request) | {"may_edit": may_edit and letter.event_id}
+            context |= detail_context(letter, request) | {"may_edit": may_edit and letter.event_id}
         return super().change_view(request, object_id, form_url, context)
 
     @admin.action(

@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from events import log
 from events.consumer.delivery import Batch
-from events.consumer.fetch_size import Appetite
-from events.consumer.subscription import Progress, position_of
-from events.consumer.subscriptions import Targets
+from events.consumer.fetch_size import FetchSize
+from events.consumer.subscription import Subscription, position_of
+from events.consumer.subscriptions import Subscriptions
 from events.dead_letters import parking as dead_letters
 from events.exceptions import EventError, LeaseLost
 from events.groups.checkpoint import Claim
@@ -31,7 +31,7 @@ from events.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
 
-GLANCE_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
 
 class Consumer:
@@ -51,8 +51,8 @@ class Consumer:
         self.ownership = ownership
         self.shutdown = shutdown
         self.limits = limits
-        self._appetite = Appetite(limits.batch_size)
-        self._targets = Targets(subscriber, ownership, limits, self._settled)
+        self._fetch_size = FetchSize(limits.batch_size)
+        self._subscriptions = Subscriptions(subscriber, ownership, limits, self._settled)
         self._looked_at = 0.0
         self._backoff = Backoff()
 
@@ -63,16 +63,16 @@ class Consumer:
         """
         try:
             while failure := self._run_until_failure(until_idle=until_idle):
-                self._pause(failure)
+                self._back_off(failure)
         except Interrupted:
             logger.info("%s stops", self.group)
         finally:
-            self._end()
+            self._shut_down()
 
     def _run_until_failure(self, *, until_idle: bool) -> Exception | None:
         try:
-            self._targets.open()
-            while self._step() or not (until_idle and self._targets.reached_the_end()):
+            self._subscriptions.open()
+            while self._step() or not (until_idle and self._subscriptions.reached_the_end()):
                 self._backoff.succeed()
         except ImproperlyConfigured:
             raise
@@ -84,29 +84,29 @@ class Consumer:
         return None
 
     @property
-    def _first(self) -> Progress:
+    def _first(self) -> Subscription:
         """That for which the stream is read."""
-        return self._targets.first
+        return self._subscriptions.first
 
     def _step(self) -> bool:
         """Deliver what comes next, from the stream or from the log; tell whether there was anything."""
         self._check_whether_to_stop()
-        self.ownership.beat_if_due()
+        self.ownership.heartbeat_if_due()
         self._follow_assignment()
         owned = self._first.claims
         state = PAUSED if self.ownership.is_paused else CONSUMING if owned else STANDING_BY
         if state != CONSUMING:
-            self._targets.settle()  # First: who waits for the pause relies on what the condition says.
+            self._subscriptions.settle()  # First: who waits for the pause relies on what the condition says.
         self.ownership.condition = Condition(state)
         if state != CONSUMING:
-            self.ownership.wait_for_beat(self.shutdown, self.limits.block_seconds)
+            self.ownership.wait_for_heartbeat(self.shutdown, self.limits.block_seconds)
             return False
         found = self._read()
-        has_led = self._targets.lead_further(at_rest=not found)
-        if not (found or has_led) or time.monotonic() - self._looked_at >= self.limits.block_seconds:
-            found |= self._look_beyond(found)
+        has_fed = self._subscriptions.feed_further_targets(at_rest=not found)
+        if not (found or has_fed) or time.monotonic() - self._looked_at >= self.limits.block_seconds:
+            found |= self._check_beyond_stream(found)
             self._looked_at = time.monotonic()
-        return bool(found) or has_led
+        return bool(found) or has_fed
 
     def _check_whether_to_stop(self) -> None:
         self.shutdown.check()
@@ -121,14 +121,14 @@ class Consumer:
             raise LeaseLost  # Also at rest: somebody may have set the group back.
         assigned = self.ownership.assigned
         for partition in self.ownership.epochs.keys() - assigned:
-            self._targets.give_up(partition)
+            self._subscriptions.release(partition)
             self.ownership.release(partition)
         for partition in sorted(assigned - self._first.claims.keys()):
             if self.ownership.acquire(partition):
                 self._take_over(partition)
 
     def _take_over(self, partition: int) -> None:
-        position = self._targets.take_over(partition)
+        position = self._subscriptions.take_over(partition)
         if self.stream.dsn.auto_setup:
             self.stream.create_group(partition, self.group, after=position)
         self.stream.rewind(partition, self.group, after=position)
@@ -136,17 +136,17 @@ class Consumer:
     def _read(self) -> set[int]:
         """Deliver what the stream has next, and return in which partitions; wait only if nothing else is to be done."""
         is_complete = self._first.claims.keys() == self.ownership.assigned
-        block_seconds = self.limits.block_seconds if is_complete else GLANCE_SECONDS
+        block_seconds = self.limits.block_seconds if is_complete else POLL_SECONDS
         with self.shutdown.interruptible():
             by_partition = self.stream.read(
                 self.group,
                 self.ownership.name,
                 list(self._first.claims),
-                count=min(self._appetite.count, self.limits.events_left),
-                block_seconds=0 if self._targets.have_more else block_seconds,
+                count=min(self._fetch_size.count, self.limits.events_left),
+                block_seconds=0 if self._subscriptions.have_work else block_seconds,
             )
         for partition, entries in by_partition.items():
-            self._appetite.learn(entries)
+            self._fetch_size.adapt(entries)
             self._consume(self._first.claims[partition], entries)
         if not by_partition:
             self._first.delivery.settle()
@@ -173,7 +173,7 @@ class Consumer:
         """Acknowledge last: a crash before that means twice, never zero times."""
         self.stream.acknowledge(claim.partition, self.group, [f"{position_of(envelope)}-0" for envelope in batch])
 
-    def _look_beyond(self, read: Set[int]) -> set[int]:
+    def _check_beyond_stream(self, read: Set[int]) -> set[int]:
         """See what the stream does not tell: what it has lost at its end, letters to be tried, a target that is gone.
 
         Where it was read just now it has lost nothing at its end. Return the partitions where it had.
@@ -185,39 +185,40 @@ class Consumer:
             if self._first.is_behind(partition, last):
                 behind.add(partition)
                 self._catch_up(partition, to=last)
-        for progress in self._targets:
-            progress.delivery.settle()
-            for claim in progress.claims.values():
-                while progress.delivery.retry_letter(claim):
+        for subscription in self._subscriptions:
+            subscription.delivery.settle()
+            for claim in subscription.claims.values():
+                while subscription.delivery.retry_letter(claim):
                     self._check_whether_to_stop()
         return behind
 
     def _catch_up(self, partition: int, *, to: int) -> None:
         """Deliver the log's events up to the position, unless the group is paused; the log's own end bounds it."""
-        while not self.ownership.is_paused and self._first.is_behind(partition, to) and self._first.follow(partition):
+        first = self._first
+        while not self.ownership.is_paused and first.is_behind(partition, to) and first.deliver_from_log(partition):
             self._check_whether_to_stop()
 
-    def _pause(self, error: Exception) -> None:
+    def _back_off(self, error: Exception) -> None:
         pause = self._backoff.fail(error)
         self.limits.failed += 1
         said = f"{type(error).__name__}: {error}"
         logger.warning("%s goes on in %.1f s: %s", self.group, pause, said)
         self.ownership.condition = Condition(RETRYING, said, timezone.now() + timedelta(seconds=pause))
         connections.close_all()
-        self._sit_out(pause)
+        self._wait(pause)
 
-    def _sit_out(self, pause: float) -> None:
+    def _wait(self, pause: float) -> None:
         """Wait so long; less if another process waits for one of the partitions, or this one is to stop."""
         until = time.monotonic() + pause
         while (left := until - time.monotonic()) > 0 and self.ownership.epochs.keys() <= self.ownership.assigned:
             self._check_whether_to_stop()
-            self.shutdown.sleep(min(left, GLANCE_SECONDS))
+            self.shutdown.sleep(min(left, POLL_SECONDS))
 
-    def _end(self) -> None:
+    def _shut_down(self) -> None:
         try:
-            self._targets.settle()
+            self._subscriptions.settle()
             self.ownership.leave()
         except (EventError, Error) as error:
             logger.warning("%s leaves its leases to run out: %s", self.group, error)
-        self._targets.close()
+        self._subscriptions.close()
         self.subscriber.close()

@@ -33,7 +33,7 @@ TRANSIENT = (Transient, OperationalError, InterfaceError, ImproperlyConfigured)
 type Batch = Sequence[Envelope]
 
 
-class InHand(NamedTuple):
+class _InFlight(NamedTuple):
     """A batch that was handed over, and what returns or raises its result."""
 
     claim: Claim
@@ -51,23 +51,23 @@ class Delivery:
         """Take what is called for each batch after its checkpoint has moved."""
         self._subscriber = subscriber
         self._settled = settled
-        self._in_hand: deque[InHand] = deque()
+        self._in_flight: deque[_InFlight] = deque()
         self._threads = self._start_threads()
         self._letters_end: dict[Claim, int] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._in_hand)
+        return bool(self._in_flight)
 
     def deliver(self, claim: Claim, batch: Batch) -> None:
         """Hand over the next events of a partition, and settle what would else be too much in hand."""
         call = self._call(claim, batch)
-        self._in_hand.append(InHand(claim, batch, self._threads.submit(call).result if self._threads else call))
+        self._in_flight.append(_InFlight(claim, batch, self._threads.submit(call).result if self._threads else call))
         self.settle(leaving=self._subscriber.overlap - 1)
 
     def settle(self, *, leaving: int = 0) -> None:
         """Settle the oldest until so many are left."""
-        while len(self._in_hand) > leaving:
-            self._settle(*self._in_hand.popleft())
+        while len(self._in_flight) > leaving:
+            self._settle(*self._in_flight.popleft())
 
     def retry_letter(self, claim: Claim) -> bool:
         """Try a dead letter that is marked, or that waits behind none any more; tell whether there was one."""
@@ -80,7 +80,7 @@ class Delivery:
                 self._handle(self._subscriber.select([dead_letters.envelope_of(letter)]))
                 dead_letters.close(claim, letter)
 
-        error = attempt(retry)
+        error = _attempt(retry)
         if isinstance(error, PartlyHandled):
             [error] = error.failures.values()
         if isinstance(error, TRANSIENT):
@@ -96,7 +96,7 @@ class Delivery:
 
     def close(self) -> None:
         """Abandon what is in hand, and end the threads."""
-        self._in_hand.clear()
+        self._in_flight.clear()
         if self._threads:
             self._threads.shutdown(cancel_futures=True)
 
@@ -108,9 +108,9 @@ class Delivery:
         def settle() -> None:
             with self._transaction():
                 result()
-                checkpoint.advance(claim, last_position(batch))
+                checkpoint.advance(claim, _last_position(batch))
 
-        error = attempt(settle)
+        error = _attempt(settle)
         if error is None:
             self._settled(claim, batch)
         elif isinstance(error, PartlyHandled):
@@ -131,7 +131,7 @@ class Delivery:
         kept = next((i for i, event in enumerate(batch) if not _is_final(failures.get(event.id))), len(batch))
         if handled := batch[:kept]:
             with transaction.atomic():
-                checkpoint.advance(claim, last_position(handled))
+                checkpoint.advance(claim, _last_position(handled))
                 self._park_failures(claim, handled, failures)
             self._settled(claim, handled)
         if kept < len(batch):
@@ -153,16 +153,16 @@ class Delivery:
             raise error
         attempts, most = 1, self._subscriber.max_attempts
         if not isinstance(error, Unprocessable):
-            attempts = checkpoint.count_attempt(claim, last_position([envelope]))
+            attempts = checkpoint.count_attempt(claim, _last_position([envelope]))
             if attempts < most:
-                raise AttemptFailed(f"attempt {attempts} of {most} with {describe(envelope)}: {error!r}") from error
+                raise AttemptFailed(f"attempt {attempts} of {most} with {_describe(envelope)}: {error!r}") from error
         with transaction.atomic():
-            checkpoint.advance(claim, last_position([envelope]))
+            checkpoint.advance(claim, _last_position([envelope]))
             self._park(claim, envelope, error, attempts=attempts)
         self._settled(claim, [envelope])
 
     def _park(self, claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
-        logger.error("%s parks %s: %r", claim.group, describe(envelope), error, exc_info=_bug(error))
+        logger.error("%s parks %s: %r", claim.group, _describe(envelope), error, exc_info=_bug(error))
         dead_letters.park(claim, envelope, error, attempts=attempts)
 
     def _call(self, claim: Claim, batch: Batch) -> Callable[[], None]:
@@ -196,7 +196,7 @@ class Delivery:
         return transaction.atomic() if self._subscriber.transactional else nullcontext()
 
 
-def attempt(action: Callable[[], None]) -> Exception | None:
+def _attempt(action: Callable[[], None]) -> Exception | None:
     """Return what it fails with because of an event; raise what is transient."""
     try:
         action()
@@ -207,11 +207,11 @@ def attempt(action: Callable[[], None]) -> Exception | None:
     return None
 
 
-def last_position(batch: Batch) -> int:
+def _last_position(batch: Batch) -> int:
     return batch[-1].position or 0
 
 
-def describe(envelope: Envelope) -> str:
+def _describe(envelope: Envelope) -> str:
     return f"{envelope.type} of {envelope.subject} at {envelope.position}"
 
 

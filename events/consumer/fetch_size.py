@@ -8,14 +8,14 @@ from events.stream.interface import Entry
 FIRST_COUNT = 16
 
 
-class Appetite:
+class FetchSize:
     """Grows while entries are small and many, up to `most`, and shrinks to some 1 MB of large ones."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.count = min(FIRST_COUNT, most)
 
-    def learn(self, entries: Collection[Entry]) -> None:
+    def adapt(self, entries: Collection[Entry]) -> None:
         """Take note of an answer of the stream."""
         size = sum(len(entry.envelope.data) for entry in entries if entry.envelope)
         fitting = BATCH_BYTES * len(entries) // max(size, 1)

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 5.0
 
 
-class Progress:
+class Subscription:
     """Follows the log for one target; opening it may raise what `Subscriber.open` does."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Progress:
         self.claims[partition] = claim
         return self._read_to[partition]
 
-    def give_up(self, partition: int) -> None:
+    def release(self, partition: int) -> None:
         """Settle what is in hand, and follow the partition no longer."""
         self.delivery.settle()
         self.claims.pop(partition, None)
@@ -76,14 +76,14 @@ class Progress:
         self._deliver(partition, fresh)
         return True
 
-    def follow(self, partition: int) -> bool:
+    def deliver_from_log(self, partition: int) -> bool:
         """Deliver the log's next batch; tell whether there was one."""
         limit = min(self._limits.batch_size, self._limits.events_left)
         batch = log.read_after(partition, self._read_to[partition], limit=limit)
         self._deliver(partition, batch)
         return bool(batch)
 
-    def follow_after(self, first: "Progress", *, least: int) -> bool:
+    def catch_up_with(self, first: "Subscription", *, least: int) -> bool:
         """Deliver one batch of each partition where the first is ahead by so many at least; tell whether there was one.
 
         A target that can't take it now is left alone for a while: it must not hold up the others.
@@ -92,23 +92,23 @@ class Progress:
             return False
         try:
             behind = [partition for partition in self.claims if first.is_ahead_of(self, partition, by=least)]
-            found = [self.follow(partition) for partition in behind]
+            found = [self.deliver_from_log(partition) for partition in behind]
             if least == 1 and not behind:
                 self.delivery.settle()
         except RetryLater as error:
-            self._sit_out(error)
+            self._back_off(error)
             return False
         return any(found)
 
-    def can_follow(self, first: "Progress") -> bool:
+    def can_catch_up_with(self, first: "Subscription") -> bool:
         """Tell whether the first target is ahead, and this one not left alone."""
         is_left_alone = time.monotonic() < self._resume_at
         return not is_left_alone and any(first.is_ahead_of(self, partition, by=1) for partition in self.claims)
 
-    def is_ahead_of(self, other: "Progress", partition: int, *, by: int) -> bool:
+    def is_ahead_of(self, other: "Subscription", partition: int, *, by: int) -> bool:
         return other.is_behind(partition, self._read_to[partition] + 1 - by)
 
-    def _sit_out(self, error: RetryLater) -> None:
+    def _back_off(self, error: RetryLater) -> None:
         """Go back to the checkpoints, and try again after a pause."""
         logger.warning("target %s goes on in %.0f s: %s", self.target, PAUSE_SECONDS, error)
         self._resume_at = time.monotonic() + PAUSE_SECONDS
@@ -119,7 +119,7 @@ class Progress:
         batch = batch[: self._limits.events_left]
         if not batch:
             return
-        self._ownership.beat_if_due()  # After the process was stopped, that tells whether its leases were taken.
+        self._ownership.heartbeat_if_due()  # After the process was stopped, that tells whether its leases were taken.
         if not self._ownership.owns(partition):
             raise LeaseLost
         self._read_to[partition] = position_of(batch[-1])

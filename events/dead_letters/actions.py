@@ -24,7 +24,7 @@ Letters = QuerySet[DeadLetter] | Iterable[int]
 STEP_LETTERS = 500
 LONGEST_DETAIL = 5_000
 CLOSED = {State.HANDLED: "handled already", State.DISCARDED: "discarded already"}
-FOREIGN = "foreign entries can only be discarded"
+FOREIGN_ENTRY = "foreign entries can only be discarded"
 NOT_TO_BE_RETRIED = {
     State.QUEUED: "queued, they follow by themselves",
     State.RETRY: "marked already",
@@ -58,7 +58,7 @@ class Outcome(msgspec.Struct):
         return f"{done}: {self.done:,}" + (f"; left out: {self.left_out.total():,} ({reasons})" if reasons else "")
 
 
-class Mark(NamedTuple):
+class _Mark(NamedTuple):
     """The state that letters get, and what is written down."""
 
     state: State
@@ -71,7 +71,7 @@ def retry(letters: Letters, actor: str, *, on_step: Callable[[Outcome], None] = 
 
     It takes steps of 500, each a transaction; `on_step` is called after each with all that was done so far.
     """
-    return _mark_all(letters, Mark(State.RETRY, actor), _why_not_retried, on_step)
+    return _mark_all(letters, _Mark(State.RETRY, actor), _why_not_retried, on_step)
 
 
 def discard(
@@ -83,7 +83,7 @@ def discard(
     """
     if not reason.strip():
         raise ReasonMissing
-    return _mark_all(letters, Mark(State.DISCARDED, actor, reason.strip()), _why_not_discarded, on_step)
+    return _mark_all(letters, _Mark(State.DISCARDED, actor, reason.strip()), _why_not_discarded, on_step)
 
 
 @transaction.atomic
@@ -107,7 +107,7 @@ def edit(letter: DeadLetter, data: str, *, actor: str, retry: bool = False) -> N
 
 def expect_editable(letter: DeadLetter) -> Envelope:
     """Return the letter's event with the payload that it has now; raise EditRefused for a letter that is not parked."""
-    if why := NOT_TO_BE_EDITED.get(State(letter.state), "") or (FOREIGN if letter.event_id is None else ""):
+    if why := NOT_TO_BE_EDITED.get(State(letter.state), "") or (FOREIGN_ENTRY if letter.event_id is None else ""):
         raise EditRefused({ROOT: why})
     try:
         return dead_letters.envelope_of(letter)
@@ -116,7 +116,7 @@ def expect_editable(letter: DeadLetter) -> Envelope:
 
 
 def _mark_all(
-    letters: Letters, mark: Mark, why_not: Callable[[DeadLetter], str], on_step: Callable[[Outcome], None]
+    letters: Letters, mark: _Mark, why_not: Callable[[DeadLetter], str], on_step: Callable[[Outcome], None]
 ) -> Outcome:
     # All at the start: letters that are parked meanwhile are not those that somebody has looked at.
     ids = list(letters.values_list("id", flat=True)) if isinstance(letters, QuerySet) else list(letters)
@@ -127,7 +127,7 @@ def _mark_all(
     return outcome
 
 
-def _mark(ids: tuple[int, ...], mark: Mark, why_not: Callable[[DeadLetter], str], outcome: Outcome) -> None:
+def _mark(ids: tuple[int, ...], mark: _Mark, why_not: Callable[[DeadLetter], str], outcome: Outcome) -> None:
     with transaction.atomic():
         rows = DeadLetter.objects.select_for_update().filter(id__in=ids).order_by("id")
         reasons = {letter: why_not(letter) for letter in rows.only("id", "state", "event_id")}
@@ -144,7 +144,7 @@ def _mark(ids: tuple[int, ...], mark: Mark, why_not: Callable[[DeadLetter], str]
 
 
 def _why_not_retried(letter: DeadLetter) -> str:
-    return NOT_TO_BE_RETRIED.get(State(letter.state), "") or (FOREIGN if letter.event_id is None else "")
+    return NOT_TO_BE_RETRIED.get(State(letter.state), "") or (FOREIGN_ENTRY if letter.event_id is None else "")
 
 
 def _why_not_discarded(letter: DeadLetter) -> str:

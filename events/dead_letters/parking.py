@@ -38,13 +38,13 @@ class Blocked(NamedTuple):
         return first is not None and (envelope.position or 0) > first
 
 
-def open_letters(claim: Claim) -> QuerySet[DeadLetter]:
+def _open_letters(claim: Claim) -> QuerySet[DeadLetter]:
     return _letters(claim).filter(state__in=DeadLetter.OPEN)
 
 
 def blocked(claim: Claim, batch: Sequence[Envelope]) -> Blocked:
     """Look for the open letters of the batch's events and aggregates."""
-    letters = open_letters(claim)
+    letters = _open_letters(claim)
     events = [envelope.id for envelope in batch]
     own = [letter.event_id for letter in letters.filter(event_id__in=events).only("event_id") if letter.event_id]
     subjects = letters.filter(subject__in={envelope.subject for envelope in batch}, position__isnull=False)
@@ -54,7 +54,7 @@ def blocked(claim: Claim, batch: Sequence[Envelope]) -> Blocked:
 
 def last_open_position(claim: Claim) -> int:
     """Return the last position that has an open letter, 0 if there is none."""
-    return open_letters(claim).aggregate(last=Max("position"))["last"] or 0
+    return _open_letters(claim).aggregate(last=Max("position"))["last"] or 0
 
 
 def park(claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
@@ -94,7 +94,7 @@ def park_foreign(claim: Claim, entry: Entry) -> bool:
 
 def due(claim: Claim, *, ordered: bool) -> DeadLetter | None:
     """Return the first letter that is to be tried: one that is marked, or that waits behind none any more."""
-    letters = open_letters(claim)
+    letters = _open_letters(claim)
     earlier = letters.filter(subject=OuterRef("subject"), position__lt=OuterRef("position"))
     in_line = letters.filter(~Exists(earlier)) if ordered else letters
     return in_line.filter(state__in=[State.RETRY, State.QUEUED]).order_by("position").first()

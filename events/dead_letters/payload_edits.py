@@ -12,7 +12,7 @@ from events.dead_letters.payload_text import pretty
 from events.envelope import Envelope
 from events.event import Event, current_class, current_version, decode
 from events.exceptions import EventError, UnknownEventType, Unprocessable
-from events.upcasting import lift
+from events.upcasting import upcast
 
 ROOT = "$"
 UPCASTER_FAILED = (EventError, LookupError, TypeError, ValueError, AttributeError)
@@ -30,7 +30,7 @@ class EditRefused(EventError):
         self.problems = dict(problems)
 
 
-class Edited(NamedTuple):
+class EditedPayload(NamedTuple):
     """A payload that fits, as the event's class writes it, and its schema version."""
 
     data: str
@@ -42,14 +42,14 @@ def draft(envelope: Envelope) -> str:
     try:
         current = current_version(envelope.type)
         if envelope.schema_version < current:
-            lifted = lift(envelope.type, envelope.schema_version, envelope.data, to=current)
+            lifted = upcast(envelope.type, envelope.schema_version, envelope.data, to=current)
             return pretty(msgspec.json.encode(lifted).decode())
     except UPCASTER_FAILED:
         return pretty(envelope.data)
     return pretty(envelope.data)
 
 
-def accept(envelope: Envelope, text: str) -> Edited:
+def accept(envelope: Envelope, text: str) -> EditedPayload:
     """Return the payload that will be handled in place of the envelope's; raise EditRefused and say all that is wrong.
 
     What the class does not know is refused too: a mistyped name would silently be another field's default.
@@ -67,7 +67,7 @@ def accept(envelope: Envelope, text: str) -> Edited:
         raise EditRefused({ROOT: str(error)}) from error
     if problems := dict(_changed_identity(event, envelope)):
         raise EditRefused(problems)
-    return Edited(_encode(event), version)
+    return EditedPayload(_encode(event), version)
 
 
 def _parse(text: str) -> object:

@@ -27,7 +27,7 @@ class CursorAhead(CursorRefused):
     """The log does not reach as far as the cursor: it was restored from a backup, and knows nothing of later events."""
 
 
-class Cursor(msgspec.Struct, frozen=True):
+class FeedCursor(msgspec.Struct, frozen=True):
     """All up to these positions was read; their indices are the partitions' numbers."""
 
     positions: tuple[int, ...]
@@ -36,7 +36,7 @@ class Cursor(msgspec.Struct, frozen=True):
         return urlsafe_b64encode("-".join(map(str, self.positions)).encode()).decode().rstrip("=")
 
     @classmethod
-    def parse(cls, text: str) -> "Cursor":
+    def parse(cls, text: str) -> "FeedCursor":
         """Read what `str` made; raise MalformedCursor for anything else."""
         try:
             decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
@@ -49,8 +49,8 @@ class Cursor(msgspec.Struct, frozen=True):
             raise MalformedCursor
         return cursor
 
-    def moved(self, partition: int, position: int) -> "Cursor":
-        return Cursor((*self.positions[:partition], position, *self.positions[partition + 1 :]))
+    def moved(self, partition: int, position: int) -> "FeedCursor":
+        return FeedCursor((*self.positions[:partition], position, *self.positions[partition + 1 :]))
 
     def expect_within(self, last_positions: Sequence[int]) -> None:
         """Raise CursorOfAnotherLog or CursorAhead if the log that ends at these positions never gave the cursor."""

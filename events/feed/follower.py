@@ -16,10 +16,10 @@ from django.db import Error, close_old_connections
 
 from events import log
 from events.exceptions import StreamUnavailable
-from events.feed.cursor import Cursor
+from events.feed.cursor import FeedCursor
 from events.feed.pages import FeedEvent, feed_event
-from events.feed.window import Window
-from events.processes.throttled_log import Trouble
+from events.feed.window import FeedWindow
+from events.processes.throttled_log import ThrottledLog
 from events.stream.interface import Stream, open_stream
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Follower:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.listeners = 0
         self._loop = loop
-        self._windows: dict[int, Window] = {}
+        self._windows: dict[int, FeedWindow] = {}
         self._changed = asyncio.Event()
         self._stopped = threading.Event()
 
@@ -51,7 +51,7 @@ class Follower:
             if not self.listeners:
                 self._stopped.set()
 
-    def after(self, cursor: Cursor) -> list[FeedEvent] | None:
+    def after(self, cursor: FeedCursor) -> list[FeedEvent] | None:
         """Return what came after the cursor; None if the windows do not reach back so far, and the log must be read."""
         found: list[FeedEvent] = []
         for partition, position in enumerate(cursor.positions):
@@ -61,7 +61,7 @@ class Follower:
             found += window.after(position)
         return found
 
-    async def wait_beyond(self, cursor: Cursor, *, seconds: float) -> None:
+    async def wait_beyond(self, cursor: FeedCursor, *, seconds: float) -> None:
         """Return when there is something after the cursor, or after so many seconds."""
         try:
             async with asyncio.timeout(seconds):
@@ -84,7 +84,7 @@ class Follower:
         if stopped is not self._stopped:
             return  # It was stopped, and somebody else has begun anew.
         if isinstance(found, int):
-            self._windows[partition] = Window(found)
+            self._windows[partition] = FeedWindow(found)
         else:
             self._windows[partition].add(found)
         self._changed.set()  # Wakes all who wait now; who waits from now on waits for the next.
@@ -109,7 +109,7 @@ class _Reader(threading.Thread):
         self._partition = partition
         self._stopped = stopped
         self._position: int | None = None
-        self._trouble = Trouble(logger)
+        self._throttled_log = ThrottledLog(logger)
 
     def run(self) -> None:
         is_woken = False
@@ -125,9 +125,9 @@ class _Reader(threading.Thread):
     def _found_more(self) -> bool:
         try:
             found = self._read()
-            self._trouble.is_over()
+            self._throttled_log.recovered()
         except Error as error:
-            self._trouble.say(f"the feed can't read the log: {error}")
+            self._throttled_log.error(f"the feed can't read the log: {error}")
             return False
         finally:
             close_old_connections()

@@ -7,7 +7,7 @@ import msgspec
 from django.db.models import Func, QuerySet
 
 from events.envelope import Envelope
-from events.feed.cursor import Cursor
+from events.feed.cursor import FeedCursor
 from events.log.reading import BATCH_BYTES, ENVELOPE_COLUMNS
 from events.models import LogEntry, Partition
 
@@ -25,7 +25,7 @@ class FeedEvent(msgspec.Struct, frozen=True):
     json: bytes
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class FeedFilter(msgspec.Struct, frozen=True):
     """The events that a reader asks for: of one of these types, and of one of these aggregates; empty is all."""
 
     types: frozenset[str] = frozenset()
@@ -40,54 +40,54 @@ class Wanted(msgspec.Struct, frozen=True):
         return rows.filter(subject__in=self.subjects) if self.subjects else rows
 
 
-ALL = Wanted()
+ALL = FeedFilter()
 
 
-class Page(msgspec.Struct, frozen=True):
+class FeedPage(msgspec.Struct, frozen=True):
     """Events in the order of their positions within each partition; none, perhaps, and still there are more."""
 
     events: list[FeedEvent]
-    next: Cursor
+    next: FeedCursor
     has_more: bool
 
 
-class OctetLength(Func):
+class _OctetLength(Func):
     function = "OCTET_LENGTH"
 
     def as_sqlite(self, compiler: Any, connection: Any, **options: Any) -> Any:
         return self.as_sql(compiler, connection, template="LENGTH(CAST(%(expressions)s AS BLOB))", **options)
 
 
-def read(cursor: Cursor, wanted: Wanted = ALL, *, limit: int, max_bytes: int = BATCH_BYTES) -> Page:
+def read_page(cursor: FeedCursor, wanted: FeedFilter = ALL, *, limit: int, max_bytes: int = BATCH_BYTES) -> FeedPage:
     """Return the next events: so many or so large at most, but one if there is one. Raise CursorRefused.
 
     The partition that is most behind comes first, so that a busy one keeps none of the others waiting for ever.
     """
-    ends = last_positions()
+    ends = _last_positions()
     cursor.expect_within(ends)
     page = _UnfinishedPage(wanted, limit=limit, max_bytes=max_bytes)
     for partition in sorted(range(len(ends)), key=lambda number: cursor.positions[number] - ends[number]):
         reached = page.fill(partition, cursor.positions[partition], ends[partition])
         cursor = cursor.moved(partition, reached)
-    return Page(events=page.events, next=cursor, has_more=cursor.positions != ends)
+    return FeedPage(events=page.events, next=cursor, has_more=cursor.positions != ends)
 
 
-def start() -> Cursor:
+def start() -> FeedCursor:
     """Return the cursor before the log's first event."""
-    return Cursor((0,) * len(last_positions()))
+    return FeedCursor((0,) * len(_last_positions()))
 
 
-def end() -> Cursor:
+def end() -> FeedCursor:
     """Return the cursor after the log's last event."""
-    return Cursor(last_positions())
+    return FeedCursor(_last_positions())
 
 
-def expect_known(cursor: Cursor) -> None:
+def expect_known(cursor: FeedCursor) -> None:
     """Raise CursorRefused if this log never gave the cursor."""
-    cursor.expect_within(last_positions())
+    cursor.expect_within(_last_positions())
 
 
-def last_positions() -> tuple[int, ...]:
+def _last_positions() -> tuple[int, ...]:
     return tuple(Partition.objects.order_by("number").values_list("last_position", flat=True))
 
 
@@ -104,7 +104,7 @@ def feed_event(partition: int, envelope: Envelope) -> FeedEvent:
 class _UnfinishedPage:
     """What was found so far, and how much more there is room for."""
 
-    def __init__(self, wanted: Wanted, *, limit: int, max_bytes: int) -> None:
+    def __init__(self, wanted: FeedFilter, *, limit: int, max_bytes: int) -> None:
         self.events: list[FeedEvent] = []
         self._wanted = wanted
         self._rows_left = limit
@@ -115,7 +115,7 @@ class _UnfinishedPage:
         until = min(after + SCANNED_AT_ONCE, last)
         rows = LogEntry.objects.filter(partition=partition, position__gt=after, position__lte=until)
         upcoming = self._wanted.narrow(rows).order_by("position")
-        sizes = list(upcoming.values_list("position", OctetLength("data"))[: self._rows_left])
+        sizes = list(upcoming.values_list("position", _OctetLength("data"))[: self._rows_left])
         is_all = len(sizes) < self._rows_left
         fitting = self._take(sizes)
         if fitting:

@@ -10,7 +10,7 @@ EVENTS = 1_000
 BYTES = 1_000_000
 
 
-class Window:
+class FeedWindow:
     """All events above `start` and up to `end` that were not compacted away; the oldest make room for new ones."""
 
     def __init__(self, position: int) -> None:

@@ -51,7 +51,7 @@ WHERE EXISTS (SELECT 1 FROM events_log WHERE aggregate_type = %s AND events_log.
 """
 
 
-class Settled(ABC):
+class HandledEvents(ABC):
     """What a group has settled for one of its targets, by the keys of what it writes there.
 
     A key is text; keys have an order of the database's own. Only events of one aggregate type and of these types count.
@@ -120,7 +120,7 @@ class Settled(ABC):
         return list(map(_edited, envelopes_of(row[:-2] for row in found), edited))
 
 
-class SettledEvents(Settled):
+class HandledByAggregate(HandledEvents):
     """By aggregate: a group that writes the newest state of each. A key is its subject."""
 
     def count(self) -> int:

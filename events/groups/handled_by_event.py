@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from events.envelope import Envelope
-from events.groups.handled import Settled, fetch, marks, rows
+from events.groups.handled import HandledEvents, fetch, marks, rows
 from events.models import LogEntry
 
 CHOSEN = "log.event_id IN ({ids}) AND log.aggregate_type = %s AND log.type IN ({types})"
@@ -33,7 +33,7 @@ WHERE NOT EXISTS (
 """
 
 
-class SettledEachEvent(Settled):
+class HandledByEvent(HandledEvents):
     """By event: a group that writes something of each. A key is the event's id, as text; the order is that of time."""
 
     def count(self) -> int:
@@ -60,11 +60,11 @@ class SettledEachEvent(Settled):
         return {key: event for key, event in found.items() if event.aggregate_version >= versions[key]}
 
     def known(self, keys: Collection[str]) -> set[str]:
-        ids = [key for key in keys if is_id(key)]
+        ids = [key for key in keys if _is_id(key)]
         return {str(found) for found in self._events().filter(event_id__in=ids).values_list("event_id", flat=True)}
 
     def parked(self, keys: Collection[str]) -> dict[str, int]:
-        letters = self.open_letters().filter(event_id__in=list(filter(is_id, keys)))
+        letters = self.open_letters().filter(event_id__in=list(filter(_is_id, keys)))
         events = self._events().filter(event_id__in=letters.values("event_id"))
         return {str(found): version for found, version in events.values_list("event_id", "aggregate_version")}
 
@@ -81,7 +81,7 @@ class SettledEachEvent(Settled):
         return self._entries.filter(type__in=self._types)
 
     def _read(self, keys: Collection[str], condition: str = "", parameters: Sequence[Any] = ()) -> dict[str, Envelope]:
-        ids = [UUID(key).hex for key in keys if is_id(key)]
+        ids = [UUID(key).hex for key in keys if _is_id(key)]
         if not ids:
             return {}
         chosen = CHOSEN.format(ids=marks(len(ids)), types=marks(len(self._types)))
@@ -89,7 +89,7 @@ class SettledEachEvent(Settled):
         return {str(envelope.id): envelope for envelope in found}
 
 
-def is_id(key: str) -> bool:
+def _is_id(key: str) -> bool:
     """Tell whether it is spelled as the ids of events are."""
     try:
         return str(UUID(key)) == key

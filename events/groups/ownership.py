@@ -18,12 +18,12 @@ from events.groups import checkpoint
 from events.log.partitions import partition_count
 from events.models import ConsumerGroup, Lease, Member
 from events.processes.shutdown import Shutdown
-from events.processes.throttled_log import Trouble
+from events.processes.throttled_log import ThrottledLog
 
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 3.0
-BEAT_SECONDS = 1.0
+HEARTBEAT_SECONDS = 1.0
 CONSUMING, STANDING_BY, PAUSED, RETRYING = "consuming", "standing by", "paused", "retrying"
 
 
@@ -56,26 +56,26 @@ class Ownership:
         self._held: dict[int, int] = {}
         self._started_at: datetime | None = None
         self._lock = Lock()
-        self._beaten = Event()
+        self._had_heartbeat = Event()
         self._has_left = False
-        self._beat_at = -BEAT_SECONDS
+        self._heartbeat_at = -HEARTBEAT_SECONDS
 
     def owns(self, partition: int) -> bool:
         """Tell whether the last beat found the partition to be this process's still."""
         return partition in self.epochs and self._held.get(partition) == self.epochs[partition]
 
-    def wait_for_beat(self, shutdown: Shutdown, seconds: float) -> None:
+    def wait_for_heartbeat(self, shutdown: Shutdown, seconds: float) -> None:
         """Return after the next beat, or after so many seconds."""
-        self._beaten.clear()
+        self._had_heartbeat.clear()
         with shutdown.interruptible():
-            self._beaten.wait(seconds)
+            self._had_heartbeat.wait(seconds)
 
-    def beat_if_due(self) -> None:
+    def heartbeat_if_due(self) -> None:
         """Beat unless that was done within the second, by the thread of `beating` for example."""
-        if time.monotonic() - self._beat_at >= BEAT_SECONDS:
-            self.beat()
+        if time.monotonic() - self._heartbeat_at >= HEARTBEAT_SECONDS:
+            self.heartbeat()
 
-    def beat(self, *, joins: bool = True) -> None:
+    def heartbeat(self, *, joins: bool = True) -> None:
         """Renew the leases, and look who else lives and what is asked of the group; from any thread.
 
         Whoever has left joins the group again, unless told not to.
@@ -89,8 +89,8 @@ class Ownership:
             mine.update(expires_at=_in_seconds(LEASE_SECONDS))
             self._held = dict(mine.values_list("partition", "epoch"))
             self._look_around()
-            self._beat_at = time.monotonic()
-        self._beaten.set()
+            self._heartbeat_at = time.monotonic()
+        self._had_heartbeat.set()
 
     def acquire(self, partition: int) -> bool:
         """Become the partition's owner, unless another one's lease lasts; no older owner moves its checkpoints then."""
@@ -145,10 +145,10 @@ class Ownership:
 
 
 @contextmanager
-def beating(ownership: Ownership) -> Iterator[None]:
+def heartbeat_thread(ownership: Ownership) -> Iterator[None]:
     """Beat each second in a thread of its own, however long a handler takes; stop with the block."""
     ended = Event()
-    thread = Thread(target=_beat_until, args=(ownership, ended), name="heartbeat", daemon=True)
+    thread = Thread(target=_send_heartbeats, args=(ownership, ended), name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -157,14 +157,14 @@ def beating(ownership: Ownership) -> Iterator[None]:
         thread.join()
 
 
-def _beat_until(ownership: Ownership, ended: Event) -> None:
-    trouble = Trouble(logger)
-    while not ended.wait(BEAT_SECONDS):
+def _send_heartbeats(ownership: Ownership, ended: Event) -> None:
+    throttled_log = ThrottledLog(logger)
+    while not ended.wait(HEARTBEAT_SECONDS):
         try:
-            ownership.beat(joins=False)
-            trouble.is_over()
+            ownership.heartbeat(joins=False)
+            throttled_log.recovered()
         except Error as error:
-            trouble.say(f"{ownership.group} can't renew its leases: {error}")
+            throttled_log.error(f"{ownership.group} can't renew its leases: {error}")
             connections.close_all()
     connections.close_all()
 

@@ -26,7 +26,7 @@ RETURNING position, event_id
 """
 
 
-class Given(NamedTuple):
+class GivenPositions(NamedTuple):
     """Positions that were given, none perhaps, to which events, and the event before them, if the log has one there."""
 
     positions: range
@@ -34,10 +34,10 @@ class Given(NamedTuple):
     event_before: str
 
 
-NOTHING = Given(range(0), [], "")
+NONE_GIVEN = GivenPositions(range(0), [], "")
 
 
-def give_positions(partition: int, *, wait: bool = True) -> Given:
+def give_positions(partition: int, *, wait: bool = True) -> GivenPositions:
     """Number the oldest committed rows that have no position, 500 at most.
 
     Without `wait` nothing is given while another process is doing the same.
@@ -47,21 +47,25 @@ def give_positions(partition: int, *, wait: bool = True) -> Given:
     return _give_by_statements(partition)
 
 
-def _give_by_function(partition: int, *, wait: bool) -> Given:
+def _give_by_function(partition: int, *, wait: bool) -> GivenPositions:
     with connection.cursor() as cursor:
         cursor.execute("SELECT first, event_ids, event_before FROM events_give_positions(%s, %s)", [partition, wait])
         first, event_ids, event_before = cursor.fetchone()
-    return Given(range(first, first + len(event_ids)), event_ids, str(event_before or "")) if event_ids else NOTHING
+    return (
+        GivenPositions(range(first, first + len(event_ids)), event_ids, str(event_before or ""))
+        if event_ids
+        else NONE_GIVEN
+    )
 
 
-def _give_by_statements(partition: int) -> Given:
+def _give_by_statements(partition: int) -> GivenPositions:
     with transaction.atomic(), connection.cursor() as cursor:
         last = Partition.objects.values_list("last_position", flat=True).get(number=partition)
         cursor.execute(GIVE_POSITIONS, [last, partition, BATCH_ROWS])
         event_ids = [UUID(event_id) for _, event_id in sorted(cursor.fetchall())]
         if not event_ids:
-            return NOTHING
+            return NONE_GIVEN
         given = range(last + 1, last + 1 + len(event_ids))
         Partition.objects.filter(number=partition).update(last_position=given[-1])
         before = LogEntry.objects.filter(partition=partition, position=last).values_list("event_id", flat=True)
-        return Given(given, event_ids, str(before.first() or ""))
+        return GivenPositions(given, event_ids, str(before.first() or ""))

@@ -11,10 +11,10 @@ from events.checks import TAG
 from events.conf import conf
 from events.management.arguments import count
 from events.models import Member
-from events.operations.control import Wish, ask, laggards, living_members
+from events.operations.control import GroupRequest, ask, living_members, unfinished_members
 
 WAIT_SECONDS = 60
-GLANCE_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
 
 def declared_group(text: str) -> str:
@@ -29,7 +29,7 @@ class ControlCommand(BaseCommand):
     """Ask something of the processes of some groups, and wait for it if that is wanted."""
 
     requires_system_checks = [TAG]
-    wish: ClassVar[Wish]
+    request: ClassVar[GroupRequest]
     done: ClassVar[str]
     """What has become of a process that did it."""
 
@@ -49,20 +49,20 @@ class ControlCommand(BaseCommand):
 
     def handle(self, *, groups: list[str], wait: int | None, **_: Any) -> None:
         chosen = sorted(set(groups or conf.subscribers))
-        ask(self.wish, chosen)
+        ask(self.request, chosen)
         for group in chosen:
             lives = living_members([group]).count()
-            self.stdout.write(f"{group}: {lives} {'process' if lives == 1 else 'processes'} asked to {self.wish}")
+            self.stdout.write(f"{group}: {lives} {'process' if lives == 1 else 'processes'} asked to {self.request}")
         if wait:
             self._wait(chosen, wait)
 
     def _wait(self, groups: Collection[str], seconds: int) -> None:
         until = time.monotonic() + seconds
-        while members := list(laggards(self.wish, groups)):
+        while members := list(unfinished_members(self.request, groups)):
             if time.monotonic() >= until:
                 late = "; ".join(map(_describe, members))
                 raise CommandError(f"not all are {self.done} after {seconds} s: {late}")
-            time.sleep(GLANCE_SECONDS)
+            time.sleep(POLL_SECONDS)
         self.stdout.write(f"all processes are {self.done}")
 
 

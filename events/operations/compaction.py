@@ -18,7 +18,7 @@ from events.exceptions import CheckpointMissing
 from events.groups import checkpoint
 from events.models import DeadLetter, LogEntry, Partition
 
-BATCH_ROWS = 500
+STEP_ROWS = 500
 
 
 class Floor(NamedTuple):
@@ -28,14 +28,14 @@ class Floor(NamedTuple):
     held_by: str
 
 
-class Batch(NamedTuple):
+class CompactionStep(NamedTuple):
     """A step of the compaction, committed: all up to `compacted_to` is done."""
 
     compacted_to: int
     dropped: int
 
 
-class Replacement(NamedTuple):
+class _Replacement(NamedTuple):
     """An event, and the row of the one before it of the same aggregate, if the log has one."""
 
     position: int
@@ -55,7 +55,7 @@ def floor_of(partition: int) -> Floor:
     return Floor(lowest.position, f"{lowest.group} {lowest.target}".strip())
 
 
-def compact(partition: int, *, before: datetime, dry_run: bool) -> Iterator[Batch]:
+def compact(partition: int, *, before: datetime, dry_run: bool) -> Iterator[CompactionStep]:
     """Go on where the last compaction ended, a short transaction at a time; any number of processes may do so at once.
 
     It goes from the replacing events to what they replaced, so that it costs what is new and not what the log keeps.
@@ -64,10 +64,10 @@ def compact(partition: int, *, before: datetime, dry_run: bool) -> Iterator[Batc
     while replacements := _next_replacements(partition, compacted_to, before):
         compacted_to = replacements[-1].position
         replaced = _replaced_by(replacements)
-        yield Batch(compacted_to, replaced.count() if dry_run else _drop(partition, compacted_to, replaced))
+        yield CompactionStep(compacted_to, replaced.count() if dry_run else _drop(partition, compacted_to, replaced))
 
 
-def _next_replacements(partition: int, after: int, before: datetime) -> list[Replacement]:
+def _next_replacements(partition: int, after: int, before: datetime) -> list[_Replacement]:
     previous = LogEntry.objects.filter(
         aggregate_type=OuterRef("aggregate_type"),
         subject=OuterRef("subject"),
@@ -77,12 +77,12 @@ def _next_replacements(partition: int, after: int, before: datetime) -> list[Rep
     rows = (
         LogEntry.objects.filter(partition=partition, position__gt=after, position__lte=floor_of(partition).position)
         .order_by("position")
-        .values_list("position", "time", Subquery(previous.values("id")[:1]))[:BATCH_ROWS]
+        .values_list("position", "time", Subquery(previous.values("id")[:1]))[:STEP_ROWS]
     )
-    return list(takewhile(lambda row: row.time < before, (Replacement(*row) for row in rows)))
+    return list(takewhile(lambda row: row.time < before, (_Replacement(*row) for row in rows)))
 
 
-def _replaced_by(replacements: list[Replacement]) -> QuerySet[LogEntry]:
+def _replaced_by(replacements: list[_Replacement]) -> QuerySet[LogEntry]:
     """Return the replaced rows, without those that an open dead letter needs for being tried again."""
     ids = [replacement.replaced_id for replacement in replacements if replacement.replaced_id]
     handled = LogEntry.objects.filter(id__in=ids, position__lt=replacements[-1].position)

@@ -11,7 +11,7 @@ from events.groups.ownership import CONSUMING, PAUSED, STANDING_BY
 from events.models import ConsumerGroup, Member
 
 
-class Wish(StrEnum):
+class GroupRequest(StrEnum):
     """What an operator asks of a group."""
 
     PAUSE = "pause"
@@ -19,23 +19,23 @@ class Wish(StrEnum):
     STOP = "stop"
 
 
-def ask(wish: Wish, groups: Collection[str]) -> None:
+def ask(request: GroupRequest, groups: Collection[str]) -> None:
     """Tell all processes of the groups, each of which finishes the batch in hand first; all groups, or none.
 
     A pause lasts until the group is resumed, also for processes that start later. A stop is for those that run now.
     """
-    asked = {"stop_requested_at": Now()} if wish is Wish.STOP else {"paused": wish is Wish.PAUSE}
+    asked = {"stop_requested_at": Now()} if request is GroupRequest.STOP else {"paused": request is GroupRequest.PAUSE}
     with transaction.atomic():
         ConsumerGroup.objects.bulk_create([ConsumerGroup(name=group) for group in groups], ignore_conflicts=True)
         ConsumerGroup.objects.filter(name__in=groups).update(**asked)
 
 
-def laggards(wish: Wish, groups: Collection[str]) -> QuerySet[Member]:
+def unfinished_members(request: GroupRequest, groups: Collection[str]) -> QuerySet[Member]:
     """Return the living processes that have not done yet what was asked; one that retries does not consume."""
     living = living_members(groups)
-    if wish is Wish.PAUSE:
+    if request is GroupRequest.PAUSE:
         return living.exclude(state=PAUSED)
-    if wish is Wish.RESUME:
+    if request is GroupRequest.RESUME:
         return living.exclude(state__in=[CONSUMING, STANDING_BY])
     asked = ConsumerGroup.objects.filter(name=OuterRef("group"))
     return living.filter(started_at__lt=Subquery(asked.values("stop_requested_at")))

@@ -15,7 +15,7 @@ from events.groups import checkpoint
 from events.models import Checkpoint, DeadLetter, Lease, LogEntry, Partition
 from events.subscriber import handled_names
 
-type Place = int | datetime
+type Destination = int | datetime
 """A position: all up to there counts as handled. Or a time: the first event recorded then or later comes next."""
 
 
@@ -23,7 +23,7 @@ class ReplayRefused(EventError):
     """The checkpoints can't be set there."""
 
 
-class TypeCount(TypedDict):
+class _TypeCount(TypedDict):
     """The events of a type in a range."""
 
     type: str
@@ -61,12 +61,12 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
         return self.position < self.checkpoint
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     moves: list[Move]
 
 
-def plan_replay(group: str, to: Place, *, partition: int | None = None, target: str | None = None) -> Plan:
+def plan_replay(group: str, to: Destination, *, partition: int | None = None, target: str | None = None) -> ReplayPlan:
     """Say what moving the checkpoints of the group would do, in a partition or in all, of a target or of all.
 
     Raise ReplayRefused for a place that is none, CheckpointMissing for a group that never ran.
@@ -79,7 +79,7 @@ def plan_replay(group: str, to: Place, *, partition: int | None = None, target: 
     if target is not None and target not in known:
         raise ReplayRefused(f"{group} has no target {target!r}; it has {', '.join(map(repr, known))}")
     positions = {found.number: _position(found, to) for found in partitions}
-    return Plan(
+    return ReplayPlan(
         group=group,
         moves=[
             _plan_move(found, positions[found.partition])
@@ -89,14 +89,14 @@ def plan_replay(group: str, to: Place, *, partition: int | None = None, target: 
     )
 
 
-def carry_out(plan: Plan) -> None:
+def execute_replay(plan: ReplayPlan) -> None:
     """Do it; running processes follow by themselves. Killed half-way, it is repeated."""
     for partition in sorted({move.partition for move in plan.moves}):
         _move(plan, partition)
 
 
 @transaction.atomic
-def _move(plan: Plan, partition: int) -> None:
+def _move(plan: ReplayPlan, partition: int) -> None:
     """Take the partition from its owner, so that nothing it has in hand moves the checkpoints afterwards.
 
     A transaction for each partition: one for all could end in a deadlock with an owner that renews its leases.
@@ -110,7 +110,7 @@ def _move(plan: Plan, partition: int) -> None:
             checkpoint.move_by_hand(plan.group, move.target, partition, move.position)
 
 
-def _partitions(to: Place, number: int | None) -> list[Partition]:
+def _partitions(to: Destination, number: int | None) -> list[Partition]:
     partitions = list(Partition.objects.order_by("number"))
     if number is not None:
         partitions = [partition for partition in partitions if partition.number == number]
@@ -121,7 +121,7 @@ def _partitions(to: Place, number: int | None) -> list[Partition]:
     return partitions
 
 
-def _position(partition: Partition, to: Place) -> int:
+def _position(partition: Partition, to: Destination) -> int:
     if isinstance(to, datetime):
         later = LogEntry.objects.filter(partition=partition.number, position__isnull=False, time__gte=to)
         first = later.order_by("position").values_list("position", flat=True).first()
@@ -160,7 +160,7 @@ def _look(current: Checkpoint, position: int) -> Range:
     )
 
 
-def _by_type(place: Mapping[str, int]) -> list[TypeCount]:
+def _by_type(place: Mapping[str, int]) -> list[_TypeCount]:
     rows = LogEntry.objects.filter(**place).values("type").order_by("type")
     counted = rows.annotate(events=Count("id"), first=Min("time"), last=Max("time"))
-    return [TypeCount(**row) for row in counted]
+    return [_TypeCount(**row) for row in counted]

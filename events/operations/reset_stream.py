@@ -50,13 +50,13 @@ class GroupPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What it has written is given up, and written anew."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class ResetPlan(msgspec.Struct, frozen=True, kw_only=True):
     log_was_restored: bool
     partitions: list[PartitionPlan]
     groups: list[GroupPlan]
 
 
-def plan_reset(stream: Stream, *, log_was_restored: bool) -> Plan:
+def plan_reset(stream: Stream, *, log_was_restored: bool) -> ResetPlan:
     """Look at everything, and say what a reset would do to the diverged partitions, or to all; raise StreamUnavailable.
 
     To all if none has diverged, and if the log was restored: it has all partitions.
@@ -70,14 +70,14 @@ def plan_reset(stream: Stream, *, log_was_restored: bool) -> Plan:
     )
     if not restored and any(partition.divergence for partition in partitions):
         partitions = {partition: plan for partition, plan in partitions.items() if partition.divergence}
-    return Plan(
+    return ResetPlan(
         log_was_restored=restored,
         partitions=list(partitions.values()),
         groups=[plan for partition in partitions for plan in _plan_groups(partition, restored=restored)],
     )
 
 
-def carry_out(stream: Stream, plan: Plan) -> None:
+def execute_reset(stream: Stream, plan: ResetPlan) -> None:
     """Do it; repeated, it ends the same. Raise StreamUnavailable or RetryLater, and leave the stream diverged then."""
     numbers = [partition.partition for partition in plan.partitions]
     if plan.log_was_restored:

@@ -58,7 +58,7 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     groups: list[GroupStatus]
 
 
-class Window(NamedTuple):
+class _StreamWindow(NamedTuple):
     """What the stream has of the log; without Redis, nothing is known."""
 
     first_position: int | None = None
@@ -83,7 +83,7 @@ def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
     for partition in Partition.objects.order_by("number"):
         # A server that did not answer is not asked again: each time would last as long.
         error = found[-1].stream_error if found else ""
-        window = Window(error=error) if error else _look(stream, partition.number)
+        window = _StreamWindow(error=error) if error else _look(stream, partition.number)
         found.append(
             PartitionStatus(
                 partition=partition.number,
@@ -106,17 +106,17 @@ def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
     return found
 
 
-def _look(stream: Stream, partition: int) -> Window:
+def _look(stream: Stream, partition: int) -> _StreamWindow:
     try:
         first = stream.entries(partition, after="0", count=1)
-        return Window(
+        return _StreamWindow(
             first_position=int(first[0].id.partition("-")[0]) if first else None,
             position=stream.tail(partition).position,
             length=stream.length(partition),
             size=stream.memory_usage(partition),
         )
     except StreamUnavailable as error:
-        return Window(error=str(error))
+        return _StreamWindow(error=str(error))
 
 
 def _checkpoints(partition: int) -> list[Checkpoint]:
@@ -127,7 +127,7 @@ def _checkpoints(partition: int) -> list[Checkpoint]:
 
 
 def _group_status(
-    stream: Stream, partition: Partition, reached: Checkpoint, *, window: Window, members: GroupMembers
+    stream: Stream, partition: Partition, reached: Checkpoint, *, window: _StreamWindow, members: GroupMembers
 ) -> GroupStatus:
     # The next one, not the oldest of all: to look at all is slow just when a group is far behind.
     unhandled = LogEntry.objects.filter(partition=partition.number, position__gt=reached.position)

@@ -36,7 +36,7 @@ class GroupTrace(msgspec.Struct, frozen=True, kw_only=True):
     """Since when that is so, or, if it was handled, since when at the latest."""
 
 
-def trace_groups(row: LogEntry) -> Iterator[GroupTrace]:
+def _trace_groups(row: LogEntry) -> Iterator[GroupTrace]:
     """Say what each declared group, and each of its targets, has made of the event."""
     members, checkpoints = members_of_groups(), checkpoint.of_partition(row.partition)
     for group in sorted(conf.subscribers):
@@ -49,7 +49,7 @@ def _trace_group(row: LogEntry, reached: Checkpoint, members: GroupMembers) -> G
     group, target = reached.group, reached.target
     if letter := DeadLetter.objects.filter(group=group, target=target, event_id=row.event_id).first():
         return _trace_letter(letter)
-    types = types_of(group)
+    types = _types_of(group)
     if types is not None and row.type not in types:
         return GroupTrace(group=group, target=target, state="not handled by this group")
     if row.position is not None and row.position <= reached.position:
@@ -93,7 +93,7 @@ def _hindrance(members: GroupMembers, partition: int) -> str:
     return f"retrying after {owner.error}" if owner.state == RETRYING else f"its owner is {owner.state}"
 
 
-def types_of(group: str) -> frozenset[str] | None:
+def _types_of(group: str) -> frozenset[str] | None:
     """Return the types of the events that a declared group is given, None for all."""
     return handled_names(import_string(conf.subscribers[group]))
 
@@ -153,7 +153,7 @@ def trace(stream: Stream, row: LogEntry) -> Trace:
         event=envelope,
         partition=row.partition,
         stream=_place_on_stream(stream, row),
-        groups=list(trace_groups(row)),
+        groups=list(_trace_groups(row)),
         effects={group: effect for group in sorted(conf.subscribers) if (effect := _find_effect(group, envelope))},
         cause=_describe_cause(row),
         caused=_related(caused),
@@ -186,7 +186,7 @@ def _look_on_stream(stream: Stream, partition: int, position: int, event_id: UUI
 
 
 def _find_effect(group: str, envelope: Envelope) -> str:
-    names = types_of(group)
+    names = _types_of(group)
     if names is not None and envelope.type not in names:
         return ""
     try:

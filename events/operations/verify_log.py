@@ -20,7 +20,7 @@ from events.models import LogEntry
 
 ROWS_AT_ONCE = 500
 
-type Told = tuple[str, str]
+type _Values = tuple[str, str]
 """A value in the log, and the one in the table."""
 
 
@@ -43,7 +43,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     log_version: int | None
     table_version: int | None
-    fields: dict[str, Told] = {}
+    fields: dict[str, _Values] = {}
     repaired: bool = False
 
 
@@ -54,7 +54,7 @@ class Step(NamedTuple):
     differences: list[Difference]
 
 
-class Newest(NamedTuple):
+class _NewestEvent(NamedTuple):
     """The newest event of an aggregate, as the log has it."""
 
     subject: str
@@ -115,7 +115,7 @@ class Verification:
         for row in rows:
             yield row, self._difference(row, newest.get(str(row.pk)))
 
-    def _difference(self, row: Model, newest: Newest | None) -> Difference | None:
+    def _difference(self, row: Model, newest: _NewestEvent | None) -> Difference | None:
         version: int = getattr(row, self.aggregate.version_field)
         kind, fields = self._outcome(row, version, newest)
         if kind is None:
@@ -129,7 +129,7 @@ class Verification:
             fields=fields,
         )
 
-    def _outcome(self, row: Model, version: int, newest: Newest | None) -> tuple[Kind | None, dict[str, Told]]:
+    def _outcome(self, row: Model, version: int, newest: _NewestEvent | None) -> tuple[Kind | None, dict[str, _Values]]:
         if newest is None:
             return Kind.NO_EVENT, {}
         if newest.version != version:
@@ -145,13 +145,13 @@ class Verification:
         }
         return Kind.STATE if fields else None, fields
 
-    def _newest(self, subjects: Collection[str]) -> dict[str, Newest]:
+    def _newest(self, subjects: Collection[str]) -> dict[str, _NewestEvent]:
         of_same = LogEntry.objects.filter(aggregate_type=self.aggregate_type, subject=OuterRef("subject"))
         highest = of_same.order_by("-aggregate_version").values("aggregate_version")[:1]
         rows = LogEntry.objects.filter(
             aggregate_type=self.aggregate_type, subject__in=subjects, aggregate_version=Subquery(highest)
         ).values_list("subject", "aggregate_version", "type", "schema_version", "data")
-        return {row[0]: Newest(*row) for row in rows}
+        return {row[0]: _NewestEvent(*row) for row in rows}
 
     def _existing(self, subjects: Collection[str]) -> set[str]:
         keys = [key for subject in subjects if (key := self._key(subject)) is not None]
@@ -163,7 +163,7 @@ class Verification:
         except ValidationError:
             return None
 
-    def _without_row(self, newest: Newest) -> Difference:
+    def _without_row(self, newest: _NewestEvent) -> Difference:
         return Difference(
             aggregate_type=self.aggregate_type,
             subject=newest.subject,

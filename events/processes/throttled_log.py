@@ -6,20 +6,20 @@ from logging import Logger
 REPEATED_AFTER_SECONDS = 60.0
 
 
-class Trouble:
+class ThrottledLog:
     """What a loop meets again and again; another trouble is said at once, and so is that it is over."""
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
         self._said: dict[str, float] = {}
 
-    def say(self, message: str) -> None:
+    def error(self, message: str) -> None:
         now = time.monotonic()
         if now - self._said.get(message, -REPEATED_AFTER_SECONDS) >= REPEATED_AFTER_SECONDS:
             self._said[message] = now
             self._logger.error("%s", message)
 
-    def is_over(self) -> None:
+    def recovered(self) -> None:
         if self._said:
             self._said.clear()
             self._logger.info("all is well again")

@@ -87,13 +87,13 @@ class Collector:
 
     def flush(self) -> None:
         """Send what was committed, as far as that is quickly done; the relay does the rest. Never raises for Redis."""
-        from events.relay.flush import flush_released  # noqa: PLC0415 (as in record)
+        from events.relay.flush import flush_committed  # noqa: PLC0415 (as in record)
 
         if not (connection.in_atomic_block or connection.autocommit):
             return  # Transactions are managed by hand: nobody might commit the positions that are given here.
         unflushed, self.unflushed = self.unflushed, UnflushedEvents()
         if unflushed:
-            flush_released(unflushed.partitions, unflushed.envelopes)
+            flush_committed(unflushed.partitions, unflushed.envelopes)
 
 
 class _Unclaimed(local):

@@ -15,7 +15,7 @@ from events.envelope import Envelope
 from events.exceptions import VersionTaken
 from events.log.partitions import partition_of
 
-type Row = tuple[Any, ...]
+type _Row = tuple[Any, ...]
 
 ROWS_PER_STATEMENT = 1_000
 BYTES_PER_STATEMENT = 8_000_000
@@ -58,8 +58,8 @@ def store(envelopes: Iterable[Envelope]) -> set[int]:
     return partitions
 
 
-def _statements(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
+def _statements(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    batch: list[_Row] = []
     size = 0
     for row in rows:
         size += len(row[DATA])
@@ -71,7 +71,7 @@ def _statements(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _row(envelope: Envelope) -> Row:
+def _row(envelope: Envelope) -> _Row:
     return (
         envelope.id.hex,  # Both databases take this text for their kind of UUID.
         partition_of(envelope.subject),

@@ -23,8 +23,8 @@ from events import log
 from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import Diverged, StreamUnavailable
-from events.log.positions import BATCH_ROWS, Given, give_positions
-from events.processes.throttled_log import Trouble
+from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
+from events.processes.throttled_log import ThrottledLog
 from events.relay.divergence import expect_own
 from events.stream.interface import Stream, open_stream
 from events.stream.tail import Tail
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 type EnvelopesById = Mapping[UUID, Envelope]
 NOTHING_IN_MEMORY: EnvelopesById = {}
 
-_trouble_of_requests = Trouble(logger)
+_requests_log = ThrottledLog(logger)
 
 # Keeps an outage of Redis from costing every request its time-out.
 breaker = CircuitBreaker(failure_threshold=3, recovery_timeout=5, expected_exception=StreamUnavailable)
@@ -53,7 +53,7 @@ def _forget_stream(*, setting: str, **_: Any) -> None:
         breaker.reset()
 
 
-def flush_released(partitions: Collection[int], in_memory: EnvelopesById = NOTHING_IN_MEMORY) -> None:
+def flush_committed(partitions: Collection[int], in_memory: EnvelopesById = NOTHING_IN_MEMORY) -> None:
     """Send what the current request committed, one batch per partition, or leave it to the relay; never raise.
 
     The recorded events, some or all of which may have been rolled back, save reading those of them that exist.
@@ -65,7 +65,7 @@ def flush_released(partitions: Collection[int], in_memory: EnvelopesById = NOTHI
     except (StreamUnavailable, Error) as error:
         logger.warning("the flush is left to the relay: %s", error)
     except Diverged as error:
-        _trouble_of_requests.say(str(error))
+        _requests_log.error(str(error))
 
 
 def _send_or_wake(stream: Stream, partitions: Collection[int], in_memory: EnvelopesById) -> None:
@@ -109,7 +109,7 @@ def _expect_time_left(until: float) -> None:
         raise StreamUnavailable("it takes longer than EVENTS_FLUSH_TIMEOUT_SECONDS")
 
 
-def _placed(given: Given, in_memory: EnvelopesById) -> list[Envelope]:
+def _placed(given: GivenPositions, in_memory: EnvelopesById) -> list[Envelope]:
     """Return the events that were given positions as the log has them now, or none if any is not at hand."""
     if not all(event_id in in_memory for event_id in given.event_ids):
         return []

@@ -12,7 +12,7 @@ from events.event import Event
 PASSED_OVER = {"migrations", "tests"}
 
 
-def origins(event_classes: Iterable[type[Event]]) -> dict[type[Event], list[str]]:
+def find_call_sites(event_classes: Iterable[type[Event]]) -> dict[type[Event], list[str]]:
     """Return the dotted paths of the functions that call each class.
 
     An event that is made another way, of a class in a variable for example, is not found: no path is no proof.

@@ -69,7 +69,7 @@ def _changes_of_version(what: str, version: int, schema: Schema, event_type: Eve
 
 def _changes_of_schema(what: str, locked: Schema, event_type: EventType) -> Iterator[Change]:
     current = schema_of(event_type)
-    differences = list(Comparison(locked, current).differences())
+    differences = list(_Comparison(locked, current).differences())
     for difference in differences:
         remedy = difference.remedy and (
             f"{difference.remedy}, or make version {event_type.version + 1}, "
@@ -80,7 +80,7 @@ def _changes_of_schema(what: str, locked: Schema, event_type: EventType) -> Iter
         yield Change(f"{what}: its documentation or a default has changed.")
 
 
-class Comparison:
+class _Comparison:
     """A locked schema beside the current one, walked through together."""
 
     def __init__(self, locked: Schema, current: Schema) -> None:
@@ -95,7 +95,7 @@ class Comparison:
         if all(names) and names in above:
             return  # A type within itself.
         above |= {names}
-        old_type, new_type = resolve(old, self._locked), resolve(new, self._current)
+        old_type, new_type = _resolve(old, self._locked), _resolve(new, self._current)
         old_parts, new_parts = _parts(old_type), _parts(new_type)
         if _shape(old_type) != _shape(new_type) or [at for at, _ in old_parts] != [at for at, _ in new_parts]:
             yield Change(f"field {path} {_retyped(old, new, old_type, new_type)}", "Keep its type")
@@ -125,7 +125,7 @@ class Comparison:
                 yield Change(f"field {full_name} is new and optional")
 
 
-def resolve(schema: Schema, within: Schema) -> Schema:
+def _resolve(schema: Schema, within: Schema) -> Schema:
     """Follow the schema's reference, if it is one, to the definitions of the whole."""
     reference = schema.get("$ref")
     return within["$defs"][reference.rpartition("/")[2]] if reference else schema
@@ -136,7 +136,7 @@ def _shape(schema: Schema) -> Schema:
 
 
 def _retyped(old: Schema, new: Schema, old_type: Schema, new_type: Schema) -> str:
-    before, now = describe(old), describe(new)
+    before, now = describe_type(old), describe_type(new)
     if before == now:  # Of another length, pattern or kind under the same name.
         before, now = str(_shape(old_type)), str(_shape(new_type))
     return f"was {before} and is {now}"
@@ -150,19 +150,19 @@ def _parts(schema: Schema) -> list[tuple[str, Schema]]:
     return parts + [(name, part) for name, part in named.items() if isinstance(part, dict)]
 
 
-def describe(schema: Schema) -> str:
+def describe_type(schema: Schema) -> str:
     """Say the schema's type in words, for example `string (uuid) or null`."""
     match schema:
         case {"$ref": reference}:
             text = reference.rpartition("/")[2]
         case {"anyOf": parts}:
-            text = " or ".join(map(describe, parts))
+            text = " or ".join(map(describe_type, parts))
         case {"enum": values}:
             text = f"one of {', '.join(map(str, values))}"
         case {"type": "array", "items": dict(item)}:
-            text = f"list of {describe(item)}"
+            text = f"list of {describe_type(item)}"
         case {"type": "object", "additionalProperties": dict(value)}:
-            text = f"object of {describe(value)}"
+            text = f"object of {describe_type(value)}"
         case {"type": kind, "format": form}:
             text = f"{kind} ({form})"
         case _:

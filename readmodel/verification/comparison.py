@@ -6,8 +6,8 @@ import msgspec
 
 from events.envelope import Envelope
 from events.event import name_of
-from events.groups.handled import Settled, SettledEvents
-from events.groups.handled_by_event import SettledEachEvent
+from events.groups.handled import HandledByAggregate, HandledEvents
+from events.groups.handled_by_event import HandledByEvent
 from readmodel.index.aliases import Target
 from readmodel.index.document_index import DocumentIndex
 from readmodel.index.stored_documents import Documents, StoredDocument
@@ -17,7 +17,7 @@ from readmodel.verification.difference import Difference, Kind
 
 GROUP = "readmodel"
 AGGREGATE_TYPE = "ticket"
-TOLD_BY: Mapping[str, type[Settled]] = {TICKETS.name: SettledEvents, TIMELINE.name: SettledEachEvent}
+TOLD_BY: Mapping[str, type[HandledEvents]] = {TICKETS.name: HandledByAggregate, TIMELINE.name: HandledByEvent}
 """What a projection's documents are made of: of the newest event of each ticket, or of every event."""
 
 

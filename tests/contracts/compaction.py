@@ -145,7 +145,7 @@ class CompactionContract:
         assert compacted_to() == 0
 
     def test_a_target_that_appears_meanwhile_bounds_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(compaction, "BATCH_ROWS", 2)
+        monkeypatch.setattr(compaction, "STEP_ROWS", 2)
         move("a", "a", "a", "a", "a")
         handled(to=5)
         steps = compaction.compact(0, before=timezone.now(), dry_run=False)
@@ -158,7 +158,7 @@ class CompactionContract:
     def test_a_dry_run_counts_what_the_run_then_drops(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(compaction, "BATCH_ROWS", 2)
+        monkeypatch.setattr(compaction, "STEP_ROWS", 2)
         move("a", "b", "a", "a", "b", "a", "c", "b")
         handled(to=8)
         reports = []

@@ -18,7 +18,7 @@ from events.models import Partition
 from events.operations.compaction import compact, floor_of
 
 
-class Report(msgspec.Struct, kw_only=True):
+class _Report(msgspec.Struct, kw_only=True):
     """What became of a partition; what is above `floor`, the checkpoint of `held_by`, was left alone."""
 
     partition: int
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         else:
             Console(file=self.stdout).print(_table(reports, dry_run=dry_run))  # type: ignore[arg-type]
 
-    def _compact(self, reports: list[Report], *, before: datetime, dry_run: bool) -> None:
+    def _compact(self, reports: list[_Report], *, before: datetime, dry_run: bool) -> None:
         console = Console(stderr=True)
         with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
             for report in reports:
@@ -72,9 +72,9 @@ class Command(BaseCommand):
                     progress.update(task, completed=batch.compacted_to - start)
 
 
-def _report(partition: Partition) -> Report:
+def _report(partition: Partition) -> _Report:
     floor = floor_of(partition.number)
-    return Report(
+    return _Report(
         partition=partition.number,
         compacted_to=partition.compacted_to,
         floor=floor.position,
@@ -83,7 +83,7 @@ def _report(partition: Partition) -> Report:
     )
 
 
-def _table(reports: list[Report], *, dry_run: bool) -> Table:
+def _table(reports: list[_Report], *, dry_run: bool) -> Table:
     table = Table("partition")
     for column in ("would be dropped" if dry_run else "dropped", "compacted to", "last position", "lowest checkpoint"):
         table.add_column(column, justify="right")

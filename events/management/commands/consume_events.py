@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from events.checks import CODE_TAG, TAG
 from events.conf import conf
 from events.consumer.consumer import Consumer
-from events.groups.ownership import Ownership, beating
+from events.groups.ownership import Ownership, heartbeat_thread
 from events.management.arguments import count
 from events.management.worker import Worker
 from events.processes.limits import Limits
@@ -40,8 +40,8 @@ class Command(Worker):
             help="what this process is called in the status and in Redis (default: the DSN's, else the host's name)",
         )
         parser.add_argument("--limit", type=count, metavar="N", help="end after N events")
-        parser.add_argument("--time-limit", type=positive, metavar="SECONDS", help="end after so many seconds")
-        parser.add_argument("--memory-limit", type=positive, metavar="MB", help="end once it uses so much memory")
+        parser.add_argument("--time-limit", type=_positive, metavar="SECONDS", help="end after so many seconds")
+        parser.add_argument("--memory-limit", type=_positive, metavar="MB", help="end once it uses so much memory")
         parser.add_argument(
             "--failure-limit",
             type=count,
@@ -58,7 +58,7 @@ class Command(Worker):
         )
         parser.add_argument(
             "--block",
-            type=positive,
+            type=_positive,
             metavar="SECONDS",
             default=conf.block_seconds,
             help="wait so long for the stream before looking into the log (default: %(default)s)",
@@ -82,7 +82,7 @@ class Command(Worker):
             ownership = Ownership(group, name)
             try:
                 subscriber = load_subscriber(group)
-                with beating(ownership):
+                with heartbeat_thread(ownership):
                     Consumer(subscriber, stream, ownership, shutdown=shutdown, limits=limits).run(until_idle=until_idle)
             except ImproperlyConfigured as error:
                 raise CommandError(str(error)) from error
@@ -91,7 +91,7 @@ class Command(Worker):
             raise CommandError(f"{group}: {limits.reached()}")
 
 
-def positive(text: str) -> float:
+def _positive(text: str) -> float:
     try:
         number = float(text)
     except ValueError:

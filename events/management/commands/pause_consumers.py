@@ -1,7 +1,7 @@
 """Pause the processes of consumer groups."""
 
 from events.management.control import ControlCommand
-from events.operations.control import Wish
+from events.operations.control import GroupRequest
 
 
 class Command(ControlCommand):
@@ -9,5 +9,5 @@ class Command(ControlCommand):
         "Let the processes of consumer groups handle nothing until they are resumed, also those that start meanwhile. "
         "Each finishes the batch in hand, and looks every second."
     )
-    wish = Wish.PAUSE
+    request = GroupRequest.PAUSE
     done = "paused"

@@ -12,7 +12,7 @@ from events.exceptions import Diverged, StreamUnavailable
 from events.log.partitions import partition_count
 from events.management.worker import Worker
 from events.processes.shutdown import Interrupted, Shutdown
-from events.processes.throttled_log import Trouble
+from events.processes.throttled_log import ThrottledLog
 from events.relay.flush import sweep
 from events.stream.interface import Stream, open_stream
 
@@ -36,9 +36,9 @@ class Command(Worker):
         shutdown.listen()
         logger.info("relaying to %s", stream.dsn)
         try:
-            trouble = Trouble(logger)
+            throttled_log = ThrottledLog(logger)
             while True:
-                _flush_or_log(stream, trouble)
+                _flush_or_log(stream, throttled_log)
                 _wait_for_work(stream, shutdown)
         except Interrupted:
             logger.info("stopped")
@@ -62,17 +62,17 @@ def _flush(stream: Stream) -> int:
     return sum(sweep(stream, partition) for partition in range(partition_count()))
 
 
-def _flush_or_log(stream: Stream, trouble: Trouble) -> None:
+def _flush_or_log(stream: Stream, throttled_log: ThrottledLog) -> None:
     try:
         diverged = [said for partition in range(partition_count()) if (said := _divergence_after(stream, partition))]
         for said in diverged:
-            trouble.say(said)
+            throttled_log.error(said)
         if not diverged:
-            trouble.is_over()
+            throttled_log.recovered()
     except StreamUnavailable as error:
-        trouble.say(str(error))
+        throttled_log.error(str(error))
     except Error as error:
-        trouble.say(f"the database does not answer: {error}")
+        throttled_log.error(f"the database does not answer: {error}")
         connections.close_all()
 
 

@@ -14,7 +14,7 @@ from events.exceptions import EventError
 from events.management.arguments import age
 from events.management.control import declared_group
 from events.management.dialog import confirm
-from events.operations.reset_group import Move, Place, Plan, carry_out, plan_replay
+from events.operations.reset_group import Destination, Move, ReplayPlan, execute_replay, plan_replay
 
 
 class Command(BaseCommand):
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--to",
             required=True,
-            type=place,
+            type=_place,
             metavar="POSITION|TIME",
             help="the position up to which all counts as handled, 0 for the start; or the first event recorded at this "
             "time or later is the next: 2027-05-01T12:00:00Z, 2027-05-01 (UTC), or an age like 2h",
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--target", metavar="T", help="only of this target (default: of all that the group had)")
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
-    def handle(self, *, group: str, to: Place, yes: bool, **options: Any) -> None:
+    def handle(self, *, group: str, to: Destination, yes: bool, **options: Any) -> None:
         try:
             plan = plan_replay(group, to, partition=options["partition"], target=options["target"])
         except EventError as error:
@@ -47,11 +47,11 @@ class Command(BaseCommand):
             self.stdout.write(line)
         if not yes:
             confirm()
-        carry_out(plan)
+        execute_replay(plan)
         self.stdout.write(f"{group} goes on there.")
 
 
-def place(text: str) -> Place:
+def _place(text: str) -> Destination:
     """Read a position, a time with its zone, a date or an age."""
     if text.isdecimal():
         return int(text)
@@ -70,7 +70,7 @@ def place(text: str) -> Place:
     return moment
 
 
-def _sentences(plan: Plan) -> Iterator[str]:
+def _sentences(plan: ReplayPlan) -> Iterator[str]:
     for move in plan.moves:
         yield from _about(plan.group, move)
     if any(move.is_back for move in plan.moves):

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from events.checks import TAG
 from events.exceptions import RetryLater, StreamUnavailable
 from events.management.dialog import confirm
-from events.operations.reset_stream import GroupPlan, PartitionPlan, Plan, carry_out, plan_reset
+from events.operations.reset_stream import GroupPlan, PartitionPlan, ResetPlan, execute_reset, plan_reset
 from events.stream.interface import open_stream
 
 
@@ -40,13 +40,13 @@ class Command(BaseCommand):
                     self.stdout.write(line)
                 if not yes:
                     confirm()
-                carry_out(stream, plan)
+                execute_reset(stream, plan)
             except (RetryLater, StreamUnavailable) as error:
                 raise CommandError(f"not ended, repeat it: {error}") from error
         self.stdout.write("The stream is reset; relay_events fills it.")
 
 
-def _sentences(plan: Plan) -> Iterator[str]:
+def _sentences(plan: ResetPlan) -> Iterator[str]:
     if plan.log_was_restored:
         yield "The log was restored from a backup: events are lost that the stream, or its readers, had."
     for partition in plan.partitions:

@@ -1,7 +1,7 @@
 """Stop the processes of consumer groups."""
 
 from events.management.control import ControlCommand
-from events.operations.control import Wish
+from events.operations.control import GroupRequest
 
 
 class Command(ControlCommand):
@@ -9,5 +9,5 @@ class Command(ControlCommand):
         "End the processes of consumer groups that run now, after the batch in hand, with exit code 0: the supervisor "
         "starts fresh ones, of the release that is installed then."
     )
-    wish = Wish.STOP
+    request = GroupRequest.STOP
     done = "gone"

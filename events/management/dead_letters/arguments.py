@@ -17,8 +17,8 @@ HIGHEST_ID = 2**63 - 1
 FILTERS = ("group", "type", "error", "older_than", "newer_than", "state", "subject")
 
 
-def add_filters(parser: ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", type=letter_id, metavar="ID", help="the numbers of dead letters")
+def _add_filters(parser: ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", type=_letter_id, metavar="ID", help="the numbers of dead letters")
     parser.add_argument("--group", metavar="NAME", help="those of a consumer group")
     parser.add_argument("--type", metavar="EVENT", help="those of an event, such as ticket.canceled")
     parser.add_argument("--subject", metavar="ID", help="those of an aggregate")
@@ -32,7 +32,7 @@ def add_filters(parser: ArgumentParser) -> None:
     )
 
 
-def letter_id(text: str) -> int:
+def _letter_id(text: str) -> int:
     if not (text.isdecimal() and int(text) <= HIGHEST_ID):
         raise ArgumentTypeError(f"{text!r} is no number of a dead letter")
     return int(text)
@@ -125,7 +125,7 @@ def add_subcommands(parser: ArgumentParser) -> None:
 
 
 def _add_list(parser: ArgumentParser) -> None:
-    add_filters(parser)
+    _add_filters(parser)
     parser.add_argument("--by-error", action="store_true", help="count them by group, event and type of error")
     parser.add_argument("--limit", type=count, default=PAGE_LETTERS, metavar="N", help="at most N (default: 50)")
     parser.add_argument("--before", type=count, metavar="ID", help="those older than that one: the next page")
@@ -133,18 +133,18 @@ def _add_list(parser: ArgumentParser) -> None:
 
 
 def _add_show(parser: ArgumentParser) -> None:
-    parser.add_argument("id", type=letter_id, metavar="ID", help="the number of the dead letter")
+    parser.add_argument("id", type=_letter_id, metavar="ID", help="the number of the dead letter")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _add_retry(parser: ArgumentParser) -> None:
-    add_filters(parser)
+    _add_filters(parser)
     parser.add_argument("--all", action="store_true", help="all that are parked")
     _add_who(parser)
 
 
 def _add_discard(parser: ArgumentParser) -> None:
-    add_filters(parser)
+    _add_filters(parser)
     parser.add_argument("--all", action="store_true", help="all that are open")
     parser.add_argument(
         "--reason", type=_reason, metavar="TEXT", required=True, help="why, for those who look at it later"
@@ -153,7 +153,7 @@ def _add_discard(parser: ArgumentParser) -> None:
 
 
 def _add_edit(parser: ArgumentParser) -> None:
-    parser.add_argument("id", type=letter_id, metavar="ID", help="the number of the dead letter")
+    parser.add_argument("id", type=_letter_id, metavar="ID", help="the number of the dead letter")
     parser.add_argument("--data", metavar="FILE", help="take the payload from this file; - is standard input")
     parser.add_argument("--retry", action="store_true", help="have it tried again at once")
     _add_who(parser)

@@ -23,7 +23,7 @@ ORDER BY xact_start LIMIT 1
 """
 
 
-def ask(statement: str, parameters: Sequence[Any] = ()) -> Any:
+def _first_row(statement: str, parameters: Sequence[Any] = ()) -> Any:
     """Return the first row, or None."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
@@ -33,11 +33,11 @@ def ask(statement: str, parameters: Sequence[Any] = ()) -> Any:
 def check_version() -> Iterator[Finding]:
     """It answers, and it is one that the log was made for."""
     if connection.vendor == "postgresql":
-        [version] = ask("SHOW server_version")
+        [version] = _first_row("SHOW server_version")
         is_old = connection.pg_version < OLDEST_POSTGRESQL  # type: ignore[attr-defined]
         yield Finding("database", f"PostgreSQL {version}", "upgrade it to version 15 or later" * is_old)
     else:
-        [version] = ask("SELECT sqlite_version()")
+        [version] = _first_row("SELECT sqlite_version()")
         yield Finding("database", f"SQLite {version}: for one machine, not for production")
 
 
@@ -46,7 +46,7 @@ def check_isolation() -> Iterator[Finding]:
     if connection.vendor != "postgresql":
         return
     with transaction.atomic():  # The client says it when a transaction begins.
-        [isolation] = ask("SHOW transaction_isolation")
+        [isolation] = _first_row("SHOW transaction_isolation")
     remedy = "" if isolation == "read committed" else "remove the isolation_level from DATABASES, or the role's default"
     yield Finding("isolation level", isolation, remedy)
 
@@ -55,7 +55,7 @@ def check_durability() -> Iterator[Finding]:
     """A commit that a crash takes back would leave the stream ahead of the log."""
     if connection.vendor != "postgresql":
         return
-    [synchronous] = ask("SHOW synchronous_commit")
+    [synchronous] = _first_row("SHOW synchronous_commit")
     remedy = "" if synchronous != "off" else "set it to on: else a crash of PostgreSQL makes the stream diverge"
     yield Finding("synchronous_commit", synchronous, remedy)
 
@@ -64,7 +64,7 @@ def check_oldest_transaction() -> Iterator[Finding]:
     """It holds back the clean-up of the index on rows without a position, which makes giving them slower and slower."""
     if connection.vendor != "postgresql":
         return
-    oldest = ask(OLDEST_TRANSACTION, [LONG_TRANSACTION_SECONDS])
+    oldest = _first_row(OLDEST_TRANSACTION, [LONG_TRANSACTION_SECONDS])
     if oldest is None:
         yield Finding("oldest transaction", f"younger than {LONG_TRANSACTION_SECONDS} s")
         return
@@ -80,7 +80,7 @@ def check_sqlite_mode() -> Iterator[Finding]:
     """Without WAL readers and the writer shut each other out; without IMMEDIATE a unit of work may fail half-way."""
     if connection.vendor != "sqlite":
         return
-    [journal] = ask("PRAGMA journal_mode")
+    [journal] = _first_row("PRAGMA journal_mode")
     mode = connection.settings_dict["OPTIONS"].get("transaction_mode") or "DEFERRED"
     # A database in memory belongs to one process and can't have a WAL.
     wal = "let DATABASES' init_command say PRAGMA journal_mode=WAL" * (journal not in {"wal", "memory"})

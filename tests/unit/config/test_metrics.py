@@ -81,7 +81,7 @@ def test_a_stream_that_has_diverged_is_told(client: Client, token: str, stream: 
 def test_an_open_breaker_of_this_process_is_told(client: Client, token: str) -> None:
     assert scrape(client, token)["events_flush_breaker_open"] == {"": 0}
     for _ in range(3):
-        relay.flush_released({0})  # Nobody listens.
+        relay.flush_committed({0})  # Nobody listens.
 
     assert scrape(client, token)["events_flush_breaker_open"] == {"": 1}
 

@@ -298,7 +298,7 @@ def test_the_current_version_is_one_decode(monkeypatch: pytest.MonkeyPatch) -> N
     def fail(*_: Any, **__: Any) -> Callable[..., Any]:
         raise AssertionError
 
-    monkeypatch.setattr("events.event.lift", fail)
+    monkeypatch.setattr("events.event.upcast", fail)
 
     assert decode("thing.moved", 2, '{"name":"a"}') == ThingMoved(name="a")
 

@@ -61,7 +61,7 @@ def catch_up() -> None:
 
 
 def test_several_at_once_drop_each_event_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "BATCH_ROWS", 7)
+    monkeypatch.setattr(compaction, "STEP_ROWS", 7)
     settings.EVENTS_SUBSCRIBERS = GROUPS
     for _ in range(40):
         move("a", "b", "c")

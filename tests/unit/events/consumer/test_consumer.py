@@ -217,7 +217,7 @@ def test_events_that_the_log_has_not_are_not_handled(
     def stop(_consumer: Consumer, error: Exception) -> None:
         raise error
 
-    monkeypatch.setattr(Consumer, "_pause", stop)
+    monkeypatch.setattr(Consumer, "_back_off", stop)
     with pytest.raises(Diverged, match="at 4, the log has not"):
         consume(recorder, stream)
 

@@ -118,7 +118,7 @@ def test_it_ends_when_the_group_is_asked_to_stop(stream: Stream) -> None:
         def handle(self, batch: Sequence[Envelope]) -> None:
             super().handle(batch)
             ConsumerGroup.objects.update(stop_requested_at=timezone.now())
-            ownership.beat()
+            ownership.heartbeat()
 
     ownership = Ownership(GROUP, "one")
     limits = Limits(batch_size=2)

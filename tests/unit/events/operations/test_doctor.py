@@ -28,7 +28,7 @@ LONG_AGO = timezone.now() - timedelta(minutes=1)
 def _groups(settings: Settings) -> None:
     settings.EVENTS_SUBSCRIBERS = {"recorder": "tests.things.Recorder"}
     Checkpoint.objects.create(group="recorder", partition=0)
-    Ownership("recorder", "one").beat()
+    Ownership("recorder", "one").heartbeat()
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ class TestExamine:
     def test_a_process_that_is_retrying(self, stream: Stream) -> None:
         ownership = Ownership("recorder", "two")
         ownership.condition = Condition(RETRYING, "RetryLater: no disk", datetime(2027, 5, 1, 20, 0, tzinfo=UTC))
-        ownership.beat()
+        ownership.heartbeat()
 
         said = f"recorder {ownership.member} is retrying, next at 20:00:00+0000: RetryLater: no disk"
         assert faults(stream) == [("process", said)]

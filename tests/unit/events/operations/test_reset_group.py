@@ -188,7 +188,7 @@ def test_without_a_yes_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("log")
 def test_no_owner_moves_the_checkpoint_with_what_it_has_in_hand() -> None:
     owner = Ownership(GROUP, "one")
-    owner.beat()
+    owner.heartbeat()
     assert owner.acquire(0)
     claim = Claim(GROUP, "", 0, owner.epochs[0])
     checkpoint.load(claim)
@@ -197,7 +197,7 @@ def test_no_owner_moves_the_checkpoint_with_what_it_has_in_hand() -> None:
 
     with pytest.raises(LeaseLost):
         checkpoint.advance(claim, 5)
-    owner.beat()
+    owner.heartbeat()
     assert not owner.owns(0)
     assert owner.acquire(0)
     assert checkpoint.load(Claim(GROUP, "", 0, owner.epochs[0])) == 1

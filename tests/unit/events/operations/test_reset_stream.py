@@ -9,7 +9,7 @@ from pytest_django import Settings
 from events import record, unit_of_work
 from events.exceptions import Diverged, RetryLater
 from events.models import Checkpoint, LogEntry, Partition
-from events.operations.reset_stream import carry_out, plan_reset
+from events.operations.reset_stream import execute_reset, plan_reset
 from events.relay import divergence
 from events.relay import flush as relay
 from events.stream.interface import Stream
@@ -149,7 +149,7 @@ def test_repeated_it_changes_nothing(restored: Stream) -> None:
     reset("--yes")
     relay.sweep(restored, 0)
 
-    carry_out(restored, plan_reset(restored, log_was_restored=False))
+    execute_reset(restored, plan_reset(restored, log_was_restored=False))
     relay.sweep(restored, 0)
 
     assert Forgetful().open() == "target-2"

@@ -59,7 +59,7 @@ def table(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def member(name: str, condition: Condition, *, owns: bool = False) -> Ownership:
     ownership = Ownership(GROUP, name)
     ownership.condition = condition
-    ownership.beat()
+    ownership.heartbeat()
     if owns:
         assert ownership.acquire(0)
     return ownership

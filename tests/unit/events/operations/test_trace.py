@@ -191,7 +191,7 @@ class TestGroups:
     def test_waiting_for_the_owner(self, condition: Condition, said: str, row: LogEntry) -> None:
         owner = Ownership(GROUP, "one")
         owner.condition = condition
-        owner.beat()
+        owner.heartbeat()
         assert group(row) == ("waiting", "1 are before it; no process owns the partition")
 
         owner.acquire(0)

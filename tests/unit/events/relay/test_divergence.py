@@ -118,7 +118,7 @@ def test_a_request_keeps_it_for_the_relay(stream: Stream) -> None:
     stream._client.delete(stream.key(0))
     stream.append(0, EMPTY, [envelope_at(1)])
     make_things(1)
-    relay.flush_released({0})
+    relay.flush_committed({0})
     stream._client.delete(stream.key(0))
 
     sweep_is_refused(stream)
