@@ -1,4 +1,4 @@
-"""What the admin's page of a dead letter shows beside its fields."""
+"""The content of the admin's page of a dead letter."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -45,14 +45,14 @@ KINDS = {"+": "added", "-": "removed", ".": "left-out"}
 
 
 class _Line(NamedTuple):
-    """A line of a difference, and what became of it: `added`, `removed`, `left-out` or "" for one that stayed."""
+    """A line of a difference with its kind: `added`, `removed`, `left-out`, or "" for an unchanged line."""
 
     text: str
     kind: str
 
 
 def detail_context(letter: DeadLetter, request: HttpRequest) -> dict[str, Any]:
-    """Return what the template needs; long texts are cut, and say so."""
+    """Return the context of the template; long texts are cut, and say so."""
     entry = LogEntry.objects.filter(event_id=letter.event_id).first() if letter.event_id else None
     behind, actions = queued_behind(letter), letter.actions.order_by("-id")
     return {

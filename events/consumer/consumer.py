@@ -1,7 +1,7 @@
-"""Run one subscriber: own partitions, read the stream, see what it lacks, acknowledge last, wait out failures.
+"""Run one subscriber: own partitions, read the stream, fill its gaps, acknowledge last, retry after failures.
 
 In:   entries of the stream.
-Out:  the same, in the partitions that this process owns, for each target of the subscriber.
+Out:  the entries of the partitions that this process owns, for each target of the subscriber.
 Next: events/consumer/subscriptions.py
 """
 
@@ -37,9 +37,9 @@ POLL_SECONDS = 0.2
 class Consumer:
     """One process of a consumer group.
 
-    The checkpoint in the database is the truth, the stream only a fast way to what comes after it: entries at or
-    below the checkpoint are passed over, positions that the stream lacks are read from the log. After any failure
-    all is opened anew: partitions are acquired, checkpoints loaded, and Redis's groups set back to these.
+    The checkpoint in the database is the truth; the stream is only a fast way to the events after it. Entries at or
+    below the checkpoint are skipped, and positions that the stream lacks are read from the log. After a failure
+    everything is opened again: partitions are acquired, checkpoints loaded, and Redis's groups set back to them.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class Consumer:
         self._backoff = Backoff()
 
     def run(self, *, until_idle: bool = False) -> None:
-        """Consume until the shutdown or a limit, or until the log has no more; failures are waited out.
+        """Consume until the shutdown or a limit, or until the end of the log; retry after failures.
 
-        Raise ImproperlyConfigured if the subscriber can't be opened until somebody mends the settings.
+        Raise ImproperlyConfigured if the settings must be corrected before the subscriber can be opened.
         """
         try:
             while failure := self._run_until_failure(until_idle=until_idle):
@@ -78,25 +78,25 @@ class Consumer:
             raise
         except (EventError, Error) as error:
             return error
-        except Exception as error:  # The process's outermost loop: a bug must not end it.
+        except Exception as error:  # The process's outermost loop: a bug in a handler must not end it.
             logger.exception("%s failed", self.group)
             return error
         return None
 
     @property
     def _first(self) -> Subscription:
-        """That for which the stream is read."""
+        """The subscription that reads the stream."""
         return self._subscriptions.first
 
     def _step(self) -> bool:
-        """Deliver what comes next, from the stream or from the log; tell whether there was anything."""
+        """Deliver the next events, from the stream or from the log; tell whether there were any."""
         self._check_whether_to_stop()
         self.ownership.heartbeat_if_due()
         self._follow_assignment()
         owned = self._first.claims
         state = PAUSED if self.ownership.is_paused else CONSUMING if owned else STANDING_BY
         if state != CONSUMING:
-            self._subscriptions.settle()  # First: who waits for the pause relies on what the condition says.
+            self._subscriptions.settle()  # First: the condition `paused` promises that nothing is in flight.
         self.ownership.condition = Condition(state)
         if state != CONSUMING:
             self.ownership.wait_for_heartbeat(self.shutdown, self.limits.block_seconds)
@@ -110,15 +110,15 @@ class Consumer:
 
     def _check_whether_to_stop(self) -> None:
         self.shutdown.check()
-        reached = "somebody asked the group to stop" if self.ownership.must_stop else self.limits.reached()
+        reached = "the group was asked to stop" if self.ownership.must_stop else self.limits.reached()
         if reached:
             logger.info("%s: %s", self.group, reached)
             raise Interrupted
 
     def _follow_assignment(self) -> None:
-        """Give back the partitions that another process should own, and take over those that this one should."""
+        """Release the partitions that another process should own, and take over those that this one should."""
         if not all(map(self.ownership.owns, self._first.claims)):
-            raise LeaseLost  # Also at rest: somebody may have set the group back.
+            raise LeaseLost  # Also when idle: an operator may have set the group back.
         assigned = self.ownership.assigned
         for partition in self.ownership.epochs.keys() - assigned:
             self._subscriptions.release(partition)
@@ -134,7 +134,7 @@ class Consumer:
         self.stream.rewind(partition, self.group, after=position)
 
     def _read(self) -> set[int]:
-        """Deliver what the stream has next, and return in which partitions; wait only if nothing else is to be done."""
+        """Deliver the stream's next entries, and return their partitions; wait for them only if nothing else is due."""
         is_complete = self._first.claims.keys() == self.ownership.assigned
         block_seconds = self.limits.block_seconds if is_complete else POLL_SECONDS
         with self.shutdown.interruptible():
@@ -154,29 +154,29 @@ class Consumer:
 
     def _consume(self, claim: Claim, entries: Sequence[Entry]) -> None:
         self._park_foreign(claim, entries)
-        fresh = self._first.fresh(claim.partition, [entry.envelope for entry in entries if entry.envelope])
-        unread = {f"{position_of(envelope)}-0" for envelope in fresh}
-        settled = [entry.id for entry in entries if entry.id not in unread]
-        if not self._first.consume(claim.partition, fresh):
-            self._catch_up(claim.partition, to=position_of(fresh[-1]))
+        unread = self._first.unread(claim.partition, [entry.envelope for entry in entries if entry.envelope])
+        unread_ids = {f"{position_of(envelope)}-0" for envelope in unread}
+        settled = [entry.id for entry in entries if entry.id not in unread_ids]
+        if not self._first.deliver_from_stream(claim.partition, unread):
+            self._catch_up(claim.partition, to=position_of(unread[-1]))
             self._first.delivery.settle()
-            settled = [entry.id for entry in entries]  # Some may have been dropped from the log meanwhile.
+            settled = [entry.id for entry in entries]  # Some may have been compacted away meanwhile.
         if settled:
             self.stream.acknowledge(claim.partition, self.group, settled)
 
     def _park_foreign(self, claim: Claim, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.envelope is None and dead_letters.park_foreign(claim, entry):
-                logger.error("%s parks entry %s, which is not one of this log's", self.group, entry.id)
+                logger.error("%s parks the foreign entry %s, which is not from this log", self.group, entry.id)
 
     def _settled(self, claim: Claim, batch: Batch) -> None:
-        """Acknowledge last: a crash before that means twice, never zero times."""
+        """Acknowledge last: after a crash before it an event is handled twice, never zero times."""
         self.stream.acknowledge(claim.partition, self.group, [f"{position_of(envelope)}-0" for envelope in batch])
 
     def _check_beyond_stream(self, read: Set[int]) -> set[int]:
-        """See what the stream does not tell: what it has lost at its end, letters to be tried, a target that is gone.
+        """Check what the stream does not tell: a lost end, dead letters to retry, a target that is gone.
 
-        Where it was read just now it has lost nothing at its end. Return the partitions where it had.
+        A partition in `read`, which was just read, has not lost its end. Return the partitions that had lost it.
         """
         self.subscriber.check(self._first.claims.keys())
         behind = set()
@@ -193,7 +193,7 @@ class Consumer:
         return behind
 
     def _catch_up(self, partition: int, *, to: int) -> None:
-        """Deliver the log's events up to the position, unless the group is paused; the log's own end bounds it."""
+        """Deliver the log's events up to the position or the log's end, unless the group is paused."""
         first = self._first
         while not self.ownership.is_paused and first.is_behind(partition, to) and first.deliver_from_log(partition):
             self._check_whether_to_stop()
@@ -201,15 +201,15 @@ class Consumer:
     def _back_off(self, error: Exception) -> None:
         pause = self._backoff.fail(error)
         self.limits.failed += 1
-        said = f"{type(error).__name__}: {error}"
-        logger.warning("%s goes on in %.1f s: %s", self.group, pause, said)
-        self.ownership.condition = Condition(RETRYING, said, timezone.now() + timedelta(seconds=pause))
+        reason = f"{type(error).__name__}: {error}"
+        logger.warning("%s tries again in %.1f s: %s", self.group, pause, reason)
+        self.ownership.condition = Condition(RETRYING, reason, timezone.now() + timedelta(seconds=pause))
         connections.close_all()
         self._wait(pause)
 
-    def _wait(self, pause: float) -> None:
-        """Wait so long; less if another process waits for one of the partitions, or this one is to stop."""
-        until = time.monotonic() + pause
+    def _wait(self, seconds: float) -> None:
+        """Wait that many seconds, or until another process should own one of the partitions; stop if asked to."""
+        until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and self.ownership.epochs.keys() <= self.ownership.assigned:
             self._check_whether_to_stop()
             self.shutdown.sleep(min(left, POLL_SECONDS))
@@ -219,6 +219,6 @@ class Consumer:
             self._subscriptions.settle()
             self.ownership.leave()
         except (EventError, Error) as error:
-            logger.warning("%s leaves its leases to run out: %s", self.group, error)
+            logger.warning("%s can't release its leases, which expire instead: %s", self.group, error)
         self._subscriptions.close()
         self.subscriber.close()

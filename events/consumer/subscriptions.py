@@ -1,7 +1,7 @@
-"""What a group writes into: the subscriber's own target, for which the stream is read, and those that follow it.
+"""The subscriptions of a group's targets: the first reads the stream, the further ones follow it in the log.
 
-In:   partitions that this process acquires and gives back.
-Out:  the further targets, fed from the log with what the first one was given.
+In:   partitions that this process acquires and releases.
+Out:  the further targets get the events that the first one was given.
 Next: events/consumer/subscription.py
 """
 
@@ -24,12 +24,12 @@ MAX_WAIT_SECONDS = 0.2
 
 
 class Subscriptions:
-    """That of the subscriber first; each with checkpoints of its own, in the partitions that this process owns."""
+    """The subscriber's own target comes first; each target has its own checkpoints."""
 
     def __init__(
         self, subscriber: Subscriber, ownership: Ownership, limits: Limits, settled: Callable[[Claim, Batch], None]
     ) -> None:
-        """Take what is called for each batch of the first target after its checkpoint has moved."""
+        """`settled` is called for each batch of the first target, after its checkpoint has moved."""
         self._subscriber = subscriber
         self._ownership = ownership
         self._limits = limits
@@ -38,11 +38,11 @@ class Subscriptions:
         self._fed_at = 0.0
 
     def open(self) -> None:
-        """Open the subscriber and its further targets anew; raise what `Subscriber.open` does."""
+        """Open, or reopen, the subscriber and its further targets; raise what `Subscriber.open` does."""
         self.close()
         self._all = [Subscription(self._subscriber, self._ownership, self._limits, settled=self._settled)]
         for further in self._subscriber.further_targets():
-            self._all.append(Subscription(further, self._ownership, self._limits.unending()))
+            self._all.append(Subscription(further, self._ownership, self._limits.without_end()))
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(self._all)
@@ -53,12 +53,12 @@ class Subscriptions:
 
     @property
     def have_work(self) -> bool:
-        """There is something to do besides the stream: a batch is in hand, or a further target is behind."""
+        """Whether there is more to do than to read the stream: a batch is in flight, or a further target is behind."""
         in_flight = any(subscription.delivery for subscription in self)
         return in_flight or any(further.can_catch_up_with(self.first) for further in self._all[1:])
 
     def take_over(self, partition: int) -> int:
-        """Follow the partition for each target; return the first one's checkpoint, or raise LeaseLost."""
+        """Take over the partition for each target; return the first one's checkpoint, or raise LeaseLost."""
         self._forget_lost(partition)
         position, *_ = [subscription.take_over(partition) for subscription in self]
         return position
@@ -70,7 +70,7 @@ class Subscriptions:
     def feed_further_targets(self, *, at_rest: bool) -> bool:
         """Deliver one batch of the log to each further target that is behind the first; tell whether one was.
 
-        Unless there is nothing else to do, they wait for a whole batch, but no longer than 0.2 s.
+        If there is other work, they wait for a whole batch, but at most 0.2 s.
         """
         is_due = at_rest or time.monotonic() - self._fed_at >= MAX_WAIT_SECONDS
         if is_due:
@@ -80,7 +80,7 @@ class Subscriptions:
         return any(found)
 
     def reached_the_end(self) -> bool:
-        """Tell whether the group has come to the log's end, in partitions of other processes too."""
+        """Tell whether all targets have reached the log's end, in the partitions of other processes too."""
         return checkpoint.reached_the_end(self._ownership.group, [subscription.target for subscription in self])
 
     def settle(self) -> None:

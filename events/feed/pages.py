@@ -1,4 +1,4 @@
-"""Read the log as a feed, for those who consume over HTTP: the next events after a cursor, of all or some kinds."""
+"""Read the log as a feed for HTTP clients: the next events after a cursor, all of them or filtered."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,11 +12,11 @@ from events.log.reading import BATCH_BYTES, ENVELOPE_COLUMNS
 from events.models import LogEntry, Partition
 
 SCANNED_AT_ONCE = 100_000
-"""So many positions are looked at for one page: few events may be wanted, and a request must end."""
+"""The most positions that one page scans: a filter may match few events, and a request must end."""
 
 
 class FeedEvent(msgspec.Struct, frozen=True):
-    """An event as the feed shows it, with what it is chosen by."""
+    """An event as the feed shows it, with the fields that filters use."""
 
     partition: int
     position: int
@@ -26,7 +26,7 @@ class FeedEvent(msgspec.Struct, frozen=True):
 
 
 class FeedFilter(msgspec.Struct, frozen=True):
-    """The events that a reader asks for: of one of these types, and of one of these aggregates; empty is all."""
+    """The events that a reader asks for: of one of these types and aggregates; an empty set means all."""
 
     types: frozenset[str] = frozenset()
     subjects: frozenset[str] = frozenset()
@@ -44,7 +44,7 @@ ALL = FeedFilter()
 
 
 class FeedPage(msgspec.Struct, frozen=True):
-    """Events in the order of their positions within each partition; none, perhaps, and still there are more."""
+    """Events, in order within each partition. There may be none although more follow."""
 
     events: list[FeedEvent]
     next: FeedCursor
@@ -59,9 +59,9 @@ class _OctetLength(Func):
 
 
 def read_page(cursor: FeedCursor, wanted: FeedFilter = ALL, *, limit: int, max_bytes: int = BATCH_BYTES) -> FeedPage:
-    """Return the next events: so many or so large at most, but one if there is one. Raise CursorRefused.
+    """Return the next events, up to `limit` or `max_bytes`, but at least one if there is any. Raise CursorRefused.
 
-    The partition that is most behind comes first, so that a busy one keeps none of the others waiting for ever.
+    The partition that is furthest behind comes first, so that a busy one does not starve the others.
     """
     ends = _last_positions()
     cursor.expect_within(ends)
@@ -92,17 +92,19 @@ def _last_positions() -> tuple[int, ...]:
 
 
 def feed_event(partition: int, envelope: Envelope) -> FeedEvent:
-    """Show the event as it is on the stream, but with JSON for what is JSON, and with its place."""
+    """Return the event as on the stream, but with real JSON for numbers and data, and with its position."""
     fields: dict[str, Any] = dict(envelope.to_fields())
     fields["data"] = msgspec.Raw(envelope.data.encode())
     fields["aggregateversion"] = envelope.aggregate_version
     fields |= {"partition": partition, "position": envelope.position}
-    json = msgspec.json.encode(fields).translate(None, b"\r\n")  # Between tokens only; one line for whoever needs it.
+    json = msgspec.json.encode(fields).translate(
+        None, b"\r\n"
+    )  # They occur only between tokens; server-sent events need one line.
     return FeedEvent(partition, envelope.position or 0, envelope.type, envelope.subject, json)
 
 
 class _UnfinishedPage:
-    """What was found so far, and how much more there is room for."""
+    """The events found so far, and the room that is left."""
 
     def __init__(self, wanted: FeedFilter, *, limit: int, max_bytes: int) -> None:
         self.events: list[FeedEvent] = []
@@ -111,7 +113,7 @@ class _UnfinishedPage:
         self._bytes_left = max_bytes
 
     def fill(self, partition: int, after: int, last: int) -> int:
-        """Add the partition's next events as far as they fit; return the position up to which it was read."""
+        """Add the partition's next events as far as they fit; return the position that was reached."""
         until = min(after + SCANNED_AT_ONCE, last)
         rows = LogEntry.objects.filter(partition=partition, position__gt=after, position__lte=until)
         upcoming = self._wanted.narrow(rows).order_by("position")
@@ -126,7 +128,7 @@ class _UnfinishedPage:
         return fitting[-1] if fitting else after
 
     def _take(self, sizes: Iterable[tuple[int, int]]) -> list[int]:
-        """Return the positions of those that still fit; the page's first one always does."""
+        """Return the positions of the events that still fit; the page's first event always does."""
         taken: list[int] = []
         for position, size in sizes:
             if size > self._bytes_left and (taken or self.events):

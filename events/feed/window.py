@@ -1,4 +1,4 @@
-"""The newest events of a partition, in memory, for all clients of a process."""
+"""The newest events of a partition, in memory for all clients of a process."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ BYTES = 1_000_000
 
 
 class FeedWindow:
-    """All events above `start` and up to `end` that were not compacted away; the oldest make room for new ones."""
+    """All events above `start` up to `end`, except those compacted away; new events push out the oldest."""
 
     def __init__(self, position: int) -> None:
         self.start = self.end = position

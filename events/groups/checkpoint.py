@@ -23,7 +23,7 @@ WITHOUT_WAITING_FOR_THE_DISK = "AND set_config('synchronous_commit', 'off', true
 
 
 class Claim(NamedTuple):
-    """The right to move a group's checkpoint in a partition, as long as nobody has a higher epoch."""
+    """The right to move a group's checkpoint in a partition, until another process has a higher epoch."""
 
     group: str
     target: str

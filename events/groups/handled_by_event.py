@@ -1,4 +1,4 @@
-"""Look up one by one which events a group has settled, for who compares an effect of each event with the log."""
+"""Find the events that a group has handled one by one, to compare the effect of each event with the log."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ EXISTS (
         AND checkpoint.position >= log.position
 ) AND (letter.id IS NULL OR letter.state = 'handled')
 """
-# One statement: the compaction that took the row away has moved `compacted_to` in the same transaction.
+# One statement: a compaction that deleted the row has moved `compacted_to` in the same transaction.
 DROPPED = """
 WITH wanted (subject, version) AS (VALUES {rows})
 SELECT subject, version FROM wanted
@@ -34,17 +34,17 @@ WHERE NOT EXISTS (
 
 
 class HandledByEvent(HandledEvents):
-    """By event: a group that writes something of each. A key is the event's id, as text; the order is that of time."""
+    """For a group that writes a document of each event. A key is the event's id as text; the order is that of time."""
 
     def count(self) -> int:
         return self._events().count()
 
     def keys_after(self, key: str, limit: int) -> list[str]:
-        """Raise ValueError for a key that is no event's id."""
+        """Raise ValueError for a key that is not an event's id."""
         return list(self.versions_after(key, limit))
 
     def versions_after(self, key: str, limit: int) -> dict[str, int]:
-        """Raise ValueError for a key that is no event's id."""
+        """Raise ValueError for a key that is not an event's id."""
         events = self._events().filter(event_id__gt=UUID(key)) if key else self._events()
         page = events.order_by("event_id").values_list("event_id", "aggregate_version")[:limit]
         return {str(found): version for found, version in page}
@@ -90,7 +90,7 @@ class HandledByEvent(HandledEvents):
 
 
 def _is_id(key: str) -> bool:
-    """Tell whether it is spelled as the ids of events are."""
+    """Tell whether the key has the form of an event's id."""
     try:
         return str(UUID(key)) == key
     except ValueError:

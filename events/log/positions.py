@@ -1,8 +1,9 @@
 """Give committed rows their positions: the next numbers of the partition, in the order of the rows' ids.
 
-The partition's row is the lock. On PostgreSQL a function (migration 0006) takes it and numbers the rows, and the lock
-is gone when this one statement ends in the server: a process that is stopped or killed meanwhile holds nobody up. It
-answers one row, since further ones that nobody fetched would keep the statement open. SQLite has one writer anyway.
+The partition's row is the lock. On PostgreSQL a function (migration 0006) locks it and numbers the rows, and the lock
+is released when this one statement ends in the server: a client that is stopped or killed meanwhile blocks nobody. The
+function returns a single row, since further rows that nobody fetches would keep the statement open. SQLite has only one
+writer anyway.
 """
 
 from typing import NamedTuple
@@ -27,7 +28,7 @@ RETURNING position, event_id
 
 
 class GivenPositions(NamedTuple):
-    """Positions that were given, none perhaps, to which events, and the event before them, if the log has one there."""
+    """The positions that were given, if any, the events that got them, and the event before them, "" for none."""
 
     positions: range
     event_ids: list[UUID]
@@ -38,9 +39,9 @@ NONE_GIVEN = GivenPositions(range(0), [], "")
 
 
 def give_positions(partition: int, *, wait: bool = True) -> GivenPositions:
-    """Number the oldest committed rows that have no position, 500 at most.
+    """Number the oldest committed rows that have no position, at most 500.
 
-    Without `wait` nothing is given while another process is doing the same.
+    With wait=False, give nothing while another process holds the lock.
     """
     if connection.vendor == "postgresql":
         return _give_by_function(partition, wait=wait)

@@ -1,4 +1,4 @@
-"""Read the log."""
+"""Read events from the log, one partition at a time."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC
@@ -15,7 +15,7 @@ from events.models import LogEntry, Partition
 type Row = tuple[Any, ...]
 
 BATCH_BYTES = 1_000_000
-# The database bounds the batch by bytes, so that large events are not fetched in order to be cut.
+# The database limits the batch's bytes, so that no large events are fetched and then thrown away.
 READ_AFTER = """
 SELECT {columns} FROM events_log
 WHERE partition = %s AND position > %s AND position <= (
@@ -49,7 +49,7 @@ ENVELOPE_COLUMNS = {
 
 
 def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> list[Envelope]:
-    """Return the next events above the position, in order: `limit` of them or 1 MB, but always one if there is one."""
+    """Return the next events above the position, in order: up to `limit` or 1 MB, but at least one if there is any."""
     size = "OCTET_LENGTH(data)" if connection.vendor == "postgresql" else "LENGTH(CAST(data AS BLOB))"
     statement = READ_AFTER.format(columns=", ".join(ENVELOPE_COLUMNS), size=size)
     with connection.cursor() as cursor:
@@ -58,8 +58,8 @@ def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> lis
 
 
 def read_event(event_id: UUID) -> Envelope:
-    """Return the event; raise LogEntry.DoesNotExist if it was dropped."""
-    statement = f"SELECT {', '.join(ENVELOPE_COLUMNS)} FROM events_log WHERE event_id = %s"  # noqa: S608 (names of ours)
+    """Return the event; raise LogEntry.DoesNotExist if compaction has deleted it."""
+    statement = f"SELECT {', '.join(ENVELOPE_COLUMNS)} FROM events_log WHERE event_id = %s"  # noqa: S608 (constant names)
     with connection.cursor() as cursor:
         cursor.execute(statement, [event_id.hex])
         row = cursor.fetchone()
@@ -69,12 +69,12 @@ def read_event(event_id: UUID) -> Envelope:
 
 
 def envelopes_of(rows: Iterable[Row]) -> list[Envelope]:
-    """Return the events of rows that have ENVELOPE_COLUMNS."""
+    """Convert rows with ENVELOPE_COLUMNS to envelopes."""
     return list(map(_reader(), rows))
 
 
 def _reader() -> Callable[[Row], Envelope]:
-    """Return what makes envelopes of the database's rows."""
+    """Return the function that converts a row of this database to an envelope."""
     return _read_row_of_sqlite if connection.vendor == "sqlite" else _read_row
 
 
@@ -86,13 +86,13 @@ def _read_row(row: Row) -> Envelope:
 
 
 def _read_row_of_sqlite(row: Row) -> Envelope:
-    """SQLite knows neither UUIDs nor time zones."""
+    """Convert a row; SQLite has neither UUIDs nor time zones."""
     envelope = _read_row(row)
     return msgspec.structs.replace(envelope, id=UUID(row[0]), time=envelope.time.replace(tzinfo=UTC))
 
 
 def last_position(partition: int) -> int:
-    """Return the highest position that was given in the partition, 0 before the first."""
+    """Return the highest position given in the partition, 0 before the first."""
     return Partition.objects.values_list("last_position", flat=True).get(number=partition)
 
 

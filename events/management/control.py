@@ -1,4 +1,4 @@
-"""What the commands that pause, resume and stop consumers have in common."""
+"""The base of the commands that pause, resume and stop consumers."""
 
 import time
 from argparse import ArgumentParser, ArgumentTypeError
@@ -18,20 +18,20 @@ POLL_SECONDS = 0.2
 
 
 def declared_group(text: str) -> str:
-    """Read the name of a consumer group."""
+    """Parse the name of a declared consumer group."""
     if text not in conf.subscribers:
         known = ", ".join(sorted(conf.subscribers)) or "none"
-        raise ArgumentTypeError(f"there is no group {text!r} in EVENTS_SUBSCRIBERS; known groups: {known}")
+        raise ArgumentTypeError(f"EVENTS_SUBSCRIBERS has no group {text!r}; known groups: {known}")
     return text
 
 
 class ControlCommand(BaseCommand):
-    """Ask something of the processes of some groups, and wait for it if that is wanted."""
+    """Send a request to the processes of some groups, and with --wait, wait until they have fulfilled it."""
 
     requires_system_checks = [TAG]
     request: ClassVar[GroupRequest]
     done: ClassVar[str]
-    """What has become of a process that did it."""
+    """The state of a process that has fulfilled the request, for messages."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -43,7 +43,7 @@ class ControlCommand(BaseCommand):
             type=count,
             const=WAIT_SECONDS,
             metavar="SECONDS",
-            help="return only when all living processes have done it; the exit code is 1 if some have not in time "
+            help="wait until all living processes have done it; the exit code is 1 if some have not in time "
             "(default: %(const)s)",
         )
 
@@ -61,7 +61,7 @@ class ControlCommand(BaseCommand):
         while members := list(unfinished_members(self.request, groups)):
             if time.monotonic() >= until:
                 late = "; ".join(map(_describe, members))
-                raise CommandError(f"not all are {self.done} after {seconds} s: {late}")
+                raise CommandError(f"not all processes are {self.done} after {seconds} s: {late}")
             time.sleep(POLL_SECONDS)
         self.stdout.write(f"all processes are {self.done}")
 

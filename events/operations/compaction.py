@@ -1,7 +1,7 @@
-"""Drop from the log what newer events of the same aggregate have replaced.
+"""Compact the log: drop events that newer events of the same aggregate have replaced.
 
-An event goes once it, and the event that replaced it, are older than the given age and handled by every declared
-group. So the log keeps telling what each aggregate is, and what it was at any moment since then.
+An event is dropped once it and its replacement are older than the given age and handled by every declared group. So the
+log still tells the state of each aggregate now, and at any moment since then.
 """
 
 from collections.abc import Iterator
@@ -22,21 +22,21 @@ STEP_ROWS = 500
 
 
 class Floor(NamedTuple):
-    """How far a partition may be compacted, and whose checkpoint that is."""
+    """The position up to which a partition may be compacted, and the group and target whose checkpoint that is."""
 
     position: int
     held_by: str
 
 
 class CompactionStep(NamedTuple):
-    """A step of the compaction, committed: all up to `compacted_to` is done."""
+    """A committed step: everything up to `compacted_to` is compacted."""
 
     compacted_to: int
     dropped: int
 
 
 class _Replacement(NamedTuple):
-    """An event, and the row of the one before it of the same aggregate, if the log has one."""
+    """An event, and the id of the row that it replaces: the same aggregate's event before it, if the log has one."""
 
     position: int
     time: datetime
@@ -56,9 +56,9 @@ def floor_of(partition: int) -> Floor:
 
 
 def compact(partition: int, *, before: datetime, dry_run: bool) -> Iterator[CompactionStep]:
-    """Go on where the last compaction ended, a short transaction at a time; any number of processes may do so at once.
+    """Continue where the last compaction ended, in short transactions; any number of processes may do so at once.
 
-    It goes from the replacing events to what they replaced, so that it costs what is new and not what the log keeps.
+    It starts from the replacing events, so its cost depends on what is new and not on what the log keeps.
     """
     compacted_to = Partition.objects.get(number=partition).compacted_to
     while replacements := _next_replacements(partition, compacted_to, before):
@@ -73,7 +73,7 @@ def _next_replacements(partition: int, after: int, before: datetime) -> list[_Re
         subject=OuterRef("subject"),
         aggregate_version__lt=OuterRef("aggregate_version"),
     ).order_by("-aggregate_version")
-    # The floor is asked for each time: a target that appears meanwhile is fed from the start.
+    # Read the floor each time: a new target, which may appear meanwhile, is fed from the start.
     rows = (
         LogEntry.objects.filter(partition=partition, position__gt=after, position__lte=floor_of(partition).position)
         .order_by("position")
@@ -83,7 +83,7 @@ def _next_replacements(partition: int, after: int, before: datetime) -> list[_Re
 
 
 def _replaced_by(replacements: list[_Replacement]) -> QuerySet[LogEntry]:
-    """Return the replaced rows, without those that an open dead letter needs for being tried again."""
+    """Return the replaced rows, except those of open dead letters, which may be retried."""
     ids = [replacement.replaced_id for replacement in replacements if replacement.replaced_id]
     handled = LogEntry.objects.filter(id__in=ids, position__lt=replacements[-1].position)
     open_letters = DeadLetter.objects.filter(state__in=DeadLetter.OPEN, event_id__isnull=False)
@@ -93,7 +93,7 @@ def _replaced_by(replacements: list[_Replacement]) -> QuerySet[LogEntry]:
 def _drop(partition: int, compacted_to: int, replaced: QuerySet[LogEntry]) -> int:
     with transaction.atomic():
         dropped, _ = replaced.delete()
-        # Together, or a missing position would look like a gap; last, since flushers wait for the partition's row.
+        # In one transaction, or a missing position would look like a gap; last, since flushes wait for this row.
         behind = Partition.objects.filter(number=partition, compacted_to__lt=compacted_to)
         behind.update(compacted_to=compacted_to)
     return dropped

@@ -1,4 +1,4 @@
-"""Pause, resume and stop the processes of consumer groups: rows that they look at every second."""
+"""Pause, resume and stop the processes of consumer groups, by rows that they read every second."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -12,7 +12,7 @@ from events.models import ConsumerGroup, Member
 
 
 class GroupRequest(StrEnum):
-    """What an operator asks of a group."""
+    """A request of an operator to a group."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -20,9 +20,9 @@ class GroupRequest(StrEnum):
 
 
 def ask(request: GroupRequest, groups: Collection[str]) -> None:
-    """Tell all processes of the groups, each of which finishes the batch in hand first; all groups, or none.
+    """Send the request to all processes of the groups, or to none; each finishes its current batch first.
 
-    A pause lasts until the group is resumed, also for processes that start later. A stop is for those that run now.
+    A pause lasts until the group is resumed, also for processes that start later. A stop ends only running processes.
     """
     asked = {"stop_requested_at": Now()} if request is GroupRequest.STOP else {"paused": request is GroupRequest.PAUSE}
     with transaction.atomic():
@@ -31,7 +31,7 @@ def ask(request: GroupRequest, groups: Collection[str]) -> None:
 
 
 def unfinished_members(request: GroupRequest, groups: Collection[str]) -> QuerySet[Member]:
-    """Return the living processes that have not done yet what was asked; one that retries does not consume."""
+    """Return the living processes that have not fulfilled the request yet; a retrying one is not consuming."""
     living = living_members(groups)
     if request is GroupRequest.PAUSE:
         return living.exclude(state=PAUSED)
@@ -42,5 +42,5 @@ def unfinished_members(request: GroupRequest, groups: Collection[str]) -> QueryS
 
 
 def living_members(groups: Collection[str]) -> QuerySet[Member]:
-    """Return the processes whose last sign of life is not too old."""
+    """Return the processes whose last heartbeat is not too old."""
     return Member.objects.filter(group__in=groups, alive_until__gte=Now()).order_by("group", "id")

@@ -1,4 +1,4 @@
-"""Set a group's checkpoints back, to repeat events, or forward, to skip them: first say what that does, then do it."""
+"""Set a group's checkpoints back to repeat events, or forward to skip them: first plan it, then execute the plan."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,11 +16,11 @@ from events.models import Checkpoint, DeadLetter, Lease, LogEntry, Partition
 from events.subscriber import handled_names
 
 type Destination = int | datetime
-"""A position: all up to there counts as handled. Or a time: the first event recorded then or later comes next."""
+"""A position, up to which all counts as handled; or a time, whose first event at or after it comes next."""
 
 
 class ReplayRefused(EventError):
-    """The checkpoints can't be set there."""
+    """The checkpoints can't be set to this place."""
 
 
 class _TypeCount(TypedDict):
@@ -36,19 +36,19 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
     """The events of a partition between two positions."""
 
     types: Mapping[str, int]
-    """How many there are of each type that the group handles."""
+    """The number of events of each type that the group handles."""
     others: int
-    """How many there are that it is not given."""
+    """The number of events of other types."""
     dropped: int
-    """How many the log has no more, since newer events of the same aggregates have replaced them."""
+    """The number of events that were compacted away."""
     first: datetime | None
     last: datetime | None
-    """When those that the group handles were recorded."""
+    """When the first and the last event that the group handles were recorded."""
     open_letters: int
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a checkpoint goes, and what lies in between."""
+    """The current and the new position of a checkpoint, and the events in between."""
 
     target: str
     partition: int
@@ -67,9 +67,9 @@ class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_replay(group: str, to: Destination, *, partition: int | None = None, target: str | None = None) -> ReplayPlan:
-    """Say what moving the checkpoints of the group would do, in a partition or in all, of a target or of all.
+    """Plan to move the group's checkpoints in one or all partitions, of one or all targets.
 
-    Raise ReplayRefused for a place that is none, CheckpointMissing for a group that never ran.
+    Raise ReplayRefused for a destination that does not exist, CheckpointMissing for a group that never ran.
     """
     partitions = _partitions(to, partition)
     checkpoints = checkpoint.of_group(group)
@@ -90,16 +90,16 @@ def plan_replay(group: str, to: Destination, *, partition: int | None = None, ta
 
 
 def execute_replay(plan: ReplayPlan) -> None:
-    """Do it; running processes follow by themselves. Killed half-way, it is repeated."""
+    """Move the checkpoints; running processes follow by themselves. If this is killed half-way, run it again."""
     for partition in sorted({move.partition for move in plan.moves}):
         _move(plan, partition)
 
 
 @transaction.atomic
 def _move(plan: ReplayPlan, partition: int) -> None:
-    """Take the partition from its owner, so that nothing it has in hand moves the checkpoints afterwards.
+    """Take the partition from its owner, so that no batch in flight moves the checkpoints afterwards.
 
-    A transaction for each partition: one for all could end in a deadlock with an owner that renews its leases.
+    Each partition has its own transaction: a common one could deadlock with an owner that renews its leases.
     """
     Lease.objects.bulk_create([Lease(group=plan.group, partition=partition)], ignore_conflicts=True)
     lease = Lease.objects.filter(group=plan.group, partition=partition)
@@ -117,7 +117,9 @@ def _partitions(to: Destination, number: int | None) -> list[Partition]:
     if not partitions:
         raise ReplayRefused(f"there is no partition {number}")
     if isinstance(to, int) and to and len(partitions) > 1:
-        raise ReplayRefused(f"a position is one of a partition, and there are {len(partitions)}: say which")
+        raise ReplayRefused(
+            f"a position belongs to one partition, and there are {len(partitions)}: name one with --partition"
+        )
     return partitions
 
 

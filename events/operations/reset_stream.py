@@ -1,8 +1,8 @@
-"""Make a diverged stream a window on the log again: first say what that will do, then do it.
+"""Reset a diverged stream: first plan it, then execute the plan.
 
-The stream is deleted, and the relay fills it from the log. If it had events that the log has not, the log was restored
-from a backup: then those who have handled them know of a future that is lost, in which positions and versions were
-given that are given anew now. They forget all, and are fed from the start of the log.
+The stream is deleted, and the relay fills it from the log. If the stream had events that are not in the log, the log
+was restored from a backup: groups may have handled events that are lost, whose positions and versions will be given
+again. Their targets are emptied, and fed from the start of the log.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,27 +27,27 @@ SCANNED_ENTRIES = 500
 
 
 class PartitionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is deleted in a partition, and what the relay sends again."""
+    """The entries that are deleted in a partition, and how many events the relay sends again."""
 
     partition: int
     key: str
     divergence: str
     entries: int | None
-    """None if the key holds no stream."""
+    """None if the key does not hold a stream."""
     lost_events: int
-    """Events of the stream, at its end, that the log has not."""
+    """The number of events at the stream's end that are not in the log."""
     log_position: int
     sent_again: int
 
 
 class GroupPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a group goes on in a partition."""
+    """The place at which a group continues in a partition."""
 
     group: str
     partition: int
     checkpoint: int
     forgets: bool
-    """What it has written is given up, and written anew."""
+    """Whether what it has written is discarded, and written again."""
 
 
 class ResetPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +57,9 @@ class ResetPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_reset(stream: Stream, *, log_was_restored: bool) -> ResetPlan:
-    """Look at everything, and say what a reset would do to the diverged partitions, or to all; raise StreamUnavailable.
+    """Plan to reset the diverged partitions, or all of them; raise StreamUnavailable.
 
-    To all if none has diverged, and if the log was restored: it has all partitions.
+    All of them if none has diverged, or if the log was restored, since a restore affects all partitions.
     """
     for number in range(partition_count()):
         with suppress(Diverged):
@@ -78,13 +78,13 @@ def plan_reset(stream: Stream, *, log_was_restored: bool) -> ResetPlan:
 
 
 def execute_reset(stream: Stream, plan: ResetPlan) -> None:
-    """Do it; repeated, it ends the same. Raise StreamUnavailable or RetryLater, and leave the stream diverged then."""
+    """Reset the stream; safe to repeat. Raise StreamUnavailable or RetryLater, and leave the stream diverged then."""
     numbers = [partition.partition for partition in plan.partitions]
     if plan.log_was_restored:
-        # Kept before anything is deleted that tells so: a reset that is killed is repeated.
-        Partition.objects.filter(divergence="").update(divergence="the log was restored, and the reset has not ended")
+        # Stored before the evidence is deleted: a reset that is killed must be repeated.
+        Partition.objects.filter(divergence="").update(divergence="the log was restored, and its reset is not finished")
         Partition.objects.update(has_lost_events=True)
-    # Before the stream: a consumer that finds its group gone opens its target, which had better be the new one.
+    # Before the stream is deleted: a consumer that finds its group gone opens its target, which must be the new one.
     targets = {group: _forget(group) for group in {plan.group for plan in plan.groups if plan.forgets}}
     for number in numbers:
         stream.delete(number)
@@ -96,7 +96,7 @@ def execute_reset(stream: Stream, plan: ResetPlan) -> None:
 @transaction.atomic
 def _settle(numbers: Sequence[int], targets: Mapping[str, Sequence[str]]) -> None:
     for group, kept in targets.items():
-        # Last: until it found its target gone, a running consumer has made checkpoints of the old one.
+        # Last: a running consumer makes checkpoints of its old target until it finds that target gone.
         checkpoint.forget_all_but(group, kept)
     for partition in Partition.objects.filter(number__in=numbers):
         checkpoint.move_back_to(partition.number, partition.last_position)
@@ -104,7 +104,7 @@ def _settle(numbers: Sequence[int], targets: Mapping[str, Sequence[str]]) -> Non
 
 
 def _forget(group: str) -> list[str]:
-    """Return the identities of the targets that the group has from now on."""
+    """Let the group discard its targets; return the identities of its new ones."""
     with closing(load_subscriber(group)) as subscriber:
         subscriber.forget()
         return [subscriber.open(), *(further.open() for further in subscriber.further_targets())]
@@ -127,7 +127,7 @@ def _plan_partition(stream: Stream, partition: Partition) -> PartitionPlan:
 
 
 def _count_lost_events(stream: Stream, partition: int) -> int:
-    """Count the events at the stream's end that the log has not, back to the first that it has."""
+    """Count the events at the stream's end that are not in the log, back to the first batch that is."""
     lost = 0
     for entries in _batches_from_the_end(stream, partition):
         envelopes = [entry.envelope for entry in entries if entry.envelope]

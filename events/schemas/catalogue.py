@@ -1,4 +1,4 @@
-"""All events with their fields: what they say, where they are made, and who handles them."""
+"""The catalogue of events: their fields, where they are created, and which groups handle them."""
 
 from collections.abc import Collection
 from typing import Any
@@ -31,7 +31,7 @@ class CatalogueType(msgspec.Struct, frozen=True):
 
 
 class CatalogueEvent(msgspec.Struct, frozen=True):
-    """An event in its current version; `made_in` has the functions whose source code makes it."""
+    """An event in its current version; `made_in` has the functions that create it."""
 
     name: str
     version: int
@@ -74,7 +74,7 @@ def _handled_by_group() -> dict[str, Collection[str] | None]:
 
 
 def _doc(schema: Schema) -> str:
-    """Return the first paragraph of what the schema says of itself; of an enumeration, its values."""
+    """Return the first paragraph of the schema's description, or the values of an enumeration."""
     doc: Any = schema.get("description") or (describe_type(schema) if "enum" in schema else "")
     return " ".join(doc.partition("\n\n")[0].split())
 

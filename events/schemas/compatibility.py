@@ -1,4 +1,4 @@
-"""The JSON Schemas of the events, and which changes of them readers would not survive."""
+"""The JSON Schemas of the events, and which changes of them break readers."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -12,15 +12,15 @@ from events.upcasting import missing_steps
 type Schema = dict[str, Any]
 type Key = Annotated[str, msgspec.Meta(pattern=f"^{SCHEMA_PREFIX}.+:[0-9]+$")]
 type Lock = dict[Key, Schema]
-"""Schemas under what entries on the stream have as `dataschema`: one for each name and version."""
+"""Schemas by the `dataschema` of entries on the stream: one for each name and version."""
 
-# What a schema is besides these is its type.
+# All other keys of a schema describe its type.
 ANNOTATIONS = {"title", "description", "default", "discriminator"}
 PARTS = {"$defs", "$ref", "properties", "required", "items", "additionalProperties", "prefixItems", "anyOf"}
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A difference between a locked schema and the class; `remedy` is what to do about one that breaks readers."""
+    """A difference between a locked schema and the class. One that breaks readers has a remedy."""
 
     what: str
     remedy: str = ""
@@ -43,9 +43,7 @@ def changes(locked: Lock, event_types: Sequence[EventType]) -> Iterator[Change]:
         if event_type := by_name.get(name):
             yield from _changes_of_version(what, int(version), schema, event_type)
         else:
-            remedy = (
-                "Keep its class, for those that the log has; if it was never recorded, delete it from the lock file."
-            )
+            remedy = "Keep its class, since the log has such events; if there are none, delete it from the lock file."
             yield Change(f"{what}: the event is removed.", remedy)
     for event_type in event_types:
         if dataschema(event_type.name, event_type.version) not in locked:
@@ -56,13 +54,13 @@ def _changes_of_version(what: str, version: int, schema: Schema, event_type: Eve
     if version > event_type.version:
         yield Change(
             f"{what}: the version is removed; the class has version {event_type.version}.",
-            f"Versions only grow: give the class version {version} or higher.",
+            f"Versions can only grow: give the class version {version} or higher.",
         )
     elif version == event_type.version:
         yield from _changes_of_schema(what, schema, event_type)
     elif gaps := [step for step in missing_steps(event_type.name, event_type.version) if step >= version]:
         yield Change(
-            f"{what}: the version is removed; nothing lifts its events to version {event_type.version}.",
+            f"{what}: the version is removed; its events have no upcaster to version {event_type.version}.",
             f'Write @upcaster("{event_type.name}", from_version={gaps[0]}).',
         )
 
@@ -81,7 +79,7 @@ def _changes_of_schema(what: str, locked: Schema, event_type: EventType) -> Iter
 
 
 class _Comparison:
-    """A locked schema beside the current one, walked through together."""
+    """Compares a locked schema with the current one, field by field."""
 
     def __init__(self, locked: Schema, current: Schema) -> None:
         self._locked = locked
@@ -93,7 +91,7 @@ class _Comparison:
     def _compare(self, path: str, old: Schema, new: Schema, above: frozenset[Any]) -> Iterator[Change]:
         names = (old.get("$ref"), new.get("$ref"))
         if all(names) and names in above:
-            return  # A type within itself.
+            return  # A recursive type.
         above |= {names}
         old_type, new_type = _resolve(old, self._locked), _resolve(new, self._current)
         old_parts, new_parts = _parts(old_type), _parts(new_type)
@@ -126,7 +124,7 @@ class _Comparison:
 
 
 def _resolve(schema: Schema, within: Schema) -> Schema:
-    """Follow the schema's reference, if it is one, to the definitions of the whole."""
+    """Return the definition that the schema refers to, or the schema itself."""
     reference = schema.get("$ref")
     return within["$defs"][reference.rpartition("/")[2]] if reference else schema
 
@@ -137,13 +135,13 @@ def _shape(schema: Schema) -> Schema:
 
 def _retyped(old: Schema, new: Schema, old_type: Schema, new_type: Schema) -> str:
     before, now = describe_type(old), describe_type(new)
-    if before == now:  # Of another length, pattern or kind under the same name.
+    if before == now:  # The description is the same, but a length or pattern differs.
         before, now = str(_shape(old_type)), str(_shape(new_type))
     return f"was {before} and is {now}"
 
 
 def _parts(schema: Schema) -> list[tuple[str, Schema]]:
-    """Return the types that it is made of, but for its fields, each with what it adds to the path."""
+    """Return the schema's inner types except its fields, each with its addition to the path."""
     parts = [("", part) for part in schema.get("anyOf", ())]
     parts += [(f"[{number}]", part) for number, part in enumerate(schema.get("prefixItems", ()))]
     named = {"[]": schema.get("items"), "{}": schema.get("additionalProperties")}
@@ -151,7 +149,7 @@ def _parts(schema: Schema) -> list[tuple[str, Schema]]:
 
 
 def describe_type(schema: Schema) -> str:
-    """Say the schema's type in words, for example `string (uuid) or null`."""
+    """Describe the schema's type in words, for example `string (uuid) or null`."""
     match schema:
         case {"$ref": reference}:
             text = reference.rpartition("/")[2]

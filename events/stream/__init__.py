@@ -1,4 +1,4 @@
-"""The stream, a window on the log in Redis. Only this folder speaks to Redis.
+"""The stream, a window on the log in Redis. Only this folder talks to Redis.
 
 In:   envelopes with positions.
 Out:  entries with the ids `<position>-0`, each appended once, in order.

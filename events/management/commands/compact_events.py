@@ -1,4 +1,4 @@
-"""Drop from the log what newer events of the same aggregate have replaced."""
+"""Drop events from the log that newer events of the same aggregate have replaced."""
 
 from argparse import ArgumentParser
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from events.operations.compaction import compact, floor_of
 
 
 class _Report(msgspec.Struct, kw_only=True):
-    """What became of a partition; what is above `floor`, the checkpoint of `held_by`, was left alone."""
+    """The result for a partition. Events above `floor`, the checkpoint of `held_by`, were not compacted."""
 
     partition: int
     dropped: int = 0
@@ -32,9 +32,9 @@ class _Report(msgspec.Struct, kw_only=True):
 class Command(BaseCommand):
     help = (
         "Drop events that newer ones of the same aggregate have replaced, once both are older than an age and handled "
-        "by every group of EVENTS_SUBSCRIBERS. The newest event of each aggregate stays, and so does one that is a "
-        "dead letter. It works in short transactions while traffic goes on; after an interruption, run it again. A "
-        "group that is added later sees what is left: each aggregate's newer states."
+        "by every group of EVENTS_SUBSCRIBERS. The newest event of each aggregate stays, and so do events that are "
+        "open dead letters. It works in short transactions, so traffic can go on; after an interruption, run it again. "
+        "A group that is added later gets only the events that are left."
     )
     requires_system_checks = [TAG]
 
@@ -44,10 +44,10 @@ class Command(BaseCommand):
             type=age,
             metavar="AGE",
             required=True,
-            help="an age in days, hours or minutes: 90d, 12h, 30m; younger events stay, and what they replaced too",
+            help="an age in days, hours or minutes: 90d, 12h, 30m; younger events stay, and so does what they replaced",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would be dropped, and drop nothing")
-        parser.add_argument("--json", action="store_true", help="print JSON, a list of partitions")
+        parser.add_argument("--dry-run", action="store_true", help="count what would be dropped, and drop nothing")
+        parser.add_argument("--json", action="store_true", help="print a JSON list of partitions")
 
     def handle(self, *, older_than: timedelta, dry_run: bool, json: bool, **_: Any) -> None:
         try:

@@ -6,8 +6,8 @@ from events.operations.control import GroupRequest
 
 class Command(ControlCommand):
     help = (
-        "Let the processes of consumer groups handle nothing until they are resumed, also those that start meanwhile. "
-        "Each finishes the batch in hand, and looks every second."
+        "Pause the processes of consumer groups until they are resumed, also processes that start meanwhile. Each "
+        "notices it within a second, and finishes its current batch."
     )
     request = GroupRequest.PAUSE
     done = "paused"

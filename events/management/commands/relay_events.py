@@ -1,4 +1,4 @@
-"""Append to the stream what the log has and the stream lacks."""
+"""Append the events of the log that the stream lacks."""
 
 import logging
 from argparse import ArgumentParser
@@ -21,12 +21,12 @@ logger = logging.getLogger("events.relay")
 
 class Command(Worker):
     help = (
-        "Bring the event stream up to the log, for ever: events that a request could not flush, and all that a wiped "
-        "or failed-over Redis has lost. Any number of copies may run. SIGTERM ends it."
+        "Keep the event stream up to date with the log: append the events that a request could not flush, and those "
+        "that a wiped or failed-over Redis has lost. Any number of copies may run. SIGTERM ends it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="flush what is waiting, say how much it was, and end")
+        parser.add_argument("--once", action="store_true", help="flush the waiting events, print their number, and end")
 
     def handle(self, *, once: bool, **_: Any) -> None:
         stream = open_stream()
@@ -64,9 +64,9 @@ def _flush(stream: Stream) -> int:
 
 def _flush_or_log(stream: Stream, throttled_log: ThrottledLog) -> None:
     try:
-        diverged = [said for partition in range(partition_count()) if (said := _divergence_after(stream, partition))]
-        for said in diverged:
-            throttled_log.error(said)
+        diverged = [found for partition in range(partition_count()) if (found := _flush_or_diverge(stream, partition))]
+        for found in diverged:
+            throttled_log.error(found)
         if not diverged:
             throttled_log.recovered()
     except StreamUnavailable as error:
@@ -76,8 +76,8 @@ def _flush_or_log(stream: Stream, throttled_log: ThrottledLog) -> None:
         connections.close_all()
 
 
-def _divergence_after(stream: Stream, partition: int) -> str:
-    """Flush the partition; one that has diverged keeps no other from being flushed."""
+def _flush_or_diverge(stream: Stream, partition: int) -> str:
+    """Flush the partition; return its divergence instead of raising it, so that the others are flushed too."""
     try:
         sweep(stream, partition)
     except Diverged as error:

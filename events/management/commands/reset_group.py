@@ -19,8 +19,8 @@ from events.operations.reset_group import Destination, Move, ReplayPlan, execute
 
 class Command(BaseCommand):
     help = (
-        "Set a group's checkpoints back, so that it handles events again, or forward, so that it skips them. It says "
-        "first which, and asks. The group's processes may run meanwhile: they follow by themselves."
+        "Set a group's checkpoints back, so that it handles events again, or forward, so that it skips them. It first "
+        "shows which events, and asks. The group's processes may run meanwhile: they follow by themselves."
     )
     requires_system_checks = [TAG]
 
@@ -31,11 +31,13 @@ class Command(BaseCommand):
             required=True,
             type=_place,
             metavar="POSITION|TIME",
-            help="the position up to which all counts as handled, 0 for the start; or the first event recorded at this "
-            "time or later is the next: 2027-05-01T12:00:00Z, 2027-05-01 (UTC), or an age like 2h",
+            help="the position up to which all counts as handled, 0 for the start; or a time, whose first event at or "
+            "after it comes next: 2027-05-01T12:00:00Z, 2027-05-01 (UTC), or an age like 2h",
         )
         parser.add_argument("--partition", type=int, metavar="N", help="only in this partition (default: in all)")
-        parser.add_argument("--target", metavar="T", help="only of this target (default: of all that the group had)")
+        parser.add_argument(
+            "--target", metavar="T", help="only of this target (default: of all targets that the group has had)"
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, *, group: str, to: Destination, yes: bool, **options: Any) -> None:
@@ -48,11 +50,11 @@ class Command(BaseCommand):
         if not yes:
             confirm()
         execute_replay(plan)
-        self.stdout.write(f"{group} goes on there.")
+        self.stdout.write(f"{group} continues there.")
 
 
 def _place(text: str) -> Destination:
-    """Read a position, a time with its zone, a date or an age."""
+    """Parse a position, a time with a time zone, a date or an age."""
     if text.isdecimal():
         return int(text)
     if re.fullmatch(r"\d+[a-z]", text):
@@ -64,9 +66,9 @@ def _place(text: str) -> Destination:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no position, time, date or age") from None
+        raise ArgumentTypeError(f"{text!r} is not a position, time, date or age") from None
     if moment.tzinfo is None:
-        raise ArgumentTypeError(f"{text!r} has no zone: end it with Z or +02:00, for example")
+        raise ArgumentTypeError(f"{text!r} has no time zone: end it with Z or +02:00, for example")
     return moment
 
 
@@ -74,7 +76,7 @@ def _sentences(plan: ReplayPlan) -> Iterator[str]:
     for move in plan.moves:
         yield from _about(plan.group, move)
     if any(move.is_back for move in plan.moves):
-        yield "Handlers see these events again: messages that they send are sent again."
+        yield "Handlers get these events again: messages that they send are sent again."
 
 
 def _about(group: str, move: Move) -> Iterator[str]:
@@ -90,7 +92,7 @@ def _about(group: str, move: Move) -> Iterator[str]:
         yield f"  These are {verb}: {types}."
         yield f"  They were recorded from {between.first:%Y-%m-%d %H:%M:%S%z} to {between.last:%Y-%m-%d %H:%M:%S%z}."
     if between.others:
-        yield f"  {between.others:,} others are passed over: the group does not handle their types."
+        yield f"  {between.others:,} others are skipped: the group does not handle their types."
     if between.dropped:
         yield f"  {between.dropped:,} are gone: newer events of the same aggregates have replaced them."
     if between.open_letters:

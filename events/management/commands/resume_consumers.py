@@ -5,6 +5,6 @@ from events.operations.control import GroupRequest
 
 
 class Command(ControlCommand):
-    help = "Let the processes of paused consumer groups go on."
+    help = "Resume the processes of paused consumer groups."
     request = GroupRequest.RESUME
     done = "consuming"

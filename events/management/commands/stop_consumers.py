@@ -6,8 +6,8 @@ from events.operations.control import GroupRequest
 
 class Command(ControlCommand):
     help = (
-        "End the processes of consumer groups that run now, after the batch in hand, with exit code 0: the supervisor "
-        "starts fresh ones, of the release that is installed then."
+        "End the running processes of consumer groups after their current batch, with exit code 0: the supervisor "
+        "starts fresh ones, of the release that is installed by then."
     )
     request = GroupRequest.STOP
     done = "gone"

@@ -1,4 +1,4 @@
-"""Follow one event on its way."""
+"""Trace one event: through the log, the stream and the groups."""
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError
@@ -18,7 +18,7 @@ from events.stream.interface import open_stream
 
 
 class _Place(NamedTuple):
-    """A position; the partition is None where none is named."""
+    """A position; the partition is None if none is given."""
 
     partition: int | None
     position: int
@@ -26,14 +26,14 @@ class _Place(NamedTuple):
 
 class Command(BaseCommand):
     help = (
-        "Show the whole way of one event: its row in the log, its entry on the stream, what each group has made of "
-        "it, what there is of its effects, and what it caused. Redis, and what the groups write to, may be down."
+        "Show the whole way of one event: its row in the log, its entry on the stream, its state in each group, its "
+        "effects, and the events that it caused. Redis, and what the groups write to, may be down."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "event", type=_event, metavar="ID", help="the event's id, or PARTITION:POSITION, or a position if there is "
-            "one partition"
+            "only one partition"
         )  # fmt: skip
         parser.add_argument("--json", action="store_true", help="print it as a JSON object")
 
@@ -56,7 +56,7 @@ def _event(text: str) -> UUID | _Place:
     try:
         return UUID(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no event's id (a UUID), no position and no PARTITION:POSITION") from None
+        raise ArgumentTypeError(f"{text!r} is not an event's id (a UUID), a position or PARTITION:POSITION") from None
 
 
 def _find_at(place: _Place) -> LogEntry:
