@@ -63,7 +63,7 @@ def flush_committed(partitions: Collection[int], in_memory: EnvelopesById = NOTH
     except CircuitBreakerError:
         return
     except (StreamUnavailable, Error) as error:
-        logger.warning("the relay will flush what this request could not: %s", error)
+        logger.warning("the flush is left to the relay: %s", error)
     except Diverged as error:
         _requests_log.error(str(error))
 

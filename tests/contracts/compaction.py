@@ -109,7 +109,7 @@ class CompactionContract:
 
     @pytest.mark.parametrize("age", ["90", "d", "-1d", "1w", "1.5h", ""])
     def test_another_age_is_refused(self, age: str) -> None:
-        with pytest.raises(CommandError, match="is no age such as 90d, 12h or 30m"):
+        with pytest.raises(CommandError, match="is not an age such as 90d, 12h or 30m"):
             compact(age)
 
     def test_without_an_age_it_refuses(self) -> None:

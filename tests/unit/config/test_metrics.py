@@ -70,7 +70,7 @@ def test_servers_that_are_down_are_told_and_what_the_database_knows_is_there(cli
 
 def test_a_stream_that_has_diverged_is_told(client: Client, token: str, stream: Stream) -> None:
     assert scrape(client, token)["events_stream_diverged"] == {"0": 0}
-    Partition.objects.update(divergence="the stream ends with an entry at 7 that is no event")
+    Partition.objects.update(divergence="the stream ends with an entry at 7 that is not an event")
 
     found = scrape(client, token)
 

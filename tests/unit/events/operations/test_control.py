@@ -63,7 +63,7 @@ def test_without_a_name_all_declared_groups_are_meant() -> None:
 
 @pytest.mark.parametrize("command", ["pause_consumers", "resume_consumers", "stop_consumers"])
 def test_an_unknown_group_is_refused_and_nothing_is_asked(command: str) -> None:
-    with pytest.raises(CommandError, match="no group 'recoder' in EVENTS_SUBSCRIBERS; known groups: other, recorder"):
+    with pytest.raises(CommandError, match="EVENTS_SUBSCRIBERS has no group 'recoder'; known groups: other, recorder"):
         call_command(command, "recorder", "recoder")
 
     assert not ConsumerGroup.objects.exists()
@@ -91,7 +91,7 @@ def test_it_waits_for_them_and_names_those_who_are_late_with_their_trouble() -> 
     late.condition = Condition(RETRYING, "RetryLater: it is down")
     late.heartbeat()
 
-    named = f"not all are paused after 1 s: recorder {late.member} is retrying after RetryLater: it is down$"
+    named = f"not all processes are paused after 1 s: recorder {late.member} is retrying after RetryLater: it is down$"
     with pytest.raises(CommandError, match=named):
         say("pause_consumers", "--wait", "1")
 

@@ -143,7 +143,7 @@ class TestExamine:
     def test_refused_commands(self, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(RedisStream, "refused_commands", lambda _stream: ["XTRIM tickets: no"])
 
-        assert faults(stream) == [("Redis's permissions", "its user may not do this: XTRIM tickets: no")]
+        assert faults(stream) == [("Redis's permissions", "its user may not run these commands: XTRIM tickets: no")]
 
     def test_every_fault_has_a_remedy_and_nothing_else_has(self, stream: Stream) -> None:
         Checkpoint.objects.all().delete()

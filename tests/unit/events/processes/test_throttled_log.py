@@ -38,4 +38,4 @@ def test_what_is_over_and_comes_again_is_said_again(clock: list[float], caplog: 
     throttled.recovered()
     throttled.error("down")
 
-    assert caplog.messages == ["down", "all is well again", "down"]
+    assert caplog.messages == ["down", "recovered", "down"]

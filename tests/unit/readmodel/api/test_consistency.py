@@ -55,7 +55,7 @@ def test_what_is_no_token_is_a_problem_of_its_own(api: APIClient, path: str, sta
         "type": "urn:problem:invalid-consistency-token",
         "title": "Invalid consistency token",
         "status": 400,
-        "detail": "This is no consistency token of this service: leave it out, or take that of a newer response.",
+        "detail": "This is not a consistency token of this service: leave it out, or send that of a newer response.",
     }
 
 
