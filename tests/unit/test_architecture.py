@@ -29,9 +29,11 @@ def test_the_next_lines_lead_from_the_models_to_the_search() -> None:
         "events/consumer/subscription.py",
         "events/consumer/delivery.py",
         "readmodel/subscriber.py",
-        "readmodel/projections/tickets.py",
+        "readmodel/projection.py",
+        "readmodel/tickets/documents.py",
+        "readmodel/index/documents.py",
         "readmodel/index/document_index.py",
-        "readmodel/search/search.py",
+        "readmodel/tickets/search/search.py",
     ]
 
 

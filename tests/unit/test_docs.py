@@ -17,7 +17,7 @@ from tests.things import envelope_at
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs/reference.md").read_text()
-OURS = ("config", "events", "readmodel", "tickets")
+OURS = ("config", "events", "readmodel", "readmodel.tickets", "tickets")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
