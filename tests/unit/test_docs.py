@@ -1,6 +1,8 @@
 """The documentation says what is so: its commands, settings, links and examples are checked."""
 
+import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from tests.things import envelope_at
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs/reference.md").read_text()
+EXPLANATION = (ROOT / "docs/explanation.md").read_text()
 OURS = ("config", "events", "readmodel", "tickets")
 
 
@@ -100,3 +103,38 @@ def test_the_examples_of_the_how_to_run(capsys: pytest.CaptureFixture[str]) -> N
 
     assert capsys.readouterr().out == "shelf A7 is in room 3\n"
     names["test_a_moved_shelf_is_announced"](capsys)  # type: ignore[operator]
+
+
+@cache
+def names_defined_in(path: Path) -> frozenset[str]:
+    """Return the functions and classes of a module, and the methods as `Class::method`."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            methods = (member for member in node.body if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef))
+            names |= {f"{node.name}::{method.name}" for method in methods}
+    return frozenset(names)
+
+
+def guarantees() -> dict[str, list[tuple[str, str]]]:
+    """Return the tests of each row of the guarantees, as file and name, by the row's first column."""
+    section = EXPLANATION.partition("\n## Guarantees\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| .+ \| (.+) \|$", section, re.MULTILINE)
+    return {
+        what_happens: re.findall(r"\]\(\.\./(tests/[^)#]+)#([^)]+)\)", tests)
+        for what_happens, tests in rows
+        if what_happens != "what happens"
+    }
+
+
+def test_each_guarantee_names_a_test() -> None:
+    assert len(guarantees()) > 40
+    assert [what_happens for what_happens, tests in guarantees().items() if not tests] == []
+
+
+def test_the_tests_of_the_guarantees_exist() -> None:
+    named = {test for tests in guarantees().values() for test in tests}
+
+    assert [f"{path}::{name}" for path, name in sorted(named) if name not in names_defined_in(ROOT / path)] == []
