@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 EXPLANATION = (ROOT / "docs/explanation.md").read_text()
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 OURS = ("config", "events", "readmodel", "tickets")
 
 
@@ -138,3 +140,42 @@ def test_the_tests_of_the_guarantees_exist() -> None:
     named = {test for tests in guarantees().values() for test in tests}
 
     assert [f"{path}::{name}" for path, name in sorted(named) if name not in names_defined_in(ROOT / path)] == []
+
+
+def folders_below(folder: str) -> set[str]:
+    return {f"{path.parent.name}/{path.name}" for path in (ROOT / folder).iterdir() if (path / "__init__.py").exists()}
+
+
+def test_the_tree_of_the_architecture_has_every_folder() -> None:
+    tree = re.findall(r"^ {4}( *)(\w+)/(?: |$)", ARCHITECTURE.partition("\n## The arrows")[0], re.MULTILINE)
+    top, named = "", set()
+    for indent, folder in tree:
+        top = top if indent else folder
+        named |= {f"{top}/{folder}"} if indent else set()
+
+    packages = set().union(*map(folders_below, (*OURS, "tests")))
+    assert packages - named == set()
+    assert [path for path in named if not (ROOT / path).is_dir()] == []
+
+
+def test_the_arrows_of_the_architecture_are_the_contracts() -> None:
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = [contract["layers"] for contract in linter["contracts"] if contract["type"] == "layers"]
+    shown = [block.splitlines() for block in re.findall(r"```text\n(.*?)```", ARCHITECTURE, re.DOTALL)]
+
+    assert shown == layers
+
+
+def test_the_paths_and_functions_of_the_architecture_exist() -> None:
+    rows = re.findall(r"^\| .+ \|$", ARCHITECTURE, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`(.+?)`", row)]
+    functions = [name.split(": ") for name in named if ": " in name]
+    paths = [name for name in named if ": " not in name and ("/" in name or name.endswith((".md", ".json", ".yml")))]
+
+    assert len(functions) > 15
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert [
+        f"{path}: {name}"
+        for path, name in functions
+        if not (ROOT / path).is_file() or name.replace(".", "::") not in names_defined_in(ROOT / path)
+    ] == []
