@@ -179,3 +179,12 @@ def test_the_paths_and_functions_of_the_architecture_exist() -> None:
         for path, name in functions
         if not (ROOT / path).is_file() or name.replace(".", "::") not in names_defined_in(ROOT / path)
     ] == []
+
+
+def test_the_glossary_has_each_term_once_in_order() -> None:
+    sections = (ROOT / "docs/glossary.md").read_text().split("\n## ")[1:]
+    terms = [re.findall(r"^\| (.+?) \|", section, re.MULTILINE)[1:] for section in sections]
+
+    assert all(found == sorted(found, key=str.lower) for found in terms)
+    everything = [term for found in terms for term in found]
+    assert len(everything) == len(set(everything)) > 60
