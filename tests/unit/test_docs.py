@@ -188,3 +188,11 @@ def test_the_glossary_has_each_term_once_in_order() -> None:
     assert all(found == sorted(found, key=str.lower) for found in terms)
     everything = [term for found in terms for term in found]
     assert len(everything) == len(set(everything)) > 60
+
+
+def test_the_way_of_the_readme_follows_the_folders() -> None:
+    diagram = (ROOT / "README.md").read_text().partition("\n## The way of an event\n")[2].partition("\n## ")[0]
+    stages = re.findall(r"^ {4}(\w+/\S+)", diagram, re.MULTILINE)
+
+    assert len(stages) > 6
+    assert [stage for stage in stages if not (ROOT / stage).exists()] == []
