@@ -147,7 +147,7 @@ def folders_below(folder: str) -> set[str]:
 
 
 def test_the_tree_of_the_architecture_has_every_folder() -> None:
-    tree = re.findall(r"^ {4}( *)(\w+)/(?: |$)", ARCHITECTURE.partition("\n## The arrows")[0], re.MULTILINE)
+    tree = re.findall(r"^ {4}( {2})?(\w+)/(?: |$)", ARCHITECTURE.partition("\n## The arrows")[0], re.MULTILINE)
     top, named = "", set()
     for indent, folder in tree:
         top = top if indent else folder
