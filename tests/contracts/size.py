@@ -104,7 +104,7 @@ class SizeContract:
         assert peak.size < 25 * MEGABYTE < self.many * len(note)
 
     @pytest.mark.parametrize("limit", [MEGABYTE, 5_000])
-    def test_an_event_of_just_the_limit_is_taken_and_one_byte_more_is_refused(
+    def test_an_event_at_the_size_limit_is_accepted_and_one_byte_more_is_refused(
         self, limit: int, settings: Settings
     ) -> None:
         settings.EVENTS_MAX_EVENT_BYTES = limit

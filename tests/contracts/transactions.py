@@ -104,7 +104,7 @@ class TransactionContract:
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )
     @given(nesting=nestings())
-    def test_log_and_stream_have_what_was_committed_once_and_in_order(self, stream: Stream, nesting: Block) -> None:
+    def test_log_and_stream_have_committed_events_once_and_in_order(self, stream: Stream, nesting: Block) -> None:
         prefix = f"example{next(_prefixes)}"
         model, database = Model(prefix), Database(prefix, stream)
         play(nesting, model)
@@ -118,7 +118,7 @@ class TransactionContract:
         sent = names_on(stream, after=database.start)
         assert [name for name in sent if name.startswith(f"{prefix}-")] == names
 
-    def test_a_version_that_is_taken_dooms_the_block_even_if_that_is_caught(self) -> None:
+    def test_a_taken_version_rolls_the_block_back_even_if_the_error_is_caught(self) -> None:
         events = [ThingMade(name=f"thing-{number}") for number in range(1_000)]
         with transaction.atomic(), pytest.raises(VersionTaken):
             record(*events, events[0])  # Refused by the second statement, when the first has been executed.
@@ -152,14 +152,14 @@ class TransactionContract:
 
         assert len(set(LogEntry.objects.values_list("correlation_id", flat=True))) == 1
 
-    def test_two_transactions_outside_of_a_unit_have_nothing_in_common(self, stream: Stream) -> None:
+    def test_transactions_outside_of_a_unit_have_different_correlation_ids(self, stream: Stream) -> None:
         for name in "ab":
             with transaction.atomic():
                 record(ThingMade(name=name))
 
         assert len(set(LogEntry.objects.values_list("correlation_id", flat=True))) == 2
 
-    def test_where_transactions_are_managed_by_hand_the_relay_flushes(self, stream: Stream) -> None:
+    def test_the_relay_flushes_if_transactions_are_managed_by_hand(self, stream: Stream) -> None:
         transaction.set_autocommit(False)
         try:
             with request(), transaction.atomic():
@@ -183,7 +183,7 @@ class ForeignCallbackContract:
 
     @pytest.mark.parametrize("opened", [unit_of_work, transaction.atomic])
     @pytest.mark.parametrize("is_first", [True, False])
-    def test_one_that_is_robust_keeps_nobody_from_flushing(
+    def test_a_failing_robust_callback_does_not_stop_the_flush(
         self, stream: Stream, opened: Callable[[], AbstractContextManager[object]], *, is_first: bool
     ) -> None:
         with opened():
@@ -196,7 +196,7 @@ class ForeignCallbackContract:
         assert names_on(stream) == ["a"]
 
     @pytest.mark.parametrize("is_first", [True, False])
-    def test_one_that_is_not_robust_fails_the_unit_but_not_the_flush(self, stream: Stream, *, is_first: bool) -> None:
+    def test_a_failing_callback_fails_the_unit_but_not_the_flush(self, stream: Stream, *, is_first: bool) -> None:
         with pytest.raises(Failed), unit_of_work():
             for registers in (is_first, not is_first):
                 if registers:
@@ -206,7 +206,7 @@ class ForeignCallbackContract:
 
         assert names_on(stream) == ["a"]
 
-    def test_one_that_is_not_robust_and_comes_first_in_a_bare_block_leaves_the_flush_to_the_next(
+    def test_a_failing_callback_that_runs_first_in_a_bare_block_leaves_the_flush_to_the_next_one(
         self, stream: Stream
     ) -> None:
         with pytest.raises(Failed), transaction.atomic():

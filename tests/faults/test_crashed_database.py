@@ -55,7 +55,7 @@ def is_there() -> bool:
     return False
 
 
-def test_only_a_checkpoint_by_itself_may_be_taken_back(crash: Callable[[], None]) -> None:
+def test_a_crash_may_undo_only_a_checkpoint_that_is_moved_alone(crash: Callable[[], None]) -> None:
     checkpoint.load(CLAIM)
     # The server writes down at moments of its own what nobody waits for; it hardly meets this one again and again.
     assert any(is_taken_back(position, crash) for position in range(1, 6))
@@ -72,7 +72,7 @@ def is_taken_back(position: int, crash: Callable[[], None]) -> bool:
     return checkpoint.load(CLAIM) < position
 
 
-def test_crashes_in_full_traffic(
+def test_crashes_of_the_database_under_load_lose_nothing(
     start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings, crash: Callable[[], None]
 ) -> None:
     relaying, consumer = start(relay), start(consume)

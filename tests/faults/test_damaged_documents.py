@@ -67,7 +67,7 @@ def test_a_running_consumer_repairs_all_within_a_minute(
 
 
 @pytest.mark.timeout(300)
-def test_under_load_nothing_is_found_but_the_damage_and_all_is_repaired(
+def test_under_load_exactly_the_damage_is_found_and_repaired(
     start: Start, stream: Stream, damage: Damage, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     writers = [start(write), start(write)]

@@ -27,7 +27,7 @@ ACKNOWLEDGE = ("events.stream.redis_stream.RedisStream", "acknowledge")
         pytest.param(ACKNOWLEDGE, 3, 4, id="checkpoint moved, not acknowledged"),
     ],
 )
-def test_the_next_process_goes_on_where_the_killed_one_was(
+def test_the_next_process_continues_where_the_killed_one_was(
     place: tuple[str, str],
     written: int,
     handled_to: int,

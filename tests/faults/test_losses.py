@@ -41,7 +41,9 @@ def has_reached_the_end() -> bool:
     return not LogEntry.objects.filter(position=None).exists() and reached() == last_position(0) > 0
 
 
-def test_losses_in_full_traffic(start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings) -> None:
+def test_losses_under_load_are_repaired(
+    start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
     writers = [start(write), start(write)]
     start(relay)
     consumer = start(consume)
@@ -59,7 +61,9 @@ def test_losses_in_full_traffic(start: Start, stream: Stream, elasticsearch: Ela
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
 
 
-def test_losses_at_rest(start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings) -> None:
+def test_losses_at_rest_are_repaired(
+    start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
     start(relay)
     start(consume)
     issue()
@@ -102,7 +106,7 @@ def are_fed_anew(before: set[str]) -> bool:
     return len(targets()) == 2 and targets() != before and Checkpoint.objects.count() == 2
 
 
-def test_a_bad_connection_to_redis(
+def test_a_bad_connection_to_redis_loses_nothing(
     start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     there = urlsplit(settings.EVENTS_STREAM_URL)
@@ -138,7 +142,7 @@ def database_away() -> Iterator[None]:
             connection.close_pool()  # What it has kept is dead.
 
 
-def test_without_the_database_nothing_is_acknowledged_and_nothing_lost(
+def test_without_the_database_nothing_is_acknowledged_and_nothing_is_lost(
     start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     consumer = start(consume)

@@ -142,7 +142,7 @@ def end_of(stream: Stream) -> int:
 
 @pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize("outage", OUTAGES)
-def test_an_outage_fails_no_request_and_mends_itself(
+def test_an_outage_fails_no_request_and_recovery_needs_no_help(
     outage: Outage,
     server: Server,
     client: APIClient,
@@ -170,7 +170,7 @@ def test_an_outage_fails_no_request_and_mends_itself(
 
 
 @pytest.mark.usefixtures("processes")
-def test_a_fail_over_that_loses_the_last_entries(
+def test_a_fail_over_that_loses_the_last_entries_is_repaired(
     server: Server,
     proxy: Proxy,
     client: APIClient,
@@ -201,7 +201,7 @@ def test_a_fail_over_that_loses_the_last_entries(
 
 
 @pytest.mark.usefixtures("processes")
-def test_a_wipe_at_rest_is_mended_without_a_request(client: APIClient, stream: Stream, server: Server) -> None:
+def test_a_wipe_at_rest_is_repaired_without_a_request(client: APIClient, stream: Stream, server: Server) -> None:
     for _ in range(3):
         issue(client)
     wait_until_all_is_handled(stream)

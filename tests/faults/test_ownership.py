@@ -92,7 +92,7 @@ def test_the_partitions_of_a_killed_process_move_to_the_others(partitions: None,
     assert_all_was_handled_in_order(group.lines(), once=False)
 
 
-def test_sigterm_hands_the_partition_over_at_once(group: Group, start: Start) -> None:
+def test_sigterm_releases_the_partitions_at_once(group: Group, start: Start) -> None:
     group.add("first")
     wait_until(lambda: group.owned() == {"first": 1})
     writer = start(make_things, "1")
@@ -126,7 +126,9 @@ def test_a_slow_handler_keeps_its_lease(group: Group, start: Start) -> None:
     assert Lease.objects.get().epoch == epoch
 
 
-def test_partitions_are_shared_evenly_by_those_who_come_and_go(partitions: None, group: Group, start: Start) -> None:
+def test_partitions_stay_evenly_shared_while_processes_come_and_go(
+    partitions: None, group: Group, start: Start
+) -> None:
     group.add("one")
     writer = start(make_things, str(PARTITIONS))
     wait_until(lambda: group.owned() == {"one": 4})
@@ -143,7 +145,9 @@ def test_partitions_are_shared_evenly_by_those_who_come_and_go(partitions: None,
     assert_all_was_handled_in_order(group.lines(), once=True)
 
 
-def test_a_wiped_redis_makes_no_second_owner(partitions: None, group: Group, start: Start, stream: Stream) -> None:
+def test_a_wipe_of_redis_does_not_lead_to_a_second_owner(
+    partitions: None, group: Group, start: Start, stream: Stream
+) -> None:
     group.add("one", "two")
     writer = start(make_things, str(PARTITIONS))
     wait_until(lambda: group.owned() == {"one": 2, "two": 2})
@@ -157,7 +161,7 @@ def test_a_wiped_redis_makes_no_second_owner(partitions: None, group: Group, sta
     assert_all_was_handled_in_order(group.lines(), once=True)
 
 
-def test_an_owner_that_goes_on_after_its_lease_changes_nothing(
+def test_an_owner_that_continues_after_its_lease_moves_no_checkpoint(
     start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     issue()

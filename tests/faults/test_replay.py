@@ -81,7 +81,7 @@ def test_running_consumers_repeat_all_events_each_time(start: Start, handled: Ca
         assert restarts(positions) == RESETS
 
 
-def test_consumers_at_rest_follow_without_a_new_event(start: Start, handled: Callable[[], Positions]) -> None:
+def test_idle_consumers_follow_without_a_new_event(start: Start, handled: Callable[[], Positions]) -> None:
     writer = start(make_things, str(PARTITIONS))
     wait_until(lambda: all(len(positions) > 50 for positions in handled().values()))
     kill(writer)
@@ -95,7 +95,7 @@ def test_consumers_at_rest_follow_without_a_new_event(start: Start, handled: Cal
     wait_until(has_settled_all)
 
 
-def test_what_is_skipped_is_not_handled(start: Start, handled: Callable[[], Positions]) -> None:
+def test_skipped_events_are_not_handled(start: Start, handled: Callable[[], Positions]) -> None:
     writer = start(make_things, str(PARTITIONS))
     wait_until(lambda: all(len(positions) > 50 for positions in handled().values()))
     kill(writer)

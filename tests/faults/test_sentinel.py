@@ -103,7 +103,7 @@ def behind(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize("how", [in_step, behind])
-def test_a_fail_over_under_load(
+def test_a_fail_over_under_load_loses_nothing(
     how: Callable[[Deployment], None],
     deployment: Deployment,
     stream: RedisStream,
@@ -142,7 +142,7 @@ def assert_every_position_is_there_once_in_order(stream: RedisStream) -> None:
 
 
 @pytest.mark.django_db
-def test_a_master_that_is_demoted_without_a_word_is_left(master: Server, tmp_path: Path) -> None:
+def test_connections_to_a_silently_demoted_master_are_replaced(master: Server, tmp_path: Path) -> None:
     with ExitStack() as stack:
         other = stack.enter_context(running_server(VALKEY, tmp_path / "other", password=PASSWORD))
         sentinel = SentinelServer(tmp_path / "sentinel", master.port, master_password=PASSWORD)
@@ -164,7 +164,7 @@ def test_a_master_that_is_demoted_without_a_word_is_left(master: Server, tmp_pat
 
 
 @pytest.mark.django_db
-def test_silent_sentinels_are_waited_for_once(master: Server, tmp_path: Path) -> None:
+def test_silent_sentinels_cost_one_time_out(master: Server, tmp_path: Path) -> None:
     sentinel = SentinelServer(tmp_path / "sentinel", master.port, master_password=PASSWORD)
     with running(sentinel), socket.create_server((LOOPBACK, 0)) as silent:
         hosts = f"{LOOPBACK}:{silent.getsockname()[1]},{LOOPBACK}:{sentinel.port}"
@@ -197,7 +197,7 @@ def waiting_clients(server: socket.socket) -> int:
         ("redis+sentinel://:wrong-secret@{sentinel}/tickets", "invalid username-password pair"),
     ],
 )
-def test_a_master_that_can_not_be_found_is_an_outage(dsn: str, reason: str, master: Server, tmp_path: Path) -> None:
+def test_an_unknown_master_is_an_outage(dsn: str, reason: str, master: Server, tmp_path: Path) -> None:
     sentinel = SentinelServer(tmp_path / "sentinel", master.port, master_password=PASSWORD)
     with running(sentinel):
         url = dsn.format(password=PASSWORD, sentinel=f"{LOOPBACK}:{sentinel.port}")

@@ -50,7 +50,7 @@ class Torment:
                 kill(process)
 
 
-def test_nothing_is_lost_nothing_is_invented_and_the_read_model_ends_equal_to_the_truth(
+def test_nothing_is_lost_or_invented_and_the_read_model_ends_equal_to_the_truth(
     start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     tormented = Torment(start, stream)

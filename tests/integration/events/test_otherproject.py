@@ -53,7 +53,7 @@ def project(tmp_path: Path) -> OtherProject:
 
 
 @pytest.mark.django_db
-def test_another_project_records_relays_consumes_and_looks(project: OtherProject, stream: Stream) -> None:
+def test_another_project_records_relays_consumes_and_shows_its_status(project: OtherProject, stream: Stream) -> None:
     project.manage("check", "--fail-level", "WARNING")
     project.manage("makemigrations", "events", "--check", "--dry-run")
     project.manage("migrate")

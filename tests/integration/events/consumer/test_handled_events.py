@@ -66,7 +66,7 @@ class Reader(EventSubscriber):
         self.events.append(event)
 
 
-def test_what_is_recorded_while_handling_names_its_cause(stream: Stream) -> None:
+def test_events_recorded_while_handling_name_their_cause(stream: Stream) -> None:
     with collecting(Collector(correlation_id="request-1", traceparent=TRACE, actor=lambda: "ada")), unit_of_work():
         record(ThingMade(name="a"))
     with unit_of_work():
@@ -87,7 +87,7 @@ def test_what_is_recorded_while_handling_names_its_cause(stream: Stream) -> None
     assert other.values_list("correlation_id").distinct().count() == 1
 
 
-def test_what_is_recorded_while_handling_is_flushed_without_a_relay(stream: Stream) -> None:
+def test_events_recorded_while_handling_are_flushed_without_a_relay(stream: Stream) -> None:
     with unit_of_work():
         record(ThingMade(name="a"))
 
@@ -98,7 +98,7 @@ def test_what_is_recorded_while_handling_is_flushed_without_a_relay(stream: Stre
     assert [envelope and envelope.aggregate_version for envelope in envelopes] == [1, 2, 3]
 
 
-def test_what_a_subscriber_does_not_handle_is_passed_over_unread(stream: Stream) -> None:
+def test_events_that_a_subscriber_does_not_handle_are_skipped_unread(stream: Stream) -> None:
     with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay reads what is changed here.
         record(ThingMade(name="a"), ThingMade(name="b"))
         LogEntry.objects.filter(subject="a").update(type="thing.unheard-of", data="no JSON")
@@ -121,7 +121,7 @@ def record_old_version() -> None:
             LogEntry.objects.filter(subject=name).update(schema_version=1, data=f'{{"label":"{name}","version":1}}')
 
 
-def test_an_old_version_is_lifted_from_the_stream(stream: Stream) -> None:
+def test_an_old_version_from_the_stream_is_upcast(stream: Stream) -> None:
     record_old_version()
     relay.sweep(stream, 0)
     assert stream._client.xrange(stream.key(0))[0][1]["dataschema"] == "urn:event:thing.moved:1"
@@ -133,7 +133,7 @@ def test_an_old_version_is_lifted_from_the_stream(stream: Stream) -> None:
     assert reader.events == [ThingMoved(name="a"), ThingMoved(name="b")]
 
 
-def test_an_old_version_is_lifted_from_the_log(stream: Stream) -> None:
+def test_an_old_version_from_the_log_is_upcast(stream: Stream) -> None:
     record_old_version()
     relay.sweep(stream, 0)
     stream._client.flushall()
@@ -144,7 +144,7 @@ def test_an_old_version_is_lifted_from_the_log(stream: Stream) -> None:
     assert reader.events == [ThingMoved(name="a"), ThingMoved(name="b")]
 
 
-def test_an_old_version_is_lifted_when_it_is_a_dead_letter(stream: Stream) -> None:
+def test_an_old_version_of_a_dead_letter_is_upcast(stream: Stream) -> None:
     record_old_version()
 
     consume(Reader(refuses="a"), stream)
@@ -173,7 +173,7 @@ def upgrade(monkeypatch: pytest.MonkeyPatch) -> type[Event]:
     return event_type("thing.moved", version=3)(ThingMoved)
 
 
-def test_a_version_of_the_future_waits_for_its_class(
+def test_an_event_of_a_newer_version_waits_for_its_class(
     stream: Stream, clean_registry: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay reads what is changed here.

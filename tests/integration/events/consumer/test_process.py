@@ -28,7 +28,7 @@ def consumer(stream: Stream, elasticsearch: Elasticsearch) -> Iterator[subproces
     process.wait()
 
 
-def test_it_handles_what_comes_while_it_waits_and_sigterm_ends_it_with_nothing_left_pending(
+def test_a_waiting_consumer_handles_new_events_and_sigterm_ends_it_with_nothing_pending(
     consumer: subprocess.Popen[str], stream: Stream
 ) -> None:
     issue()
@@ -40,7 +40,7 @@ def test_it_handles_what_comes_while_it_waits_and_sigterm_ends_it_with_nothing_l
     assert stream.pending(0, "readmodel") == 0
 
 
-def test_a_wiped_redis_ends_no_process(consumer: subprocess.Popen[str], stream: Stream) -> None:
+def test_a_wipe_of_redis_ends_no_process(consumer: subprocess.Popen[str], stream: Stream) -> None:
     stream._client.flushall()
     issue()
 

@@ -44,7 +44,7 @@ def manage(*arguments: object, given: str = "") -> subprocess.CompletedProcess[s
     )
 
 
-def test_an_edited_head_and_what_queued_behind_it_are_handled_in_order_and_once(journal: Path) -> None:
+def test_an_edited_letter_and_those_queued_behind_it_are_handled_once_and_in_order(journal: Path) -> None:
     mended = json.dumps({"name": "a", "version": 1, "note": "mended"})
 
     # The event class is one of the tests' own, which the command does not know.
@@ -62,7 +62,7 @@ def test_an_edited_head_and_what_queued_behind_it_are_handled_in_order_and_once(
     assert journal.read_text() == "3 sound\n1 mended\n2 sound\n4 sound\n"
 
 
-def test_what_queued_behind_a_discarded_head_is_handled(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_letters_queued_behind_a_discarded_one_are_handled(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("dead_letters", "discard", str(letter(1).id), "--reason", "void")
 
     assert capsys.readouterr().out == "discarded: 1\n"
@@ -70,7 +70,7 @@ def test_what_queued_behind_a_discarded_head_is_handled(journal: Path, capsys: p
     assert journal.read_text() == "3 sound\n2 sound\n4 sound\n"
 
 
-def test_a_retry_that_fails_again_is_parked_and_nothing_overtakes_it(
+def test_a_failed_retry_is_parked_again_and_nothing_overtakes_it(
     journal: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("dead_letters", "retry", "--group", "things", "--error", "broken", "--actor", "ada")
@@ -81,7 +81,7 @@ def test_a_retry_that_fails_again_is_parked_and_nothing_overtakes_it(
     assert journal.read_text() == "3 sound\n"
 
 
-def test_exit_codes_tell_success_failure_and_wrong_arguments() -> None:
+def test_exit_codes_distinguish_success_failure_and_wrong_arguments() -> None:
     assert manage("list").returncode == 0
     unknown = manage("show", "17")
     assert (unknown.returncode, unknown.stderr) == (1, "CommandError: there is no dead letter 17\n")

@@ -55,7 +55,7 @@ def changing_without_end(tickets: list[Ticket]) -> Iterator[None]:
         assert changing.result() > 0
 
 
-def test_traffic_is_not_mistaken_for_damage(
+def test_traffic_is_not_reported_as_a_difference(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("events.operations.verify_log.ROWS_AT_ONCE", 20)
@@ -70,7 +70,7 @@ def test_traffic_is_not_mistaken_for_damage(
         assert found(capsys, "--repair") == []
 
 
-def test_a_difference_that_a_transaction_in_flight_explains_does_not_count(
+def test_a_difference_explained_by_a_transaction_in_flight_is_not_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ticket = issue()

@@ -43,7 +43,7 @@ def test_any_number_of_events_is_one_insert_and_one_append(warm_stream: Stream, 
     assert warm_stream.length(0) == 1 + events
 
 
-def test_where_nothing_is_recorded_nothing_is_asked(warm_stream: Stream) -> None:
+def test_a_unit_without_events_costs_nothing(warm_stream: Stream) -> None:
     with CaptureQueriesContext(connection) as queries, unit_of_work():
         pass
 
@@ -51,7 +51,7 @@ def test_where_nothing_is_recorded_nothing_is_asked(warm_stream: Stream) -> None
     assert round_trips(warm_stream) == {}
 
 
-def test_an_insert_has_a_thousand_events_at_most(warm_stream: Stream) -> None:
+def test_an_insert_has_at_most_a_thousand_events(warm_stream: Stream) -> None:
     with unit_of_work(), CaptureQueriesContext(connection) as queries:
         record(*(ThingMade(name=f"thing-{number}") for number in range(2_500)))
 

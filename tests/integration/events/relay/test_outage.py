@@ -51,7 +51,7 @@ def issue(client: APIClient) -> None:
     assert client.post("/api/tickets/", TICKET, format="json").status_code == 201
 
 
-def test_redis_down(client: APIClient, stream: Stream, settings: Settings) -> None:
+def test_requests_succeed_quickly_while_redis_is_down(client: APIClient, stream: Stream, settings: Settings) -> None:
     there = settings.EVENTS_STREAM_URL
     settings.EVENTS_STREAM_URL = "redis://127.0.0.1:1/tickets"
     for _ in range(5):
@@ -64,7 +64,7 @@ def test_redis_down(client: APIClient, stream: Stream, settings: Settings) -> No
     assert stream.length(0) == 5
 
 
-def test_what_an_outage_leaves_is_the_relays_work_not_the_first_requests(
+def test_the_relay_not_the_next_request_sends_what_an_outage_left(
     client: APIClient, stream: Stream, settings: Settings
 ) -> None:
     there = settings.EVENTS_STREAM_URL
@@ -80,7 +80,7 @@ def test_what_an_outage_leaves_is_the_relays_work_not_the_first_requests(
     assert stream.length(0) == LogEntry.objects.count() == 2_001
 
 
-def test_redis_silent(
+def test_a_silent_redis_costs_few_time_outs(
     client: APIClient,
     settings: Settings,
     silent_server: str,
@@ -98,7 +98,9 @@ def test_redis_silent(
     assert LogEntry.objects.count() == 20
 
 
-def test_redis_answers_just_in_time(stream: Stream, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+def test_several_slow_answers_share_one_deadline(
+    stream: Stream, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     server = urlsplit(settings.EVENTS_STREAM_URL)
     settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 3
     with running_proxy((server.hostname or "", server.port or 0)) as proxy:
@@ -118,7 +120,7 @@ def test_redis_answers_just_in_time(stream: Stream, settings: Settings, caplog: 
     assert relay.sweep(stream, 0) == 1
 
 
-def test_redis_read_only(client: APIClient, stream: Stream) -> None:
+def test_requests_succeed_while_redis_is_read_only(client: APIClient, stream: Stream) -> None:
     stream._client.config_set("min-replicas-to-write", 1)  # Now it refuses every write, as after a fail-over.
     try:
         issue(client)

@@ -27,7 +27,7 @@ def relay_that_must_be_woken(stream: Stream, settings: Settings) -> Iterator[sub
     process.wait()
 
 
-def test_without_flush_on_commit_a_commit_only_wakes_the_relay_and_sigterm_ends_its_wait(
+def test_without_flush_on_commit_a_commit_wakes_the_relay_and_sigterm_ends_its_wait(
     relay_that_must_be_woken: subprocess.Popen[str], stream: Stream
 ) -> None:
     with unit_of_work():

@@ -86,7 +86,7 @@ class TestAccount:
         assert_it_works(f"unix://dora:{ENCODED}@{server.socket}?stream=tickets&dbindex=3", server, database=3)
 
     @pytest.mark.parametrize("account", ["", ":wrong%20secret@", "dora:wrong%20secret@", f"nobody:{ENCODED}@"])
-    def test_a_wrong_one_is_an_outage_that_shows_no_password(self, account: str, server: Server) -> None:
+    def test_wrong_credentials_are_an_outage_that_shows_no_password(self, account: str, server: Server) -> None:
         error = error_at(f"redis://{account}{LOOPBACK}:{server.port}/tickets")
 
         assert "Redis does not answer" in error

@@ -146,7 +146,7 @@ class Handler(Recorder):
 
 
 @pytest.mark.django_db
-def test_nothing_is_left_out_whatever_happens(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_event_is_left_out_in_any_interleaving(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     acknowledge = FakeStream.acknowledge
 
     def acknowledge_or_die(fake: FakeStream, partition: int, group: str, entry_ids: Sequence[str]) -> None:

@@ -33,7 +33,7 @@ class Pauser(Recorder):
 
 
 @pytest.mark.parametrize("left", [6, 0])
-def test_a_pause_takes_effect_after_the_batch_in_hand(left: int, stream: Stream) -> None:
+def test_a_pause_takes_effect_after_the_current_batch(left: int, stream: Stream) -> None:
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(6)))
     relay.sweep(stream, 0)

@@ -78,7 +78,7 @@ def checkpoints() -> dict[tuple[str, str], int]:
     return {(group, target): position for group, target, position in rows}
 
 
-def test_it_says_what_it_will_do(diverged: Stream) -> None:
+def test_it_shows_what_it_will_do(diverged: Stream) -> None:
     assert reset("--yes") == [
         "Partition 0 has diverged: the stream ends with an entry at 9 that is not an event.",
         "  The key tickets is deleted, with 4 entries and its groups.",
@@ -100,7 +100,7 @@ def test_without_a_yes_nothing_changes(said: str, diverged: Stream, monkeypatch:
     assert divergence.current(0)
 
 
-def test_after_a_yes_the_relay_fills_the_stream_and_groups_go_on(
+def test_after_a_yes_the_relay_fills_the_stream_and_groups_continue(
     diverged: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(monkeypatch, "y")
@@ -114,7 +114,7 @@ def test_after_a_yes_the_relay_fills_the_stream_and_groups_go_on(
     assert checkpoints() == {("forgetful", "target-1"): 2, ("recorder", ""): 2}
 
 
-def test_a_restored_log_is_told_by_the_events_below_a_foreign_entry(restored: Stream) -> None:
+def test_a_restored_log_is_recognized_by_events_below_a_foreign_entry(restored: Stream) -> None:
     said = reset("--yes")
 
     assert said[0].startswith("The log was restored from a backup")
@@ -130,7 +130,7 @@ def test_after_a_restore_targets_are_new_and_no_checkpoint_exceeds_the_log(resto
     assert Forgetful().open() == "target-2"
 
 
-def test_a_reset_that_a_target_hinders_leaves_the_stream_diverged_and_is_repeated(restored: Stream) -> None:
+def test_a_reset_that_a_target_prevents_leaves_the_stream_diverged_and_can_be_repeated(restored: Stream) -> None:
     Forgetful.is_down = True
     with pytest.raises(CommandError, match="run it again: it is down"):
         reset("--yes")
@@ -145,7 +145,7 @@ def test_a_reset_that_a_target_hinders_leaves_the_stream_diverged_and_is_repeate
     assert relay.sweep(restored, 0) == 1
 
 
-def test_repeated_it_changes_nothing(restored: Stream) -> None:
+def test_a_repeated_reset_changes_nothing(restored: Stream) -> None:
     reset("--yes")
     relay.sweep(restored, 0)
 
