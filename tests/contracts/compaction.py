@@ -1,4 +1,4 @@
-"""What compact_events guarantees, whichever servers are behind it; a test class of each tier derives from this."""
+"""The guarantees of compact_events on any servers; a test class of each tier derives from these."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ GROUPS = {"readers": "tests.things.Recorder"}
 
 
 def move(*things: str) -> None:
-    """Record an event for each of the things, with the next version, and give them positions."""
+    """Record an event for each thing, with its next version, and give positions."""
     with unit_of_work():
         for name in things:
             newest = LogEntry.objects.filter(subject=name).aggregate(Max("aggregate_version", default=0))
@@ -206,7 +206,7 @@ class CompactionContract:
 
 @pytest.mark.django_db(transaction=True)
 class AfterCompactionContract:
-    """What reads the log and the stream ends right."""
+    """Readers of the log and the stream end right after a compaction."""
 
     @pytest.fixture(autouse=True)
     def _compacted(self, stream: Stream, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What holds for requests, whichever database is behind them; a test class of each tier derives from this."""
+"""The guarantees of requests on any database; a test class of each tier derives from these."""
 
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What a stream guarantees, whichever server is behind it; a test class of each tier derives from this."""
+"""The guarantees of a stream on any server; a test class of each tier derives from these."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What holds for transactions, whichever database is behind them; a test class of each tier derives from this."""
+"""The guarantees of transactions on any database; a test class of each tier derives from these."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -32,14 +32,14 @@ def names_in_log() -> list[str]:
 
 
 def change(*names: str) -> None:
-    """Record first: outside of a transaction that is refused, and the change must not have been made then."""
+    """Record before the change: outside of a transaction that is refused, and nothing may have changed by then."""
     record(*(ThingMade(name=name) for name in names))
     Group.objects.bulk_create(Group(name=name) for name in names)
 
 
 @contextmanager
 def request(correlation_id: str = "") -> Iterator[None]:
-    """Do what the middleware does."""
+    """Act like the middleware."""
     collector = Collector(correlation_id=correlation_id)
     try:
         with collecting(collector):
@@ -49,7 +49,7 @@ def request(correlation_id: str = "") -> Iterator[None]:
 
 
 class Database:
-    """The world of `tests.nesting` in which everything is real."""
+    """The implementation of `tests.nesting` with a real database."""
 
     def __init__(self, prefix: str, stream: Stream) -> None:
         self.prefix = prefix
@@ -88,7 +88,7 @@ class Database:
 
 @contextmanager
 def savepoint(*, drops: bool) -> Iterator[None]:
-    """A savepoint by hand; an exception leaves it as it is."""
+    """Open a savepoint by hand; an exception leaves it open."""
     name = transaction.savepoint_create()
     yield
     (transaction.savepoint_rollback if drops else transaction.savepoint_commit)(name)
@@ -96,7 +96,7 @@ def savepoint(*, drops: bool) -> Iterator[None]:
 
 @pytest.mark.django_db(transaction=True)
 class TransactionContract:
-    # The stream and the log are not emptied between examples: each looks at the names of its own.
+    # The stream and the log are not emptied between examples: each example looks only at its own names.
     # A process may run it for both databases.
     @settings(
         deadline=None,
@@ -121,7 +121,7 @@ class TransactionContract:
     def test_a_taken_version_rolls_the_block_back_even_if_the_error_is_caught(self) -> None:
         events = [ThingMade(name=f"thing-{number}") for number in range(1_000)]
         with transaction.atomic(), pytest.raises(VersionTaken):
-            record(*events, events[0])  # Refused by the second statement, when the first has been executed.
+            record(*events, events[0])  # The second statement refuses it, after the first was executed.
 
         assert names_in_log() == []
 
@@ -140,7 +140,7 @@ class TransactionContract:
                     record(ThingMade(name=name))
             return len(queries)
 
-        statements("first")  # A process asks once how many partitions there are.
+        statements("first")  # A process reads the number of partitions only once.
         assert statements("a", "b", "c", "d") == statements("e") + 3
 
         assert names_on(stream) == ["first", "a", "b", "c", "d", "e"]
@@ -179,7 +179,7 @@ def fail() -> None:
 
 @pytest.mark.django_db(transaction=True)
 class ForeignCallbackContract:
-    """Another's callback fails after the commit."""
+    """A callback of other code fails after the commit."""
 
     @pytest.mark.parametrize("opened", [unit_of_work, transaction.atomic])
     @pytest.mark.parametrize("is_first", [True, False])

@@ -1,4 +1,4 @@
-"""What verify_log finds and corrects, whichever database is behind it; a test class of each tier derives from this."""
+"""The guarantees of verify_log on any database; a test class of each tier derives from these."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def as_sql(ticket: Ticket) -> str:
 
 
 def assert_corrected(ticket: Ticket, version: int) -> None:
-    """The newest event says what the row is, and both have the version."""
+    """The newest event has the row's state, and both have the same version."""
     row, event = Ticket.objects.get(id=ticket.id), newest_event(ticket)
     assert (event.type, event.aggregate_version, row.version) == ("ticket.corrected", version, version)
     data = msgspec.json.decode(event.data)
@@ -49,7 +49,7 @@ def assert_corrected(ticket: Ticket, version: int) -> None:
 class VerifyLogContract:
     @pytest.fixture(autouse=True)
     def _undamaged(self) -> None:
-        """Tickets in each state, which no test damages."""
+        """Create tickets in each state, which no test damages."""
         issue().cancel()
         issue().check_in()
 

@@ -1,4 +1,4 @@
-"""Make the stream diverge from the log in every way, beside running processes; all is right after a reset."""
+"""Make the stream diverge from the log in every way while processes run; after a reset everything is right."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ TABLES = ("tickets_ticket", "events_log", "events_partition", "events_checkpoint
 
 @pytest.fixture
 def restore(transactional_db: None) -> Iterator[Callable[[], None]]:
-    """Back the database up when asked for, and return what brings that state back."""
+    """Return a function that backs the database up, and returns one that restores the backup."""
     with connection.cursor() as cursor:
         issue_some(3)
         for table in TABLES:

@@ -1,4 +1,4 @@
-"""Kill a compaction within its transaction, and find that nothing was dropped that is not noted."""
+"""Kill a compaction within its transaction: no event is dropped that `compacted_to` does not cover."""
 
 import signal
 

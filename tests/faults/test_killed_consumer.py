@@ -1,4 +1,4 @@
-"""Kill a consumer between reading and acknowledging, and find the read model right."""
+"""Kill a consumer between reading and acknowledging: the read model ends right."""
 
 import signal
 
@@ -50,14 +50,14 @@ def test_the_next_process_continues_where_the_killed_one_was(
 
     start(consume)
     wait_until(lambda: reached() == 4)
-    # Not before: whoever takes over empties the list first of all, and reads again.
+    # Not before: a process that takes over empties the pending list first, and reads again.
     wait_until(lambda: stream.pending(0, "readmodel") == 0)
 
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
 
 
 def reached() -> int:
-    """Return the checkpoint of the index that is searched: the others follow it."""
+    """Return the checkpoint of the searched index, which the others follow."""
     return max(Checkpoint.objects.filter(group="readmodel").values_list("position", flat=True))
 
 

@@ -1,4 +1,4 @@
-"""Take from the consumers what they read from, in full traffic and at rest: every group ends right, by itself."""
+"""Take the stream, an index or the database away, under load and at rest: every group recovers by itself."""
 
 import random
 import time
@@ -33,7 +33,7 @@ LOSSES: dict[str, Loss] = {
 
 
 def reached() -> int:
-    """Return how far all indices are."""
+    """Return the lowest checkpoint of all indices."""
     return min(Checkpoint.objects.filter(group="readmodel").values_list("position", flat=True), default=0)
 
 
@@ -102,7 +102,7 @@ def targets() -> set[str]:
 
 
 def are_fed_anew(before: set[str]) -> bool:
-    """One of the two targets is another one, and the old one is forgotten."""
+    """Tell whether one of the two targets was replaced, and its checkpoint deleted."""
     return len(targets()) == 2 and targets() != before and Checkpoint.objects.count() == 2
 
 
@@ -125,7 +125,7 @@ def test_a_bad_connection_to_redis_loses_nothing(
 
 @contextmanager
 def database_away() -> Iterator[None]:
-    """End all connections but the test's own, and let nobody connect."""
+    """End all connections except the test's own, and refuse new ones."""
     name, parameters = connection.settings_dict["NAME"], connection.get_connection_params()
     own = connection.connection.info.backend_pid
     address = {key: parameters[key] for key in ("host", "user", "port") if key in parameters}
@@ -139,7 +139,7 @@ def database_away() -> Iterator[None]:
         finally:
             server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
             connection.close()
-            connection.close_pool()  # What it has kept is dead.
+            connection.close_pool()  # The pooled connections are dead.
 
 
 def test_without_the_database_nothing_is_acknowledged_and_nothing_is_lost(
@@ -165,7 +165,7 @@ def test_without_the_database_nothing_is_acknowledged_and_nothing_is_lost(
 
 @pytest.fixture
 def ledger(transactional_db: None) -> Iterator[Callable[[], list[str]]]:
-    """A table that a subscriber writes a row into for each event; return what reads it."""
+    """Create a table into which a subscriber writes a row for each event; return a function that reads it."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE ledger (event uuid)")
 
@@ -184,7 +184,7 @@ def test_effects_in_our_database_happen_exactly_once(
     keepers = [start(keep_ledger), start(keep_ledger)]
     wait_until(ledger)
     for _ in range(6):
-        time.sleep(random.uniform(0.1, 0.6))  # The moment of the kill, not a wait for something.
+        time.sleep(random.uniform(0.1, 0.6))  # Chooses the moment of the kill; it is not a wait for a condition.
         number = random.randrange(2)
         kill(keepers[number])
         keepers[number] = start(keep_ledger)

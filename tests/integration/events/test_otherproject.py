@@ -1,4 +1,4 @@
-"""The folder `events` alone, in another project: it brings what it needs, and needs nothing of this one."""
+"""The folder `events` alone in another project: it needs nothing of this one."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 
 
 class OtherProject:
-    """A folder with the other project and the events, in which commands are run."""
+    """A folder with the other project and `events`, in which tests run commands."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""The token that names what a request, or another unit of work, has committed."""
+"""The token that names the committed events of a request or another unit of work."""
 
 import logging
 from typing import Any
@@ -74,7 +74,7 @@ class TestOfARequest:
         self, stream: Stream, ask: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         if ask is by_asgi:
-            ask = by_wsgi  # The wrapper below is for the connection of one thread.
+            ask = by_wsgi  # The wrapper below is for one thread's connection.
         with caplog.at_level(logging.WARNING), connection.execute_wrapper(refuse_the_question):
             assert ask("one_unit") == ""
 
@@ -172,7 +172,7 @@ class TestHostileTokens:
     def test_a_changed_token_is_refused(self) -> None:
         text = sign_token(ConsistencyToken(events=(Newest("thing.made", "a", 1),)))
 
-        for place in range(len(text) - 1):  # The last character has bits that mean nothing.
+        for place in range(len(text) - 1):  # The last character has unused bits.
             with pytest.raises(InvalidToken):
                 read_token(text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :])
 
@@ -186,7 +186,7 @@ class TestHostileTokens:
             read_token(text)
 
     def test_the_signature_of_a_too_long_token_is_not_checked(self, settings: Settings) -> None:
-        settings.SECRET_KEY = ""  # Whoever verifies a signature fails.
+        settings.SECRET_KEY = ""  # Verifying a signature fails.
 
         with pytest.raises(InvalidToken, match="8,000 characters"):
             read_token("1~" + "A" * MAX_LENGTH_OF_SEVERAL)

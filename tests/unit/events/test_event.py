@@ -1,4 +1,4 @@
-"""What event classes must be, and how their older versions are read."""
+"""The checks of event classes, and the decoding of older versions."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Custom:
-    """Nothing that JSON knows."""
+    """A type that JSON lacks."""
 
 
 class Mutable(msgspec.Struct):
@@ -72,13 +72,13 @@ class TestClasses:
 
     def test_an_unregistered_class_is_found(self) -> None:
         class Forgotten(ThingEvent, frozen=True):
-            """Nobody gave it a name."""
+            """An event class that nobody registered."""
 
         [message] = messages("Forgotten")
 
         assert (message.id, message.obj) == ("events.E020", Forgotten)
         assert message.msg.endswith("Forgotten is an event class that is not registered")
-        assert messages("ThingEvent") == []  # The base of others.
+        assert messages("ThingEvent") == []  # The base of other classes.
 
     def test_a_class_that_is_not_frozen_is_found(self) -> None:
         declare("thing.broken", frozen=False)

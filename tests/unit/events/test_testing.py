@@ -24,7 +24,7 @@ def make(*names: str) -> None:
 
 
 class TestInTestCase(TestCase):
-    """All of it in the one transaction that the test rolls back."""
+    """All helpers work in the one transaction that a TestCase rolls back."""
 
     def test_events_are_captured_relayed_and_handled(self) -> None:
         recorder = Recorder()
@@ -78,10 +78,10 @@ class TestFakeStream:
         with fake_stream() as stream:
             assert stream.length(0) == 0
             make("b")
-            assert stream.length(0) == 2  # The relay's rule: what the stream lacks of the log is sent first.
+            assert stream.length(0) == 2  # The relay first sends the events that the stream lacks.
 
     def test_the_fake_stream_replaces_one_that_was_used_before(self) -> None:
-        make("a")  # Sent to where nobody listens.
+        make("a")  # Sent to a stream that nobody reads.
         with fake_stream() as stream:
             make("b")
             assert stream.length(0) == 2

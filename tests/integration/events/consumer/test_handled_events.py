@@ -1,4 +1,4 @@
-"""What a consumer's subscriber gets: events of older and newer versions, and a cause for those that it records."""
+"""A subscriber's events: old and newer versions, and the cause of events that it records itself."""
 
 from threading import Thread
 
@@ -42,7 +42,7 @@ def consume(subscriber: EventSubscriber, stream: Stream) -> None:
 
 
 class Mover(EventSubscriber):
-    """Moves what was made, and what was moved once, a second time."""
+    """Moves a thing that was made, and moves it once more."""
 
     handles = (ThingMade, "thing.moved")
 
@@ -54,7 +54,7 @@ class Mover(EventSubscriber):
 
 
 class Reader(EventSubscriber):
-    """Remembers the typed events; refuses what it is told to."""
+    """Keeps the typed events; refuses those that the test names."""
 
     def __init__(self, refuses: str = "") -> None:
         self.events: list[Event] = []
@@ -99,7 +99,7 @@ def test_events_recorded_while_handling_are_flushed_without_a_relay(stream: Stre
 
 
 def test_events_that_a_subscriber_does_not_handle_are_skipped_unread(stream: Stream) -> None:
-    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay reads what is changed here.
+    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay must read the changed row.
         record(ThingMade(name="a"), ThingMade(name="b"))
         LogEntry.objects.filter(subject="a").update(type="thing.unheard-of", data="no JSON")
 
@@ -114,8 +114,8 @@ def test_events_that_a_subscriber_does_not_handle_are_skipped_unread(stream: Str
 
 
 def record_old_version() -> None:
-    """Leave in log and stream what a release from before version 2 recorded."""
-    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay reads what is changed here.
+    """Record an event as a release before version 2 would have."""
+    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay must read the changed row.
         record(ThingMoved(name="a"), ThingMoved(name="b"))
         for name in "ab":
             LogEntry.objects.filter(subject=name).update(schema_version=1, data=f'{{"label":"{name}","version":1}}')
@@ -125,7 +125,7 @@ def test_an_old_version_from_the_stream_is_upcast(stream: Stream) -> None:
     record_old_version()
     relay.sweep(stream, 0)
     assert stream._client.xrange(stream.key(0))[0][1]["dataschema"] == "urn:event:thing.moved:1"
-    LogEntry.objects.update(data="{}")  # So it can't come from there.
+    LogEntry.objects.update(data="{}")  # So the event can't come from the stream.
 
     reader = Reader()
     consume(reader, stream)
@@ -160,7 +160,7 @@ def upgrade(monkeypatch: pytest.MonkeyPatch) -> type[Event]:
     from events import event  # noqa: PLC0415 (its registry is replaced as a whole)
 
     class ThingMoved(ThingEvent, frozen=True, kw_only=True, rename="camel"):
-        """Says where to, since version 3."""
+        """The event's version 3, with a new field."""
 
         to: str
 
@@ -176,7 +176,7 @@ def upgrade(monkeypatch: pytest.MonkeyPatch) -> type[Event]:
 def test_an_event_of_a_newer_version_waits_for_its_class(
     stream: Stream, clean_registry: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay reads what is changed here.
+    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay must read the changed row.
         record(ThingMade(name="a"), ThingMoved(name="a", version=2), ThingMoved(name="a", version=3))
         newest = LogEntry.objects.filter(aggregate_version=3)
         newest.update(schema_version=3, data='{"name":"a","version":3,"note":"","to":"cellar"}')

@@ -1,4 +1,4 @@
-"""A consumer as a process of its own."""
+"""A consumer in its own process."""
 
 import signal
 import subprocess
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def consumer(stream: Stream, elasticsearch: Elasticsearch) -> Iterator[subprocess.Popen[str]]:
-    """The consumer of the read model, which has handled one event and waits for the next."""
+    """Start a consumer of the read model, which has handled one event and waits for the next."""
     issue()
     process = start("manage.py", "consume_events", "readmodel", "--consumer", "one")
     wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=1).count() == 2)

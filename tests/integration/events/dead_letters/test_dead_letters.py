@@ -1,4 +1,4 @@
-"""Dead letters of a consumer process, mended from the command line and in the admin beside it."""
+"""Dead letters of a running consumer process, handled by the command line and the admin."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def journal(stream: Stream, tmp_path: Path) -> Iterator[Path]:
-    """What a consumer has handled, which has parked the first event of a thing, and let two queue behind it."""
+    """Start a consumer that has parked a thing's first event, with two queued behind it; return its journal."""
     file = tmp_path / "journal"
     happen("a", note="broken")
     happen("a", "b", "a", note="sound")
@@ -37,7 +37,7 @@ def journal(stream: Stream, tmp_path: Path) -> Iterator[Path]:
 
 
 def manage(*arguments: object, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the command dead_letters, with that on its standard input."""
+    """Run the command dead_letters with this standard input."""
     command = [sys.executable, "manage.py", "dead_letters", *map(str, arguments)]
     return subprocess.run(
         command, cwd=ROOT, env=environment(), input=given, capture_output=True, text=True, check=False
@@ -47,7 +47,7 @@ def manage(*arguments: object, given: str = "") -> subprocess.CompletedProcess[s
 def test_an_edited_letter_and_those_queued_behind_it_are_handled_once_and_in_order(journal: Path) -> None:
     mended = json.dumps({"name": "a", "version": 1, "note": "mended"})
 
-    # The event class is one of the tests' own, which the command does not know.
+    # The event class is one of the tests, which the command does not know.
     edited = manage("edit", letter(1).id, "--data", "-", "--yes", given=mended)
     assert (edited.returncode, edited.stderr) == (
         1,

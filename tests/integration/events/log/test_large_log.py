@@ -1,4 +1,4 @@
-"""A log of many rows: what is asked of it touches few of them, whatever its size."""
+"""Queries of a log with many rows touch only a few of them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ def _half_of_it_handled(db: None, settings: Settings) -> None:
 
 
 class Plans:
-    """The plans of all statements on the log, as they were executed."""
+    """The executed plans of all statements on the log."""
 
     def __init__(self) -> None:
         self.scans: list[dict[str, Any]] = []
@@ -64,12 +64,12 @@ class Plans:
 
     @property
     def indexes(self) -> set[str | None]:
-        """By what the log was scanned; None if by nothing."""
+        """Return the indexes by which the log was scanned, None for a scan of all rows."""
         return {scan.get("Index Name") for scan in self.scans}
 
     @property
     def rows(self) -> int:
-        """How many rows of the log were looked at."""
+        """Return how many rows of the log were read."""
         return sum(
             round((scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)) * scan["Actual Loops"])
             for scan in self.scans
@@ -94,7 +94,7 @@ def test_reading_after_a_position_touches_few_rows() -> None:
         assert len(log.read_after(0, MIDDLE)) == 500
 
     assert seen.indexes == {"events_log_position"}
-    assert seen.rows == 2 * 500  # How large they are, and then what they are.
+    assert seen.rows == 2 * 500  # First their sizes, then the rows.
 
 
 def test_judging_the_end_of_a_stream_touches_one_row() -> None:

@@ -23,7 +23,7 @@ CHANGES = 25
 
 @contextmanager
 def held_open(work: Callable[[], object]) -> Iterator[None]:
-    """Do the work in a transaction of another connection, which commits when the block ends."""
+    """Do the work in a transaction of another connection, which commits at the end of the block."""
     done, may_commit = Signal(), Signal()
 
     def hold() -> None:

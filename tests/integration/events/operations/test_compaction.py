@@ -1,4 +1,4 @@
-"""compact_events on PostgreSQL, with what reads the log afterwards."""
+"""compact_events on PostgreSQL, and the readers of the log afterwards."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -22,7 +22,7 @@ GROUP = "readmodel"
 
 @pytest.fixture
 def consumer(stream: Stream, elasticsearch: Elasticsearch) -> Iterator[subprocess.Popen[str]]:
-    """The consumer of the read model, at rest after its first event."""
+    """Start a consumer of the read model, idle after its first event."""
     issue()
     process = start("manage.py", "consume_events", GROUP, "--consumer", "one")
     wait_until(lambda: position() == 1)

@@ -23,14 +23,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _indices(elasticsearch: Elasticsearch) -> None:
-    """What the read model's group has made when it ran."""
+    """Create the indices as the read model's group does."""
     with closing(ReadModel()) as read_model:
         read_model.open()
 
 
 @contextmanager
 def role_default(setting: str, value: str) -> Iterator[None]:
-    """What an administrator may have set for the database."""
+    """Set a default of the database role, as an administrator might."""
     name = connection.settings_dict["NAME"]
     with connection.cursor() as cursor:
         cursor.execute(f'ALTER DATABASE "{name}" SET {setting} TO {value!r}')

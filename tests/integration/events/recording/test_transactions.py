@@ -1,4 +1,4 @@
-"""Transactions on PostgreSQL, and two of them at once."""
+"""Transactions on PostgreSQL, also concurrent ones."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -41,7 +41,7 @@ def client() -> APIClient:
 
 @pytest.fixture
 def silent_server() -> Iterator[str]:
-    """The address of a server that takes connections and never answers."""
+    """Return the address of a server that accepts connections but never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         host, port = server.getsockname()
         yield f"{host}:{port}"
@@ -93,7 +93,7 @@ def test_a_silent_redis_costs_few_time_outs(
     for _ in range(20):
         issue(client)
 
-    # Three time-outs open the circuit breaker; without it these were twenty.
+    # Three time-outs open the breaker; without it there would be twenty.
     assert caplog.text.count("the flush is left to the relay") == 3
     assert LogEntry.objects.count() == 20
 
@@ -107,7 +107,7 @@ def test_several_slow_answers_share_one_deadline(
         settings.EVENTS_STREAM_URL = f"redis://{proxy.address}{server.path}"
         with unit_of_work():
             record(ThingMade(name="before"))
-        stream._client.flushall()  # So that a flush needs a second answer: the stream is not where it was.
+        stream._client.flushall()  # The stream has moved on, so a flush needs a second answer.
         proxy.fault = late(1.8)
         proxy.answers = 0
         with unit_of_work():
@@ -121,7 +121,7 @@ def test_several_slow_answers_share_one_deadline(
 
 
 def test_requests_succeed_while_redis_is_read_only(client: APIClient, stream: Stream) -> None:
-    stream._client.config_set("min-replicas-to-write", 1)  # Now it refuses every write, as after a fail-over.
+    stream._client.config_set("min-replicas-to-write", 1)  # Now Redis refuses every write, as after a fail-over.
     try:
         issue(client)
         assert stream.length(0) == 0

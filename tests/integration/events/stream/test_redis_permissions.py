@@ -1,4 +1,4 @@
-"""Users of Redis who may not do all that the stream asks for."""
+"""Users of Redis who lack permissions that the stream needs."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,7 +19,7 @@ type Login = Callable[..., RedisStream]
 
 @pytest.fixture
 def login(stream: Stream) -> Iterator[Login]:
-    """Give a user these permissions, and return the stream as that user has it."""
+    """Give a user these permissions, and return a stream that logs in as that user."""
     streams = []
 
     def login(*permissions: str) -> RedisStream:

@@ -1,4 +1,4 @@
-"""The stream on each server that there is, over restarts and a flush of its scripts."""
+"""The stream on each installed server, over restarts and a script flush."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -33,12 +33,12 @@ def stream(server: Server, settings: Settings) -> Iterator[Stream]:
 
 
 class TestStream(StreamContract):
-    """What a stream guarantees."""
+    """The guarantees of a stream."""
 
 
 @pytest.mark.django_db
 class TestSweep(SweepContract):
-    """What the relay makes of it."""
+    """The relay on this server."""
 
 
 def make_thing() -> None:

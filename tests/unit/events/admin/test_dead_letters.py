@@ -1,4 +1,4 @@
-"""The dead letters in the admin: what is shown, and what each permission lets one do."""
+"""The dead letters in the admin: its pages, and the permissions."""
 
 import re
 from html import unescape
@@ -39,13 +39,13 @@ def edit_page_of(position: int = 1) -> str:
 
 
 def act(client: Client, action: str, *letters: DeadLetter, **more: Any) -> Any:
-    """Apply an action to letters of the list."""
+    """Run an action on letters of the list."""
     chosen = {"action": action, "index": 0, "_selected_action": [letter.id for letter in letters]}
     return client.post(f"{LIST}?state=any", chosen | more, follow=True)
 
 
 def act_on_page(client: Client, action: str, **more: Any) -> Any:
-    """Apply an action on the first letter's own page."""
+    """Run an action on the first letter's page."""
     chosen = {"CHANGE_FORM-action": action, "index": 0, "_selected_action": letter().id}
     return client.post(page_of(), chosen | more, follow=True)
 

@@ -28,7 +28,7 @@ def _impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.processes.backoff.FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(
         "events.consumer.consumer.connections.close_all", lambda: None
-    )  # The test's transaction lives in one.
+    )  # One of them has the test's transaction.
 
 
 def make_things(count: int, stream: Stream) -> None:
@@ -68,7 +68,7 @@ def test_a_second_run_continues_where_the_first_ended(recorder: Recorder, stream
 def test_events_read_but_not_handled_are_read_again(recorder: Recorder, stream: Stream) -> None:
     make_things(3, stream)
     stream.create_group(0, GROUP, after=0)
-    stream.read(GROUP, "one", [0], count=2, block_seconds=0.01)  # By a process that died then.
+    stream.read(GROUP, "one", [0], count=2, block_seconds=0.01)  # By a process that died afterwards.
 
     assert consume(recorder, stream) == [1, 2, 3]
 

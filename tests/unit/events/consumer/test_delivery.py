@@ -1,4 +1,4 @@
-"""What becomes of a batch when some of its events can't be handled."""
+"""Batches with events that can't be handled."""
 
 from collections.abc import Callable, Sequence
 from threading import Event
@@ -29,7 +29,7 @@ class Ordered(Recorder):
 
 
 class Picky(Ordered):
-    """Says itself what failed, and leaves out what comes after it of the same aggregate."""
+    """Names the events that failed, and skips later ones of the same aggregate."""
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         failed: dict[str, Exception] = {}
@@ -48,7 +48,7 @@ def _checkpoint() -> None:
 
 
 def events(*names: str) -> list[Envelope]:
-    """Record an event of each of these things, the next version each time, and return them with their positions."""
+    """Record an event of each thing, with its next version, and return the events with their positions."""
     first = log.last_position(0)
     with unit_of_work():
         for name in names:
@@ -270,7 +270,7 @@ def test_after_a_lost_lease_nothing_is_parked_or_moved() -> None:
 
 
 class Transactional(Subscriber):
-    """Has its effects in our database, and fails after them where it is told to."""
+    """Has its effects in our database, and fails after them for the events that the test names."""
 
     transactional = True
     fails: ClassVar[set[str]] = set()
@@ -305,7 +305,7 @@ def test_a_lost_lease_rolls_back_the_effects() -> None:
 
 
 class Overlapping(Subscriber):
-    """Holds up its first batch until the second one has been handled."""
+    """Blocks its first batch until the second one is handled."""
 
     overlap = 2
 

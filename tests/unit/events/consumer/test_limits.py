@@ -1,4 +1,4 @@
-"""What ends a consumer process by itself, and what bounds its batches."""
+"""The limits that end a consumer process and bound its batches."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ SUBSCRIBERS = {GROUP: f"{__name__}.Sized"}
 
 
 class Sized(Recorder):
-    """Remembers how large its batches were."""
+    """Keeps the sizes of its batches."""
 
     sizes: list[int]
     fails = False
@@ -47,7 +47,7 @@ def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.processes.backoff.FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(
         "events.consumer.consumer.connections.close_all", lambda: None
-    )  # The test's transaction lives in one.
+    )  # One of them has the test's transaction.
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A pause takes effect after the batch in hand, also while a group has the log to catch up with."""
+"""A pause takes effect after the current batch, also while a group catches up with the log."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Pauser(Recorder):
-    """Is paused while it has its first batch in hand."""
+    """Is paused while it handles its first batch."""
 
     def __init__(self, ownership: Ownership) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A group that writes into several targets: each has checkpoints of its own, and none holds up another."""
+"""A group with several targets: each has its own checkpoints, and none delays another."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ GROUP = "recorder"
 
 
 class Several(Recorder):
-    """The first of several targets; which ones there are may change while it runs."""
+    """The first of several targets, which may change while it runs."""
 
     def __init__(self, *names: str) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Several(Recorder):
 
 
 class Counter(Recorder):
-    """Notes how many events each batch has."""
+    """Keeps the sizes of its batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Counter(Recorder):
 
 
 class Busy(Counter):
-    """Is given the next event as soon as it has handled one, until there are eight."""
+    """Gets the next event as soon as it has handled one, until there are eight."""
 
     def __init__(self, stream: Stream) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.consumer.subscription.PAUSE_SECONDS", 0.02)
     monkeypatch.setattr(
         "events.consumer.consumer.connections.close_all", lambda: None
-    )  # The test's transaction lives in one.
+    )  # One of them has the test's transaction.
 
 
 def make_things(count: int, stream: Stream) -> None:
@@ -129,7 +129,7 @@ def test_further_targets_get_whole_batches_while_the_first_is_busy(
     consume(busy, stream, batch_size=3)
 
     assert busy.batches == [1, 1, 1, 1, 1, 1, 1, 1]
-    assert busy.second.batches == [2, 3, 3]  # From the log, which may have one more already.
+    assert busy.second.batches == [2, 3, 3]  # From the log, which may already have one more.
 
 
 def test_a_new_target_is_fed_from_the_start(stream: Stream, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What an operator does with dead letters, and what the owner of the partition makes of it."""
+"""An operator's actions on dead letters, and their execution by the partition's owner."""
 
 import msgspec
 import pytest
@@ -160,7 +160,7 @@ def test_an_edit_can_retry_at_once() -> None:
 
 
 def old_move(data: str) -> None:
-    """Let a thing move, as an older release wrote it, and be refused."""
+    """Record a move as an older release wrote it, and let it be parked."""
     park("a")
     LogEntry.objects.update(type="thing.moved", schema_version=1, data=data)
     DeadLetter.objects.update(type="thing.moved")

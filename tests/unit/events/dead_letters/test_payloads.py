@@ -1,4 +1,4 @@
-"""The payload of a dead letter: read, compared, and held against the event's class."""
+"""Payloads of dead letters: formatted, compared, and checked against the event's class."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ ISSUED = envelope_of(TicketIssued(ticket=ticket()))
 
 
 def edited(**fields: Any) -> str:
-    """Return the payload of an issued ticket with these fields changed."""
+    """Return the payload of an issued ticket with changed fields."""
     data = json.loads(ISSUED.data)
     data["ticket"] |= fields
     return json.dumps(data)

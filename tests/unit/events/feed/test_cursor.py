@@ -1,4 +1,4 @@
-"""The cursor of the feed: a text that says how far a reader is."""
+"""The cursor of the feed: a reader's place as text."""
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ def test_a_cursor_survives_a_round_trip(positions: tuple[int, ...]) -> None:
 
     assert FeedCursor.parse(text) == FeedCursor(positions)
     assert text.isascii()
-    assert text.replace("-", "").replace("_", "").isalnum()  # Fits into an address and a header as it is.
+    assert text.replace("-", "").replace("_", "").isalnum()  # Needs no escaping in URLs and headers.
 
 
 @given(st.text())

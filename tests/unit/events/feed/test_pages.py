@@ -1,4 +1,4 @@
-"""Reading the log as a feed, and the windows in memory."""
+"""Pages of the feed, and the windows in memory."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a group has settled, by aggregate and by event; here in SQLite, and for the read model in PostgreSQL."""
+"""The events that a group has handled, by aggregate and by event, on SQLite; the read model's tests use PostgreSQL."""
 
 import pytest
 
@@ -16,7 +16,7 @@ PLACE = ("recorder", "index", "thing", ("thing.made", "thing.moved"))
 
 @pytest.fixture
 def ids() -> list[str]:
-    """Those of three events: two of the thing `a`, of which the second is not settled, and one of `b`."""
+    """Return the ids of three events: two of the thing `a`, the second one unsettled, and one of `b`."""
     with unit_of_work():
         record(ThingMade(name="a"), ThingMade(name="b"), ThingMoved(name="a", version=2))
     give_positions(0)

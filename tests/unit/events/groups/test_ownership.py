@@ -34,7 +34,7 @@ def claim_of(ownership: Ownership) -> Claim:
 
 
 def expire(ownership: Ownership) -> None:
-    """Let the time pass that the process was stopped for."""
+    """Let the process's leases and membership expire, as if it had been stopped."""
     Lease.objects.filter(member=ownership.member).update(expires_at=LONG_AGO)
     Member.objects.filter(id=ownership.member).update(alive_until=LONG_AGO)
 

@@ -1,4 +1,4 @@
-"""The command dead_letters: what it finds, what it says and asks, and what it changes."""
+"""The command dead_letters: its output, its questions and its changes."""
 
 import json
 import re
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
 
 
 def found(*arguments: object) -> list[int | None]:
-    """Return the positions of the letters that are listed, in the order of the list."""
+    """Return the positions of the listed letters, in order."""
     return [json.loads(line)["position"] for line in run("list", *arguments, "--json").splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""The subcommand `dead_letters edit`: a payload from a file or an editor, shown, asked for, and put in place."""
+"""The subcommand `dead_letters edit`: a payload from a file or an editor, shown and confirmed."""
 
 import json
 import shlex
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
 
 @pytest.fixture
 def fixed(tmp_path: Path) -> Path:
-    """A file with a payload that fits the thing a."""
+    """Write a file with a payload that fits the thing `a`."""
     file = tmp_path / "fixed.json"
     file.write_text(FIXED)
     return file
@@ -25,7 +25,7 @@ def fixed(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def editor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Put an editor in place that leaves these texts, one each time, and keeps what it was opened with."""
+    """Install an editor that writes these texts, one per call, and keeps the texts that it was opened with."""
 
     def install(*texts: str) -> Path:
         queue, opened = tmp_path / "texts", tmp_path / "opened"
@@ -96,7 +96,7 @@ def test_the_editor_opens_the_payload_until_it_fits(
 
     assert "$.versoin: there is no such field; the fields are name, version, note" in said
     assert "Edit it again? [y/N]" in capsys.readouterr().out
-    assert opened.read_text() == '{"name": "a", "versoin": 1}'  # What was written is not lost.
+    assert opened.read_text() == '{"name": "a", "versoin": 1}'  # The text is not lost.
     assert letter().edited_data == FIXED.replace(" ", "")
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def filled(stream: Stream) -> Stream:
-    """30 entries: things 1 to 15 are made, then moved."""
+    """Fill the stream with 30 entries: things 1 to 15 are made, then moved."""
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(1, 16)))
         record(*(ThingMoved(name=f"thing-{number}", version=2) for number in range(1, 16)))
@@ -34,7 +34,7 @@ def say(command: str, *arguments: str) -> list[str]:
 
 
 def tail(*arguments: str) -> list[int]:
-    """Return the positions of what is printed."""
+    """Return the positions of the printed entries."""
     return [int(line.partition("-")[0]) for line in say("tail_events", *arguments)]
 
 

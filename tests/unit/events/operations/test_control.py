@@ -1,4 +1,4 @@
-"""Pause, resume and stop; tests/integration/events/operations/test_control.py has the processes."""
+"""Pause, resume and stop; tests/integration/events/operations/test_control.py tests them with processes."""
 
 from datetime import timedelta
 from io import StringIO

@@ -1,4 +1,4 @@
-"""manage.py doctor on SQLite and a stream in memory; the integration tier has it with the real servers."""
+"""manage.py doctor on SQLite and a stream in memory; the integration tests use real servers."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ def _groups(settings: Settings) -> None:
 
 @pytest.fixture
 def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """fakeredis tells little of itself."""
+    """Supply the server information that fakeredis lacks."""
     said = {"redis_version": "7.0.15", "role": "master", "maxmemory_policy": "noeviction", "aof_enabled": "1"}
     monkeypatch.setattr(RedisStream, "information", lambda _stream: said | {"rdb_last_save_time": "0"})
 
@@ -121,7 +121,7 @@ class TestExamine:
 
     def test_an_unowned_partition_with_waiting_events_is_a_fault(self, stream: Stream) -> None:
         Lease.objects.update(expires_at=LONG_AGO)
-        assert faults(stream) == []  # Nothing waits.
+        assert faults(stream) == []  # No event waits.
         make_thing()
         relay.sweep(stream, 0)
 

@@ -1,4 +1,4 @@
-"""What reset_group says, asks and does; tests/faults/test_replay.py has it under load."""
+"""reset_group: its plan, its question and its effect; tests/faults/test_replay.py tests it under load."""
 
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -27,7 +27,7 @@ GROUP = "recorder"
 
 
 class Mover(Recorder):
-    """Handles moved things alone."""
+    """Handles only moved things."""
 
     handles = (ThingMoved,)
 
@@ -42,7 +42,7 @@ def _groups(settings: Settings) -> None:
 
 @pytest.fixture
 def log(stream: Stream) -> None:
-    """Six events, an hour after each other from FIRST on; the group has handled four."""
+    """Record six events, one per hour from FIRST on, of which the group has handled four."""
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(1, 5)))
         record(ThingMoved(name="thing-1", version=2), ThingMoved(name="thing-2", version=2))

@@ -1,4 +1,4 @@
-"""What reset_stream says and asks; tests/faults/test_divergence.py has what comes of it."""
+"""reset_stream: its plan, its question and its effect; tests/faults/test_divergence.py tests it with processes."""
 
 from io import StringIO
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Forgetful(Recorder):
-    """Has a target that can be given up."""
+    """Has a target that can be discarded."""
 
     targets = 1
     is_down = False
@@ -45,7 +45,7 @@ def _groups(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def diverged(stream: Stream) -> Stream:
-    """Three entries, a foreign one behind them, and two groups that have handled two of the events."""
+    """Create three entries, a foreign one after them, and two groups that have handled two of the events."""
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(3)))
     relay.sweep(stream, 0)
@@ -57,7 +57,7 @@ def diverged(stream: Stream) -> Stream:
 
 @pytest.fixture
 def restored(diverged: Stream) -> Stream:
-    """The log was restored to its first event, and the checkpoints were not."""
+    """Restore the log, but not the checkpoints, to its first event."""
     LogEntry.objects.filter(position__gt=1).delete()
     Partition.objects.update(last_position=1)
     return diverged
@@ -134,7 +134,7 @@ def test_a_reset_that_a_target_prevents_leaves_the_stream_diverged_and_can_be_re
     Forgetful.is_down = True
     with pytest.raises(CommandError, match="run it again: it is down"):
         reset("--yes")
-    restored._client.flushall()  # What told of the restore is gone, but it is kept.
+    restored._client.flushall()  # The evidence of the restore is gone, but the database has stored it.
     with pytest.raises(Diverged):
         relay.sweep(restored, 0)
     Forgetful.is_down = False

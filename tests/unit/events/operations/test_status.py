@@ -1,4 +1,4 @@
-"""manage.py event_status; tests/integration/events/operations/test_status.py has it with real processes."""
+"""manage.py event_status; tests/integration/events/operations/test_status.py tests it with real processes."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def _groups(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def filled(stream: Stream) -> Stream:
-    """Five entries, of which the group has handled two."""
+    """Create five entries, of which the group has handled two."""
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(1, 6)))
     relay.sweep(stream, 0)

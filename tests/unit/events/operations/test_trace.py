@@ -1,4 +1,4 @@
-"""manage.py trace_event; tests/integration/readmodel/test_find_effect.py has the effects."""
+"""manage.py trace_event; the read model's tests have its effects."""
 
 import json
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ GROUP = "recorder"
 
 
 class Teller(Recorder):
-    """Can tell what became of an event, unless its engine is down."""
+    """Can describe an event's effect, unless its target is down."""
 
     is_down = False
 
@@ -41,7 +41,7 @@ class Mover(Recorder):
 
 
 class Causer(Recorder):
-    """Moves what is made."""
+    """Moves things that are made."""
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         for envelope in batch:
@@ -58,7 +58,7 @@ def _groups(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def row(stream: Stream) -> LogEntry:
-    """The second of three events."""
+    """Record three events, and return the row of the second."""
     with collecting(Collector(correlation_id="request-1", actor=lambda: "ada")), unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(1, 4)))
     relay.sweep(stream, 0)

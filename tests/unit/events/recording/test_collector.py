@@ -20,7 +20,7 @@ READING = "SUM(size)"
 
 
 class Unregistered(Event, frozen=True):
-    """An event class without a name."""
+    """An event class that is not registered."""
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""What the envelopes of events have besides the events: from the collector, and from EVENTS_METADATA."""
+"""The metadata of envelopes: from the collector, and from EVENTS_METADATA."""
 
 import msgspec
 import pytest

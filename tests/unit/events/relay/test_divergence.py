@@ -25,7 +25,7 @@ def state() -> tuple[str, bool]:
 
 @pytest.fixture
 def restored(stream: Stream) -> Stream:
-    """A stream of five entries, and a log that was restored to the first two."""
+    """Create a stream of five entries, and a log that was restored to the first two."""
     make_things(5)
     relay.sweep(stream, 0)
     LogEntry.objects.filter(position__gt=2).delete()
@@ -102,7 +102,7 @@ def test_a_restored_log_stays_diverged_when_it_has_caught_up(restored: Stream) -
     restored._client.xtrim(restored.key(0), maxlen=0, approximate=False)
     sweep_is_refused(restored)
     make_things(9)
-    relay.flush_batch(restored, 0)  # By a request, which gives positions before it looks.
+    relay.flush_batch(restored, 0)  # By a request, which gives positions before it compares.
     assert log.last_position(0) == 11
 
     sweep_is_refused(restored)

@@ -163,7 +163,7 @@ class TestFlushBatch:
 
     def test_if_the_stream_is_behind_it_appends_after_the_stream_s_end(self, stream: Stream) -> None:
         make_things(3)
-        give_positions(0)  # By a flusher that died before it appended.
+        give_positions(0)  # By a process that died before it appended.
         make_things(1)
 
         relay.flush_batch(stream, 0)

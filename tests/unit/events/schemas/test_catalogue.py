@@ -1,4 +1,4 @@
-"""The catalogue of events, made of their classes, the subscribers' declarations and the source code."""
+"""The catalogue of events, from their classes, the subscribers and the source code."""
 
 import ast
 import os
@@ -42,7 +42,7 @@ def test_an_event_has_its_fields_and_its_groups() -> None:
             CatalogueField("version", "integer", required=False, doc=""),
             CatalogueField("note", "string", required=False, doc=""),
         ],
-        made_in=[],  # By tests alone, and they are no installed app.
+        made_in=[],  # Only by tests, which are not an installed app.
         handled_by=["all", "movers"],
     )
     assert event("thing.made").handled_by == ["all"]

@@ -1,4 +1,4 @@
-"""Each change of an event class, beside the schema that was locked before it."""
+"""Changes of event classes, compared with the schemas locked before."""
 
 import os
 import subprocess
@@ -166,7 +166,7 @@ def test_a_lower_version_is_breaking() -> None:
 
 
 class TestCommand:
-    """The test's own lock file, of all events that these tests know."""
+    """A lock file of the test's own, with all events that the tests have registered."""
 
     @pytest.fixture(autouse=True)
     def lock(self, tmp_path: Path, settings: Settings) -> Path:
