@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from events.consumer.consumer import Consumer
 from events.exceptions import EventError
-from events.groups.ownership import Ownership, beating
+from events.groups.ownership import Ownership, heartbeat_thread
 from events.models import Checkpoint, DeadLetter, Member, Partition
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
@@ -51,11 +51,11 @@ class Count(NamedTuple):
 def only_one(projection: type[Projection]) -> Iterator[None]:
     """Raise RebuildRefused if another process rebuilds the same; a killed one is over after 3 s."""
     ownership = Ownership(f"rebuild {projection.name}", "rebuild")
-    ownership.beat()
+    ownership.heartbeat()
     try:
         if not ownership.acquire(0):
             raise RebuildRefused(f"another process rebuilds {projection.name}; if it was killed, try again in 3 s")
-        with beating(ownership):
+        with heartbeat_thread(ownership):
             yield
     finally:
         ownership.leave()
@@ -79,7 +79,7 @@ def _consume_for_want_of_others(shutdown: Shutdown) -> None:
         time.sleep(POLL_SECONDS)
     if not shutdown.requested:
         ownership = Ownership(GROUP, "rebuild")
-        with closing(open_stream()) as stream, beating(ownership):
+        with closing(open_stream()) as stream, heartbeat_thread(ownership):
             Consumer(load_subscriber(GROUP), stream, ownership, shutdown=shutdown, limits=Limits()).run()
     connections.close_all()
 

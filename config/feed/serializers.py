@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from events.feed import pages as feed
-from events.feed.cursor import Cursor
-from events.feed.pages import Wanted
+from events.feed.cursor import FeedCursor
+from events.feed.pages import FeedFilter
 
 LATEST = ("latest", "$")
 CURSOR_LENGTH = 4_000
@@ -35,16 +35,16 @@ class StreamParameters(serializers.Serializer[Any]):
         help_text="Only events of this aggregate, by its id; as often as you like.",
     )
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> FeedFilter:
         found = self.validated_data
-        return Wanted(types=frozenset(found.get("type", ())), subjects=frozenset(found.get("subject", ())))
+        return FeedFilter(types=frozenset(found.get("type", ())), subjects=frozenset(found.get("subject", ())))
 
-    def cursor(self) -> Cursor:
+    def cursor(self) -> FeedCursor:
         """Return where to begin; raise CursorRefused."""
         after = self.validated_data.get("after", "")
         if after in LATEST:
             return feed.end()
-        return Cursor.parse(after) if after else feed.start()
+        return FeedCursor.parse(after) if after else feed.start()
 
 
 class FeedParameters(StreamParameters):

@@ -26,9 +26,9 @@ from config.feed.problems import TooManyClients, refused_cursors
 from config.feed.serializers import FeedParameters, PageSerializer, StreamParameters
 from events.conf import conf
 from events.feed import pages as feed
-from events.feed.cursor import Cursor
+from events.feed.cursor import FeedCursor
 from events.feed.follower import current_follower
-from events.feed.pages import Page, Wanted
+from events.feed.pages import FeedFilter, FeedPage
 from events.feed.server_sent_events import CONTENT_TYPE, server_sent
 from events.feed.threads import in_thread, release_thread
 
@@ -44,7 +44,7 @@ REFUSALS = {
 class PageResponse(HttpResponse):
     """A page, and what it was asked for by."""
 
-    def __init__(self, page: Page, parameters: FeedParameters) -> None:
+    def __init__(self, page: FeedPage, parameters: FeedParameters) -> None:
         body = {
             "events": [msgspec.Raw(event.json) for event in page.events],
             "next": str(page.next),
@@ -58,7 +58,7 @@ class PageResponse(HttpResponse):
 class Granted(HttpResponse):
     """The stream may begin: from where, and with what."""
 
-    def __init__(self, cursor: Cursor, wanted: Wanted) -> None:
+    def __init__(self, cursor: FeedCursor, wanted: FeedFilter) -> None:
         super().__init__()
         self.cursor = cursor
         self.wanted = wanted
@@ -85,7 +85,7 @@ class Events(APIView):
         if parameters.validated_data["wait"] and not has_room:
             raise TooManyClients
         with refused_cursors():
-            page = feed.read(parameters.cursor(), parameters.wanted(), limit=parameters.validated_data["limit"])
+            page = feed.read_page(parameters.cursor(), parameters.wanted(), limit=parameters.validated_data["limit"])
         return PageResponse(page, parameters)
 
 
@@ -113,7 +113,7 @@ class EventsStream(APIView):
             raise TooManyClients
         last_id = request.headers.get(LAST_EVENT_ID)
         with refused_cursors():
-            cursor = Cursor.parse(last_id) if last_id else parameters.cursor()
+            cursor = FeedCursor.parse(last_id) if last_id else parameters.cursor()
             feed.expect_known(cursor)
         return Granted(cursor, parameters.wanted())
 
@@ -133,7 +133,7 @@ async def events(request: HttpRequest) -> HttpResponseBase:
     return PageResponse(await _fill(answer.page, answer.parameters), answer.parameters)
 
 
-async def _fill(page: Page, parameters: FeedParameters) -> Page:
+async def _fill(page: FeedPage, parameters: FeedParameters) -> FeedPage:
     """Return the page, or, if it is empty, the first one within the time to wait that is not."""
     wait, limit = parameters.validated_data["wait"], parameters.validated_data["limit"]
     if page.events or page.has_more or not wait:
@@ -143,7 +143,7 @@ async def _fill(page: Page, parameters: FeedParameters) -> Page:
     with follower.listening(partitions=len(page.next.positions)):
         while not page.events and not page.has_more and (left := until - time.monotonic()) > 0:
             await follower.wait_beyond(page.next, seconds=left)
-            page = await in_thread(feed.read, page.next, parameters.wanted(), limit=limit)
+            page = await in_thread(feed.read_page, page.next, parameters.wanted(), limit=limit)
     return page
 
 

@@ -11,7 +11,7 @@ import yaml
 from django.core.management import get_commands
 
 from config.metrics.families import FAMILIES
-from events.conf import Conf
+from events.conf import Conf, Setting
 from events.envelope import Envelope
 from events.log.positions import give_positions
 from events.log.reading import read_after
@@ -58,7 +58,7 @@ def test_every_command_of_ours_is_in_the_reference() -> None:
 
 def test_every_setting_is_in_the_reference_with_its_default() -> None:
     assert rows_of("Settings of the events") == {
-        f"EVENTS_{name.upper()}": as_documented(getattr(Conf, name)) for name in Conf.__annotations__
+        setting.name: as_documented(setting.default) for setting in vars(Conf).values() if isinstance(setting, Setting)
     }
 
 

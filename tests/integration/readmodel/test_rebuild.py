@@ -118,7 +118,7 @@ def test_a_consumer_that_was_killed_just_now_is_not_waited_for(
     tickets: list[Ticket], ticket_index: DocumentIndex
 ) -> None:
     killed = Ownership("readmodel", "killed")
-    killed.beat()
+    killed.heartbeat()
     assert killed.acquire(0)
 
     assert run()[-1].endswith("-000002 is searched now")

@@ -36,12 +36,14 @@ def test_a_stream_that_does_not_answer_is_named(client: Client) -> None:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("stream")
 def test_a_stream_that_is_not_this_logs_is_named(client: Client) -> None:
-    Partition.objects.update(divergence="the stream ends with an entry at 7 that is no event")
+    Partition.objects.update(divergence="the stream ends with an entry at 7 that is not an event")
 
     response = client.get("/readyz")
 
     assert response.status_code == 503
-    assert response.json()["failures"] == {"stream": "partition 0: the stream ends with an entry at 7 that is no event"}
+    assert response.json()["failures"] == {
+        "stream": "partition 0: the stream ends with an entry at 7 that is not an event"
+    }
 
 
 def test_a_database_that_does_not_answer_is_named(

@@ -70,7 +70,7 @@ def test_servers_that_are_down_are_told_and_what_the_database_knows_is_there(cli
 
 def test_a_stream_that_has_diverged_is_told(client: Client, token: str, stream: Stream) -> None:
     assert scrape(client, token)["events_stream_diverged"] == {"0": 0}
-    Partition.objects.update(divergence="the stream ends with an entry at 7 that is no event")
+    Partition.objects.update(divergence="the stream ends with an entry at 7 that is not an event")
 
     found = scrape(client, token)
 
@@ -81,7 +81,7 @@ def test_a_stream_that_has_diverged_is_told(client: Client, token: str, stream: 
 def test_an_open_breaker_of_this_process_is_told(client: Client, token: str) -> None:
     assert scrape(client, token)["events_flush_breaker_open"] == {"": 0}
     for _ in range(3):
-        relay.flush_released({0})  # Nobody listens.
+        relay.flush_committed({0})  # Nobody listens.
 
     assert scrape(client, token)["events_flush_breaker_open"] == {"": 1}
 

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from events import record, unit_of_work
 from events.feed import pages as feed
-from events.feed.cursor import Cursor
+from events.feed.cursor import FeedCursor
 from events.log.positions import give_positions
 from tests.things import ThingMade
 
@@ -83,13 +83,13 @@ class TestRefused:
         assert problem(api.get(path, {"after": after})) == (400, "urn:problem:malformed-cursor")
 
     def test_a_cursor_of_a_log_with_other_partitions(self, path: str, api: APIClient) -> None:
-        assert problem(api.get(path, {"after": str(Cursor((0, 0)))})) == (409, "urn:problem:cursor-of-another-log")
+        assert problem(api.get(path, {"after": str(FeedCursor((0, 0)))})) == (409, "urn:problem:cursor-of-another-log")
 
     def test_a_cursor_ahead_of_the_log(self, path: str, api: APIClient) -> None:
         make("a")
 
-        assert problem(api.get(path, {"after": str(Cursor((2,)))})) == (409, "urn:problem:cursor-ahead")
-        assert problem(api.get(path, {"after": str(Cursor((2**64,)))})) == (400, "urn:problem:malformed-cursor")
+        assert problem(api.get(path, {"after": str(FeedCursor((2,)))})) == (409, "urn:problem:cursor-ahead")
+        assert problem(api.get(path, {"after": str(FeedCursor((2**64,)))})) == (400, "urn:problem:malformed-cursor")
 
     def test_parameters_that_do_not_fit(self, path: str, api: APIClient) -> None:
         answer = api.get(path, {"after": "x" * 4_001})

@@ -9,8 +9,8 @@ from django.utils import timezone
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events.log import compaction
 from events.models import LogEntry, Partition
+from events.operations import compaction
 from events.stream.interface import Stream
 from tests.contracts.compaction import (
     GROUPS,
@@ -61,7 +61,7 @@ def catch_up() -> None:
 
 
 def test_several_at_once_drop_each_event_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "BATCH_ROWS", 7)
+    monkeypatch.setattr(compaction, "STEP_ROWS", 7)
     settings.EVENTS_SUBSCRIBERS = GROUPS
     for _ in range(40):
         move("a", "b", "c")
