@@ -4,7 +4,7 @@ import os
 
 from django.core.asgi import get_asgi_application
 
-from config.slow_clients import cut_off_slow_clients
+from config.web.slow_clients import cut_off_slow_clients
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = cut_off_slow_clients(get_asgi_application())

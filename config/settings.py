@@ -69,7 +69,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "events.middleware.CollectorMiddleware",
-    "config.problems.LostRaceMiddleware",
+    "config.web.problems.LostRaceMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -154,13 +154,13 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["config.permissions.ModelPermissions"],
-    "DEFAULT_PAGINATION_CLASS": "config.pagination.Pagination",
+    "DEFAULT_PERMISSION_CLASSES": ["config.web.permissions.ModelPermissions"],
+    "DEFAULT_PAGINATION_CLASS": "config.web.pagination.Pagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "config.problems.problem_handler",
+    "EXCEPTION_HANDLER": "config.web.problems.problem_handler",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tickets",
@@ -169,8 +169,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.schema.document_problems",
-        "config.schema.document_consistency_tokens",
+        "config.web.schema.document_problems",
+        "config.web.schema.document_consistency_tokens",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

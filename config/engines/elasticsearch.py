@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from config.engines import jars
 from config.engines.engine import Engine
-from config.ports import LOOPBACK, answers
+from config.supervisord.ports import LOOPBACK, answers
 
 MODULE = "transport-netty4"
 DESCRIPTOR = f"META-INF/es-plugins/{MODULE}/plugin-descriptor.properties"

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from config.ports import free_port
+from config.supervisord.ports import free_port
 
 
 class Engine(ABC):

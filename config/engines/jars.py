@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from config.errors import CannotStart
+from config.supervisord.errors import CannotStart
 
 SUMS = Path(__file__).with_name("elasticsearch.sha256")
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from config.engines.jars import sum_of, verify
-from config.errors import CannotStart
+from config.supervisord.errors import CannotStart
 
 DOWNLOADS_AT_ONCE = 8
 

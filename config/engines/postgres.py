@@ -11,7 +11,7 @@ import psutil
 import psycopg
 
 from config.engines.engine import Engine
-from config.errors import CannotStart
+from config.supervisord.errors import CannotStart
 
 MAJOR_VERSION = 18
 DATABASE = "tickets"

@@ -13,7 +13,7 @@ from config.engines.elasticsearch import Elasticsearch
 from config.engines.engine import Engine
 from config.engines.postgres import Postgres
 from config.engines.valkey import Valkey
-from config.supervisor import Supervisor, owned, supervised
+from config.supervisord.supervisor import Supervisor, owned, supervised
 
 ENGINES: tuple[type[Engine], ...] = (Valkey, Postgres, Elasticsearch)
 

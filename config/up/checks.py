@@ -4,8 +4,8 @@ import shutil
 import socket
 from pathlib import Path
 
-from config.errors import CannotStart
-from config.ports import LOOPBACK
+from config.supervisord.errors import CannotStart
+from config.supervisord.ports import LOOPBACK
 
 NEEDED_MEGABYTES = 500
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.errors import CannotStart
-from config.supervisor import is_owned
+from config.supervisord.errors import CannotStart
+from config.supervisord.supervisor import is_owned
 from tickets.webhooks.signing import new_secret
 
 

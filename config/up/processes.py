@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.errors import CannotStart
+from config.supervisord.errors import CannotStart
 
 ROOT = Path(__file__).parents[2]
 

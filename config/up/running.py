@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from config.engines.engine import Engine
 from config.engines.running import install_engines, ports, start_engines
-from config.ports import LOOPBACK, answers, free_port
-from config.supervisor import Supervisor, owned, supervised
+from config.supervisord.ports import LOOPBACK, answers, free_port
+from config.supervisord.supervisor import Supervisor, owned, supervised
 from config.up.checks import refuse_full_disk, refuse_taken_port
 from config.up.environment import published, secret_key, webhook_secret
 from config.up.narrator import Narrator

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from rich.console import Console
 
-from config.errors import CannotStart
+from config.supervisord.errors import CannotStart
 from config.up.narrator import Narrator
 from config.up.preparation import ADMIN
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.ports import free_port
+from config.supervisord.ports import free_port
 
 
 @pytest.fixture

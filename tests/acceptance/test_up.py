@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config.ports import free_port
+from config.supervisord.ports import free_port
 from tests.acceptance.service import STOP_SECONDS, manage, processes_of, up
 
 SAMPLE_TICKETS = 300

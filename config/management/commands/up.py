@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
-from config.errors import CannotStart
+from config.supervisord.errors import CannotStart
 from config.up.environment import exports
 from config.up.narrator import Narrator
 from config.up.preparation import ADMIN

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+import tickets
 from events.models import LogEntry
 from tests.tickets import issue, recorded, rows
-from tickets import importing
-from tickets.csv_rows import COLUMNS
+from tickets.csv_import import importing
+from tickets.csv_import.rows import COLUMNS
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ ROW = {
     "currency": "EUR",
     "status": "issued",
 }
-SAMPLE = Path(importing.__file__).with_name("sample_tickets.csv")
+SAMPLE = Path(tickets.__file__).with_name("sample_tickets.csv")
 
 
 def csv_of(*changes: dict[str, str], line_end: str = "\r\n") -> bytes:

@@ -12,8 +12,8 @@ from django.db import IntegrityError
 from rich.console import Console
 from rich.progress import Progress
 
-from tickets.csv_rows import COLUMNS, BadRow, NoTicketFile
-from tickets.importing import Import
+from tickets.csv_import.importing import Import
+from tickets.csv_import.rows import COLUMNS, BadRow, NoTicketFile
 
 
 class Command(BaseCommand):

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 
-from config.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK
 from events.stream.interface import Stream as EventStream
 from tests.network.feed_server import (
     SETTINGS,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.engines import jars
-from config.errors import CannotStart
+from config.supervisord.errors import CannotStart
 
 CONTENT = b"a jar"
 SUMS = {"org/example/thing/1.0/thing-1.0.jar": hashlib.sha256(CONTENT).hexdigest()}

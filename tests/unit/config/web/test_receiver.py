@@ -12,7 +12,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from config import receiver
+from config.web import receiver
 from tickets.webhooks.signing import new_secret, signers
 
 OLD, NEW = signers([new_secret(), new_secret()])

@@ -7,8 +7,8 @@ from pathlib import Path
 import environ
 import pytest
 
-from config.errors import CannotStart
-from config.supervisor import owned
+from config.supervisord.errors import CannotStart
+from config.supervisord.supervisor import owned
 from config.up.environment import exports, published, secret_key
 
 VARIABLES = {"DATABASE_URL": "postgresql://postgres@/tickets?host=/tmp/it%27s", "SECRET_KEY": "a#b $c \"d'e"}

@@ -1,6 +1,6 @@
 """Write the rows of a CSV file as tickets, through the same events as everything else.
 
-In:   rows, from tickets/csv_rows.py.
+In:   rows, from tickets/csv_import/rows.py.
 Out:  tickets, issued and then cancelled or checked in as their status says.
 Next: tickets/models.py
 """
@@ -13,7 +13,7 @@ from typing import IO
 from django.db import transaction
 
 from events import unit_of_work
-from tickets.csv_rows import COLUMNS, BadRow, Row, read_rows
+from tickets.csv_import.rows import COLUMNS, BadRow, Row, read_rows
 from tickets.models import Status, Ticket
 
 ROWS_PER_CHUNK = 1_000

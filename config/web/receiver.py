@@ -1,6 +1,6 @@
 """An access system to look at: it takes the webhooks that the consumer `access` sends, and shows the last ones.
 
-    python -m config.receiver PORT
+    python -m config.web.receiver PORT
 
 POST / takes a signed message; GET / shows what came, for people; GET /log shows it as JSON.
 """
@@ -17,7 +17,7 @@ from typing import Any
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from config import settings
-from config.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK
 from tickets.webhooks.signing import signers
 
 KEPT = 1000

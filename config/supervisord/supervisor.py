@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from config.errors import CannotStart
-from config.ports import LOOPBACK, free_port
+from config.supervisord.errors import CannotStart
+from config.supervisord.ports import LOOPBACK, free_port
 
 CONFIGURATION = Path(__file__).with_name("supervisord.conf")
 PASSWORD_VARIABLE = "SUPERVISOR_PASSWORD"  # noqa: S105 - a name
@@ -92,7 +92,7 @@ def is_owned(data: Path) -> bool:
 
 @contextmanager
 def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, str]) -> Iterator[Supervisor]:
-    """Run supervisord on a folder that is owned, with the named files of supervisord/ and the variables they use.
+    """Run supervisord on a folder that is owned, with the named files of this folder and the variables they use.
 
     It starts no program by itself; all have stopped on leaving. Raise CannotStart.
     """
@@ -105,7 +105,7 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
         "DATA_DIR": str(data),
         "LOG_DIR": str(logs),
-        "PROGRAMS": " ".join(f"supervisord/{program}.conf" for program in programs),
+        "PROGRAMS": " ".join(f"{program}.conf" for program in programs),
         "SUPERVISOR_PORT": str(port),
         PASSWORD_VARIABLE: password,
     }

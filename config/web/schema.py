@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from config.problems import CONTENT_TYPE
+from config.web.problems import CONTENT_TYPE
 from events.consistency_token import HEADER, MAX_LENGTH
 
 READS = {"get", "head", "options"}

@@ -60,8 +60,8 @@ urlpatterns = [
     path("api/page/", failing_page),
     path("page/", failing_page),
 ]
-handler404 = "config.problems.not_found"
-handler500 = "config.problems.server_error"
+handler404 = "config.web.problems.not_found"
+handler500 = "config.web.problems.server_error"
 
 
 @pytest.fixture

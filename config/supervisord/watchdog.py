@@ -1,6 +1,6 @@
 """Stop the supervisord that runs this when the owner of the data folder is gone, even by SIGKILL.
 
-Run as `python -m config.watchdog LOCK_FILE`.
+Run as `python -m config.supervisord.watchdog LOCK_FILE`.
 """
 
 import fcntl

@@ -9,7 +9,7 @@ import environ
 import pytest
 
 from config.engines.postgres import Postgres, forget_reused_process_id, socket_folder
-from config.errors import CannotStart
+from config.supervisord.errors import CannotStart
 
 
 def test_the_url_is_one_that_the_settings_understand(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from events.stream.interface import Stream
 from readmodel.index.document_index import connect
 from tests.damage import Damage
 from tests.tickets import issue
-from tests.unit.config.test_metrics import scrape, token
+from tests.unit.config.metrics.test_views import scrape, token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
