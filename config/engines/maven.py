@@ -21,7 +21,7 @@ from config.supervisord.errors import CannotStart
 DOWNLOADS_AT_ONCE = 8
 
 
-def fetch(sums: Mapping[str, str], folder: Path) -> None:
+def fetch_jars(sums: Mapping[str, str], folder: Path) -> None:
     """Put the jars into the folder; raise CannotStart for one that can't be had, or has another sum."""
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
     console = Console(stderr=True)
@@ -30,12 +30,12 @@ def fetch(sums: Mapping[str, str], folder: Path) -> None:
         ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool,
     ):
         task = progress.add_task("Elasticsearch's jars", total=len(sums))
-        for jar in pool.map(fetch_jar, sums.keys(), sums.values()):
-            place(jar, folder)
+        for jar in pool.map(_fetch_jar, sums.keys(), sums.values()):
+            _place(jar, folder)
             progress.advance(task)
 
 
-def fetch_jar(path: str, digest: str) -> Path:
+def _fetch_jar(path: str, digest: str) -> Path:
     """Return where the jar lies in the local repository."""
     *group, name, version, _ = PurePosixPath(path).parts
     artifact = MavenContext().project(".".join(group), name).at_version(version).artifact()
@@ -53,14 +53,14 @@ def fetch_jar(path: str, digest: str) -> Path:
     return jar
 
 
-def place(jar: Path, folder: Path) -> None:
+def _place(jar: Path, folder: Path) -> None:
     """Copy in two steps, so that an interrupted copy is no jar."""
     unfinished = folder / f"{jar.name}.unfinished"
     shutil.copyfile(jar, unfinished)
     unfinished.rename(folder / jar.name)
 
 
-def resolve(version: str) -> dict[str, str]:
+def _resolve(version: str) -> dict[str, str]:
     """Return the sum of each jar that the server of that version needs, as Maven resolves it now."""
     endpoint = f"org.elasticsearch:elasticsearch:{version}+org.elasticsearch.plugin:transport-netty4:{version}"
     jars = jgo.resolve(endpoint)
@@ -68,5 +68,5 @@ def resolve(version: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    for jar_path, jar_digest in sorted(resolve(sys.argv[1]).items()):
+    for jar_path, jar_digest in sorted(_resolve(sys.argv[1]).items()):
         sys.stdout.write(f"{jar_digest}  {jar_path}\n")

@@ -39,7 +39,7 @@ class Postgres(Engine):
         address = str(socket_folder(self.folder))
         try:
             with psycopg.connect(host=address, user="postgres", dbname="postgres", autocommit=True) as connection:
-                create_database(connection)
+                _create_database(connection)
         except psycopg.OperationalError:
             return False
         return True
@@ -57,7 +57,7 @@ def socket_folder(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"postgres-{digest[:16]}"
 
 
-def create_database(connection: psycopg.Connection) -> None:
+def _create_database(connection: psycopg.Connection) -> None:
     exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
     if exists is None:
         connection.execute(f"CREATE DATABASE {DATABASE}")

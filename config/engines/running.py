@@ -42,22 +42,22 @@ def install_engines(data: Path, *, without: Collection[str] = ()) -> list[Engine
 
 def ports(engines: Iterable[Engine]) -> dict[str, str]:
     """Return the variables of engines.conf; an engine that is elsewhere has no port here."""
-    unused = {port_variable(engine): "0" for engine in ENGINES}
-    return unused | {port_variable(engine): str(engine.port) for engine in engines}
+    unused = {_port_variable(engine): "0" for engine in ENGINES}
+    return unused | {_port_variable(engine): str(engine.port) for engine in engines}
 
 
-def port_variable(engine: Engine | type[Engine]) -> str:
+def _port_variable(engine: Engine | type[Engine]) -> str:
     return f"{engine.name.upper()}_PORT"
 
 
 def start_engines(engines: Collection[Engine], supervisor: Supervisor) -> Iterator[Engine]:
     """Start all at once, and yield each when it is ready; raise CannotStart."""
     for engine in engines:
-        supervisor.start(program(engine))
+        supervisor.start(_program(engine))
     for engine in engines:
-        supervisor.wait_until(engine.is_ready, program(engine))
+        supervisor.wait_until(engine.is_ready, _program(engine))
         yield engine
 
 
-def program(engine: Engine) -> str:
+def _program(engine: Engine) -> str:
     return f"engines:{engine.name}"

@@ -38,7 +38,7 @@ class Valkey(Engine):
             return False
 
 
-def run(folder: Path, port: str) -> NoReturn:
+def _run(folder: Path, port: str) -> NoReturn:
     """Become the server."""
     folder.mkdir(parents=True, exist_ok=True)
     options = {"bind": LOOPBACK, "port": port, "dir": str(folder), "save": ""}
@@ -49,4 +49,4 @@ def run(folder: Path, port: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), sys.argv[2])
+    _run(Path(sys.argv[1]), sys.argv[2])

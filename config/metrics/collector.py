@@ -17,7 +17,7 @@ from readmodel.projections.definitions import DEFINITIONS, TICKETS
 from readmodel.search.history import shared
 from readmodel.search.lag import lag_seconds
 
-TIMEOUT_SECONDS = 1.0
+STREAM_TIMEOUT_SECONDS = 1.0
 
 
 class ServiceCollector(Collector):
@@ -26,17 +26,17 @@ class ServiceCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         readings = Readings()
         readings.add("events_flush_breaker_open", breaker.opened)
-        with answering(readings, "database", DatabaseError):
-            with answering(readings, "stream", StreamUnavailable):
-                measure_events(readings)
-            with answering(readings, "elasticsearch", RetryLater, TargetLost):
-                measure_indices(readings)
-            measure_repairs(readings)
+        with _answering(readings, "database", DatabaseError):
+            with _answering(readings, "stream", StreamUnavailable):
+                _measure_events(readings)
+            with _answering(readings, "elasticsearch", RetryLater, TargetLost):
+                _measure_indices(readings)
+            _measure_repairs(readings)
         yield from readings
 
 
 @contextmanager
-def answering(readings: Readings, source: str, *errors: type[Exception]) -> Generator[None]:
+def _answering(readings: Readings, source: str, *errors: type[Exception]) -> Generator[None]:
     """Note whether the server has answered all that is asked in the block."""
     try:
         yield
@@ -46,9 +46,9 @@ def answering(readings: Readings, source: str, *errors: type[Exception]) -> Gene
         readings.add("metrics_source_up", 1, source=source)
 
 
-def measure_events(readings: Readings) -> None:
+def _measure_events(readings: Readings) -> None:
     """Raise StreamUnavailable after what the database alone knows was measured."""
-    with closing(open_stream(timeout_seconds=TIMEOUT_SECONDS)) as stream:
+    with closing(open_stream(timeout_seconds=STREAM_TIMEOUT_SECONDS)) as stream:
         partitions = status(stream)
     for partition in partitions:
         _measure_partition(readings, partition)
@@ -84,7 +84,7 @@ def _measure_group(readings: Readings, partition: int, found: GroupStatus) -> No
         readings.add(name, value, group=found.group, target=found.target, partition=partition)
 
 
-def measure_indices(readings: Readings) -> None:
+def _measure_indices(readings: Readings) -> None:
     """Name the indices that are kept, and say how far the searched tickets are behind; raise as `Indices.kept` does."""
     for definition in DEFINITIONS.values():
         indices = shared(definition).indices
@@ -96,7 +96,7 @@ def measure_indices(readings: Readings) -> None:
             readings.add("readmodel_behind_seconds", lag_seconds(searched.uuid))
 
 
-def measure_repairs(readings: Readings) -> None:
+def _measure_repairs(readings: Readings) -> None:
     for found in WrongDocuments.objects.all():
         labels = {"projection": found.projection, "kind": found.kind, "repaired": found.is_repaired}
         readings.add("readmodel_wrong_documents_total", found.number, **labels)

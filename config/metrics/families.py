@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-GROUP = ("group", "target", "partition")
+GROUP_LABELS = ("group", "target", "partition")
 
 
 class Family(NamedTuple):
@@ -23,11 +23,11 @@ FAMILIES: Mapping[str, Family] = {
     "events_stream_entries": Family(("partition",), "Entries of the stream."),
     "events_stream_bytes": Family(("partition",), "Memory that the stream takes, where Redis says it."),
     "events_stream_diverged": Family(("partition",), "Whether the stream is no window on the log any more."),
-    "events_group_checkpoint_position": Family(GROUP, "The position up to which all is handled or parked."),
-    "events_group_lag_events": Family(GROUP, "Positions that the group has not handled yet."),
-    "events_group_lag_seconds": Family(GROUP, "Age of the event that is to be handled next, 0 without one."),
-    "events_group_dead_letters": Family(GROUP, "Open dead letters."),
-    "events_group_owned": Family(GROUP, "Whether a living process owns the partition for the group."),
+    "events_group_checkpoint_position": Family(GROUP_LABELS, "The position up to which all is handled or parked."),
+    "events_group_lag_events": Family(GROUP_LABELS, "Positions that the group has not handled yet."),
+    "events_group_lag_seconds": Family(GROUP_LABELS, "Age of the event that is to be handled next, 0 without one."),
+    "events_group_dead_letters": Family(GROUP_LABELS, "Open dead letters."),
+    "events_group_owned": Family(GROUP_LABELS, "Whether a living process owns the partition for the group."),
     "events_group_paused": Family(("group",), "Whether somebody has paused the group."),
     "events_flush_breaker_open": Family((), "Whether this process leaves its events to the relay, as Redis fails."),
     "readmodel_behind_seconds": Family((), "Age of the oldest event that the searched tickets lack, 0 for none."),

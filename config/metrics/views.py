@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from config.metrics.collector import ServiceCollector
 
-PERMISSION = "readmodel.view_metrics"
+METRICS_PERMISSION = "readmodel.view_metrics"
 
 
 class TextRenderer(JSONRenderer):
@@ -30,7 +30,7 @@ class OpenMetricsRenderer(TextRenderer):
 class Metrics(APIView):
     """What is measured at this moment, in the format that Prometheus prefers."""
 
-    required_permission = PERMISSION
+    required_permission = METRICS_PERMISSION
     renderer_classes = [TextRenderer, OpenMetricsRenderer]
 
     def get(self, request: Request) -> HttpResponse:

@@ -21,7 +21,7 @@ CONFIGURATION = Path(__file__).with_name("supervisord.conf")
 PASSWORD_VARIABLE = "SUPERVISOR_PASSWORD"  # noqa: S105 - a name
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
-POLL_SECONDS = 0.1
+SUPERVISOR_POLL_SECONDS = 0.1
 UNDER_WAY = {"STARTING", "RUNNING"}
 
 
@@ -56,8 +56,8 @@ class Supervisor:
         deadline = time.monotonic() + START_SECONDS
         while not is_ready():
             if self.remote.getProcessInfo(program)["statename"] not in UNDER_WAY or time.monotonic() > deadline:
-                raise CannotStart(last_words(self.logs, program.partition(":")[2]))
-            time.sleep(POLL_SECONDS)
+                raise CannotStart(_last_words(self.logs, program.partition(":")[2]))
+            time.sleep(SUPERVISOR_POLL_SECONDS)
 
 
 @contextmanager
@@ -71,11 +71,11 @@ def owned(data: Path) -> Iterator[None]:
             raise CannotStart(
                 f"another process runs the servers on {data}: stop it, or choose another folder (--data DIR)"
             ) from None
-        stop_leftovers(data)
+        _stop_leftovers(data)
         try:
             yield
         finally:
-            stop_leftovers(data)  # Where supervisord was killed, its programs live on.
+            _stop_leftovers(data)  # Where supervisord was killed, its programs live on.
 
 
 def is_owned(data: Path) -> bool:
@@ -115,7 +115,7 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
         process = subprocess.Popen(command, env=environment, stdout=errors, stderr=errors, start_new_session=True)
     supervisor = Supervisor(f"http://up:{password}@{LOOPBACK}:{port}", logs)
     try:
-        wait_for_supervisord(process, supervisor)
+        _wait_for_supervisord(process, supervisor)
         yield supervisor
     finally:
         supervisor.close()
@@ -124,22 +124,22 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
             process.wait(STOP_SECONDS)
 
 
-def wait_for_supervisord(process: subprocess.Popen[bytes], supervisor: Supervisor) -> None:
+def _wait_for_supervisord(process: subprocess.Popen[bytes], supervisor: Supervisor) -> None:
     while not supervisor.answers():
         if process.poll() is not None:
             raise CannotStart((supervisor.logs / "supervisord.err").read_text())
-        time.sleep(POLL_SECONDS)
+        time.sleep(SUPERVISOR_POLL_SECONDS)
 
 
-def last_words(logs: Path, program: str) -> str:
+def _last_words(logs: Path, program: str) -> str:
     log = logs / f"{program}.log"
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return f"{program} does not start: {lines[-1] if lines else 'it says nothing'} (all that it said: {log})"
 
 
-def stop_leftovers(data: Path) -> None:
+def _stop_leftovers(data: Path) -> None:
     """Stop what an owner left running that was killed."""
-    while found := leftovers(data):
+    while found := _leftovers(data):
         # A supervisord stops its programs, in order; programs that have none any more are themselves without a parent.
         roots = [process for process in found if process.ppid() not in {other.pid for other in found}]
         for process in roots:
@@ -148,11 +148,11 @@ def stop_leftovers(data: Path) -> None:
             process.kill()
 
 
-def leftovers(data: Path) -> list[psutil.Process]:
-    return [process for process in psutil.process_iter() if was_started_for(data, process)]
+def _leftovers(data: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _was_started_for(data, process)]
 
 
-def was_started_for(data: Path, process: psutil.Process) -> bool:
+def _was_started_for(data: Path, process: psutil.Process) -> bool:
     with suppress(psutil.Error):
         environment = process.environ()
         return environment.get("DATA_DIR") == str(data) and PASSWORD_VARIABLE in environment

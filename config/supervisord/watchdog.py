@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 
-def main(lock: Path) -> None:
+def _main(lock: Path) -> None:
     supervisord = os.getppid()
     with lock.open() as held_by_the_owner:
         fcntl.flock(held_by_the_owner, fcntl.LOCK_SH)  # Waits for the owner's end.
@@ -19,4 +19,4 @@ def main(lock: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    _main(Path(sys.argv[1]))

@@ -14,17 +14,17 @@ from tickets.webhooks.signing import new_secret
 
 def secret_key(data: Path) -> str:
     """Return the SECRET_KEY of a data folder, which it keeps from its first start on."""
-    return kept(data / "secret_key", lambda: secrets.token_urlsafe(50))
+    return _kept(data / "secret_key", lambda: secrets.token_urlsafe(50))
 
 
 def webhook_secret(data: Path) -> str:
     """Return what the access system's messages are signed with; a data folder keeps it too."""
-    return kept(data / "webhook_secret", new_secret)
+    return _kept(data / "webhook_secret", new_secret)
 
 
-def kept(file: Path, make: Callable[[], str]) -> str:
+def _kept(file: Path, make: Callable[[], str]) -> str:
     if not file.exists():
-        write_private(file, make())
+        _write_private(file, make())
     return file.read_text()
 
 
@@ -32,7 +32,7 @@ def kept(file: Path, make: Callable[[], str]) -> str:
 def published(data: Path, variables: Mapping[str, str]) -> Iterator[None]:
     """Let config/settings.py find the variables until the block ends."""
     file = data / "env"
-    write_private(file, "".join(f"{name}='{value}'\n" for name, value in variables.items()))
+    _write_private(file, "".join(f"{name}='{value}'\n" for name, value in variables.items()))
     try:
         yield
     finally:
@@ -48,7 +48,7 @@ def exports(data: Path) -> str:
     return "\n".join(f"export {name}={shlex.quote(value[1:-1])}" for name, _, value in pairs)
 
 
-def write_private(file: Path, content: str) -> None:
+def _write_private(file: Path, content: str) -> None:
     """Write a file that only this user may read, at once or not at all."""
     unfinished = file.with_name(f"{file.name}.unfinished")
     unfinished.unlink(missing_ok=True)

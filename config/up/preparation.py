@@ -17,19 +17,19 @@ from django.db import OperationalError, connection
 ADMIN = "admin"
 EMBEDDED_SECONDS = 60.0
 ELSEWHERE_SECONDS = 10.0
-POLL_SECONDS = 0.1
+DATABASE_POLL_SECONDS = 0.1
 
 
 def prepare() -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
-    wait_for_database()
+    _wait_for_database()
     call_command("migrate", interactive=False, verbosity=0)
-    password = make_admin()
+    password = _make_admin()
     if password:
         sys.stdout.write(password)
 
 
-def wait_for_database() -> None:
+def _wait_for_database() -> None:
     connection.settings_dict["OPTIONS"].pop("pool", None)  # Its time-out would hide what the server says.
     is_elsewhere = "DATABASE_URL" in settings.NAMED_IN_ENVIRONMENT
     deadline = time.monotonic() + (ELSEWHERE_SECONDS if is_elsewhere else EMBEDDED_SECONDS)
@@ -39,10 +39,10 @@ def wait_for_database() -> None:
         except OperationalError as error:
             if time.monotonic() > deadline:
                 sys.exit(f"the database that DATABASE_URL names does not answer: {error}".replace("\n", " "))
-            time.sleep(POLL_SECONDS)
+            time.sleep(DATABASE_POLL_SECONDS)
 
 
-def make_admin() -> str:
+def _make_admin() -> str:
     """Make the user `admin` if there is none; return the password of one just made, else nothing."""
     from django.contrib.auth import get_user_model  # noqa: PLC0415 (there are no models before django.setup())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from config.supervisord.errors import CannotStart
 
-ROOT = Path(__file__).parents[2]
+PROJECT_ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def process(data: Path, module: str, *arguments: str, stdout: int | None) -> Ite
     """Run a module of ours, at the longest until the block ends."""
     with subprocess.Popen(
         (sys.executable, "-m", module, *arguments),
-        cwd=ROOT,
+        cwd=PROJECT_ROOT,
         env=os.environ | {"DATA_DIR": str(data)},
         stdout=stdout,
         stderr=subprocess.PIPE,

@@ -52,9 +52,9 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
                 "SUPERVISOR_URL": supervisor.url,
             }
             with published(data, ours | dict(named)):
-                password = start_engines_and_prepare(data, engines, supervisor, narrator)
+                password = _start_engines_and_prepare(data, engines, supervisor, narrator)
                 with narrator.meanwhile("The service starts …"):
-                    start_programs(supervisor, port)
+                    _start_programs(supervisor, port)
                 narrator.tell("The relay, the consumers and the web server run")
                 if not answers(port, "/readyz"):
                     narrator.tell("[red]Not all of it works: /readyz tells what does not[/]")
@@ -62,7 +62,7 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
                 yield Service(f"http://{LOOPBACK}:{port}", receiver_url, password, supervisor)
 
 
-def start_engines_and_prepare(
+def _start_engines_and_prepare(
     data: Path, engines: Collection[Engine], supervisor: Supervisor, narrator: Narrator
 ) -> str:
     """Make the database ready while slower engines still start; return the new password of `admin`, if any."""
@@ -77,7 +77,7 @@ def start_engines_and_prepare(
     return password
 
 
-def start_programs(supervisor: Supervisor, port: int) -> None:
+def _start_programs(supervisor: Supervisor, port: int) -> None:
     supervisor.start("events:*")
     supervisor.start("web:*")
     supervisor.wait_until(lambda: answers(port, "/healthz"), "web:application")

@@ -16,7 +16,7 @@ from rest_framework.views import exception_handler
 from events.exceptions import VersionTaken
 from tickets.exceptions import ConcurrentChange, TransitionRefused
 
-CONTENT_TYPE = "application/problem+json"
+PROBLEM_CONTENT_TYPE = "application/problem+json"
 API = "/api/"
 LOST_RACES = {
     "40001",  # serialization failure
@@ -53,7 +53,7 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         response.data = _problem(response.status_code, INVALID, errors=_by_field(known.detail))
     else:
         response.data = _problem(response.status_code, str(response.data["detail"]), kind=_kind_of(known))
-    response.content_type = CONTENT_TYPE
+    response.content_type = PROBLEM_CONTENT_TYPE
     return response
 
 
@@ -120,4 +120,4 @@ def _problem(status: int, detail: str, *, kind: str = "", **members: Any) -> dic
 
 
 def _respond(problem: dict[str, Any]) -> HttpResponse:
-    return JsonResponse(problem, status=problem["status"], content_type=CONTENT_TYPE)
+    return JsonResponse(problem, status=problem["status"], content_type=PROBLEM_CONTENT_TYPE)

@@ -41,7 +41,7 @@ td, th {{ padding: .2rem 1rem .2rem 0; text-align: left }}
 """
 
 
-class AccessSystem(ThreadingHTTPServer):
+class AccessReceiver(ThreadingHTTPServer):
     """Keeps the messages that are signed with one of the secrets, and the reasons why it refused others."""
 
     def __init__(self, port: int, verifiers: Sequence[Webhook]) -> None:
@@ -65,11 +65,11 @@ class AccessSystem(ThreadingHTTPServer):
 
 class Receiver(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: AccessSystem
+    server: AccessReceiver
 
     def do_GET(self) -> None:
         if self.path == "/":
-            self._answer(HTTPStatus.OK, page(self.server), "text/html; charset=utf-8")
+            self._answer(HTTPStatus.OK, _page(self.server), "text/html; charset=utf-8")
         elif self.path == "/log":
             self._answer(HTTPStatus.OK, json.dumps({"messages": list(self.server.messages)}), "application/json")
         else:
@@ -103,7 +103,7 @@ class Receiver(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def page(server: AccessSystem) -> str:
+def _page(server: AccessReceiver) -> str:
     messages, refused = list(server.messages), list(server.refused)
     names = ("ticketId", "newTicketId", "version", "eventId")
     cells = ("".join(f"<td>{escape(str(message.get(name, '')))}</td>" for name in names) for message in messages[::-1])
@@ -113,5 +113,5 @@ def page(server: AccessSystem) -> str:
 
 
 if __name__ == "__main__":
-    with AccessSystem(int(sys.argv[1]), signers(settings.ACCESS_SYSTEM_SECRETS)) as server:
+    with AccessReceiver(int(sys.argv[1]), signers(settings.ACCESS_SYSTEM_SECRETS)) as server:
         server.serve_forever()

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from config.web.problems import CONTENT_TYPE
+from config.web.problems import PROBLEM_CONTENT_TYPE
 from events.consistency_token import HEADER, MAX_LENGTH
 
 READS = {"get", "head", "options"}
-CONSISTENCY_TOKEN = {
+TOKEN_HEADER = {
     "description": "Sent with a search, it lets that show this write.",
     "schema": {"type": "string", "maxLength": MAX_LENGTH},
 }
@@ -25,7 +25,7 @@ PROBLEM = {
 }
 ANY_ERROR = {
     "description": "The request was refused, or failed.",
-    "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    "content": {PROBLEM_CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 
 
@@ -44,5 +44,5 @@ def document_consistency_tokens(result: dict[str, Any], **_: Any) -> dict[str, A
         for method in operations.keys() - READS:
             for status, response in operations[method]["responses"].items():
                 if status.startswith("2"):
-                    response.setdefault("headers", {})[HEADER] = CONSISTENCY_TOKEN
+                    response.setdefault("headers", {})[HEADER] = TOKEN_HEADER
     return result

@@ -13,14 +13,14 @@ from typing import IO
 from django.db import transaction
 
 from events import unit_of_work
-from tickets.csv_import.rows import COLUMNS, BadRow, Row, read_rows
+from tickets.csv_import.rows import TICKET_COLUMNS, BadRow, Row, read_rows
 from tickets.models import Status, Ticket
 
 ROWS_PER_CHUNK = 1_000
 
 
 @dataclass
-class Report:
+class ImportReport:
     """How many rows became what; a canceled or checked in ticket was issued before."""
 
     issued: int = 0
@@ -40,20 +40,20 @@ class Import:
     """One run over a file, chunk by chunk, so that its length does not matter."""
 
     def __init__(self, tell: Callable[[BadRow], None]) -> None:
-        self.report = Report()
+        self.report = ImportReport()
         self.tell = tell
 
-    def all_or_nothing(self, file: IO[bytes]) -> Report:
+    def all_or_nothing(self, file: IO[bytes]) -> ImportReport:
         """Write the whole file in one transaction, and nothing if a row is bad; raise NoTicketFile."""
         with unit_of_work():
             for chunk in batched(read_rows(file), ROWS_PER_CHUNK, strict=False):
                 self._write(chunk)
             if self.report.bad:
                 transaction.set_rollback(True)
-                self.report = Report(bad=self.report.bad)
+                self.report = ImportReport(bad=self.report.bad)
         return self.report
 
-    def skipping_bad_rows(self, file: IO[bytes]) -> Report:
+    def skipping_bad_rows(self, file: IO[bytes]) -> ImportReport:
         """Write the good rows, a transaction per chunk; raise NoTicketFile."""
         for chunk in batched(read_rows(file), ROWS_PER_CHUNK, strict=False):
             with unit_of_work():
@@ -93,6 +93,6 @@ def _compare(row: Row, known: dict[str, Row]) -> Row | BadRow | None:
     if there is row:
         return row
     stored, given = there.values, row.values
-    different = [name for name in COLUMNS if stored[name] != given[name]]
+    different = [name for name in TICKET_COLUMNS if stored[name] != given[name]]
     problems = [f"{name}: ticket {code} is known already, with {str(stored[name])!r}." for name in different]
     return BadRow(row.line, problems) if problems else None

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from tickets.models import Status, Ticket
 
-COLUMNS = (
+TICKET_COLUMNS = (
     "code",
     "title",
     "venue",
@@ -22,7 +22,7 @@ COLUMNS = (
     "currency",
     "status",
 )
-STATUSES = frozenset(Status.values)
+TICKET_STATUSES = frozenset(Status.values)
 
 
 class NoTicketFile(Exception):
@@ -39,7 +39,7 @@ class Row:
 
     @property
     def values(self) -> dict[str, Any]:
-        return {name: getattr(self.draft, name) for name in COLUMNS} | {"status": self.status}
+        return {name: getattr(self.draft, name) for name in TICKET_COLUMNS} | {"status": self.status}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_rows(file: IO[bytes]) -> Iterator[Row | BadRow]:
     records = _records(text)
     header = next(records, None)
     if header is None:
-        raise NoTicketFile(f"The file is empty. Its first line must name the columns: {','.join(COLUMNS)}")
+        raise NoTicketFile(f"The file is empty. Its first line must name the columns: {','.join(TICKET_COLUMNS)}")
     columns = _columns(header)
     for record in records:
         yield record if isinstance(record, BadRow) else _row(record, columns)
@@ -93,12 +93,12 @@ def _columns(header: _Record | BadRow) -> list[str]:
         raise NoTicketFile(str(header))
     names = [name.strip() for name in header.values]
     complaints = [
-        *(f"{name!r} is missing." for name in COLUMNS if name not in names),
-        *(f"{name!r} is unknown." for name in names if name not in COLUMNS),
-        *(f"{name!r} is there more than once." for name in COLUMNS if names.count(name) > 1),
+        *(f"{name!r} is missing." for name in TICKET_COLUMNS if name not in names),
+        *(f"{name!r} is unknown." for name in names if name not in TICKET_COLUMNS),
+        *(f"{name!r} is there more than once." for name in TICKET_COLUMNS if names.count(name) > 1),
     ]
     if complaints:
-        expected = f"The columns are {','.join(COLUMNS)}, separated by commas, in UTF-8."
+        expected = f"The columns are {','.join(TICKET_COLUMNS)}, separated by commas, in UTF-8."
         raise NoTicketFile(f"line {header.line}: {' '.join(complaints)} {expected}")
     return names
 
@@ -108,7 +108,7 @@ def _row(record: _Record, columns: list[str]) -> Row | BadRow:
         return BadRow(record.line, [f"There are {len(record.values)} values for {len(columns)} columns."])
     values: Any = {name: value.strip() for name, value in zip(columns, record.values, strict=True)}
     status = values.pop("status")
-    problems = [] if status in STATUSES else [f"status: {status!r} is none of {', '.join(Status.values)}."]
+    problems = [] if status in TICKET_STATUSES else [f"status: {status!r} is none of {', '.join(Status.values)}."]
     try:
         draft = Ticket.draft(**values)
     except ValidationError as error:

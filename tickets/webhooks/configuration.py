@@ -8,13 +8,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tickets.webhooks.addresses import is_public
 from tickets.webhooks.signing import signers
-from tickets.webhooks.target import Target
+from tickets.webhooks.target import WebhookTarget
 
 
-def configured_target() -> Target:
+def configured_target() -> WebhookTarget:
     """Return the access system; raise ImproperlyConfigured."""
     allow_private = settings.ACCESS_SYSTEM_ALLOW_PRIVATE
-    return Target(configured_url(), signers(settings.ACCESS_SYSTEM_SECRETS), allow_private=allow_private)
+    return WebhookTarget(configured_url(), signers(settings.ACCESS_SYSTEM_SECRETS), allow_private=allow_private)
 
 
 def configured_url() -> httpx.URL:

@@ -20,11 +20,11 @@ WHOLE_SECONDS = 10.0
 """Until the status is there."""
 BODY_SECONDS = 2.0
 LARGEST_ANSWER_BYTES = 10_000
-FAILURES = 5
-PAUSE_SECONDS = 5
+BREAKER_FAILURES = 5
+BREAKER_PAUSE_SECONDS = 5
 
 
-class Target:
+class WebhookTarget:
     """An address that takes webhooks; call it from one event loop.
 
     When it is found unable to take messages, the next ones are not even tried for some seconds, or for as long as it
@@ -45,7 +45,7 @@ class Target:
             follow_redirects=False,
             trust_env=False,
         )
-        self._breaker = CircuitBreaker(FAILURES, PAUSE_SECONDS, expected_exception=ReceiverUnable)
+        self._breaker = CircuitBreaker(BREAKER_FAILURES, BREAKER_PAUSE_SECONDS, expected_exception=ReceiverUnable)
         self._quiet_until = 0.0
 
     async def post(self, webhook_id: str, body: bytes) -> None:

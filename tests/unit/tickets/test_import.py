@@ -11,7 +11,7 @@ import tickets
 from events.models import LogEntry
 from tests.tickets import issue, recorded, rows
 from tickets.csv_import import importing
-from tickets.csv_import.rows import COLUMNS
+from tickets.csv_import.rows import TICKET_COLUMNS
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ SAMPLE = Path(tickets.__file__).with_name("sample_tickets.csv")
 
 def csv_of(*changes: dict[str, str], line_end: str = "\r\n") -> bytes:
     file = io.StringIO()
-    writer = csv.DictWriter(file, COLUMNS, lineterminator=line_end)
+    writer = csv.DictWriter(file, TICKET_COLUMNS, lineterminator=line_end)
     writer.writeheader()
     writer.writerows(ROW | change for change in changes)
     return file.getvalue().encode()
@@ -103,7 +103,7 @@ class TestGoodFile:
         assert Ticket.objects.get().title == "two\r\nlines"
 
     def test_columns_may_stand_in_any_order(self, import_csv: Run) -> None:
-        names = sorted(COLUMNS)
+        names = sorted(TICKET_COLUMNS)
 
         import_csv(f"{','.join(names)}\n{','.join(ROW[name] for name in names)}\n".encode())
 

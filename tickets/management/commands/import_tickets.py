@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tickets.csv_import.importing import Import
-from tickets.csv_import.rows import COLUMNS, BadRow, NoTicketFile
+from tickets.csv_import.rows import TICKET_COLUMNS, BadRow, NoTicketFile
 
 
 class Command(BaseCommand):
     help = (
-        f"Issue the tickets of a CSV file in UTF-8 with the columns {','.join(COLUMNS)}. A row without a code gets a "
-        "new one each time; a row whose code is known already is compared and left alone. Times carry their offset."
+        f"Issue the tickets of a CSV file in UTF-8 with the columns {','.join(TICKET_COLUMNS)}. A row without a code "
+        "gets a new code at each import. A row whose code exists is compared with that ticket and changes nothing. "
+        "Write each time with its UTC offset."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -20,7 +20,7 @@ OLD, NEW = signers([new_secret(), new_secret()])
 
 @pytest.fixture
 def access_system() -> Iterator[httpx.Client]:
-    with receiver.AccessSystem(0, [OLD, NEW]) as server:
+    with receiver.AccessReceiver(0, [OLD, NEW]) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", trust_env=False) as client:
             yield client
