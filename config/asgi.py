@@ -1,4 +1,4 @@
-"""The application that the web server runs."""
+"""Define the ASGI application that the web server runs."""
 
 import os
 
@@ -9,4 +9,4 @@ from config.web.slow_clients import cut_off_slow_clients
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = cut_off_slow_clients(get_asgi_application())
 
-import readmodel.index.document_index  # noqa: E402, F401 (the first search must not wait until the client is loaded)
+import readmodel.index.document_index  # noqa: E402, F401 (loads the client now, not during the first search)

@@ -1,4 +1,4 @@
-"""The project's addresses."""
+"""Map the project's URLs to views."""
 
 from django.contrib import admin
 from django.urls import include, path

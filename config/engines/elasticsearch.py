@@ -1,4 +1,4 @@
-"""Elasticsearch from its jars, on a loopback port; elasticsearch_node.py runs them."""
+"""Prepare Elasticsearch from its jars, for a loopback port; elasticsearch_node.py runs it."""
 
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -36,7 +36,7 @@ class Elasticsearch(Engine):
 
 
 def _lay_out_home(home: Path) -> None:
-    """Make the folders that the server expects, and fetch its jars; raise CannotStart."""
+    """Create the folders that the server expects, and fetch its jars; raise CannotStart."""
     for name in ("config", "logs", "plugins"):
         (home / name).mkdir(parents=True, exist_ok=True)
     (home / "config" / "log4j2.properties").write_text(LOG4J_PROPERTIES)

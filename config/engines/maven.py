@@ -1,6 +1,6 @@
-"""Fetch jars from Maven's central repository, by way of the local one.
+"""Fetch jars from Maven's central repository into the local one, and copy them from there.
 
-For another version of the server, `python -m config.engines.maven VERSION` prints elasticsearch.sha256 anew.
+`python -m config.engines.maven VERSION` prints a new elasticsearch.sha256 for another version of the server.
 """
 
 import shutil
@@ -22,7 +22,7 @@ DOWNLOADS_AT_ONCE = 8
 
 
 def fetch_jars(sums: Mapping[str, str], folder: Path) -> None:
-    """Put the jars into the folder; raise CannotStart for one that can't be had, or has another sum."""
+    """Put the jars into the folder; raise CannotStart if one can't be fetched or has another checksum."""
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
     console = Console(stderr=True)
     with (
@@ -36,32 +36,32 @@ def fetch_jars(sums: Mapping[str, str], folder: Path) -> None:
 
 
 def _fetch_jar(path: str, digest: str) -> Path:
-    """Return where the jar lies in the local repository."""
+    """Return the jar's path in the local repository."""
     *group, name, version, _ = PurePosixPath(path).parts
     artifact = MavenContext().project(".".join(group), name).at_version(version).artifact()
     try:
         jar = artifact.resolve()
         if sum_of(jar) != digest:
-            jar.unlink()  # A download that was interrupted.
+            jar.unlink()  # An earlier download was interrupted.
             jar = artifact.resolve()
     except (requests.RequestException, RuntimeError) as error:
         raise CannotStart(
             f"{name} {version} can't be fetched from Maven's central repository ({error}): "
-            "try again when it answers, or name a server of your own in ELASTICSEARCH_URL"
+            "try again when it answers, or set ELASTICSEARCH_URL to a server of your own"
         ) from error
     verify(jar, digest)
     return jar
 
 
 def _place(jar: Path, folder: Path) -> None:
-    """Copy in two steps, so that an interrupted copy is no jar."""
+    """Copy in two steps, so that an interrupted copy does not look like a jar."""
     unfinished = folder / f"{jar.name}.unfinished"
     shutil.copyfile(jar, unfinished)
     unfinished.rename(folder / jar.name)
 
 
 def _resolve(version: str) -> dict[str, str]:
-    """Return the sum of each jar that the server of that version needs, as Maven resolves it now."""
+    """Return the checksum of each jar that this version of the server needs, as Maven resolves it now."""
     endpoint = f"org.elasticsearch:elasticsearch:{version}+org.elasticsearch.plugin:transport-netty4:{version}"
     jars = jgo.resolve(endpoint)
     return {f"{jar.component.path_prefix}/{jar.filename}": sum_of(jar.resolve()) for jar in jars}

@@ -1,4 +1,4 @@
-"""Become a PostgreSQL server: make its files if there are none, leave root's rights behind, and execute it.
+"""Become a PostgreSQL server: create its files if there are none, drop root's rights, and execute it.
 
 Run as `python -m config.engines.postgres_server FOLDER`.
 """
@@ -17,7 +17,7 @@ from config.engines.postgres import MAJOR_VERSION, database_folder, forget_reuse
 
 
 def _run(folder: Path) -> NoReturn:
-    # The user's own locale may be one that this machine lacks, which initdb refuses.
+    # initdb refuses a locale that this machine lacks, and the user's may be one.
     os.environ["LC_ALL"] = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
     database, sockets = database_folder(folder), socket_folder(folder)
     sockets.mkdir(exist_ok=True)
@@ -36,7 +36,7 @@ def _run(folder: Path) -> NoReturn:
 
 
 def _make_database(folder: Path) -> None:
-    """Make the files beside their place first, so that a first start that is killed leaves no half of them there."""
+    """Create the files under another name first, so that a killed first start does not leave half of them."""
     unfinished = folder / "unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()

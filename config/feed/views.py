@@ -36,9 +36,11 @@ from events.feed.threads import in_thread, release_thread
 FEED_PERMISSION = "events.view_logentry"
 LAST_EVENT_ID = "Last-Event-ID"
 REFUSALS = {
-    HTTPStatus.BAD_REQUEST: OpenApiResponse(description="A parameter does not fit; the problem names it."),
+    HTTPStatus.BAD_REQUEST: OpenApiResponse(description="A parameter is invalid; the problem names it."),
     HTTPStatus.CONFLICT: OpenApiResponse(description="The log does not know the cursor; the problem's type says why."),
-    HTTPStatus.SERVICE_UNAVAILABLE: OpenApiResponse(description="Too many clients wait here; see Retry-After."),
+    HTTPStatus.SERVICE_UNAVAILABLE: OpenApiResponse(
+        description="Too many clients wait here; try again after the seconds in Retry-After."
+    ),
 }
 
 
@@ -102,7 +104,9 @@ class EventsStream(FeedView):
         parameters=[
             StreamParameters,
             OpenApiParameter(
-                LAST_EVENT_ID, location=OpenApiParameter.HEADER, description="The last id received: goes on there."
+                LAST_EVENT_ID,
+                location=OpenApiParameter.HEADER,
+                description="The id of the last event received; the stream continues after it.",
             ),
         ],
         responses={(HTTPStatus.OK, CONTENT_TYPE): OpenApiTypes.STR, **REFUSALS},

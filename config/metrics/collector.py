@@ -1,4 +1,4 @@
-"""Measure when Prometheus asks, by few queries; of a server that does not answer, what it knows is left out."""
+"""Measure when Prometheus asks, with few queries. Figures of a server that does not answer are left out."""
 
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
@@ -21,7 +21,7 @@ STREAM_TIMEOUT_SECONDS = 1.0
 
 
 class ServiceCollector(Collector):
-    """Measures the log, the stream, the groups and the read model; and whether this process speaks to Redis."""
+    """Measure the log, the stream, the groups, the read model, and whether this process leaves Redis alone."""
 
     def collect(self) -> Iterator[Metric]:
         readings = Readings()
@@ -37,7 +37,7 @@ class ServiceCollector(Collector):
 
 @contextmanager
 def _answering(readings: Readings, source: str, *errors: type[Exception]) -> Generator[None]:
-    """Note whether the server has answered all that is asked in the block."""
+    """Record whether the server answered everything that the block asks it."""
     try:
         yield
     except errors:
@@ -47,7 +47,7 @@ def _answering(readings: Readings, source: str, *errors: type[Exception]) -> Gen
 
 
 def _measure_events(readings: Readings) -> None:
-    """Raise StreamUnavailable after what the database alone knows was measured."""
+    """Measure what the database knows, then raise StreamUnavailable if the stream did not answer."""
     with closing(open_stream(timeout_seconds=STREAM_TIMEOUT_SECONDS)) as stream:
         partitions = status(stream)
     for partition in partitions:
@@ -85,7 +85,7 @@ def _measure_group(readings: Readings, partition: int, found: GroupStatus) -> No
 
 
 def _measure_indices(readings: Readings) -> None:
-    """Name the indices that are kept, and say how far the searched tickets are behind; raise as `Indices.kept` does."""
+    """Name the kept indices, and measure how far the searched tickets are behind; raise as `Indices.kept` does."""
     for definition in DEFINITIONS.values():
         indices = shared(definition).indices
         searched = indices.searched()

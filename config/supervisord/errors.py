@@ -1,5 +1,5 @@
-"""What keeps the service from starting on this machine."""
+"""Name the failure that keeps programs from starting on this machine."""
 
 
 class CannotStart(Exception):
-    """Something can't start here; the message says what, and what to do about it."""
+    """Something can't start here. The message says what, and what to do about it."""

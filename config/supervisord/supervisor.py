@@ -1,4 +1,4 @@
-"""supervisord runs every program of this service: it is started here on a data folder, and spoken to over XML-RPC."""
+"""Start supervisord on a data folder, and control the programs that it runs over XML-RPC."""
 
 import fcntl
 import os
@@ -44,15 +44,15 @@ class Supervisor:
             return False
 
     def start(self, program: str) -> None:
-        """Start a program, `group:name`, or all of a group, `group:*`, and do not wait for it; raise CannotStart."""
+        """Start a program (`group:name`), or all of a group (`group:*`), without waiting for it; raise CannotStart."""
         wait = False
         try:
             self.remote.startProcess(program, wait)
         except xmlrpc.client.Fault as fault:
-            raise CannotStart(f"{program} does not start: {fault.faultString}") from fault
+            raise CannotStart(f"supervisord can't start {program}: {fault.faultString}") from fault
 
     def wait_until(self, is_ready: Callable[[], bool], program: str) -> None:
-        """Wait until a program that was started is ready; raise CannotStart with its last words if it ends instead."""
+        """Wait until a started program is ready; raise CannotStart with the last line of its log if it ends instead."""
         deadline = time.monotonic() + START_SECONDS
         while not is_ready():
             if self.remote.getProcessInfo(program)["statename"] not in UNDER_WAY or time.monotonic() > deadline:
@@ -62,24 +62,24 @@ class Supervisor:
 
 @contextmanager
 def owned(data: Path) -> Iterator[None]:
-    """Own a data folder, with nothing of an earlier owner left running; raise CannotStart if another process has it."""
+    """Own a data folder, and stop what an earlier owner left running; raise CannotStart if another process owns it."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CannotStart(
-                f"another process runs the servers on {data}: stop it, or choose another folder (--data DIR)"
+                f"another process runs the servers on {data}: stop it, or use another folder (--data DIR)"
             ) from None
         _stop_leftovers(data)
         try:
             yield
         finally:
-            _stop_leftovers(data)  # Where supervisord was killed, its programs live on.
+            _stop_leftovers(data)  # If supervisord was killed, its programs still run.
 
 
 def is_owned(data: Path) -> bool:
-    """Whether a living process owns the folder."""
+    """Return whether a living process owns the folder."""
     try:
         with (data / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -92,9 +92,10 @@ def is_owned(data: Path) -> bool:
 
 @contextmanager
 def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, str]) -> Iterator[Supervisor]:
-    """Run supervisord on a folder that is owned, with the named files of this folder and the variables they use.
+    """Run supervisord on a data folder that this process owns; raise CannotStart.
 
-    It starts no program by itself; all have stopped on leaving. Raise CannotStart.
+    `programs` names configuration files beside this module, `variables` are what these use. No program starts by
+    itself, and all are stopped at the end of the block.
     """
     logs = data / "log"
     logs.mkdir(exist_ok=True)
@@ -111,7 +112,7 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
     }
     command = (sys.executable, "-m", "supervisor.supervisord", "--configuration", str(CONFIGURATION))
     with (logs / "supervisord.err").open("wb") as errors:
-        # In a session of its own, Ctrl-C reaches its owner alone, who stops it in order.
+        # In a session of its own it gets no Ctrl-C; its owner does, and stops it in order.
         process = subprocess.Popen(command, env=environment, stdout=errors, stderr=errors, start_new_session=True)
     supervisor = Supervisor(f"http://up:{password}@{LOOPBACK}:{port}", logs)
     try:
@@ -134,13 +135,13 @@ def _wait_for_supervisord(process: subprocess.Popen[bytes], supervisor: Supervis
 def _last_words(logs: Path, program: str) -> str:
     log = logs / f"{program}.log"
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return f"{program} does not start: {lines[-1] if lines else 'it says nothing'} (all that it said: {log})"
+    return f"{program} does not start: {lines[-1] if lines else 'its log is empty'} (the whole log: {log})"
 
 
 def _stop_leftovers(data: Path) -> None:
-    """Stop what an owner left running that was killed."""
+    """Stop the programs of an owner that was killed."""
     while found := _leftovers(data):
-        # A supervisord stops its programs, in order; programs that have none any more are themselves without a parent.
+        # A supervisord stops its own programs in order; programs whose supervisord is gone have no parent here.
         roots = [process for process in found if process.ppid() not in {other.pid for other in found}]
         for process in roots:
             process.terminate()

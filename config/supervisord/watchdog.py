@@ -1,4 +1,4 @@
-"""Stop the supervisord that runs this when the owner of the data folder is gone, even by SIGKILL.
+"""Stop the supervisord that runs this process when the owner of the data folder ends, even by SIGKILL.
 
 Run as `python -m config.supervisord.watchdog LOCK_FILE`.
 """
@@ -12,9 +12,9 @@ from pathlib import Path
 
 def _main(lock: Path) -> None:
     supervisord = os.getppid()
-    with lock.open() as held_by_the_owner:
-        fcntl.flock(held_by_the_owner, fcntl.LOCK_SH)  # Waits for the owner's end.
-    if os.getppid() == supervisord:  # Else it was killed too, and its process id may be anybody's.
+    with lock.open() as owners_lock:
+        fcntl.flock(owners_lock, fcntl.LOCK_SH)  # Waits until the owner ends.
+    if os.getppid() == supervisord:  # Otherwise it was killed too, and another process may have its id.
         os.kill(supervisord, signal.SIGTERM)
 
 

@@ -1,8 +1,8 @@
-"""Make the database and the static files ready, in a process that has the settings of the servers.
+"""Prepare the database and the static files, in a process with the settings of the running servers.
 
     python -m config.up.preparation
 
-It prints the password of the user `admin` if it made that user.
+It prints the password of the user `admin` if it creates that user.
 """
 
 import secrets
@@ -30,7 +30,7 @@ def prepare() -> None:
 
 
 def _wait_for_database() -> None:
-    connection.settings_dict["OPTIONS"].pop("pool", None)  # Its time-out would hide what the server says.
+    connection.settings_dict["OPTIONS"].pop("pool", None)  # Its time-out would hide the server's error message.
     is_elsewhere = "DATABASE_URL" in settings.NAMED_IN_ENVIRONMENT
     deadline = time.monotonic() + (ELSEWHERE_SECONDS if is_elsewhere else EMBEDDED_SECONDS)
     while True:
@@ -38,12 +38,16 @@ def _wait_for_database() -> None:
             return connection.ensure_connection()
         except OperationalError as error:
             if time.monotonic() > deadline:
-                sys.exit(f"the database that DATABASE_URL names does not answer: {error}".replace("\n", " "))
+                sys.exit(
+                    f"the database of DATABASE_URL does not answer; check the URL and the server: {error}".replace(
+                        "\n", " "
+                    )
+                )
             time.sleep(DATABASE_POLL_SECONDS)
 
 
 def _make_admin() -> str:
-    """Make the user `admin` if there is none; return the password of one just made, else nothing."""
+    """Create the user `admin` if there is none, and return its password; return an empty text otherwise."""
     from django.contrib.auth import get_user_model  # noqa: PLC0415 (there are no models before django.setup())
 
     users = get_user_model().objects

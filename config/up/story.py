@@ -1,8 +1,8 @@
-"""The story that `up --demo` tells: one ticket is cancelled, and everybody hears of it.
+"""Run the demo of `up --demo`: cancel one ticket, and show how the change reaches every other part.
 
     python -m config.up.story URL [ACCESS_SYSTEM_URL]
 
-It talks to the service as any client does, with the settings of the servers that run.
+It calls the service as any client does, with the settings of the running servers.
 """
 
 import sys
@@ -29,7 +29,7 @@ CANCELED = "ticket.canceled"
 
 
 def _tell(service: httpx.Client, access_system: httpx.Client | None, console: Console) -> None:
-    """Tell the story, with the seconds since its own start, then since the cancellation; raise CannotStart."""
+    """Tell the story with the seconds since its start, then since the cancellation; raise CannotStart."""
     narrator = Narrator(console)
     narrator.tell(
         f"Sample tickets: {_printed('import_tickets', str(settings.BASE_DIR / 'tickets/sample_tickets.csv'))}"
@@ -38,7 +38,7 @@ def _tell(service: httpx.Client, access_system: httpx.Client | None, console: Co
     narrator = Narrator(console)
     replacement = _request(service, "POST", f"/api/tickets/{ticket['id']}/cancel/")["replacement"]
     narrator.tell(f"Ticket {ticket['code']} is cancelled over REST, {replacement['code']} replaces it")
-    position = _awaited(lambda: _position_on_stream(ticket["id"]), "the event did not come to the stream")
+    position = _awaited(lambda: _position_on_stream(ticket["id"]), "the event did not reach the stream")
     narrator.tell(f"The event is on the stream, as entry {position}-0")
     if access_system:
         message = _awaited(lambda: _message_about(ticket["id"], access_system), "the access system was not told")
@@ -50,7 +50,9 @@ def _tell(service: httpx.Client, access_system: httpx.Client | None, console: Co
 def _some_issued_ticket(service: httpx.Client) -> dict[str, Any]:
     tickets = _request(service, "GET", "/api/tickets/", status="issued")["results"]
     if not tickets:
-        raise CannotStart("there is no issued ticket to cancel")
+        raise CannotStart(
+            "there is no issued ticket to cancel: issue one in the admin, or use an empty folder (--data DIR)"
+        )
     return dict(tickets[0])
 
 
@@ -80,7 +82,9 @@ def _awaited[T](condition: Callable[[], T | None], otherwise: str) -> T:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (answer := condition()) is None:
         if time.monotonic() > deadline:
-            raise CannotStart(f"{otherwise} within {PATIENCE_SECONDS:.0f} s; the logs say more")
+            raise CannotStart(
+                f"{otherwise} within {PATIENCE_SECONDS:.0f} s; look at the files in {settings.DATA_DIR / 'log'}"
+            )
         time.sleep(STORY_POLL_SECONDS)
     return answer
 
@@ -106,7 +110,7 @@ def _main(url: str, access_system_url: str = "") -> None:
 
 
 def _client(url: str, headers: dict[str, str]) -> httpx.Client:
-    # trust_env: a proxy is no way to this machine.
+    # trust_env: a proxy can't reach this machine.
     return httpx.Client(base_url=url, headers=headers, timeout=PATIENCE_SECONDS, trust_env=False)
 
 

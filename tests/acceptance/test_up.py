@@ -39,13 +39,15 @@ def test_the_demo_tells_the_story_and_leaves_no_process(data: Path) -> None:
     assert not (data / "env").exists()
 
 
-def test_a_demo_that_goes_another_way_says_so_and_ends_with_1(data: Path, port: int) -> None:
+def test_a_failing_demo_names_the_step_and_exits_with_1(data: Path, port: int) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
 
     demo = manage("up", "--demo", "--exit", "--data", data, "--port", str(port), ELASTICSEARCH_URL=nobody)
 
     assert demo.returncode == 1
-    assert demo.stderr == "CommandError: the search did not find the replacement within 30 s; the logs say more\n"
+    assert demo.stderr == (
+        f"CommandError: the search did not find the replacement within 30 s; look at the files in {data / 'log'}\n"
+    )
     assert processes_of(data) == []
 
 
@@ -74,7 +76,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"CommandError: the web server can't listen on port {port}")
-    assert refused.stderr.endswith("stop what has it, or choose another (--port N)\n")
+    assert refused.stderr.endswith("stop the program that uses it, or choose another port (--port N)\n")
 
 
 def test_the_data_of_another_postgresql_is_refused_as_it_is(tmp_path: Path, port: int) -> None:
@@ -85,7 +87,7 @@ def test_the_data_of_another_postgresql_is_refused_as_it_is(tmp_path: Path, port
     refused = manage("up", "--data", tmp_path, "--port", str(port))
 
     assert refused.returncode == 1
-    assert "was made by PostgreSQL 16, and this release brings 18" in refused.stderr
+    assert "was created by PostgreSQL 16, but this release has 18" in refused.stderr
     assert [file.name for file in database.iterdir()] == ["PG_VERSION"]
 
 
@@ -105,7 +107,7 @@ def test_the_variables_of_servers_that_do_not_run_are_refused(tmp_path: Path) ->
 
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"CommandError: nothing runs on {tmp_path}: start it with `manage.py up`, or name its folder (--data DIR)\n"
+        f"CommandError: no servers run on {tmp_path}: start them with `manage.py up`, or name their folder (--data DIR)\n"
     )
 
 
@@ -113,4 +115,4 @@ def test_exit_without_demo_is_refused(tmp_path: Path) -> None:
     refused = manage("up", "--exit", "--data", tmp_path)
 
     assert refused.returncode == 1
-    assert refused.stderr == "CommandError: --exit ends `up` after the demo: it needs --demo\n"
+    assert refused.stderr == "CommandError: --exit ends `up` after the demo: add --demo\n"

@@ -34,7 +34,7 @@ def test_a_jar_with_another_sum_is_refused(tmp_path: Path) -> None:
         jars.bring(SUMS, tmp_path)
 
     assert str(refusal.value) == (
-        f"{jar} is not the jar that elasticsearch.sha256 lists (its SHA-256 sum is another): delete it, and start again"
+        f"{jar} differs from the jar that elasticsearch.sha256 lists (another SHA-256 checksum): delete it and start again"
     )
 
 
@@ -47,7 +47,7 @@ def test_a_jar_that_is_not_listed_is_refused(tmp_path: Path) -> None:
         jars.bring(SUMS, tmp_path)
 
     assert str(refusal.value) == (
-        f"{jar} is not among the jars that elasticsearch.sha256 lists: delete it, and start again"
+        f"{jar} is not one of the jars that elasticsearch.sha256 lists: delete it and start again"
     )
 
 
@@ -70,5 +70,5 @@ def test_a_registry_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: p
         jars.bring(SUMS, tmp_path / "lib")
 
     assert str(refusal.value).startswith("thing 1.0 can't be fetched from Maven's central repository (")
-    assert str(refusal.value).endswith("try again when it answers, or name a server of your own in ELASTICSEARCH_URL")
+    assert str(refusal.value).endswith("try again when it answers, or set ELASTICSEARCH_URL to a server of your own")
     assert list((tmp_path / "lib").iterdir()) == []

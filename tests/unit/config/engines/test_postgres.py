@@ -33,7 +33,7 @@ def test_data_of_another_major_version_is_refused(tmp_path: Path) -> None:
     (postgres.folder / "data").mkdir(parents=True)
     (postgres.folder / "data" / "PG_VERSION").write_text("17\n")
 
-    with pytest.raises(CannotStart, match=r"was made by PostgreSQL 17, and this release brings 18: dump it"):
+    with pytest.raises(CannotStart, match=r"was created by PostgreSQL 17, but this release has 18: dump it"):
         postgres.install()
 
 

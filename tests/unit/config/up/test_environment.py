@@ -42,7 +42,7 @@ def test_a_file_that_a_killed_up_left_is_not_taken_for_running_servers(tmp_path:
     with published(tmp_path, VARIABLES), pytest.raises(CannotStart) as refusal:
         exports(tmp_path)
 
-    assert str(refusal.value).startswith(f"nothing runs on {tmp_path}: start it with `manage.py up`")
+    assert str(refusal.value).startswith(f"no servers run on {tmp_path}: start them with `manage.py up`")
 
 
 def test_a_folder_keeps_its_secret_key(tmp_path: Path) -> None:
@@ -58,5 +58,5 @@ def test_a_folder_has_one_owner(tmp_path: Path) -> None:
         pass
 
     assert str(refusal.value) == (
-        f"another process runs the servers on {tmp_path}: stop it, or choose another folder (--data DIR)"
+        f"another process runs the servers on {tmp_path}: stop it, or use another folder (--data DIR)"
     )

@@ -125,7 +125,7 @@ def test_an_unknown_path_below_api_is_a_problem() -> None:
     response = APIClient().get("/api/nothing/")
 
     assert (response.status_code, response.headers["Content-Type"]) == (404, "application/problem+json")
-    assert response.json()["detail"] == "There is nothing at /api/nothing/"
+    assert response.json()["detail"] == "There is nothing at /api/nothing/; /api/docs/ lists the addresses."
 
 
 @pytest.mark.parametrize("failure", [ZeroDivisionError(), "locked"])

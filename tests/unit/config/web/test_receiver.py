@@ -57,7 +57,7 @@ def test_it_shows_what_it_was_told_the_newest_first(access_system: httpx.Client)
     page = access_system.get("/").text
     assert page.index("<td>&lt;second&gt;</td>") < page.index("<td>first</td>")
     assert page.count("✓ verified") == 2
-    assert "refused, at last" not in page
+    assert "refused; the last one" not in page
 
 
 def test_each_of_its_secrets_is_good(access_system: httpx.Client) -> None:
@@ -71,7 +71,7 @@ def test_what_another_secret_signed_is_refused_and_shown(access_system: httpx.Cl
 
     assert answer.status_code == 401
     assert told(access_system) == []
-    assert "✗ 1 refused, at last: No matching signature found" in access_system.get("/").text
+    assert "✗ 1 refused; the last one because: No matching signature found" in access_system.get("/").text
 
 
 @pytest.mark.parametrize(
