@@ -19,7 +19,7 @@ PROBLEM = {
         "type": {"type": "string", "format": "uri-reference", "example": "urn:problem:transition-refused"},
         "title": {"type": "string", "example": "Transition refused"},
         "status": {"type": "integer", "example": 409},
-        "detail": {"type": "string", "example": "ticket K7WQ2MXA was canceled already; its replacement is 9FDR4TCH"},
+        "detail": {"type": "string", "example": "ticket K7WQ2MXA is already canceled; its replacement is 9FDR4TCH"},
         "errors": {
             "type": "object",
             "additionalProperties": {},

@@ -107,7 +107,8 @@ def test_the_variables_of_servers_that_do_not_run_are_refused(tmp_path: Path) ->
 
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"CommandError: no servers run on {tmp_path}: start them with `manage.py up`, or name their folder (--data DIR)\n"
+        f"CommandError: no servers run on {tmp_path}: "
+        "start them with `manage.py up`, or name their folder (--data DIR)\n"
     )
 
 

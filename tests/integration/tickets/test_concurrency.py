@@ -143,7 +143,9 @@ def test_an_import_whose_ticket_is_issued_meanwhile_writes_nothing_and_says_so(t
             importing = threads.submit(at_once, lambda: call_command("import_tickets", str(file)))
             wait_until(somebody_waits_for_a_lock)
 
-        with pytest.raises(CommandError, match="Someone else issued a ticket of this file meanwhile; run it again."):
+        with pytest.raises(
+            CommandError, match="Somebody else issued a ticket of this file at the same time; run the import again."
+        ):
             importing.result()
 
     assert [ticket.code for ticket in Ticket.objects.all()] == ["SAME"]

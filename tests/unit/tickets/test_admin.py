@@ -50,7 +50,7 @@ def test_a_ticket_is_issued_with_its_event() -> None:
 
 
 def test_the_form_says_which_time_zone_it_means() -> None:
-    assert "In the time zone UTC." in client_with("add_ticket").get(f"{LIST}add/").content.decode()
+    assert "Enter it in the time zone UTC." in client_with("add_ticket").get(f"{LIST}add/").content.decode()
 
 
 def test_a_form_that_does_not_fit_says_why() -> None:
@@ -60,7 +60,7 @@ def test_a_form_that_does_not_fit_says_why() -> None:
     page = client.post(f"{LIST}add/", form, follow=True).content.decode()
 
     assert "Ticket with this Code already exists." in page
-    assert "no currency of ISO 4217" in page
+    assert "not a currency code of ISO 4217" in page
     assert Ticket.objects.count() == 1
 
 
@@ -111,7 +111,7 @@ def test_tickets_are_cancelled_each_by_itself() -> None:
     status = dict(Ticket.objects.values_list("code", "status"))
     assert (status[first.code], status[gone.code], status[last.code]) == ("canceled", "checked_in", "canceled")
     assert Ticket.objects.count() == 5
-    assert f"Ticket {gone.code} was checked in already" in page
+    assert f"Ticket {gone.code} is already checked in" in page
     assert f"Ticket {last.code} is canceled; its replacement is" in page
     assert [type(event).__name__ for event in recorded()[4:]] == ["TicketCanceled", "TicketIssued"] * 2
 

@@ -127,9 +127,9 @@ class TestIssue:
             ({"starts_at": "2027-05-01T20:00:00"}, "starts_at", "This time has no time zone"),
             ({"price": "-1"}, "price", "greater than or equal to 0"),
             ({"price": 1e9}, "price", "digits"),
-            ({"currency": "EUX"}, "currency", "no currency of ISO 4217"),
+            ({"currency": "EUX"}, "currency", "not a currency code of ISO 4217"),
             ({"holder_email": "x"}, "holder_email", "valid email address"),
-            ({"seat": "\0"}, "seat", "NUL or a broken character"),
+            ({"seat": "\0"}, "seat", "NUL or an invalid character"),
         ],
     )
     def test_what_does_not_fit_is_named_by_field(
@@ -187,7 +187,7 @@ class TestCancel:
             "type": "urn:problem:transition-refused",
             "title": "Transition refused",
             "status": 409,
-            "detail": f"ticket {ticket.code} was canceled already; its replacement is {replacement.code}",
+            "detail": f"ticket {ticket.code} is already canceled; its replacement is {replacement.code}",
         }
         assert (rows(), recorded()) == before
 
@@ -199,7 +199,7 @@ class TestCancel:
         response = client.post(f"{LIST}{ticket.id}/{action}/", headers={"If-Match": '"7", "8"'})
 
         assert (response.status_code, response.headers["Content-Type"]) == (412, PROBLEM)
-        assert response.json()["detail"] == f'ticket {ticket.code} is at version 1, not "7", "8"'
+        assert response.json()["detail"] == f'ticket {ticket.code} has version 1, not "7", "8"; read it again'
         assert (rows(), recorded()) == before
 
     @pytest.mark.parametrize("expected", ['"1"', '"7", "1"', "*"])

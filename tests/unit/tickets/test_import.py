@@ -147,8 +147,8 @@ class TestKnownCode:
 
         said = import_csv(csv_of({"code": "A", "starts_at": "2027-05-01T20:00:00Z", "status": "canceled"}))
 
-        assert "line 2: price: ticket A is known already, with '24.00'." in said
-        assert "status: ticket A is known already, with 'issued'." in said
+        assert "line 2: price: ticket A already exists, with '24.00'." in said
+        assert "status: ticket A already exists, with 'issued'." in said
         assert "starts_at" not in said
         assert (rows(), recorded()) == before
 
@@ -161,7 +161,7 @@ class TestKnownCode:
 
         said = import_csv(csv_of(canceled, canceled, canceled | {"seat": "other"}), "--on-error=skip")
 
-        assert "line 4: seat: ticket A is known already, with ''." in said
+        assert "line 4: seat: ticket A already exists, with ''." in said
         assert "1 issued, 1 of them canceled, 0 checked in; 1 already known; 1 bad" in said
 
 
@@ -169,14 +169,14 @@ class TestBadRow:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"starts_at": "2027-05-01T20:00:00"}, "starts_at: This time has no time zone; write its offset"),
+            ({"starts_at": "2027-05-01T20:00:00"}, "starts_at: This time has no time zone; add its offset"),
             ({"starts_at": "1.5.2027"}, "starts_at: “1.5.2027” value has an invalid format."),
             ({"price": "12,50"}, "price: “12,50” value must be a decimal number."),
             ({"price": "-1"}, "price: Ensure this value is greater than or equal to 0."),
             ({"currency": "euro"}, "currency: "),
-            ({"status": "sold"}, "status: 'sold' is none of issued, checked_in, canceled."),
+            ({"status": "sold"}, "status: 'sold' is not one of issued, checked_in, canceled."),
             ({"title": "x" * 201}, "title: Ensure this value has at most 200 characters (it has 201)."),
-            ({"title": "\0"}, "title: This text has a NUL or a broken character; it must be UTF-8."),
+            ({"title": "\0"}, "title: This text has a NUL or an invalid character; write it in UTF-8"),
             ({"code": "x" * 21}, "code: Ensure this value has at most 20 characters (it has 21)."),
             ({"holder_email": ""}, "holder_email: This field cannot be blank."),
         ],
@@ -185,7 +185,7 @@ class TestBadRow:
         said = import_csv(csv_of({}, change))
 
         assert f"line 3: {message}" in said
-        assert "Bad rows: 1; nothing was written." in said
+        assert "Bad rows: 1; nothing was written; correct the file and import it again." in said
         assert rows() == []
         assert recorded() == []
 
@@ -205,18 +205,18 @@ class TestBadRow:
     def test_bytes_that_are_no_utf8_are_named_by_line_and_column(self, import_csv: Run) -> None:
         said = import_csv(csv_of({}, {}).replace("José".encode(), "José".encode("latin-1"), 1))
 
-        assert "line 2: holder_name: This text has a NUL or a broken character; it must be UTF-8." in said
+        assert "line 2: holder_name: This text has a NUL or an invalid character; write it in UTF-8" in said
         assert "line 3" not in said
 
     def test_a_row_with_too_few_values(self, import_csv: Run) -> None:
-        assert "line 2: There are 2 values for 10 columns." in import_csv(csv_of() + b"A,B\n")
+        assert "line 2: The row has 2 values for 10 columns." in import_csv(csv_of() + b"A,B\n")
 
     @pytest.mark.parametrize("tail", [b'"never closed\n' * 3, b'"closed"but not at the end\n'])
     def test_what_follows_a_broken_quote_is_not_read(self, import_csv: Run, tail: bytes) -> None:
         said = import_csv(csv_of({"code": "A"}) + tail, "--on-error=skip")
 
-        assert "line 3: This is no CSV from here on" in said
-        assert "Bad rows: 1; the others were written." in said
+        assert "line 3: This is not valid CSV" in said
+        assert "Bad rows: 1; the other rows were written; import the corrected rows by themselves." in said
         assert Ticket.objects.get().code == "A"
 
     @pytest.mark.parametrize("rows_per_chunk", [1, 2, 1_000])
@@ -249,9 +249,9 @@ class TestNoTicketFile:
             (b"", "The file is empty. Its first line must name the columns: code,title,"),
             (b"code;title;venue\n", "line 1: 'code' is missing. 'title' is missing."),
             (csv_of().replace(b"seat", b"row"), "line 1: 'seat' is missing. 'row' is unknown. The columns are code,"),
-            (csv_of().replace(b"seat", b"seat,seat"), "line 1: 'seat' is there more than once."),
+            (csv_of().replace(b"seat", b"seat,seat"), "line 1: 'seat' is named more than once."),
             (csv_of().decode().encode("utf-16"), "separated by commas, in UTF-8."),
-            (b'"code', "line 1: This is no CSV"),
+            (b'"code', "line 1: This is not valid CSV"),
         ],
         ids=["empty", "semicolons", "unknown", "double", "UTF-16", "quote"],
     )

@@ -126,7 +126,7 @@ def test_a_private_address_itself_is_refused_at_the_start(settings: Any, host: s
     settings.ACCESS_SYSTEM_SECRETS = [SECRET]
 
     with pytest.raises(
-        ImproperlyConfigured, match="which is no public address; ACCESS_SYSTEM_ALLOW_PRIVATE=true allows"
+        ImproperlyConfigured, match="which is not a public address; set ACCESS_SYSTEM_ALLOW_PRIVATE=true to allow"
     ):
         AccessSystem().open()
 

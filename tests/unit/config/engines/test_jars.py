@@ -34,7 +34,8 @@ def test_a_jar_with_another_sum_is_refused(tmp_path: Path) -> None:
         jars.bring(SUMS, tmp_path)
 
     assert str(refusal.value) == (
-        f"{jar} differs from the jar that elasticsearch.sha256 lists (another SHA-256 checksum): delete it and start again"
+        f"{jar} differs from the jar that elasticsearch.sha256 lists (another SHA-256 checksum): "
+        "delete it and start again"
     )
 
 
