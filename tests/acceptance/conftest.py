@@ -1,4 +1,4 @@
-"""Fixtures of the tests with the real processes."""
+"""Provide the fixtures of the tests with real processes."""
 
 import pytest
 

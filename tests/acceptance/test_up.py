@@ -1,4 +1,4 @@
-"""`manage.py up`: the demo, a later start, and what it refuses."""
+"""Test `manage.py up`: the demo, a second start, and what it refuses."""
 
 import json
 import re
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder on which the demo has run."""
+    """A data folder on which the demo has run."""
     folder = tmp_path_factory.mktemp("up") / "data"
     demo = manage("up", "--demo", "--exit", "--data", folder, "--port", str(free_port()))
     assert demo.returncode == 0, demo.stdout + demo.stderr
@@ -51,7 +51,7 @@ def test_a_failing_demo_names_the_step_and_exits_with_1(data: Path, port: int) -
     assert processes_of(data) == []
 
 
-def test_a_later_start_has_the_data_and_every_command_finds_its_servers(data: Path, port: int) -> None:
+def test_a_second_start_keeps_the_data_and_every_command_finds_its_servers(data: Path, port: int) -> None:
     with up(data, port) as process:
         status = manage("event_status", "--json", DATA_DIR=str(data))
         exports = manage("up", "--env", "--data", data)
@@ -69,7 +69,7 @@ def test_a_later_start_has_the_data_and_every_command_finds_its_servers(data: Pa
     assert left == []
 
 
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = manage("up", "--data", tmp_path, "--port", str(port))
@@ -79,7 +79,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     assert refused.stderr.endswith("stop the program that uses it, or choose another port (--port N)\n")
 
 
-def test_the_data_of_another_postgresql_is_refused_as_it_is(tmp_path: Path, port: int) -> None:
+def test_data_of_another_postgresql_version_is_refused_and_left_unchanged(tmp_path: Path, port: int) -> None:
     database = tmp_path / "postgres" / "data"
     database.mkdir(parents=True)
     (database / "PG_VERSION").write_text("16\n")
@@ -91,7 +91,7 @@ def test_the_data_of_another_postgresql_is_refused_as_it_is(tmp_path: Path, port
     assert [file.name for file in database.iterdir()] == ["PG_VERSION"]
 
 
-def test_a_data_folder_that_can_not_be_made_is_named(tmp_path: Path, port: int) -> None:
+def test_a_data_folder_that_can_not_be_created_is_reported(tmp_path: Path, port: int) -> None:
     file = tmp_path / "file"
     file.touch()
 
@@ -102,7 +102,7 @@ def test_a_data_folder_that_can_not_be_made_is_named(tmp_path: Path, port: int) 
     assert str(file / "data") in refused.stderr
 
 
-def test_the_variables_of_servers_that_do_not_run_are_refused(tmp_path: Path) -> None:
+def test_env_is_refused_when_no_servers_run(tmp_path: Path) -> None:
     refused = manage("up", "--env", "--data", tmp_path)
 
     assert refused.returncode == 1
