@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TicketQuerySet(models.QuerySet["Ticket"]):
-    """Tickets in the database. These methods record no events; only methods of Ticket, which do, call them."""
+    """Write tickets without recording events; only methods of Ticket, which record them, call these methods."""
 
     def insert(self, tickets: Sequence["Ticket"]) -> None:
         """Insert valid tickets, with new codes where none is set; raise ValidationError if a code is taken."""
