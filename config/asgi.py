@@ -5,8 +5,8 @@ import os
 from django.core.asgi import get_asgi_application
 
 from config.web.slow_clients import cut_off_slow_clients
+from readmodel.index.client import load_client
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = cut_off_slow_clients(get_asgi_application())
-
-import readmodel.index.document_index  # noqa: E402, F401 (loads the client now, not during the first search)
+load_client()
