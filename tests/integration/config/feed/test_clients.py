@@ -30,6 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_50_streams_of_one_process_get_all_events_in_order_and_cost_little(server: Server, token: str) -> None:
+    assert httpx.get(f"{server.url}/api/events/", headers=headers(token)).is_success  # Loads what any request loads.
     [worker] = psutil.Process(server.process.pid).children()
     before = worker.memory_info().rss
     at_the_end = Barrier(51)
