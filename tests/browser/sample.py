@@ -13,8 +13,7 @@ from elasticsearch import Elasticsearch
 
 from events.testing import run_until_idle
 from readmodel.index.document_index import connect
-from readmodel.projection import projections
-from readmodel.tickets.documents import VersionedDocument
+from readmodel.projection import VersionedDocument, projections
 from tests.ticket_events import document
 
 FILE = settings.BASE_DIR / "tickets/sample_tickets.csv"
