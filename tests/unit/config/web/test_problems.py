@@ -1,4 +1,4 @@
-"""What becomes of a request whose view fails after it has changed something."""
+"""Test the answers to requests whose view fails after a change, and to unknown paths."""
 
 import sqlite3
 from collections.abc import Callable
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__
 
 
 def locked_database(folder: Path) -> OperationalError:
-    """Return the error that Django raises for a database whose one writer is busy."""
+    """Return the error that Django raises while another connection writes to SQLite."""
     holder, other = (sqlite3.connect(folder / "db", timeout=0, autocommit=True) for _ in range(2))
     holder.execute("BEGIN IMMEDIATE")
     try:
@@ -38,7 +38,7 @@ def locked_database(folder: Path) -> OperationalError:
     finally:
         holder.close()
         other.close()
-    raise AssertionError("two wrote at once")
+    raise AssertionError("two connections wrote at the same time")
 
 
 class FailingView(APIView):
@@ -60,8 +60,8 @@ urlpatterns = [
     path("api/page/", failing_page),
     path("page/", failing_page),
 ]
-handler404 = "config.problems.not_found"
-handler500 = "config.problems.server_error"
+handler404 = "config.web.problems.not_found"
+handler500 = "config.web.problems.server_error"
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_neither_change_nor_event_is_left(post: Any, failure: Exception, status: int, kind: str) -> None:
+def test_a_failed_request_leaves_no_change_and_no_event(post: Any, failure: Exception, status: int, kind: str) -> None:
     response = post(failure)
 
     assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json")
@@ -96,7 +96,7 @@ def test_neither_change_nor_event_is_left(post: Any, failure: Exception, status:
 
 
 @pytest.mark.parametrize("error", [exceptions.ValidationError, ValidationError])
-def test_errors_are_named_by_field(post: Any, error: type[Exception]) -> None:
+def test_validation_errors_are_listed_by_field(post: Any, error: type[Exception]) -> None:
     assert post(error({"title": ["too late"]})).json()["errors"] == {"title": ["too late"]}
     assert post(error(["never"])).json()["errors"] == {"non_field_errors": ["never"]}
 
@@ -109,7 +109,7 @@ def test_a_busy_database_is_a_conflict(post: Any, tmp_path: Path) -> None:
     assert (rows(), recorded()) == ([], [])
 
 
-def test_a_lost_race_is_a_conflict_where_no_rest_view_answers_too(post: Any) -> None:
+def test_a_lost_race_outside_a_rest_view_is_a_conflict_too(post: Any) -> None:
     response = post(VersionTaken(), to="/api/page/")
 
     assert response.status_code == HTTPStatus.CONFLICT
@@ -117,7 +117,7 @@ def test_a_lost_race_is_a_conflict_where_no_rest_view_answers_too(post: Any) -> 
     assert (rows(), recorded()) == ([], [])
 
 
-def test_another_failure_of_the_database_is_none(post: Any) -> None:
+def test_another_database_error_is_not_a_conflict(post: Any) -> None:
     assert post(OperationalError("disk I/O error")).status_code == HTTPStatus.INTERNAL_SERVER_ERROR
 
 
@@ -125,11 +125,11 @@ def test_an_unknown_path_below_api_is_a_problem() -> None:
     response = APIClient().get("/api/nothing/")
 
     assert (response.status_code, response.headers["Content-Type"]) == (404, "application/problem+json")
-    assert response.json()["detail"] == "There is nothing at /api/nothing/"
+    assert response.json()["detail"] == "There is nothing at /api/nothing/; /api/docs/ lists the addresses."
 
 
 @pytest.mark.parametrize("failure", [ZeroDivisionError(), "locked"])
-def test_pages_outside_of_api_are_left_to_django(post: Any, failure: Any, tmp_path: Path) -> None:
+def test_django_answers_errors_outside_of_api(post: Any, failure: Any, tmp_path: Path) -> None:
     failed = post(locked_database(tmp_path) if failure == "locked" else failure, to="/page/")
     missing = APIClient().get("/nothing/")
 

@@ -1,4 +1,4 @@
-"""For whoever watches the process: does it live, and can it do its work?"""
+"""Answer liveness and readiness probes."""
 
 from contextlib import closing
 from http import HTTPStatus
@@ -11,21 +11,21 @@ from events.exceptions import StreamUnavailable
 from events.relay import divergence
 from events.stream.interface import open_stream
 
-TIMEOUT_SECONDS = 1.0
+STREAM_TIMEOUT_SECONDS = 1.0
 
 
 @never_cache
 @transaction.non_atomic_requests
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """The process lives."""
+    """Answer 200 while the process is alive."""
     return HttpResponse("alive", content_type="text/plain")
 
 
 @never_cache
 @transaction.non_atomic_requests
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """Answer 200 if the database answers, and the stream too and as this log's own; else 503 with what is wrong."""
-    failures = {name: said for name, said in (("database", _database()), ("stream", _stream())) if said}
+    """Answer 200 if database and stream answer and the stream has not diverged; else 503 with the reasons."""
+    failures = {name: reason for name, reason in (("database", _database()), ("stream", _stream())) if reason}
     status = HTTPStatus.SERVICE_UNAVAILABLE if failures else HTTPStatus.OK
     return JsonResponse({"ready": not failures, "failures": failures}, status=status)
 
@@ -41,11 +41,11 @@ def _database() -> str:
 
 def _stream() -> str:
     try:
-        with closing(open_stream(timeout_seconds=TIMEOUT_SECONDS)) as stream:
+        with closing(open_stream(timeout_seconds=STREAM_TIMEOUT_SECONDS)) as stream:
             stream.ping()
-        found = divergence.all_current()
+        diverged = divergence.all_current()
     except StreamUnavailable as error:
         return str(error)
     except DatabaseError:
-        return ""  # That is another failure, told by its own name.
-    return "; ".join(f"partition {partition}: {how}" for partition, how in found.items())
+        return ""  # `_database` reports that failure.
+    return "; ".join(f"partition {partition}: {how}" for partition, how in diverged.items())

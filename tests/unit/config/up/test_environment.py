@@ -1,4 +1,4 @@
-"""The file `env`, by which other commands find the servers of `up`."""
+"""Test the file `env`, from which other commands learn the addresses of `up`'s servers."""
 
 import shlex
 import stat
@@ -7,14 +7,14 @@ from pathlib import Path
 import environ
 import pytest
 
-from config.errors import CannotStart
-from config.supervisor import owned
+from config.supervisord.errors import CannotStart
+from config.supervisord.supervisor import owned
 from config.up.environment import exports, published, secret_key
 
 VARIABLES = {"DATABASE_URL": "postgresql://postgres@/tickets?host=/tmp/it%27s", "SECRET_KEY": "a#b $c \"d'e"}
 
 
-def test_what_is_published_is_what_the_settings_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_read_the_published_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environ.Env, "ENVIRON", {})
 
     with published(tmp_path, VARIABLES):
@@ -23,7 +23,7 @@ def test_what_is_published_is_what_the_settings_read(tmp_path: Path, monkeypatch
     assert environ.Env.ENVIRON == VARIABLES
 
 
-def test_nobody_else_may_read_it_and_it_goes_with_the_servers(tmp_path: Path) -> None:
+def test_the_file_is_private_and_is_removed_with_the_servers(tmp_path: Path) -> None:
     with published(tmp_path, VARIABLES):
         mode = stat.S_IMODE((tmp_path / "env").stat().st_mode)
 
@@ -31,18 +31,18 @@ def test_nobody_else_may_read_it_and_it_goes_with_the_servers(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_shell_gets_the_same_values(tmp_path: Path) -> None:
+def test_exports_give_a_shell_the_same_values(tmp_path: Path) -> None:
     with owned(tmp_path), published(tmp_path, VARIABLES):
         lines = exports(tmp_path).splitlines()
 
     assert [shlex.split(line) for line in lines] == [["export", f"{name}={value}"] for name, value in VARIABLES.items()]
 
 
-def test_a_file_that_a_killed_up_left_is_not_taken_for_running_servers(tmp_path: Path) -> None:
+def test_the_file_of_a_killed_up_is_not_exported(tmp_path: Path) -> None:
     with published(tmp_path, VARIABLES), pytest.raises(CannotStart) as refusal:
         exports(tmp_path)
 
-    assert str(refusal.value).startswith(f"nothing runs on {tmp_path}: start it with `manage.py up`")
+    assert str(refusal.value).startswith(f"no servers run on {tmp_path}: start them with `manage.py up`")
 
 
 def test_a_folder_keeps_its_secret_key(tmp_path: Path) -> None:
@@ -58,5 +58,5 @@ def test_a_folder_has_one_owner(tmp_path: Path) -> None:
         pass
 
     assert str(refusal.value) == (
-        f"another process runs the servers on {tmp_path}: stop it, or choose another folder (--data DIR)"
+        f"another process runs the servers on {tmp_path}: stop it, or use another folder (--data DIR)"
     )

@@ -1,4 +1,4 @@
-"""/metrics says of the real servers what is so."""
+"""Test that /metrics reports the state of real servers."""
 
 import pytest
 from django.core.management import call_command
@@ -14,14 +14,14 @@ from readmodel.index.document_index import connect
 from readmodel.tickets.documents import TicketDocuments
 from tests.damage import Damage
 from tests.tickets import issue
-from tests.unit.config.test_metrics import scrape, token
+from tests.unit.config.metrics.test_views import scrape, token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 __all__ = ["token"]
 
 
-def test_every_family_is_measured(
+def test_every_family_of_metrics_is_measured(
     client: Client, token: str, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     tickets = [issue() for _ in range(3)]

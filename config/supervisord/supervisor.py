@@ -1,4 +1,4 @@
-"""supervisord runs every program of this service: it is started here on a data folder, and spoken to over XML-RPC."""
+"""Start supervisord on a data folder, and control the programs that it runs over XML-RPC."""
 
 import fcntl
 import os
@@ -14,14 +14,14 @@ from typing import Any
 
 import psutil
 
-from config.errors import CannotStart
-from config.ports import LOOPBACK, free_port
+from config.supervisord.errors import CannotStart
+from config.supervisord.ports import LOOPBACK, free_port
 
 CONFIGURATION = Path(__file__).with_name("supervisord.conf")
 PASSWORD_VARIABLE = "SUPERVISOR_PASSWORD"  # noqa: S105 - a name
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
-POLL_SECONDS = 0.1
+SUPERVISOR_POLL_SECONDS = 0.1
 UNDER_WAY = {"STARTING", "RUNNING"}
 
 
@@ -44,42 +44,42 @@ class Supervisor:
             return False
 
     def start(self, program: str) -> None:
-        """Start a program, `group:name`, or all of a group, `group:*`, and do not wait for it; raise CannotStart."""
+        """Start a program (`group:name`), or all of a group (`group:*`), without waiting for it; raise CannotStart."""
         wait = False
         try:
             self.remote.startProcess(program, wait)
         except xmlrpc.client.Fault as fault:
-            raise CannotStart(f"{program} does not start: {fault.faultString}") from fault
+            raise CannotStart(f"supervisord can't start {program}: {fault.faultString}") from fault
 
     def wait_until(self, is_ready: Callable[[], bool], program: str) -> None:
-        """Wait until a program that was started is ready; raise CannotStart with its last words if it ends instead."""
+        """Wait until a started program is ready; raise CannotStart with the last line of its log if it ends instead."""
         deadline = time.monotonic() + START_SECONDS
         while not is_ready():
             if self.remote.getProcessInfo(program)["statename"] not in UNDER_WAY or time.monotonic() > deadline:
-                raise CannotStart(last_words(self.logs, program.partition(":")[2]))
-            time.sleep(POLL_SECONDS)
+                raise CannotStart(_last_words(self.logs, program.partition(":")[2]))
+            time.sleep(SUPERVISOR_POLL_SECONDS)
 
 
 @contextmanager
 def owned(data: Path) -> Iterator[None]:
-    """Own a data folder, with nothing of an earlier owner left running; raise CannotStart if another process has it."""
+    """Own a data folder, and stop what an earlier owner left running; raise CannotStart if another process owns it."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CannotStart(
-                f"another process runs the servers on {data}: stop it, or choose another folder (--data DIR)"
+                f"another process runs the servers on {data}: stop it, or use another folder (--data DIR)"
             ) from None
-        stop_leftovers(data)
+        _stop_leftovers(data)
         try:
             yield
         finally:
-            stop_leftovers(data)  # Where supervisord was killed, its programs live on.
+            _stop_leftovers(data)  # If supervisord was killed, its programs still run.
 
 
 def is_owned(data: Path) -> bool:
-    """Whether a living process owns the folder."""
+    """Return whether a living process owns the folder."""
     try:
         with (data / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -92,9 +92,10 @@ def is_owned(data: Path) -> bool:
 
 @contextmanager
 def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, str]) -> Iterator[Supervisor]:
-    """Run supervisord on a folder that is owned, with the named files of supervisord/ and the variables they use.
+    """Run supervisord on a data folder that this process owns; raise CannotStart.
 
-    It starts no program by itself; all have stopped on leaving. Raise CannotStart.
+    `programs` names configuration files beside this module, `variables` are what these use. No program starts by
+    itself, and all are stopped at the end of the block.
     """
     logs = data / "log"
     logs.mkdir(exist_ok=True)
@@ -105,17 +106,17 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
         "DATA_DIR": str(data),
         "LOG_DIR": str(logs),
-        "PROGRAMS": " ".join(f"supervisord/{program}.conf" for program in programs),
+        "PROGRAMS": " ".join(f"{program}.conf" for program in programs),
         "SUPERVISOR_PORT": str(port),
         PASSWORD_VARIABLE: password,
     }
     command = (sys.executable, "-m", "supervisor.supervisord", "--configuration", str(CONFIGURATION))
     with (logs / "supervisord.err").open("wb") as errors:
-        # In a session of its own, Ctrl-C reaches its owner alone, who stops it in order.
+        # In a session of its own it gets no Ctrl-C; its owner does, and stops it in order.
         process = subprocess.Popen(command, env=environment, stdout=errors, stderr=errors, start_new_session=True)
     supervisor = Supervisor(f"http://up:{password}@{LOOPBACK}:{port}", logs)
     try:
-        wait_for_supervisord(process, supervisor)
+        _wait_for_supervisord(process, supervisor)
         yield supervisor
     finally:
         supervisor.close()
@@ -124,23 +125,23 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
             process.wait(STOP_SECONDS)
 
 
-def wait_for_supervisord(process: subprocess.Popen[bytes], supervisor: Supervisor) -> None:
+def _wait_for_supervisord(process: subprocess.Popen[bytes], supervisor: Supervisor) -> None:
     while not supervisor.answers():
         if process.poll() is not None:
             raise CannotStart((supervisor.logs / "supervisord.err").read_text())
-        time.sleep(POLL_SECONDS)
+        time.sleep(SUPERVISOR_POLL_SECONDS)
 
 
-def last_words(logs: Path, program: str) -> str:
+def _last_words(logs: Path, program: str) -> str:
     log = logs / f"{program}.log"
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return f"{program} does not start: {lines[-1] if lines else 'it says nothing'} (all that it said: {log})"
+    return f"{program} does not start: {lines[-1] if lines else 'its log is empty'} (the whole log: {log})"
 
 
-def stop_leftovers(data: Path) -> None:
-    """Stop what an owner left running that was killed."""
-    while found := leftovers(data):
-        # A supervisord stops its programs, in order; programs that have none any more are themselves without a parent.
+def _stop_leftovers(data: Path) -> None:
+    """Stop the programs of an owner that was killed."""
+    while found := _leftovers(data):
+        # A supervisord stops its own programs in order; programs whose supervisord is gone have no parent here.
         roots = [process for process in found if process.ppid() not in {other.pid for other in found}]
         for process in roots:
             process.terminate()
@@ -148,11 +149,11 @@ def stop_leftovers(data: Path) -> None:
             process.kill()
 
 
-def leftovers(data: Path) -> list[psutil.Process]:
-    return [process for process in psutil.process_iter() if was_started_for(data, process)]
+def _leftovers(data: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _was_started_for(data, process)]
 
 
-def was_started_for(data: Path, process: psutil.Process) -> bool:
+def _was_started_for(data: Path, process: psutil.Process) -> bool:
     with suppress(psutil.Error):
         environment = process.environ()
         return environment.get("DATA_DIR") == str(data) and PASSWORD_VARIABLE in environment

@@ -1,4 +1,4 @@
-"""Read tickets from a CSV file, row by row, and check each by itself; no database is asked."""
+"""Read tickets from a CSV file, and check each row by itself, without the database."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from tickets.models import Status, Ticket
 
-COLUMNS = (
+TICKET_COLUMNS = (
     "code",
     "title",
     "venue",
@@ -22,7 +22,7 @@ COLUMNS = (
     "currency",
     "status",
 )
-STATUSES = frozenset(Status.values)
+TICKET_STATUSES = frozenset(Status.values)
 
 
 class NoTicketFile(Exception):
@@ -31,7 +31,7 @@ class NoTicketFile(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """A row that fits: the line on which it begins, its ticket as a draft, and what is to become of it."""
+    """A valid row: the line where it begins, its ticket as a draft, and the ticket's status after the import."""
 
     line: int
     draft: Ticket
@@ -39,12 +39,12 @@ class Row:
 
     @property
     def values(self) -> dict[str, Any]:
-        return {name: getattr(self.draft, name) for name in COLUMNS} | {"status": self.status}
+        return {name: getattr(self.draft, name) for name in TICKET_COLUMNS} | {"status": self.status}
 
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that does not fit, and why: each problem begins with its column's name."""
+    """An invalid row and its problems, each of which begins with the column's name."""
 
     line: int
     problems: list[str]
@@ -56,14 +56,14 @@ class BadRow:
 def read_rows(file: IO[bytes]) -> Iterator[Row | BadRow]:
     """Yield the file's rows as they are read; raise NoTicketFile if its first line is not the header.
 
-    A file whose quotes do not match ends with a bad row: what follows can't be told apart.
+    A file whose quotes do not match ends with a bad row, since the rows after it can't be told apart.
     """
-    # What is not UTF-8 becomes surrogates, which no field takes: a bad row with its line and column.
+    # Bytes that are not UTF-8 become surrogates, which every field refuses: a bad row with its line and column.
     text = TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     records = _records(text)
     header = next(records, None)
     if header is None:
-        raise NoTicketFile(f"The file is empty. Its first line must name the columns: {','.join(COLUMNS)}")
+        raise NoTicketFile(f"The file is empty. Its first line must name the columns: {','.join(TICKET_COLUMNS)}")
     columns = _columns(header)
     for record in records:
         yield record if isinstance(record, BadRow) else _row(record, columns)
@@ -83,9 +83,11 @@ def _records(lines: Iterable[str]) -> Iterator[_Record | BadRow]:
         for values in reader:
             if values:
                 yield _Record(line, values)
-            line = reader.line_num + 1  # A quoted value may span lines: the next record begins after the last of them.
+            line = reader.line_num + 1  # A quoted value may span several lines.
     except csv.Error as error:
-        yield BadRow(line, [f"This is no CSV from here on ({error}); the rest was not read. Do the quotes match?"])
+        yield BadRow(
+            line, [f"This is not valid CSV ({error}), and the rest was not read; check that the quotes match."]
+        )
 
 
 def _columns(header: _Record | BadRow) -> list[str]:
@@ -93,22 +95,22 @@ def _columns(header: _Record | BadRow) -> list[str]:
         raise NoTicketFile(str(header))
     names = [name.strip() for name in header.values]
     complaints = [
-        *(f"{name!r} is missing." for name in COLUMNS if name not in names),
-        *(f"{name!r} is unknown." for name in names if name not in COLUMNS),
-        *(f"{name!r} is there more than once." for name in COLUMNS if names.count(name) > 1),
+        *(f"{name!r} is missing." for name in TICKET_COLUMNS if name not in names),
+        *(f"{name!r} is unknown." for name in names if name not in TICKET_COLUMNS),
+        *(f"{name!r} is named more than once." for name in TICKET_COLUMNS if names.count(name) > 1),
     ]
     if complaints:
-        expected = f"The columns are {','.join(COLUMNS)}, separated by commas, in UTF-8."
+        expected = f"The columns are {','.join(TICKET_COLUMNS)}, separated by commas, in UTF-8."
         raise NoTicketFile(f"line {header.line}: {' '.join(complaints)} {expected}")
     return names
 
 
 def _row(record: _Record, columns: list[str]) -> Row | BadRow:
     if len(record.values) != len(columns):
-        return BadRow(record.line, [f"There are {len(record.values)} values for {len(columns)} columns."])
+        return BadRow(record.line, [f"The row has {len(record.values)} values for {len(columns)} columns."])
     values: Any = {name: value.strip() for name, value in zip(columns, record.values, strict=True)}
     status = values.pop("status")
-    problems = [] if status in STATUSES else [f"status: {status!r} is none of {', '.join(Status.values)}."]
+    problems = [] if status in TICKET_STATUSES else [f"status: {status!r} is not one of {', '.join(Status.values)}."]
     try:
         draft = Ticket.draft(**values)
     except ValidationError as error:

@@ -1,6 +1,6 @@
-"""Write the rows of a CSV file as tickets, through the same events as everything else.
+"""Import the rows of a CSV file as tickets, with the same events as any other change.
 
-In:   rows, from tickets/csv_rows.py.
+In:   rows, from tickets/csv_import/rows.py.
 Out:  tickets, issued and then cancelled or checked in as their status says.
 Next: tickets/models.py
 """
@@ -13,15 +13,15 @@ from typing import IO
 from django.db import transaction
 
 from events import unit_of_work
-from tickets.csv_rows import COLUMNS, BadRow, Row, read_rows
+from tickets.csv_import.rows import TICKET_COLUMNS, BadRow, Row, read_rows
 from tickets.models import Status, Ticket
 
 ROWS_PER_CHUNK = 1_000
 
 
 @dataclass
-class Report:
-    """How many rows became what; a canceled or checked in ticket was issued before."""
+class ImportReport:
+    """Count the rows by outcome; a canceled or checked in ticket also counts as issued."""
 
     issued: int = 0
     canceled: int = 0
@@ -37,24 +37,24 @@ class Report:
 
 
 class Import:
-    """One run over a file, chunk by chunk, so that its length does not matter."""
+    """One import of a file, in chunks, so that a long file needs no more memory."""
 
     def __init__(self, tell: Callable[[BadRow], None]) -> None:
-        self.report = Report()
+        self.report = ImportReport()
         self.tell = tell
 
-    def all_or_nothing(self, file: IO[bytes]) -> Report:
-        """Write the whole file in one transaction, and nothing if a row is bad; raise NoTicketFile."""
+    def all_or_nothing(self, file: IO[bytes]) -> ImportReport:
+        """Write the whole file in one transaction, or nothing if a row is bad; raise NoTicketFile."""
         with unit_of_work():
             for chunk in batched(read_rows(file), ROWS_PER_CHUNK, strict=False):
                 self._write(chunk)
             if self.report.bad:
                 transaction.set_rollback(True)
-                self.report = Report(bad=self.report.bad)
+                self.report = ImportReport(bad=self.report.bad)
         return self.report
 
-    def skipping_bad_rows(self, file: IO[bytes]) -> Report:
-        """Write the good rows, a transaction per chunk; raise NoTicketFile."""
+    def skipping_bad_rows(self, file: IO[bytes]) -> ImportReport:
+        """Write the good rows, one transaction per chunk; raise NoTicketFile."""
         for chunk in batched(read_rows(file), ROWS_PER_CHUNK, strict=False):
             with unit_of_work():
                 self._write(chunk)
@@ -80,7 +80,7 @@ class Import:
 
 
 def _compare_with_stored(chunk: Iterable[Row | BadRow]) -> list[Row | BadRow | None]:
-    """Return None for each row whose ticket is there already, and a bad row where that ticket is another."""
+    """Return None for a row whose ticket exists already, and a bad row if that ticket has other values."""
     rows = list(chunk)
     codes = {row.draft.code for row in rows if isinstance(row, Row)} - {""}
     known = {ticket.code: Row(0, ticket, ticket.status) for ticket in Ticket.objects.filter(code__in=codes)}
@@ -93,6 +93,6 @@ def _compare(row: Row, known: dict[str, Row]) -> Row | BadRow | None:
     if there is row:
         return row
     stored, given = there.values, row.values
-    different = [name for name in COLUMNS if stored[name] != given[name]]
-    problems = [f"{name}: ticket {code} is known already, with {str(stored[name])!r}." for name in different]
+    different = [name for name in TICKET_COLUMNS if stored[name] != given[name]]
+    problems = [f"{name}: ticket {code} already exists, with {str(stored[name])!r}." for name in different]
     return BadRow(row.line, problems) if problems else None

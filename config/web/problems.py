@@ -1,4 +1,4 @@
-"""Errors of the REST interface as problem details (RFC 9457)."""
+"""Answer errors of the REST interface as problem details (RFC 9457)."""
 
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +16,7 @@ from rest_framework.views import exception_handler
 from events.exceptions import VersionTaken
 from tickets.exceptions import ConcurrentChange, TransitionRefused
 
-CONTENT_TYPE = "application/problem+json"
+PROBLEM_CONTENT_TYPE = "application/problem+json"
 API = "/api/"
 LOST_RACES = {
     "40001",  # serialization failure
@@ -24,27 +24,25 @@ LOST_RACES = {
     "55P03",  # lock time-out
     "SQLITE_BUSY",
 }
-LOST_RACE = "Another change was faster. Nothing was changed; try again."
-
-
-INVALID = "Some fields do not fit; `errors` says which and why."
+LOST_RACE = "Another request changed the same data at the same time. Nothing was changed; try again."
+INVALID = "Some fields are invalid; `errors` says which and why."
 
 
 class Conflict(exceptions.APIException):
-    """What is asked for and what is stored do not go together."""
+    """The request contradicts what is stored."""
 
     status_code = HTTPStatus.CONFLICT
     default_code = "transition-refused"
 
 
 class ConcurrentConflict(Conflict):
-    """Somebody else was faster; asked again, it may work."""
+    """Another request changed the same data; a retry may succeed."""
 
     default_code = "concurrent-change"
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer an exception of a REST view; DRF's own handler rolls the request's transaction back."""
+    """Answer an exception of a REST view as a problem; DRF's own handler rolls the request's transaction back."""
     known = _as_api_exception(error)
     response = exception_handler(known, context)
     if response is None:
@@ -53,12 +51,12 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         response.data = _problem(response.status_code, INVALID, errors=_by_field(known.detail))
     else:
         response.data = _problem(response.status_code, str(response.data["detail"]), kind=_kind_of(known))
-    response.content_type = CONTENT_TYPE
+    response.content_type = PROBLEM_CONTENT_TYPE
     return response
 
 
 class LostRaceMiddleware(MiddlewareMixin):
-    """Answer 409 where the database let somebody else go first, at a transaction's start and its commit too."""
+    """Answer 409 if the database let another transaction win, also at the start or the commit of a transaction."""
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if request.path.startswith(API) and is_lost_race(error):
@@ -67,7 +65,7 @@ class LostRaceMiddleware(MiddlewareMixin):
 
 
 def is_lost_race(error: Exception) -> bool:
-    """Tell whether another transaction was faster, and a repetition may succeed."""
+    """Return whether another transaction won, so that a retry may succeed."""
     if isinstance(error, VersionTaken):
         return True
     cause = error.__cause__ if isinstance(error, DatabaseError) else None
@@ -75,16 +73,23 @@ def is_lost_race(error: Exception) -> bool:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Be Django's handler404; a path under /api/ that leads nowhere is a problem too."""
+    """Answer a path that does not exist (Django's handler404); under /api/ as a problem."""
     if request.path.startswith(API):
-        return _respond(_problem(HTTPStatus.NOT_FOUND, f"There is nothing at {request.path}"))
+        return _respond(
+            _problem(HTTPStatus.NOT_FOUND, f"There is nothing at {request.path}; /api/docs/ lists the addresses.")
+        )
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Be Django's handler500."""
+    """Answer an unexpected error (Django's handler500); under /api/ as a problem."""
     if request.path.startswith(API):
-        return _respond(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed; the server's log says why."))
+        return _respond(
+            _problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "The request failed because of an error in the server; its log has the details.",
+            )
+        )
     return defaults.server_error(request)
 
 
@@ -99,7 +104,7 @@ def _as_api_exception(error: Exception) -> Exception:
 
 
 def _kind_of(error: Exception) -> str:
-    """Return our own code of the error, which has a hyphen; those of the framework say no more than the status."""
+    """Return the error's code if it is one of ours, which have a hyphen; DRF's codes only repeat the status."""
     code = getattr(error, "default_code", "")
     return code if "-" in code else ""
 
@@ -120,4 +125,4 @@ def _problem(status: int, detail: str, *, kind: str = "", **members: Any) -> dic
 
 
 def _respond(problem: dict[str, Any]) -> HttpResponse:
-    return JsonResponse(problem, status=problem["status"], content_type=CONTENT_TYPE)
+    return JsonResponse(problem, status=problem["status"], content_type=PROBLEM_CONTENT_TYPE)

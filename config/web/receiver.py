@@ -1,8 +1,8 @@
-"""An access system to look at: it takes the webhooks that the consumer `access` sends, and shows the last ones.
+"""Stand in for an access system: take the webhooks that the consumer group `access` sends, and show the last ones.
 
-    python -m config.receiver PORT
+    python -m config.web.receiver PORT
 
-POST / takes a signed message; GET / shows what came, for people; GET /log shows it as JSON.
+POST / takes a signed message, GET / shows the messages as a page, GET /log as JSON.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from config import settings
-from config.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK
 from tickets.webhooks.signing import signers
 
 KEPT = 1000
@@ -34,15 +34,15 @@ td, th {{ padding: .2rem 1rem .2rem 0; text-align: left }}
 <h1>Access system</h1>
 <p>The last {count} messages, the newest first. The gates refuse each of these tickets and open for its replacement.</p>
 {refused}
-<table><tr><th>void</th><th>replaced by</th><th>version</th><th>event</th><th>signature</th></tr>
+<table><tr><th>void ticket</th><th>replaced by</th><th>version</th><th>event</th><th>signature</th></tr>
 {rows}
 </table>
 </html>
 """
 
 
-class AccessSystem(ThreadingHTTPServer):
-    """Keeps the messages that are signed with one of the secrets, and the reasons why it refused others."""
+class AccessReceiver(ThreadingHTTPServer):
+    """Keep the messages that are signed with one of the secrets, and the reasons for refusing others."""
 
     def __init__(self, port: int, verifiers: Sequence[Webhook]) -> None:
         super().__init__((LOOPBACK, port), Receiver)
@@ -51,12 +51,12 @@ class AccessSystem(ThreadingHTTPServer):
         self.refused: deque[str] = deque(maxlen=KEPT)
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> None:
-        """Raise WebhookVerificationError unless one of the secrets made the signature, within the last minutes."""
-        failure: Exception = WebhookVerificationError("no secret")
+        """Raise WebhookVerificationError unless one of the secrets signed the message, within the last minutes."""
+        failure: Exception = WebhookVerificationError("this receiver has no secret; set ACCESS_SYSTEM_SECRETS")
         for verifier in self.verifiers:
             try:
                 verifier.verify(body, dict(headers), json_parse=False)
-            except (WebhookVerificationError, ValueError) as error:  # ValueError: what can't be read at all.
+            except (WebhookVerificationError, ValueError) as error:  # ValueError: a header is malformed.
                 failure = error
             else:
                 return
@@ -65,32 +65,39 @@ class AccessSystem(ThreadingHTTPServer):
 
 class Receiver(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: AccessSystem
+    server: AccessReceiver
 
     def do_GET(self) -> None:
         if self.path == "/":
-            self._answer(HTTPStatus.OK, page(self.server), "text/html; charset=utf-8")
+            self._answer(HTTPStatus.OK, _page(self.server), "text/html; charset=utf-8")
         elif self.path == "/log":
             self._answer(HTTPStatus.OK, json.dumps({"messages": list(self.server.messages)}), "application/json")
         else:
-            self._answer(HTTPStatus.NOT_FOUND, "there are / and /log\n")
+            self._answer(HTTPStatus.NOT_FOUND, "this receiver serves only / and /log\n")
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
         if length > LARGEST_BODY:
             self.close_connection = True
-            return self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {LARGEST_BODY} bytes\n")
+            return self._answer(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the message is too large: send at most {LARGEST_BODY} bytes\n"
+            )
         body = self.rfile.read(length)
         try:
             self.server.verify(body, dict(self.headers))
             message = json.loads(body)
         except WebhookVerificationError as error:
             self.server.refused.append(str(error))
-            return self._answer(HTTPStatus.UNAUTHORIZED, f"the signature is not verified: {error}\n")
+            return self._answer(
+                HTTPStatus.UNAUTHORIZED,
+                f"the signature is not valid ({error}): sign with one of ACCESS_SYSTEM_SECRETS\n",
+            )
         except ValueError as error:
-            return self._answer(HTTPStatus.BAD_REQUEST, f"this is not JSON: {error}\n")
+            return self._answer(HTTPStatus.BAD_REQUEST, f"the message is not JSON: {error}\n")
         if not isinstance(message, dict) or not isinstance(message.get("data"), dict):
-            return self._answer(HTTPStatus.BAD_REQUEST, "a message is a JSON object with `type`, `timestamp`, `data`\n")
+            return self._answer(
+                HTTPStatus.BAD_REQUEST, "a message must be a JSON object with `type`, `timestamp` and `data`\n"
+            )
         self.server.messages.append({"type": message.get("type"), **message["data"]})
         return self._answer(HTTPStatus.ACCEPTED, "")
 
@@ -103,15 +110,19 @@ class Receiver(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def page(server: AccessSystem) -> str:
+def _page(server: AccessReceiver) -> str:
     messages, refused = list(server.messages), list(server.refused)
     names = ("ticketId", "newTicketId", "version", "eventId")
     cells = ("".join(f"<td>{escape(str(message.get(name, '')))}</td>" for name in names) for message in messages[::-1])
     rows = "\n".join(f'<tr>{row}<td class="verified">✓ verified</td></tr>' for row in cells)
-    warning = f'<p class="refused">✗ {len(refused)} refused, at last: {escape(refused[-1])}</p>' if refused else ""
+    warning = (
+        f'<p class="refused">✗ {len(refused)} refused; the last one because: {escape(refused[-1])}</p>'
+        if refused
+        else ""
+    )
     return PAGE.format(count=len(messages), refused=warning, rows=rows)
 
 
 if __name__ == "__main__":
-    with AccessSystem(int(sys.argv[1]), signers(settings.ACCESS_SYSTEM_SECRETS)) as server:
+    with AccessReceiver(int(sys.argv[1]), signers(settings.ACCESS_SYSTEM_SECRETS)) as server:
         server.serve_forever()

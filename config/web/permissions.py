@@ -1,4 +1,4 @@
-"""Who may do what over REST: Django's model permissions, for reading too."""
+"""Check Django's model permissions over REST, for reading too."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from rest_framework.request import Request
 
 
 class ModelPermissions(DjangoModelPermissions):
-    """Demand view, add, change or delete for the view's model, as the method needs.
+    """Require the permission to view, add, change or delete the view's model, depending on the HTTP method.
 
-    A view or an action that sets `required_permission` demands that one instead, and needs no model.
+    A view or an action that sets `required_permission` requires that permission instead, and needs no model.
     """
 
     perms_map = DjangoModelPermissions.perms_map | {

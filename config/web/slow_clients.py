@@ -1,4 +1,4 @@
-"""Cut off clients that do not read: whoever asked for a long answer and is gone, or asleep, must hold nothing here."""
+"""Disconnect clients that do not read, so that a long response to one of them holds no resources."""
 
 import asyncio
 import os
@@ -19,9 +19,9 @@ type Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 def cut_off_slow_clients(application: Application) -> Application:
-    """Let a part of an answer wait EVENTS_FEED_PATIENCE_SECONDS at most until the client has room for it."""
+    """Wait at most EVENTS_FEED_PATIENCE_SECONDS for a client to take each part of a response."""
 
-    async def patient(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def with_time_limit(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         async def send_in_time(message: Message) -> None:
             try:
                 async with asyncio.timeout(conf.feed_patience_seconds):
@@ -29,16 +29,16 @@ def cut_off_slow_clients(application: Application) -> Application:
             except TimeoutError as error:
                 if scope.get("client"):
                     await asyncio.to_thread(_hang_up, *scope["client"])
-                raise RequestAborted from error  # For Django the same as a client that has hung up.
+                raise RequestAborted from error  # Django treats it like a client that has disconnected.
 
         await application(scope, receive, send_in_time)
 
-    return patient
+    return with_time_limit
 
 
 def _hang_up(host: str, port: int | str) -> None:
-    """Shut the connection down; the web server would wait for ever until what is on its way was taken."""
+    """Shut down the connection; otherwise the web server waits for ever until the client takes what was sent."""
     for connection in psutil.Process().net_connections(kind="tcp"):
-        if connection.raddr == (host, int(port)):  # granian names it in words.
+        if connection.raddr == (host, int(port)):  # granian gives the port as text.
             with suppress(OSError), socket.socket(fileno=os.dup(connection.fd)) as found:
                 found.shutdown(socket.SHUT_RDWR)

@@ -1,10 +1,10 @@
-"""How REST lists are cut into pages."""
+"""Split REST lists into pages."""
 
 from rest_framework.pagination import PageNumberPagination
 
 
 class Pagination(PageNumberPagination):
-    """`?page=2&page_size=50`, answered as count, next, previous and results."""
+    """Take `?page=2&page_size=50`; answer count, next, previous and results."""
 
     page_size = 25
     page_size_query_param = "page_size"

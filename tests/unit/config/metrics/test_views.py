@@ -1,4 +1,4 @@
-"""/metrics: for whoever may see it, and whatever is down."""
+"""Test who may read /metrics, and what it answers while servers are down."""
 
 import secrets
 
@@ -24,14 +24,14 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def token() -> str:
-    """That of a user who may see the metrics and nothing else."""
+    """The token of a user who may see the metrics and nothing else."""
     user = User.objects.create_user(f"prometheus-{secrets.token_hex(4)}")
     user.user_permissions.add(Permission.objects.get(codename="view_metrics"))
     return Token.objects.create(user=user).key
 
 
 def scrape(client: Client, token: str) -> dict[str, dict[str, float]]:
-    """Return the values by names, and by what their labels hold."""
+    """Return the values by metric name and by the values of the labels."""
     response = client.get("/metrics", headers={"Authorization": f"Token {token}"})
     assert response.status_code == 200
     samples = [sample for found in text_string_to_metric_families(response.text) for sample in found.samples]
@@ -40,18 +40,18 @@ def scrape(client: Client, token: str) -> dict[str, dict[str, float]]:
         values.setdefault(sample.name, {})[" ".join(map(sample.labels.__getitem__, FAMILIES[sample.name].labels))] = (
             sample.value
         )
-    assert sum(map(len, values.values())) == len(samples)  # No two have the same labels.
+    assert sum(map(len, values.values())) == len(samples)  # No two samples have the same labels.
     return values
 
 
-def test_strangers_see_nothing(client: Client) -> None:
+def test_a_scrape_without_a_token_is_refused(client: Client) -> None:
     response = client.get("/metrics")
 
     assert response.status_code == 401
     assert b"events_" not in response.content
 
 
-def test_who_lacks_the_permission_sees_nothing(client: Client) -> None:
+def test_a_scrape_without_the_permission_is_refused(client: Client) -> None:
     client.force_login(User.objects.create_user("somebody", is_staff=True))
 
     response = client.get("/metrics")
@@ -59,7 +59,7 @@ def test_who_lacks_the_permission_sees_nothing(client: Client) -> None:
     assert b"events_" not in response.content
 
 
-def test_servers_that_are_down_are_told_and_what_the_database_knows_is_there(client: Client, token: str) -> None:
+def test_servers_that_are_down_are_reported_and_the_databases_figures_remain(client: Client, token: str) -> None:
     found = scrape(client, token)
 
     assert found["metrics_source_up"] == {"database": 1, "stream": 0, "elasticsearch": 0}
@@ -68,7 +68,7 @@ def test_servers_that_are_down_are_told_and_what_the_database_knows_is_there(cli
     assert found.keys().isdisjoint({"events_stream_entries", "readmodel_behind_seconds"})
 
 
-def test_a_stream_that_has_diverged_is_told(client: Client, token: str, stream: Stream) -> None:
+def test_a_diverged_stream_is_reported(client: Client, token: str, stream: Stream) -> None:
     assert scrape(client, token)["events_stream_diverged"] == {"0": 0}
     Partition.objects.update(divergence="the stream ends with an entry at 7 that is not an event")
 
@@ -78,15 +78,15 @@ def test_a_stream_that_has_diverged_is_told(client: Client, token: str, stream: 
     assert found["metrics_source_up"]["stream"] == 1
 
 
-def test_an_open_breaker_of_this_process_is_told(client: Client, token: str) -> None:
+def test_an_open_breaker_of_this_process_is_reported(client: Client, token: str) -> None:
     assert scrape(client, token)["events_flush_breaker_open"] == {"": 0}
     for _ in range(3):
-        relay.flush_committed({0})  # Nobody listens.
+        relay.flush_committed({0})  # No Redis listens there.
 
     assert scrape(client, token)["events_flush_breaker_open"] == {"": 1}
 
 
-def test_what_was_repaired_is_a_counter(client: Client, token: str) -> None:
+def test_repaired_documents_are_a_counter(client: Client, token: str) -> None:
     WrongDocuments.objects.create(projection="tickets", kind="altered", is_repaired=True, number=3)
 
     assert scrape(client, token)["readmodel_wrong_documents_total"] == {"tickets altered true": 3}
@@ -100,7 +100,7 @@ def test_what_was_repaired_is_a_counter(client: Client, token: str) -> None:
         ("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.3", "application/openmetrics-text"),
     ],
 )
-def test_the_format_is_what_is_asked_for(accept: str, content_type: str, client: Client, token: str) -> None:
+def test_the_format_follows_the_accept_header(accept: str, content_type: str, client: Client, token: str) -> None:
     headers = {"Authorization": f"Token {token}"} | ({"Accept": accept} if accept else {})
 
     response = client.get("/metrics", headers=headers)
@@ -108,7 +108,7 @@ def test_the_format_is_what_is_asked_for(accept: str, content_type: str, client:
     assert response["Content-Type"].startswith(content_type)
 
 
-def test_a_scrape_asks_no_more_of_a_longer_log(client: Client, token: str) -> None:
+def test_a_scrape_of_a_longer_log_needs_no_more_queries(client: Client, token: str) -> None:
     scrape(client, token)
     with CaptureQueriesContext(connection) as of_none:
         scrape(client, token)
@@ -123,7 +123,7 @@ def test_a_scrape_asks_no_more_of_a_longer_log(client: Client, token: str) -> No
     assert len(of_fifty) == len(of_none)
 
 
-def test_names_are_as_prometheus_wants_them() -> None:
+def test_metric_names_follow_the_prometheus_conventions() -> None:
     for name, family in FAMILIES.items():
         assert name.startswith(("events_", "readmodel_", "metrics_"))
         assert family.documentation.endswith(".")

@@ -1,4 +1,4 @@
-"""Ports of the loopback interface, where everything that is started here listens."""
+"""Find and probe ports of the loopback interface, where every program started here listens."""
 
 import socket
 from contextlib import closing
@@ -9,14 +9,14 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens."""
+    """Return a port on which no program listens."""
     with socket.create_server((LOOPBACK, 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
 
 
 def answers(port: int, path: str) -> bool:
-    """Whether a web server there answers 200; so cheap that it may be asked many times a second."""
+    """Return whether a web server on the port answers 200. Cheap enough to be called many times a second."""
     with closing(HTTPConnection(LOOPBACK, port, timeout=5)) as connection:
         try:
             connection.request("GET", path)

@@ -1,4 +1,4 @@
-"""/healthz and /readyz."""
+"""Test /healthz and /readyz."""
 
 import pytest
 from django.db import OperationalError, connection
@@ -8,7 +8,7 @@ from events.models import Partition
 from events.stream.interface import Stream
 
 
-def test_a_living_process_says_so_whatever_else_is_down(client: Client) -> None:
+def test_healthz_answers_while_everything_else_is_down(client: Client) -> None:
     response = client.get("/healthz")
 
     assert response.status_code == 200
@@ -17,7 +17,7 @@ def test_a_living_process_says_so_whatever_else_is_down(client: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("stream")
-def test_it_is_ready_when_the_database_and_the_stream_answer(client: Client) -> None:
+def test_readyz_is_ok_when_database_and_stream_answer(client: Client) -> None:
     response = client.get("/readyz")
 
     assert response.status_code == 200
@@ -25,7 +25,7 @@ def test_it_is_ready_when_the_database_and_the_stream_answer(client: Client) -> 
 
 
 @pytest.mark.django_db
-def test_a_stream_that_does_not_answer_is_named(client: Client) -> None:
+def test_readyz_reports_a_stream_that_does_not_answer(client: Client) -> None:
     response = client.get("/readyz")
 
     assert response.status_code == 503
@@ -35,7 +35,7 @@ def test_a_stream_that_does_not_answer_is_named(client: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("stream")
-def test_a_stream_that_is_not_this_logs_is_named(client: Client) -> None:
+def test_readyz_reports_a_diverged_stream(client: Client) -> None:
     Partition.objects.update(divergence="the stream ends with an entry at 7 that is not an event")
 
     response = client.get("/readyz")
@@ -46,7 +46,7 @@ def test_a_stream_that_is_not_this_logs_is_named(client: Client) -> None:
     }
 
 
-def test_a_database_that_does_not_answer_is_named(
+def test_readyz_reports_a_database_that_does_not_answer(
     client: Client, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> None:
