@@ -15,7 +15,7 @@ from events.log.reading import read_after
 from tests.things import envelope_at
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 OURS = ("config", "events", "readmodel", "tickets")
 
