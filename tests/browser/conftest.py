@@ -1,6 +1,6 @@
 """Fixtures of the tests of the pages in a real Chromium, on the real servers.
 
-They are run where there is `chromedriver` (Debian: chromium and chromium-driver); tests/servers.py says so if not.
+Without `chromedriver` (Debian: chromium and chromium-driver) they are left out, and the test run ends by saying so.
 """
 
 import os
