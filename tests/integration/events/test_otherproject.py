@@ -60,6 +60,7 @@ print(*pages, letter.state)
 """
 NO_STREAM = "redis://127.0.0.1:1/nobody-listens"
 OLDER_DJANGOS = ("5.2", "6.0")
+OUR_DJANGO = "{}.{}".format(*django.VERSION)
 
 
 class OtherProject:
@@ -86,19 +87,19 @@ def output_of(command: list[str], **options: Any) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module", params=[*OLDER_DJANGOS, "this project's"])
+@pytest.fixture(scope="module", params=[*OLDER_DJANGOS, OUR_DJANGO])
 def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return a Python that has that Django, and what `events` needs."""
-    if request.param not in OLDER_DJANGOS:
+    if request.param == OUR_DJANGO:
         return sys.executable
     folder = tmp_path_factory.mktemp("django")
     (folder / "constraints.txt").write_text("\n".join(pin for pin in pins() if not pin.startswith("django==")))
-    uv = os.environ.get("UV", "uv")  # `uv run` says where it is.
-    output_of([uv, "venv", "--python", sys.executable, "venv"], cwd=folder)
+    # `uv run` sets UV to its own path. In the folder, uv does not add the constraints of this project.
+    uv = [os.environ.get("UV", "uv"), "--directory", str(folder)]
     found = str(folder / "venv/bin/python")
     packages = [f"django~={request.param}.0", *packages_to_install()]
-    # Elsewhere than in this project, whose constraints `uv pip` would add.
-    output_of([uv, "pip", "install", "--python", found, "--constraint", "constraints.txt", *packages], cwd=folder)
+    output_of([*uv, "venv", "--python", sys.executable, "venv"])
+    output_of([*uv, "pip", "install", "--python", found, "--constraint", "constraints.txt", *packages])
     return found
 
 
@@ -133,6 +134,7 @@ def test_another_project_records_relays_consumes_and_looks(project: OtherProject
     assert [group["lag"] for partition in partitions for group in partition["groups"]] == [0, 0]
 
 
+@pytest.mark.parametrize("python", [OUR_DJANGO], indirect=True)
 def test_it_loads_neither_this_project_nor_a_library_that_only_this_project_needs(project: OtherProject) -> None:
     loaded = set(project.shell(LOADED).split())
 
@@ -145,11 +147,10 @@ def test_every_module_loads_and_the_admin_retries_a_dead_letter(project: OtherPr
     project.manage("check", "--fail-level", "WARNING", **settings)
     project.manage("migrate", **settings)
 
-    assert project.shell(LOAD_ALL, **settings) == ""
-    assert project.shell(RETRY_IN_THE_ADMIN, **settings) == "200 200 200 retry\n"
+    assert project.shell(LOAD_ALL + RETRY_IN_THE_ADMIN, **settings) == "200 200 200 retry\n"
 
 
 def test_the_documentation_names_the_djangos_that_are_tried() -> None:
     [sentence] = re.findall(r"They work on Django (.+?)\. ", HOW_TO.read_text())
 
-    assert re.split(", | and ", sentence) == [*OLDER_DJANGOS, "{}.{}".format(*django.VERSION)]
+    assert re.split(", | and ", sentence) == [*OLDER_DJANGOS, OUR_DJANGO]
