@@ -109,7 +109,7 @@ def pins() -> list[str]:
 
 def packages_to_install() -> list[str]:
     """Return what docs/how-to.md tells to install beside Django."""
-    [sentence] = re.findall(r"Install what they import:(.+)", HOW_TO.read_text())
+    [sentence] = re.findall(r"Install what they import:((?:.+\n)+)", HOW_TO.read_text())
     return [name for name in re.findall("`(.+?)`", sentence) if name != "django"]
 
 
