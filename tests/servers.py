@@ -1,7 +1,7 @@
-"""The servers of the tests, chosen before the settings are read.
+"""Choose the servers of the tests before the settings are read.
 
-Only tests/unit asked for: no server, the database is SQLite. Else: PostgreSQL, Valkey and Elasticsearch, started here
-unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. Where whole folders are asked for, a few
+A run of tests/unit alone has no server; its database is SQLite. Any other run has PostgreSQL, Valkey and Elasticsearch,
+started here unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. In a run of whole folders a few
 processes share the files and one Elasticsearch; each has a PostgreSQL and a Valkey of its own, which it may harm.
 `-n 0` keeps all in one process.
 """
@@ -10,7 +10,6 @@ import argparse
 import atexit
 import os
 import secrets
-import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -36,9 +35,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     data = Path(_started.enter_context(tempfile.TemporaryDirectory(prefix="tests-")))
     os.environ["DATA_DIR"] = str(data)  # A running `manage.py up` is somebody's: the tests leave its servers alone.
     options = early_config.known_args_namespace
-    asked = [Path(argument.partition("::")[0]).resolve() for argument in options.file_or_dir]
-    without_servers = options.collectonly or (asked and all(path.is_relative_to(UNIT) for path in asked))
-    if _shares_the_work(options, asked):
+    without_servers = needs_no_server(options)
+    if _shares_the_work(options):
         processes = PROCESSES_WITHOUT_SERVERS if without_servers else PROCESSES
         args[:] = ["-n", str(processes), *SHARED, *args]
         if not without_servers:
@@ -52,11 +50,20 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     return (yield)
 
 
-def _shares_the_work(options: argparse.Namespace, asked: list[Path]) -> bool:
+def _asked(options: argparse.Namespace) -> list[Path]:
+    return [Path(argument.partition("::")[0]).resolve() for argument in options.file_or_dir]
+
+
+def needs_no_server(options: argparse.Namespace) -> bool:
+    asked = _asked(options)
+    return options.collectonly or bool(asked and all(path.is_relative_to(UNIT) for path in asked))
+
+
+def _shares_the_work(options: argparse.Namespace) -> bool:
     """Tell whether this process hands the tests out to others."""
     is_one_of_the_others = "PYTEST_XDIST_WORKER" in os.environ
     has_a_choice = options.numprocesses is None and not options.collectonly and not _named()
-    return not is_one_of_the_others and has_a_choice and all(path.is_dir() for path in asked)
+    return not is_one_of_the_others and has_a_choice and all(path.is_dir() for path in _asked(options))
 
 
 def _named() -> set[str]:
@@ -73,16 +80,6 @@ def _start_servers(data: Path, *, without: set[str]) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slowest, so that no process is left alone with them at the end."""
     items.sort(key=lambda item: "acceptance" not in item.path.parts)
-
-
-def pytest_report_header() -> list[str]:
-    """Say what the stream and the pages are tested with: what is not there must not go unnoticed."""
-    redis = shutil.which("redis-server")
-    driver = shutil.which("chromedriver")
-    return [
-        f"servers of the stream: valkey, {redis or 'no redis-server (apt-get install redis-server adds Redis 7.0)'}",
-        f"browser of the pages: {driver or 'none (apt-get install chromium chromium-driver adds the tests in it)'}",
-    ]
 
 
 def pytest_unconfigure() -> None:

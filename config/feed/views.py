@@ -47,7 +47,7 @@ REFUSALS = {
 class FirstPage(NamedTuple):
     """The page that a granted request finds at once, and the request's parameters."""
 
-    page: Page
+    page: FeedPage
     parameters: FeedParameters
 
 

@@ -1,6 +1,6 @@
 """Provide the fixtures of the tests in a real Chromium, on real servers.
 
-The tests run if `chromedriver` is installed (Debian: chromium and chromium-driver); tests/servers.py reports if not.
+Without `chromedriver` (Debian: chromium and chromium-driver) they are left out, and the test run ends by saying so.
 """
 
 import os

@@ -19,7 +19,7 @@ from tests import how_to
 from tests.things import envelope_at
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 EXPLANATION = (ROOT / "docs/explanation.md").read_text()
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
