@@ -11,6 +11,7 @@ import atexit
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 
 UNIT = Path(__file__).parent / "unit"
+BYTECODE = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 NOBODY_LISTENS = "127.0.0.1:1"
 SHARED = ("--dist", "loadfile", "--no-loadscope-reorder")
@@ -32,6 +34,7 @@ atexit.register(_started.close)  # Also where a conftest that can't be imported 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None]:
+    _keep_bytecode()
     os.environ["SECRET_KEY"] = secrets.token_urlsafe()
     data = Path(_started.enter_context(tempfile.TemporaryDirectory(prefix="tests-")))
     os.environ["DATA_DIR"] = str(data)  # A running `manage.py up` is somebody's: the tests leave its servers alone.
@@ -50,6 +53,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     else:
         _start_servers(data, without=_named())
     return (yield)
+
+
+def _keep_bytecode() -> None:
+    """Where Python may leave no bytecode beside the sources, keep it elsewhere: compiling costs each process seconds."""
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def _shares_the_work(options: argparse.Namespace, asked: list[Path]) -> bool:
