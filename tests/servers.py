@@ -8,6 +8,7 @@ processes share the files and one Elasticsearch; each has a PostgreSQL and a Val
 
 import argparse
 import atexit
+import gc
 import os
 import secrets
 import shutil
@@ -23,10 +24,9 @@ UNIT = Path(__file__).parent / "unit"
 BYTECODE = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 NOBODY_LISTENS = "127.0.0.1:1"
-SHARED = ("--dist", "loadfile", "--no-loadscope-reorder")
-PROCESSES = 3
-"""One more than CI has cores: much of the time the tests wait for what they have started."""
-PROCESSES_WITHOUT_SERVERS = 2
+SHARED = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+"""One process more than CI has cores: much of the time the tests wait for what they have started, once for a file."""
+SHARED_WITHOUT_SERVERS = ("-n", "2", "--dist", "worksteal")
 
 _started = ExitStack()
 atexit.register(_started.close)  # Also where a conftest that can't be imported ends the run before it began.
@@ -42,8 +42,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     asked = [Path(argument.partition("::")[0]).resolve() for argument in options.file_or_dir]
     without_servers = options.collectonly or (asked and all(path.is_relative_to(UNIT) for path in asked))
     if _shares_the_work(options, asked):
-        processes = PROCESSES_WITHOUT_SERVERS if without_servers else PROCESSES
-        args[:] = ["-n", str(processes), *SHARED, *args]
+        args[:] = [*(SHARED_WITHOUT_SERVERS if without_servers else SHARED), *args]
         if not without_servers:
             _start_servers(data, without={"DATABASE_URL", "EVENT_STREAM_URL"})
     elif without_servers:
@@ -56,7 +55,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 
 
 def _keep_bytecode() -> None:
-    """Where Python may leave no bytecode beside the sources, keep it elsewhere: compiling costs each process seconds."""
+    """Keep bytecode elsewhere if Python may write none beside the sources: compiling takes each process seconds."""
     if sys.dont_write_bytecode:
         sys.dont_write_bytecode = False
         sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
@@ -84,6 +83,11 @@ def _start_servers(data: Path, *, without: set[str]) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slowest, so that no process is left alone with them at the end."""
     items.sort(key=lambda item: "acceptance" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what is loaded by now: it stays until the end, and is most of what there is."""
+    gc.freeze()
 
 
 def pytest_report_header() -> list[str]:
