@@ -24,6 +24,10 @@ UNIT = Path(__file__).parent / "unit"
 BYTECODE = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 NOBODY_LISTENS = "127.0.0.1:1"
+NEEDED_PROGRAMS = {
+    "redis-server": "the stream on Redis 7.0: apt-get install redis-server",
+    "chromedriver": "the pages in a browser: apt-get install chromium chromium-driver",
+}
 SHARED = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 """One process more than CI has cores: much of the time the tests wait for what they have started, once for a file."""
 SHARED_WITHOUT_SERVERS = ("-n", "2", "--dist", "worksteal")
@@ -90,14 +94,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_report_header() -> list[str]:
-    """Say what the stream and the pages are tested with: what is not there must not go unnoticed."""
-    redis = shutil.which("redis-server")
-    driver = shutil.which("chromedriver")
-    return [
-        f"servers of the stream: valkey, {redis or 'no redis-server (apt-get install redis-server adds Redis 7.0)'}",
-        f"browser of the pages: {driver or 'none (apt-get install chromium chromium-driver adds the tests in it)'}",
-    ]
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say at the end of a whole run what it has not tried."""
+    if config.args_source == pytest.Config.ArgsSource.TESTPATHS:
+        for program, untried in NEEDED_PROGRAMS.items():
+            if not shutil.which(program):
+                terminalreporter.write_line(f"without {program}, this run has not tried {untried}", yellow=True)
 
 
 def pytest_unconfigure() -> None:
