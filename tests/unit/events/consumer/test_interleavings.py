@@ -156,7 +156,7 @@ def test_nothing_is_left_out_whatever_happens(stream: Stream, monkeypatch: pytes
 
     monkeypatch.setattr(FakeStream, "acknowledge", acknowledge_or_die)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(st.lists(OPERATIONS, max_size=25))
     def run(operations: list[tuple[str, ...]]) -> None:
         nonlocal world
