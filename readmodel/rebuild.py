@@ -15,8 +15,9 @@ from django.db.models.functions import Now
 
 from events.consumer.consumer import Consumer
 from events.exceptions import EventError
-from events.groups.ownership import Ownership, heartbeat_thread
-from events.models import Checkpoint, DeadLetter, Member, Partition
+from events.groups import checkpoint
+from events.groups.ownership import HEARTBEAT_SECONDS, LEASE_SECONDS, Ownership, heartbeat_thread
+from events.models import DeadLetter, Member, Partition
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
 from events.stream.interface import open_stream
@@ -49,16 +50,25 @@ class Count(NamedTuple):
 
 @contextmanager
 def only_one(projection: type[Projection]) -> Iterator[None]:
-    """Raise RebuildRefused if another process rebuilds the same; a killed one is over after 3 s."""
+    """Wait for the lease of a rebuild that was killed; raise RebuildRefused if a living one renews it."""
     ownership = Ownership(f"rebuild {projection.name}", "rebuild")
     ownership.heartbeat()
     try:
-        if not ownership.acquire(0):
-            raise RebuildRefused(f"another process rebuilds {projection.name}; if it was killed, try again in 3 s")
         with heartbeat_thread(ownership):
+            if not _acquire_in_time(ownership):
+                raise RebuildRefused(
+                    f"another process is rebuilding {projection.name}: start this again when that one has ended"
+                )
             yield
     finally:
         ownership.leave()
+
+
+def _acquire_in_time(ownership: Ownership) -> bool:
+    until = time.monotonic() + LEASE_SECONDS + HEARTBEAT_SECONDS  # Nobody renews the lease of a killed process.
+    while not (acquired := ownership.acquire(0)) and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+    return acquired
 
 
 @contextmanager
@@ -98,16 +108,15 @@ def begin(index: DocumentIndex) -> Target:
 
 def count(target: Target) -> Count:
     """Say how far the target is; the log may grow meanwhile."""
-    reached = dict(Checkpoint.objects.filter(group=GROUP, target=target.uuid).values_list("partition", "position"))
+    reached = checkpoint.positions(GROUP, target.uuid)
     given = dict(Partition.objects.values_list("number", "last_position"))
     return Count(sum(min(reached.get(number, 0), last) for number, last in given.items()), sum(given.values()))
 
 
 def is_as_current(target: Target, searched: Target) -> bool:
     """Tell whether the target has settled all that the searched index has, in every partition."""
-    reached = dict(Checkpoint.objects.filter(group=GROUP, target=target.uuid).values_list("partition", "position"))
-    needed = Checkpoint.objects.filter(group=GROUP, target=searched.uuid).values_list("partition", "position")
-    return all(reached.get(number, 0) >= position for number, position in needed)
+    reached, needed = checkpoint.positions(GROUP, target.uuid), checkpoint.positions(GROUP, searched.uuid)
+    return all(reached.get(number, 0) >= position for number, position in needed.items())
 
 
 def prove(index: DocumentIndex, target: Target) -> Iterator[int]:
@@ -145,5 +154,5 @@ def switch(index: DocumentIndex, target: Target, *, patience_seconds: float = 30
 def drop(index: DocumentIndex, target: Target) -> None:
     """Delete the index, with its checkpoints and dead letters: a checkpoint that nobody moves holds compaction back."""
     index.indices.delete(target)
-    Checkpoint.objects.filter(group=GROUP, target=target.uuid).delete()
+    checkpoint.forget(GROUP, target.uuid)
     DeadLetter.objects.filter(group=GROUP, target=target.uuid).delete()

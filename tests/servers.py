@@ -1,16 +1,17 @@
-"""The servers of the tests, chosen before the settings are read.
+"""Choose the servers of the tests before the settings are read.
 
-Only tests/unit asked for: no server, the database is SQLite. Else: PostgreSQL, Valkey and Elasticsearch, started here
-unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. Where whole folders are asked for, a few
+A run of tests/unit alone has no server; its database is SQLite. Any other run has PostgreSQL, Valkey and Elasticsearch,
+started here unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. In a run of whole folders a few
 processes share the files and one Elasticsearch; each has a PostgreSQL and a Valkey of its own, which it may harm.
 `-n 0` keeps all in one process.
 """
 
 import argparse
 import atexit
+import gc
 import os
 import secrets
-import shutil
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -19,12 +20,12 @@ from pathlib import Path
 import pytest
 
 UNIT = Path(__file__).parent / "unit"
+BYTECODE = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 NOBODY_LISTENS = "127.0.0.1:1"
-SHARED = ("--dist", "loadfile", "--no-loadscope-reorder")
-PROCESSES = 3
-"""One more than CI has cores: much of the time the tests wait for what they have started."""
-PROCESSES_WITHOUT_SERVERS = 2
+SHARED = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+"""One process more than CI has cores: much of the time the tests wait for what they have started, once for a file."""
+SHARED_WITHOUT_SERVERS = ("-n", "2", "--dist", "worksteal")
 
 _started = ExitStack()
 atexit.register(_started.close)  # Also where a conftest that can't be imported ends the run before it began.
@@ -32,15 +33,14 @@ atexit.register(_started.close)  # Also where a conftest that can't be imported 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None]:
+    _keep_bytecode()
     os.environ["SECRET_KEY"] = secrets.token_urlsafe()
     data = Path(_started.enter_context(tempfile.TemporaryDirectory(prefix="tests-")))
     os.environ["DATA_DIR"] = str(data)  # A running `manage.py up` is somebody's: the tests leave its servers alone.
     options = early_config.known_args_namespace
-    asked = [Path(argument.partition("::")[0]).resolve() for argument in options.file_or_dir]
-    without_servers = options.collectonly or (asked and all(path.is_relative_to(UNIT) for path in asked))
-    if _shares_the_work(options, asked):
-        processes = PROCESSES_WITHOUT_SERVERS if without_servers else PROCESSES
-        args[:] = ["-n", str(processes), *SHARED, *args]
+    without_servers = needs_no_server(options)
+    if _shares_the_work(options):
+        args[:] = [*(SHARED_WITHOUT_SERVERS if without_servers else SHARED), *args]
         if not without_servers:
             _start_servers(data, without={"DATABASE_URL", "EVENT_STREAM_URL"})
     elif without_servers:
@@ -52,11 +52,28 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     return (yield)
 
 
-def _shares_the_work(options: argparse.Namespace, asked: list[Path]) -> bool:
+def _keep_bytecode() -> None:
+    """Keep bytecode elsewhere if Python may write none beside the sources: compiling takes each process seconds."""
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def _asked(options: argparse.Namespace) -> list[Path]:
+    return [Path(argument.partition("::")[0]).resolve() for argument in options.file_or_dir]
+
+
+def needs_no_server(options: argparse.Namespace) -> bool:
+    asked = _asked(options)
+    return options.collectonly or bool(asked and all(path.is_relative_to(UNIT) for path in asked))
+
+
+def _shares_the_work(options: argparse.Namespace) -> bool:
     """Tell whether this process hands the tests out to others."""
     is_one_of_the_others = "PYTEST_XDIST_WORKER" in os.environ
     has_a_choice = options.numprocesses is None and not options.collectonly and not _named()
-    return not is_one_of_the_others and has_a_choice and all(path.is_dir() for path in asked)
+    return not is_one_of_the_others and has_a_choice and all(path.is_dir() for path in _asked(options))
 
 
 def _named() -> set[str]:
@@ -75,14 +92,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "acceptance" not in item.path.parts)
 
 
-def pytest_report_header() -> list[str]:
-    """Say what the stream and the pages are tested with: what is not there must not go unnoticed."""
-    redis = shutil.which("redis-server")
-    driver = shutil.which("chromedriver")
-    return [
-        f"servers of the stream: valkey, {redis or 'no redis-server (apt-get install redis-server adds Redis 7.0)'}",
-        f"browser of the pages: {driver or 'none (apt-get install chromium chromium-driver adds the tests in it)'}",
-    ]
+def pytest_collection_finish() -> None:
+    """Exempt the loaded modules, which stay until the end, from garbage collection."""
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.contrib.admin import ActionLocation
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Max, QuerySet
@@ -18,6 +17,7 @@ from django.utils.timesince import timesince
 
 from events.admin.dead_letter_detail import detail_context
 from events.admin.dead_letter_forms import DiscardForm, EditForm, StateFilter
+from events.admin.list_and_page_actions import list_and_page_action, posted_actions
 from events.admin.read_only import ReadOnlyAdmin
 from events.dead_letters import actions as dead_letter_actions
 from events.dead_letters.actions import Outcome, expect_editable
@@ -26,7 +26,6 @@ from events.dead_letters.payload_text import printable
 from events.dead_letters.queries import LONG_COLUMNS, by_error, open_letters
 from events.models import DeadLetter
 
-PLACES = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
 LONGEST_ERROR = 80
 SHOWN_LETTERS = 50
 
@@ -79,19 +78,12 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             context |= detail_context(letter, request) | {"may_edit": may_edit and letter.event_id}
         return super().change_view(request, object_id, form_url, context)
 
-    @admin.action(
-        description="Retry it",
-        description_plural="Retry selected events",
-        permissions=["retry"],
-        location=PLACES,
-    )
+    @list_and_page_action(on_the_page="Retry it", in_the_list="Retry selected events", permission="retry")
     def retry_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
         outcome = dead_letter_actions.retry(letters, request.user.get_username())
         self._tell(request, outcome, "marked to be retried")
 
-    @admin.action(
-        description="Discard it", description_plural="Discard selected events", permissions=["discard"], location=PLACES
-    )
+    @list_and_page_action(on_the_page="Discard it", in_the_list="Discard selected events", permission="discard")
     def discard_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
         """Show what will be discarded, and ask for the reason."""
         form = DiscardForm(request.POST) if "reason" in request.POST else DiscardForm(initial={"up_to": _last(letters)})
@@ -173,8 +165,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             "retry_selected": self.has_retry_permission(request),
             "discard_selected": self.has_discard_permission(request),
         }
-        named = [*request.POST.getlist("action"), *request.POST.getlist(f"{ActionLocation.CHANGE_FORM.value}-action")]
-        if not all(allowed.get(name, True) for name in named):
+        if not all(allowed.get(name, True) for name in posted_actions(request)):
             raise PermissionDenied
 
     @admin.display(description="state", ordering="state")

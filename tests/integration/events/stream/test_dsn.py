@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from config.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK
 from events.exceptions import StreamUnavailable
 from events.stream.dsn import StreamDSN
 from events.stream.interface import TIMEOUT_SECONDS

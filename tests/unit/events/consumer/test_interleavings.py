@@ -156,7 +156,7 @@ def test_no_event_is_left_out_in_any_interleaving(stream: Stream, monkeypatch: p
 
     monkeypatch.setattr(FakeStream, "acknowledge", acknowledge_or_die)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(st.lists(OPERATIONS, max_size=25))
     def run(operations: list[tuple[str, ...]]) -> None:
         nonlocal world
