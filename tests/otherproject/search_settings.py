@@ -2,7 +2,7 @@
 
 import os
 
-from settings import *
+from settings import *  # noqa: F403
 from settings import EVENTS_SUBSCRIBERS, INSTALLED_APPS
 
 INSTALLED_APPS += ["readmodel"]
