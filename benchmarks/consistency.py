@@ -25,7 +25,7 @@ from rich.table import Table
 
 from benchmarks.servers import loaded_project
 from benchmarks.web_servers import SERVERS, TICKET, serving, token_of_a_user_who_may_all
-from config.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK
 
 CLIENTS = 4
 CONSUME = (sys.executable, "manage.py", "consume_events", "readmodel")

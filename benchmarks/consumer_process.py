@@ -102,7 +102,7 @@ def consume(acknowledged: dict[str, float], events: int) -> None:
 
     from events.consumer.consumer import Consumer  # noqa: PLC0415
     from events.envelope import Envelope  # noqa: PLC0415
-    from events.groups.ownership import Ownership, beating  # noqa: PLC0415
+    from events.groups.ownership import Ownership, heartbeat_thread  # noqa: PLC0415
     from events.processes.limits import Limits  # noqa: PLC0415
     from events.processes.shutdown import Shutdown  # noqa: PLC0415
     from events.stream.interface import open_stream  # noqa: PLC0415
@@ -114,7 +114,7 @@ def consume(acknowledged: dict[str, float], events: int) -> None:
             acknowledged.update((envelope.subject, time.perf_counter()) for envelope in batch)
 
     ownership = Ownership("readmodel", "benchmark")
-    with closing(open_stream()) as stream, beating(ownership):
+    with closing(open_stream()) as stream, heartbeat_thread(ownership):
         Consumer(Timed(), stream, ownership, shutdown=Shutdown(), limits=Limits(events=events)).run()
     connections.close_all()
 

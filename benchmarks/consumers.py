@@ -20,7 +20,7 @@ from events import record, unit_of_work
 from events.consumer.consumer import Consumer
 from events.envelope import Envelope
 from events.event import Event
-from events.groups.ownership import Ownership, beating
+from events.groups.ownership import Ownership, heartbeat_thread
 from events.models import Checkpoint, Lease, Member
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
@@ -172,7 +172,7 @@ class OneBatch(TicketsAlone):
 def ours(subscriber: Subscriber) -> None:
     """Consume as the command does, heartbeat included."""
     ownership = Ownership("benchmark", "benchmark")
-    with closing(open_stream()) as stream, beating(ownership):
+    with closing(open_stream()) as stream, heartbeat_thread(ownership):
         Consumer(subscriber, stream, ownership, shutdown=Shutdown(), limits=Limits(events=EVENTS)).run()
 
 

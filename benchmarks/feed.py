@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.servers import empty_servers, loaded_project
-from config.ports import LOOPBACK, answers, free_port
+from config.supervisord.ports import LOOPBACK, answers, free_port
 
 GRANIAN = ("-m", "granian", "--interface", "asginl", "--no-log", "--workers-kill-timeout", "5")
 IDLE_SECONDS = 30.0

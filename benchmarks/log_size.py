@@ -104,9 +104,9 @@ def reading(rows: int) -> Iterator[float]:
 
 
 def knowing(rows: int) -> Iterator[float]:
-    from events.log.reading import Tail, knows  # noqa: PLC0415
+    from events.log.reading import knows  # noqa: PLC0415
 
-    return timed(lambda turn: knows(0, Tail(rows // 3 + turn, "01a20c65-fb00-71ae-9be6-d739b212ad73")))
+    return timed(lambda turn: knows(0, rows // 3 + turn, "01a20c65-fb00-71ae-9be6-d739b212ad73"))
 
 
 def looking(_: int) -> Iterator[float]:
@@ -120,7 +120,7 @@ def looking(_: int) -> Iterator[float]:
 def compacting(_: int) -> Iterator[float]:
     from django.utils import timezone  # noqa: PLC0415
 
-    from events.log.compaction import compact  # noqa: PLC0415
+    from events.operations.compaction import compact  # noqa: PLC0415
 
     steps = compact(0, before=timezone.now(), dry_run=False)
     return timed(lambda _: next(steps))

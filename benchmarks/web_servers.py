@@ -23,7 +23,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
 from benchmarks.servers import loaded_project
-from config.ports import LOOPBACK, answers, free_port
+from config.supervisord.ports import LOOPBACK, answers, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 APPLICATION = "config.asgi:application"

@@ -6,11 +6,16 @@ from uuid import uuid4
 
 import pytest
 from elasticsearch import Elasticsearch
+from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
 from events.relay import flush as relay
 from events.stream.interface import Stream, open_stream
 from tests.waiting import PATIENCE_SECONDS
+
+# A busy machine makes an example slow, and Hypothesis fails one that took longer than 0.2 s.
+hypothesis_settings.register_profile("without deadline", hypothesis_settings(), deadline=None)
+hypothesis_settings.load_profile("without deadline")
 
 
 @pytest.fixture(autouse=True)

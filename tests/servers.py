@@ -8,8 +8,10 @@ processes share the files and one Elasticsearch; each has a PostgreSQL and a Val
 
 import argparse
 import atexit
+import gc
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -18,12 +20,12 @@ from pathlib import Path
 import pytest
 
 UNIT = Path(__file__).parent / "unit"
+BYTECODE = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 NOBODY_LISTENS = "127.0.0.1:1"
-SHARED = ("--dist", "loadfile", "--no-loadscope-reorder")
-PROCESSES = 3
-"""One more than CI has cores: much of the time the tests wait for what they have started."""
-PROCESSES_WITHOUT_SERVERS = 2
+SHARED = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+"""One process more than CI has cores: much of the time the tests wait for what they have started, once for a file."""
+SHARED_WITHOUT_SERVERS = ("-n", "2", "--dist", "worksteal")
 
 _started = ExitStack()
 atexit.register(_started.close)  # Also where a conftest that can't be imported ends the run before it began.
@@ -31,14 +33,14 @@ atexit.register(_started.close)  # Also where a conftest that can't be imported 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None]:
+    _keep_bytecode()
     os.environ["SECRET_KEY"] = secrets.token_urlsafe()
     data = Path(_started.enter_context(tempfile.TemporaryDirectory(prefix="tests-")))
     os.environ["DATA_DIR"] = str(data)  # A running `manage.py up` is somebody's: the tests leave its servers alone.
     options = early_config.known_args_namespace
     without_servers = needs_no_server(options)
     if _shares_the_work(options):
-        processes = PROCESSES_WITHOUT_SERVERS if without_servers else PROCESSES
-        args[:] = ["-n", str(processes), *SHARED, *args]
+        args[:] = [*(SHARED_WITHOUT_SERVERS if without_servers else SHARED), *args]
         if not without_servers:
             _start_servers(data, without={"DATABASE_URL", "EVENT_STREAM_URL"})
     elif without_servers:
@@ -48,6 +50,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     else:
         _start_servers(data, without=_named())
     return (yield)
+
+
+def _keep_bytecode() -> None:
+    """Keep bytecode elsewhere if Python may write none beside the sources: compiling takes each process seconds."""
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def _asked(options: argparse.Namespace) -> list[Path]:
@@ -80,6 +90,11 @@ def _start_servers(data: Path, *, without: set[str]) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slowest, so that no process is left alone with them at the end."""
     items.sort(key=lambda item: "acceptance" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt the loaded modules, which stay until the end, from garbage collection."""
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -99,7 +99,6 @@ class TransactionContract:
     # The stream and the log are not emptied between examples: each looks at the names of its own.
     # A process may run it for both databases.
     @settings(
-        deadline=None,
         max_examples=100,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )

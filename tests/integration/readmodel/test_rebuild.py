@@ -118,7 +118,7 @@ def test_a_consumer_that_was_killed_just_now_is_not_waited_for(
     tickets: list[Ticket], ticket_index: DocumentIndex
 ) -> None:
     killed = Ownership("readmodel", "killed")
-    killed.beat()
+    killed.heartbeat()
     assert killed.acquire(0)
 
     assert run()[-1].endswith("-000002 is searched now")
@@ -161,8 +161,24 @@ def test_neither_is_a_timeline_that_is_not_what_the_log_tells(
         assert names(index) == ["000001", "000002"]
 
 
-def test_two_at_once_are_one_too_many(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
-    with rebuild.only_one(TicketDocuments), pytest.raises(CommandError, match="another process rebuilds tickets"):
+def test_a_rebuild_that_was_killed_just_now_is_waited_for_and_continued(
+    tickets: list[Ticket], ticket_index: DocumentIndex
+) -> None:
+    begun = rebuild.begin(ticket_index)
+    killed = Ownership("rebuild tickets", "killed")
+    killed.heartbeat()
+    assert killed.acquire(0)
+
+    said = run()
+
+    assert (said[0], said[-1]) == (f"{begun.name} is filled further", f"{begun.name} is searched now")
+
+
+def test_a_second_rebuild_is_refused_while_the_first_one_lives(
+    tickets: list[Ticket], ticket_index: DocumentIndex
+) -> None:
+    refused = pytest.raises(CommandError, match="another process is rebuilding tickets: start")
+    with rebuild.only_one(TicketDocuments), refused:
         run()
 
     assert names(ticket_index) == ["000001"]

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from django.db import connections
 from django.test import override_settings
-from pytest_django import Settings
 
 from events import log, record, unit_of_work
 from events.consumer.consumer import Consumer
@@ -31,8 +30,7 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 @pytest.fixture(autouse=True)
-def _impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.EVENTS_BLOCK_SECONDS = 0.05
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.processes.backoff.LONGEST_PAUSE_SECONDS", 0.1)
 
 

@@ -1,0 +1,10 @@
+"""Fixtures of the tests with real servers."""
+
+import pytest
+from pytest_django import Settings
+
+
+@pytest.fixture(autouse=True)
+def _block_briefly(settings: Settings) -> None:
+    """Let a consumer of the test's own process see at once that the stream has no more; it waits a second otherwise."""
+    settings.EVENTS_BLOCK_SECONDS = 0.05
