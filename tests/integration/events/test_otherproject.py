@@ -75,7 +75,7 @@ class OtherProject:
     def manage(self, *arguments: str, **variables: str) -> str:
         environment = {"PATH": os.environ["PATH"], "EVENT_STREAM_URL": os.environ["EVENT_STREAM_URL"], **variables}
         command = [self.python, "-W", "error", "manage.py", *arguments]
-        return output_of(command, cwd=self.folder, env=environment)
+        return output_of(command, cwd=self.folder, env=environment, timeout=60)
 
     def shell(self, code: str, **variables: str) -> str:
         return self.manage("shell", "--no-imports", "-c", code, **variables)
