@@ -100,7 +100,7 @@ def by_hand(to_json: ToJson) -> Sequence[float]:
     from django.conf import settings  # noqa: PLC0415 (after the setup)
     from elasticsearch import Elasticsearch  # noqa: PLC0415
 
-    from readmodel.index.aliases import FILLING, SETTINGS  # noqa: PLC0415
+    from readmodel.index.aliases import SETTINGS  # noqa: PLC0415
     from readmodel.tickets.documents import TicketDocuments  # noqa: PLC0415
 
     index = f"{BY_HAND}-{settings.READMODEL_ALIAS}"
@@ -108,7 +108,7 @@ def by_hand(to_json: ToJson) -> Sequence[float]:
         client.options(ignore_status=404).indices.delete(index=index)
         started = time.perf_counter()
         client.indices.create(
-            index=index, mappings=TicketDocuments().mappings, settings={"index": {**SETTINGS, **FILLING}}
+            index=index, mappings=TicketDocuments().mappings, settings={"index": {**SETTINGS, "refresh_interval": "-1"}}
         )
         for page in pages():
             answer = client.bulk(index=index, operations=to_ndjson(page, to_json), filter_path=REFUSED)
@@ -162,7 +162,7 @@ def rebuild() -> Sequence[float]:
     """Run the command, and return the seconds of each phase."""
     from django.core.management import call_command  # noqa: PLC0415 (after the setup)
 
-    from readmodel.index.aliases import Target  # noqa: PLC0415
+    from readmodel.index.notes import Target  # noqa: PLC0415
     from readmodel.management.commands.rebuild_readmodel import Command  # noqa: PLC0415
 
     class Told(Command):

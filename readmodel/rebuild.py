@@ -23,8 +23,8 @@ from events.processes.shutdown import Shutdown
 from events.stream.interface import open_stream
 from events.subscriber import load_subscriber
 from readmodel.conf import GROUP
-from readmodel.index.aliases import Target
 from readmodel.index.document_index import DocumentIndex
+from readmodel.index.notes import Target
 from readmodel.projection import Projection
 from readmodel.verification.comparison import Comparison
 from readmodel.verification.difference import Kind
@@ -140,15 +140,13 @@ def switch(index: DocumentIndex, target: Target, *, patience_seconds: float = 30
     What searches see stands still until the target has all of it; raise RebuildRefused if that takes too long.
     """
     searched = index.indices.ensure()
-    index.indices.hold_refresh(searched)
-    until = time.monotonic() + patience_seconds / 2
-    while not is_as_current(target, searched):
-        if time.monotonic() > until:
-            index.indices.use_everyday_settings(searched)
-            raise RebuildRefused(f"{target.name} does not catch up with {searched.name}: is a consumer running?")
-        time.sleep(POLL_SECONDS)
-    index.indices.choose(target)
-    index.indices.use_everyday_settings(searched)
+    with index.indices.refresh_held(searched):
+        until = time.monotonic() + patience_seconds / 2
+        while not is_as_current(target, searched):
+            if time.monotonic() > until:
+                raise RebuildRefused(f"{target.name} does not catch up with {searched.name}: is a consumer running?")
+            time.sleep(POLL_SECONDS)
+        index.indices.choose(target)
 
 
 def drop(index: DocumentIndex, target: Target) -> None:

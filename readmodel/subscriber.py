@@ -112,7 +112,7 @@ class ReadModel(Subscriber):
     def open(self) -> str:
         for index in self._indices:
             index.indices.ensure()
-        self._kept = self._look()
+        self._kept = [documents for index in self._indices for documents in index.kept()]
         self._writers = [IndexWriter(documents) for documents in self._kept]
         self._audit = Audit(self._kept)
         return self._writers[0].open()
@@ -127,8 +127,9 @@ class ReadModel(Subscriber):
         self._writers[0].handle(batch)
 
     def check(self, partitions: Collection[int]) -> None:
-        """Look whether all indices are there; compare the next documents that fall to these partitions."""
-        if [documents.target for documents in self._look()] != [documents.target for documents in self._kept]:
+        """Look whether all indices are there and settled; compare the next documents that fall to these partitions."""
+        kept = [target for index in self._indices for target in index.indices.settle()]
+        if kept != [documents.target for documents in self._kept]:
             raise TargetLost("there are other indices than before")
         handled_at = max(writer.handled_at for writer in self._writers)
         self._audit.step(partitions, at_rest=time.monotonic() - handled_at > AT_REST_AFTER_SECONDS)
@@ -161,9 +162,6 @@ class ReadModel(Subscriber):
     def close(self) -> None:
         for index in self._indices:
             index.close()
-
-    def _look(self) -> list[Documents]:
-        return [documents for index in self._indices for documents in index.kept()]
 
     def _index_of(self, envelope: Envelope) -> DocumentIndex:
         """Return the index of the first projection that handles the event."""

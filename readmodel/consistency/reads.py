@@ -10,8 +10,8 @@ from events.consistency_token import ConsistencyToken
 from readmodel.conf import conf
 from readmodel.consistency.visibility import Visibility
 from readmodel.exceptions import StateNotReached
-from readmodel.index.aliases import Target
 from readmodel.index.document_index import DocumentIndex, shared_index
+from readmodel.index.notes import Target
 from readmodel.projection import Projection
 
 MAX_WAITING = 100

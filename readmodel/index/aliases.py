@@ -2,19 +2,19 @@
 
 import logging
 import re
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-import msgspec
-
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.index.client import AlreadyExists, Client, errors_translated
+from events.processes.throttled_log import ThrottledLog
+from readmodel.index.client import AlreadyExists, Client, errors_translated, refusals_retried
+from readmodel.index.notes import FILLING, HELD_UNTIL, NO_REFRESH, REJECTED, VERSION, IndexState, Target
 from readmodel.projection import Projection
 
 logger = logging.getLogger(__name__)
 
-VERSION = "projection"
-"""In an index's `_meta`: the version of the projection that it was made by."""
 # The interval is said although it is the default: unsaid, an index that nobody searches for 30 s stops refreshing.
 # A deleted document's version is forgotten at once: one that was deleted by hand can be written again.
 SETTINGS: Mapping[str, Any] = {
@@ -23,19 +23,8 @@ SETTINGS: Mapping[str, Any] = {
     "refresh_interval": "1s",
     "gc_deletes": "0s",
 }
-FILLING = {"refresh_interval": "-1"}
-"""Of an index that nobody searches yet."""
-
-
-class Target(msgspec.Struct, frozen=True):
-    """A concrete index: its name, and the UUID that no other index has, not even a later one of that name."""
-
-    name: str
-    uuid: str
-    version: str = ""
-    """Of the projection that it was made by."""
-    is_new: bool = False
-    """It is being filled, and was never searched."""
+HELD_SECONDS = 30
+"""How long a rebuild may hold the refreshes of the searched index."""
 
 
 class Indices:
@@ -49,6 +38,7 @@ class Indices:
         # A hidden document has no id: whoever searches by the alias does not see it.
         self._shown = {"exists": {"field": projection.id_field}}
         self._told: set[Target] = set()
+        self._log = ThrottledLog(logger)
         self._numbered = re.compile(re.escape(self.alias) + r"-\d{6}")
 
     def ensure(self) -> Target:
@@ -58,6 +48,7 @@ class Indices:
                 self._client.indices.put_index_template(name=self.alias, **self._template())
                 searched = self.searched() or self._create_first()
                 self._complete(searched)
+                self.settle()
                 return searched
         except (TargetLost, Unprocessable) as error:
             # A hand at work beside us, or one that has to help: to go on trying mends the one and tells of the other.
@@ -65,19 +56,26 @@ class Indices:
 
     def searched(self) -> Target | None:
         """Return the index behind the alias."""
-        found = self._get()
+        return self._searched_of(self._get())
+
+    def _searched_of(self, found: Mapping[str, Any]) -> Target | None:
         searched = [name for name, description in found.items() if self.alias in description["aliases"]]
         if self.alias in found or len(searched) > 1:
             names = ", ".join(sorted(searched) or [self.alias])
             raise RetryLater(f"{self.alias!r} must be the alias of one index, but it is {names}: delete or rename that")
-        return _target(searched[0], found[searched[0]]) if searched else None
+        return self._state_of(searched[0], found).target if searched else None
 
     def kept(self) -> list[Target]:
         """Return the index behind the alias, if there is one, and then those that are fed beside it, oldest first."""
-        searched = self.searched()
-        numbered = [_target(*item) for item in sorted(self._get().items()) if self._numbered.fullmatch(item[0])]
-        others = [target for target in numbered if target != searched]
-        return [searched, *others] if searched else others
+        return [state.target for state in self._kept()]
+
+    def settle(self) -> list[Target]:
+        """Undo what interrupted rebuilds have left; return the kept indices as `kept` does."""
+        states = self._kept()
+        for state in states:
+            if self._is_left_over(state):
+                self._settle(state)
+        return [state.target for state in states]
 
     def exists(self, uuid: str) -> bool:
         """Tell whether there is an index with this UUID, whatever it is called."""
@@ -92,6 +90,14 @@ class Indices:
             yield f"there is no index behind {self.alias!r}", "run consume_events readmodel, which makes and fills it"
         elif searched.version != self.projection.version:
             yield f"{searched.name} is of another version of the projection {self.projection.name}", self._remedy
+        for state in self._kept():
+            if self._is_left_over(state):
+                yield (
+                    f"an interrupted rebuild has left {state.target.name} with the refresh interval "
+                    f"{state.refresh_interval or 'of the server'}, not {self._everyday_interval}",
+                    "run consume_events readmodel, which undoes it within a second; then run rebuild_readmodel "
+                    f"{self.projection.name} again if it had not finished",
+                )
 
     def create_next(self) -> Target:
         """Make an index under the next number, which was never used, behind no alias."""
@@ -99,8 +105,12 @@ class Indices:
             self._client.indices.put_index_template(name=self.alias, **self._template())
             numbers = [int(target.name.rpartition("-")[2]) for target in self.kept() if self._is_numbered(target)]
             name = f"{self.alias}-{max(numbers, default=0) + 1:06}"
-            self._client.indices.create(index=name, settings=FILLING)
-            return _target(name, self._get()[name])
+            self._client.indices.create(
+                index=name,
+                settings={"refresh_interval": NO_REFRESH},
+                mappings={"_meta": {VERSION: self.projection.version, FILLING: True}},
+            )
+            return self._state_of(name, self._get()).target
 
     def choose(self, target: Target) -> None:
         """Let the alias name this index from now on, in one step; raise TargetLost if it is gone."""
@@ -109,20 +119,32 @@ class Indices:
         if searched:
             actions.append({"remove": {"index": searched.name, "alias": self.alias, "must_exist": True}})
         with errors_translated():
-            self.use_everyday_settings(target)
+            self._use_interval(target, self._everyday_interval)
             self._client.indices.update_aliases(actions=actions)
+        self.settle()  # What was noted when it was filled or rejected is over.
 
-    def hold_refresh(self, target: Target) -> None:
-        """Let searches of the index see for half a minute what they see now."""
-        with errors_translated():
-            self._client.indices.put_settings(index=target.name, settings={"index.refresh_interval": "30s"})
+    @contextmanager
+    def refresh_held(self, target: Target) -> Iterator[None]:
+        """Let searches of the index see what they see now, for half a minute at most.
 
-    def use_everyday_settings(self, target: Target) -> None:
-        """Undo what made filling faster, or searches stand still."""
-        with errors_translated():
-            everyday = self._settings["refresh_interval"]
-            self._client.indices.put_settings(index=target.name, settings={"index.refresh_interval": everyday})
-            self._client.indices.refresh(index=target.name)
+        Killed meanwhile, this process leaves a note of how long the hold was meant to last; `settle` undoes it then.
+        """
+        try:
+            self._note(target, {HELD_UNTIL: time.time() + HELD_SECONDS})
+            with errors_translated():
+                self._use_interval(target, f"{HELD_SECONDS}s")
+            yield
+        finally:
+            with errors_translated():
+                self._use_interval(target, self._everyday_interval)
+            self._note(target, {HELD_UNTIL: None})
+
+    def note_rejected(self) -> None:
+        """Note which indices are newer than the searched one: these were searched, and then an older one again."""
+        searched, *others = self._kept()
+        for state in others:
+            if state.target.name > searched.target.name and not (state.target.is_new or state.target.is_rejected):
+                self._note(state.target, {REJECTED: True})
 
     def delete(self, target: Target) -> None:
         """Delete an index; that of the same name but another UUID stays."""
@@ -144,6 +166,47 @@ class Indices:
     @property
     def _remedy(self) -> str:
         return f"say manage.py rebuild_readmodel {self.projection.name}"
+
+    @property
+    def _everyday_interval(self) -> str:
+        return str(self._settings["refresh_interval"])
+
+    def _is_left_over(self, state: IndexState) -> bool:
+        return state.is_left_over(self._everyday_interval)
+
+    def _settle(self, state: IndexState) -> None:
+        """Undo a leftover; an index that can't be changed now is fed all the same."""
+        try:
+            with refusals_retried():
+                self._use_interval(state.target, self._everyday_interval)
+                self._client.indices.put_mapping(index=state.target.name, meta=state.settled_notes)
+        except (RetryLater, TargetLost) as error:
+            self._log.error(f"what an interrupted rebuild has left of {state.target.name} can't be undone: {error}")
+        else:
+            logger.warning("what an interrupted rebuild has left of %s is undone", state.target.name)
+
+    def _use_interval(self, target: Target, interval: str) -> None:
+        self._client.indices.put_settings(index=target.name, settings={"index.refresh_interval": interval})
+        if interval == self._everyday_interval:
+            self._client.indices.refresh(index=target.name)
+
+    def _note(self, target: Target, changes: Mapping[str, Any]) -> None:
+        """Change notes of the index; None takes a note away."""
+        with errors_translated():
+            found = self._client.indices.get_mapping(index=target.name)[target.name]["mappings"].get("_meta", {})
+            notes = {name: value for name, value in {**found, **changes}.items() if value is not None}
+            self._client.indices.put_mapping(index=target.name, meta=notes)
+
+    def _kept(self) -> list[IndexState]:
+        found = self._get()
+        searched = self._searched_of(found)
+        names = sorted(name for name in found if self._numbered.fullmatch(name))
+        if searched:
+            names = [searched.name, *(name for name in names if name != searched.name)]
+        return [self._state_of(name, found) for name in names]
+
+    def _state_of(self, name: str, found: Mapping[str, Any]) -> IndexState:
+        return IndexState.of(name, found[name], self.alias)
 
     def _is_numbered(self, target: Target) -> bool:
         return bool(self._numbered.fullmatch(target.name))
@@ -202,9 +265,3 @@ class Indices:
             "allow_auto_create": False,
             "priority": 500,
         }
-
-
-def _target(name: str, description: Mapping[str, Any]) -> Target:
-    version = description["mappings"].get("_meta", {}).get(VERSION, "")
-    index = description["settings"]["index"]
-    return Target(name, index["uuid"], version, index.get("refresh_interval") == FILLING["refresh_interval"])

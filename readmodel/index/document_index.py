@@ -13,9 +13,10 @@ from typing import Any
 from events.exceptions import RetryLater, TargetLost
 from readmodel.conf import conf
 from readmodel.exceptions import PointInTimeLost
-from readmodel.index.aliases import Indices, Target
+from readmodel.index.aliases import Indices
 from readmodel.index.client import errors_translated, open_client
 from readmodel.index.documents import Documents
+from readmodel.index.notes import Target
 from readmodel.projection import Projection
 
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.index.aliases import Target
 from readmodel.index.bulk import disproof_of, expect_read, results_of, to_deletions, to_ndjson
 from readmodel.index.client import REQUEST_TIMEOUT_SECONDS, Client, errors_translated, refusals_retried
+from readmodel.index.notes import Target
 from readmodel.projection import Projection, VersionedDocument
 
 BULK_TIMEOUT_SECONDS = 30

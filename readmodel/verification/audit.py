@@ -14,8 +14,8 @@ from events.exceptions import RetryLater
 from events.log.partitions import partition_of
 from events.processes.throttled_log import ThrottledLog
 from readmodel.conf import conf
-from readmodel.index.aliases import Target
 from readmodel.index.documents import Documents
+from readmodel.index.notes import Target
 from readmodel.verification.comparison import Comparison
 from readmodel.verification.difference import Difference
 from readmodel.verification.repair import repair

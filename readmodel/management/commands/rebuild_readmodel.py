@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from events.checks import CODE_TAG, TAG
 from events.exceptions import EventError
 from readmodel import rebuild
-from readmodel.index.aliases import Target
 from readmodel.index.document_index import DocumentIndex, connect
+from readmodel.index.notes import Target
 from readmodel.projection import projections
 
 
@@ -48,6 +48,7 @@ class Command(BaseCommand):
         [chosen] = [candidate for candidate in projections() if candidate.name == projection]
         try:
             with closing(connect(chosen)) as index, rebuild.only_one(chosen):
+                index.indices.settle()
                 if drop:
                     self._drop_all_but(index, kept=0)
                 elif rollback:

@@ -1,7 +1,10 @@
 """An index is built anew from the log, takes the searched one's place, and may give it back."""
 
+import time
+from collections.abc import Callable
 from contextlib import closing
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,6 +16,7 @@ from events.models import Checkpoint
 from events.stream.interface import Stream
 from readmodel import rebuild
 from readmodel.index.document_index import DocumentIndex, connect
+from readmodel.subscriber import ReadModel
 from readmodel.tickets.documents import TicketDocuments
 from readmodel.tickets.timeline import Timeline
 from tests.damage import Damage
@@ -194,3 +198,154 @@ def test_an_index_that_does_not_catch_up_is_not_searched(
 
     assert names(ticket_index) == ["000001", "000002"]
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
+
+
+def interval(elasticsearch: Elasticsearch, index: str) -> str:
+    [found] = elasticsearch.indices.get_settings(index=index, flat_settings=True).values()
+    return str(found["settings"]["index.refresh_interval"])
+
+
+def notes(elasticsearch: Elasticsearch, index: str) -> set[str]:
+    """Return what is noted in the index beside its version."""
+    [found] = elasticsearch.indices.get_mapping(index=index).values()
+    return set(found["mappings"]["_meta"]) - {"projection"}
+
+
+@pytest.mark.parametrize("moment", ["is_as_current", "the hold itself", "choose"])
+def test_an_interrupted_switch_leaves_the_searched_index_as_it_was(
+    moment: str,
+    tickets: list[Ticket],
+    ticket_index: DocumentIndex,
+    elasticsearch: Elasticsearch,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    behind = rebuild.begin(ticket_index)
+
+    def interrupt(*_: object) -> bool:
+        assert interval(elasticsearch, settings.READMODEL_ALIAS) == "30s"
+        raise KeyboardInterrupt
+
+    if moment == "the hold itself":
+        hold = ticket_index.indices._use_interval
+        monkeypatch.setattr(ticket_index.indices, "_use_interval", once_then(interrupt, after=hold))
+    elif moment == "choose":
+        monkeypatch.setattr(rebuild, "is_as_current", lambda *_: True)
+        monkeypatch.setattr(ticket_index.indices, "choose", interrupt)
+    else:
+        monkeypatch.setattr(rebuild, "is_as_current", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild.switch(ticket_index, behind)
+
+    assert interval(elasticsearch, settings.READMODEL_ALIAS) == "1s"
+    assert notes(elasticsearch, settings.READMODEL_ALIAS) == set()
+    assert list(ticket_index.indices.examine()) == []
+
+
+def once_then(interrupt: Callable[[], object], *, after: Callable[..., None]) -> Callable[..., None]:
+    """Interrupt after the first call, not after the next ones."""
+    calls: list[object] = []
+
+    def call(*arguments: Any) -> None:
+        after(*arguments)
+        calls.append(arguments)
+        if len(calls) == 1:
+            interrupt()
+
+    return call
+
+
+@pytest.fixture
+def left_over(tickets: list[Ticket], ticket_index: DocumentIndex) -> DocumentIndex:
+    """An index whose refreshes a rebuild held when it was killed, as long ago as a hold may last."""
+    searched = ticket_index.indices.ensure()
+    ticket_index.indices._use_interval(searched, "30s")
+    ticket_index.indices._note(searched, {"held_until": time.time() - 1})
+    return ticket_index
+
+
+def test_doctor_names_a_hold_that_a_killed_rebuild_left(left_over: DocumentIndex) -> None:
+    [(found, remedy)] = left_over.indices.examine()
+
+    assert found.endswith("-000001 with the refresh interval 30s, not 1s")
+    assert remedy.startswith("run consume_events readmodel")
+
+
+@pytest.mark.parametrize("undo", [ReadModel.open, lambda reader: reader.check({0}), lambda _: run()], ids=str)
+def test_a_hold_that_a_killed_rebuild_left_is_undone(
+    undo: Callable[[ReadModel], object],
+    tickets: list[Ticket],
+    ticket_index: DocumentIndex,
+    elasticsearch: Elasticsearch,
+    settings: Settings,
+) -> None:
+    reader = ReadModel()
+    reader.open()
+    searched = ticket_index.indices.ensure()
+    ticket_index.indices._use_interval(searched, "30s")
+    ticket_index.indices._note(searched, {"held_until": time.time() - 1})
+
+    undo(reader)
+
+    assert interval(elasticsearch, settings.READMODEL_ALIAS) == "1s"
+    assert notes(elasticsearch, settings.READMODEL_ALIAS) == set()
+    assert list(ticket_index.indices.examine()) == []
+    reader.close()
+
+
+def test_a_hold_that_an_earlier_release_left_without_a_note_is_undone(
+    tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    elasticsearch.indices.put_settings(index=settings.READMODEL_ALIAS, settings={"index.refresh_interval": "30s"})
+    assert len(list(ticket_index.indices.examine())) == 1
+
+    ticket_index.indices.ensure()
+
+    assert interval(elasticsearch, settings.READMODEL_ALIAS) == "1s"
+
+
+def test_a_hold_of_a_rebuild_at_work_stays(
+    tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    with ticket_index.indices.refresh_held(ticket_index.indices.ensure()):
+        ticket_index.indices.ensure()
+        ticket_index.indices.settle()
+
+        assert interval(elasticsearch, settings.READMODEL_ALIAS) == "30s"
+        assert list(ticket_index.indices.examine()) == []
+
+
+def test_an_index_that_can_not_be_settled_is_fed_all_the_same(
+    left_over: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    elasticsearch.indices.add_block(index=settings.READMODEL_ALIAS, block="read_only")
+
+    kept = left_over.indices.settle()
+    elasticsearch.indices.put_settings(index=settings.READMODEL_ALIAS, settings={"index.blocks.read_only": None})
+
+    assert [target.name for target in kept] == [f"{settings.READMODEL_ALIAS}-000001"]
+    assert "can't be undone" in caplog.text
+
+
+def test_notes_of_others_stay(left_over: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings) -> None:
+    meta = elasticsearch.indices.get_mapping(index=f"{settings.READMODEL_ALIAS}-000001").body
+    [found] = meta.values()
+    elasticsearch.indices.put_mapping(
+        index=settings.READMODEL_ALIAS, meta=found["mappings"]["_meta"] | {"owner": "the box office"}
+    )
+
+    left_over.indices.settle()
+
+    assert notes(elasticsearch, settings.READMODEL_ALIAS) == {"owner"}
+
+
+def test_a_rebuild_that_is_killed_when_it_has_changed_the_interval_goes_on(
+    tickets: list[Ticket], ticket_index: DocumentIndex
+) -> None:
+    begun = rebuild.begin(ticket_index)
+    ticket_index.indices._use_interval(begun, "1s")
+
+    assert run()[0] == f"{begun.name} is filled further"
+
+    assert names(ticket_index) == ["000002", "000001"]

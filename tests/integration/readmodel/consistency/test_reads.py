@@ -18,7 +18,7 @@ from events.models import Checkpoint, DeadLetter, LogEntry
 from events.stream.interface import Stream
 from readmodel.consistency.reads import consistent_reads
 from readmodel.consistency.visibility import attempts
-from readmodel.index.aliases import Target
+from readmodel.index.notes import Target
 from readmodel.tickets.documents import TicketDocuments
 from tests.integration.readmodel.tickets.shelf import Shelf
 from tests.processes import running

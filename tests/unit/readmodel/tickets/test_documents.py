@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from events.envelope import Envelope
 from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
-from readmodel.index.aliases import Target
 from readmodel.index.document_index import connect
+from readmodel.index.notes import Target
 from readmodel.projection import VersionedDocument
 from readmodel.subscriber import IndexWriter, ReadModel
 from readmodel.tickets.documents import TicketDocument, TicketDocuments
