@@ -64,6 +64,8 @@ class Command(BaseCommand):
             ) from None
 
     def _rebuild(self, index: DocumentIndex) -> None:
+        index.indices.ensure()
+        index.indices.note_rejected()
         begun = rebuild.find_begun(index)
         target = begun or rebuild.begin(index)
         self.stdout.write(f"{target.name} is {'filled further' if begun else 'made'}")
@@ -86,15 +88,16 @@ class Command(BaseCommand):
 
     def _roll_back(self, index: DocumentIndex) -> None:
         searched, *others = index.indices.kept()
-        before = [target for target in others if target.name < searched.name]
+        before = [target for target in others if target.name < searched.name and target.was_right]
         if not before:
-            raise CommandError(f"there is no index before {searched.name}")
+            raise CommandError(f"there is no index before {searched.name} to return to")
         with rebuild.fed():
             rebuild.switch(index, before[-1])
         self.stdout.write(f"{before[-1].name} is searched now, {searched.name} is kept")
 
     def _drop_all_but(self, index: DocumentIndex, *, kept: int) -> None:
         _, *others = index.indices.kept()
+        others.sort(key=lambda target: target.was_right)  # Otherwise they stay oldest first.
         for target in others[: len(others) - kept]:
             rebuild.drop(index, target)
             self.stdout.write(f"{target.name} is deleted")

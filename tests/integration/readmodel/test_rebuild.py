@@ -340,6 +340,65 @@ def test_notes_of_others_stay(left_over: DocumentIndex, elasticsearch: Elasticse
     assert notes(elasticsearch, settings.READMODEL_ALIAS) == {"owner"}
 
 
+def test_after_a_rollback_the_rejected_index_goes_first(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
+    run()
+    run("--rollback")
+
+    said = run()
+
+    assert [line[-len("000002 is deleted") :] for line in said if "deleted" in line] == ["000002 is deleted"]
+    assert names(ticket_index) == ["000003", "000001"]
+
+
+def test_a_rollback_passes_over_a_rejected_index(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
+    run()
+    run("--rollback")
+    run("--keep=2")
+    assert names(ticket_index) == ["000003", "000001", "000002"]
+
+    run("--rollback")
+
+    assert names(ticket_index) == ["000001", "000002", "000003"]
+
+
+def test_an_index_that_an_older_one_replaced_by_hand_goes_first(
+    tickets: list[Ticket], ticket_index: DocumentIndex
+) -> None:
+    run()
+    ticket_index.indices.choose(ticket_index.indices.kept()[1])
+
+    run()
+
+    assert names(ticket_index) == ["000003", "000001"]
+
+
+def test_a_rejected_index_that_is_chosen_again_is_as_good_as_any(
+    tickets: list[Ticket], ticket_index: DocumentIndex
+) -> None:
+    run()
+    run("--rollback")
+    run("--keep=2")
+    _, _, rejected = ticket_index.indices.kept()
+    assert rejected.is_rejected
+    ticket_index.indices.choose(rejected)
+    assert not any(target.is_rejected for target in ticket_index.indices.kept())
+
+    run()
+
+    assert names(ticket_index) == ["000004", "000002"]
+
+
+def test_an_index_that_was_never_searched_goes_before_one_that_was(
+    tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch
+) -> None:
+    begun = rebuild.begin(ticket_index)
+    elasticsearch.indices.put_mapping(index=begun.name, meta={"projection": "of a release before", "filling": True})
+
+    run()
+
+    assert names(ticket_index) == ["000003", "000001"]
+
+
 def test_a_rebuild_that_is_killed_when_it_has_changed_the_interval_goes_on(
     tickets: list[Ticket], ticket_index: DocumentIndex
 ) -> None:
