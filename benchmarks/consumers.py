@@ -28,7 +28,7 @@ from events.relay import flush as relay
 from events.stream.dsn import StreamDSN
 from events.stream.interface import open_stream
 from events.subscriber import EventSubscriber, Subscriber
-from readmodel.index.aliases import SETTINGS
+from readmodel.index.template import SETTINGS
 from readmodel.projection import VERSION_STEP
 from readmodel.subscriber import IndexWriter, ReadModel
 from readmodel.tickets.documents import TicketDocuments, document_of

@@ -7,7 +7,7 @@ from django.conf import settings
 from django_elasticsearch_dsl import Document, fields
 from django_elasticsearch_dsl.registries import registry
 
-from readmodel.index.aliases import SETTINGS
+from readmodel.index.template import SETTINGS
 from tickets.models import Ticket
 
 # The package refuses a model with a field of a class that it does not know, so the status is declared by hand.

@@ -100,7 +100,7 @@ def by_hand(to_json: ToJson) -> Sequence[float]:
     from django.conf import settings  # noqa: PLC0415 (after the setup)
     from elasticsearch import Elasticsearch  # noqa: PLC0415
 
-    from readmodel.index.aliases import SETTINGS  # noqa: PLC0415
+    from readmodel.index.template import SETTINGS  # noqa: PLC0415
     from readmodel.tickets.documents import TicketDocuments  # noqa: PLC0415
 
     index = f"{BY_HAND}-{settings.READMODEL_ALIAS}"

@@ -56,5 +56,5 @@ def elasticsearch(settings: Settings) -> Iterator[Elasticsearch]:
     names = list(client.indices.get(index=f"*{alias}*"))
     if names:
         client.indices.delete(index=names)
-    client.options(ignore_status=404).indices.delete_index_template(name=f"*{alias}")
+    client.options(ignore_status=404).indices.delete_index_template(name=f"*{alias}*")
     client.close()

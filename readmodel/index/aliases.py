@@ -11,18 +11,11 @@ from events.exceptions import RetryLater, TargetLost, Unprocessable
 from events.processes.throttled_log import ThrottledLog
 from readmodel.index.client import AlreadyExists, Client, errors_translated, refusals_retried
 from readmodel.index.notes import FILLING, HELD_UNTIL, NO_REFRESH, REJECTED, VERSION, IndexState, Target
+from readmodel.index.template import IndexTemplate
 from readmodel.projection import Projection
 
 logger = logging.getLogger(__name__)
 
-# The interval is said although it is the default: unsaid, an index that nobody searches for 30 s stops refreshing.
-# A deleted document's version is forgotten at once: one that was deleted by hand can be written again.
-SETTINGS: Mapping[str, Any] = {
-    "number_of_shards": 1,
-    "auto_expand_replicas": "0-1",
-    "refresh_interval": "1s",
-    "gc_deletes": "0s",
-}
 HELD_SECONDS = 30
 """How long a rebuild may hold the refreshes of the searched index."""
 
@@ -34,7 +27,7 @@ class Indices:
         self._client = client
         self.projection = projection
         self.alias = projection.alias
-        self._settings = {**SETTINGS, **projection.settings}
+        self._template = IndexTemplate(client, projection)
         # A hidden document has no id: whoever searches by the alias does not see it.
         self._shown = {"exists": {"field": projection.id_field}}
         self._told: set[Target] = set()
@@ -45,7 +38,7 @@ class Indices:
         """Return the index behind the alias; make it if there is none. Any number of processes may do so at once."""
         try:
             with errors_translated():
-                self._client.indices.put_index_template(name=self.alias, **self._template())
+                self._template.put()
                 searched = self.searched() or self._create_first()
                 self._complete(searched)
                 self.settle()
@@ -62,7 +55,10 @@ class Indices:
         searched = [name for name, description in found.items() if self.alias in description["aliases"]]
         if self.alias in found or len(searched) > 1:
             names = ", ".join(sorted(searched) or [self.alias])
-            raise RetryLater(f"{self.alias!r} must be the alias of one index, but it is {names}: delete or rename that")
+            raise RetryLater(
+                f"{self.alias!r} must be the alias of one index, but it is {names}: delete or rename that, or set "
+                "another READMODEL_ALIAS"
+            )
         return self._state_of(searched[0], found).target if searched else None
 
     def kept(self) -> list[Target]:
@@ -88,7 +84,9 @@ class Indices:
         searched = self.searched()
         if searched is None:
             yield f"there is no index behind {self.alias!r}", "run consume_events readmodel, which makes and fills it"
-        elif searched.version != self.projection.version:
+            return
+        yield from self._template.examine()
+        if searched.version != self.projection.version:
             yield f"{searched.name} is of another version of the projection {self.projection.name}", self._remedy
         for state in self._kept():
             if self._is_left_over(state):
@@ -102,13 +100,13 @@ class Indices:
     def create_next(self) -> Target:
         """Make an index under the next number, which was never used, behind no alias."""
         with errors_translated():
-            self._client.indices.put_index_template(name=self.alias, **self._template())
+            self._template.put()
             numbers = [int(target.name.rpartition("-")[2]) for target in self.kept() if self._is_numbered(target)]
             name = f"{self.alias}-{max(numbers, default=0) + 1:06}"
             self._client.indices.create(
                 index=name,
-                settings={"refresh_interval": NO_REFRESH},
-                mappings={"_meta": {VERSION: self.projection.version, FILLING: True}},
+                settings={"index": {**self._template.settings, "refresh_interval": NO_REFRESH}},
+                mappings={**self._template.mappings, "_meta": {VERSION: self.projection.version, FILLING: True}},
             )
             return self._state_of(name, self._get()).target
 
@@ -169,7 +167,7 @@ class Indices:
 
     @property
     def _everyday_interval(self) -> str:
-        return str(self._settings["refresh_interval"])
+        return str(self._template.settings["refresh_interval"])
 
     def _is_left_over(self, state: IndexState) -> bool:
         return state.is_left_over(self._everyday_interval)
@@ -215,13 +213,24 @@ class Indices:
         """Return the descriptions of all that has the alias, or a name of ours."""
         with errors_translated():
             names, features = [self.alias, f"{self.alias}-*"], ["aliases", "settings", "mappings"]
-            return dict(self._client.indices.get(index=names, features=features, ignore_unavailable=True).body)
+            found = self._client.indices.get(index=names, features=features, ignore_unavailable=True).body
+            # The names of a longer alias, such as `tickets-staging` beside `tickets`, begin like ours.
+            return {name: description for name, description in found.items() if self._is_ours(name, description)}
+
+    def _is_ours(self, name: str, description: Mapping[str, Any]) -> bool:
+        is_named_so = name == self.alias or self._numbered.fullmatch(name)
+        return bool(is_named_so or self.alias in description["aliases"])
 
     def _create_first(self) -> Target:
         name = f"{self.alias}-000001"
         try:
             with errors_translated():
-                self._client.indices.create(index=name, aliases={self.alias: {"filter": self._shown}})
+                self._client.indices.create(
+                    index=name,
+                    aliases={self.alias: {"filter": self._shown}},
+                    settings={"index": self._template.settings},
+                    mappings=self._template.mappings,
+                )
         except AlreadyExists:
             # Another process was faster, which makes this a repetition, or the index has lost its alias.
             self._client.indices.put_alias(index=name, name=self.alias, filter=self._shown)
@@ -255,13 +264,3 @@ class Indices:
             # They need an analyzer that the index was made without: until it is rebuilt, they are kept, not searched.
             kept = {name: {"type": "object", "enabled": False} for name in fields}
             self._client.indices.put_mapping(index=target.name, properties=kept)
-
-    def _template(self) -> Mapping[str, Any]:
-        """Return the index template of the indices behind the alias; no write may create one of them."""
-        mappings = {**self.projection.mappings, "_meta": {VERSION: self.projection.version}}
-        return {
-            "index_patterns": [self.alias, f"{self.alias}-*"],
-            "template": {"mappings": mappings, "settings": {"index": self._settings}},
-            "allow_auto_create": False,
-            "priority": 500,
-        }

@@ -9,7 +9,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from events.exceptions import PartlyHandled, RetryLater, TargetLost, Unprocessable
-from readmodel.index.document_index import DocumentIndex
+from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.subscriber import ReadModel
 from readmodel.tickets.documents import TicketDocuments
 from tests.ticket_events import document, envelope_of, ticket, ticket_id
@@ -76,7 +76,7 @@ class TestEnsure:
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         alias = settings.READMODEL_ALIAS
-        older = ticket_index.indices._template()
+        older = ticket_index.indices._template.body
         fields = {name: field for name, field in older["template"]["mappings"]["properties"].items() if name != "seat"}
         mappings = {"dynamic": "strict", "properties": fields | {"title": {"type": "text"}}}
         elasticsearch.indices.put_index_template(name=alias, **older | {"template": {"mappings": mappings}})
@@ -94,7 +94,7 @@ class TestEnsure:
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         alias = settings.READMODEL_ALIAS
-        elasticsearch.indices.put_index_template(name=alias, **ticket_index.indices._template())
+        elasticsearch.indices.put_index_template(name=alias, **ticket_index.indices._template.body)
         elasticsearch.indices.create(index=f"{alias}-000001", aliases={alias: {}})
         elasticsearch.index(index=alias, id="hidden", document={"version": 1}, refresh=True)
         before = elasticsearch.count(index=alias)["count"]
@@ -135,6 +135,99 @@ class TestEnsure:
         with pytest.raises(RetryLater, match="does not answer"):
             index.indices.ensure()
         index.close()
+
+
+def index_of(settings: Any, alias: str) -> DocumentIndex:
+    settings.READMODEL_ALIAS = alias
+    return connect(TicketDocuments)
+
+
+class TestAliasesOnOneCluster:
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [("{}", "{}-staging"), ("{}-staging", "{}"), ("{}", "timeline-{}"), ("{}-0", "{}-000001-b"), ("{}", "{}-2027")],
+    )
+    def test_they_live_side_by_side(self, first: str, second: str, elasticsearch: Elasticsearch, settings: Any) -> None:
+        aliases = [name.format(settings.READMODEL_ALIAS) for name in (first, second)]
+        indices = [index_of(settings, alias).indices for alias in aliases]
+
+        targets = [index.ensure() for index in indices]
+        newer = [index.create_next() for index in indices]
+
+        for index, alias, target, begun in zip(indices, aliases, targets, newer, strict=True):
+            assert index.ensure() == target
+            assert index.kept() == [target, begun]
+            assert [target.name, begun.name] == [f"{alias}-000001", f"{alias}-000002"]
+            assert list(index.examine()) == []
+            index.replace()
+        assert [[target.name for target in index.kept()] for index in indices] == [
+            [f"{alias}-000003"] for alias in aliases
+        ]
+
+    def test_the_template_of_an_earlier_release_does_not_stand_in_the_way(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        alias = settings.READMODEL_ALIAS
+        older = ticket_index.indices._template.body | {"priority": 500}
+        elasticsearch.indices.put_index_template(name=alias, **older)
+        elasticsearch.indices.create(index=f"{alias}-000001", aliases={alias: {}})
+
+        staging = index_of(settings, f"{alias}-staging")
+
+        assert staging.indices.ensure().name == f"{alias}-staging-000001"
+        assert ticket_index.indices.ensure().name == f"{alias}-000001"
+        assert [target.name for target in ticket_index.indices.kept()] == [f"{alias}-000001"]
+
+    def test_an_index_of_the_longer_alias_has_its_own_mapping(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        ticket_index.indices.ensure()
+        settings.READMODEL_ALIAS = alias = f"{settings.READMODEL_ALIAS}-staging"
+        staging = DocumentIndex(settings.ELASTICSEARCH_URL, NewerTicketDocuments())
+        staging.indices.ensure()
+
+        elasticsearch.indices.create(index=f"{alias}-000002")
+
+        [_, made_by_hand] = staging.indices.kept()
+        assert made_by_hand.version == NewerTicketDocuments().version
+
+    def test_a_template_of_somebody_else_that_collides_is_an_error_with_a_remedy(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        alias = settings.READMODEL_ALIAS
+        elasticsearch.indices.put_index_template(
+            name=f"foreign-{alias}", index_patterns=[f"{alias[:-1]}*"], priority=500 + len(alias), template={}
+        )
+
+        with pytest.raises(RetryLater, match=f"give other index templates that match {alias}-000001 .* a priority"):
+            ticket_index.indices.ensure()
+
+    def test_doctor_names_a_template_of_somebody_else_that_takes_precedence(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        alias = settings.READMODEL_ALIAS
+        elasticsearch.indices.put_index_template(
+            name=f"foreign-{alias}",
+            index_patterns=[f"{alias[:-1]}*"],
+            priority=5_000,
+            template={"mappings": {"properties": {"title": {"type": "long"}}}},
+        )
+
+        target = ticket_index.indices.ensure()
+
+        assert ticket_index.documents(target).write([document(1)]) == {}
+        [(found, remedy)] = ticket_index.indices.examine()
+        assert found == f"another index template takes precedence over {alias}"
+        assert "READMODEL_ALIAS" in remedy
+
+    def test_doctor_names_a_template_that_is_missing(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        ticket_index.indices.ensure()
+        elasticsearch.indices.delete_index_template(name=settings.READMODEL_ALIAS)
+
+        [(found, _)] = ticket_index.indices.examine()
+        assert found == f"there is no index template {settings.READMODEL_ALIAS}"
 
 
 class TestWrite:

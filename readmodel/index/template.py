@@ -1,0 +1,68 @@
+"""The index template of the indices behind an alias; it keeps writes from making one of them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from events.exceptions import RetryLater, Unprocessable
+from readmodel.index.client import Client, errors_translated
+from readmodel.index.notes import VERSION
+from readmodel.projection import Projection
+
+# The interval is said although it is the default: unsaid, an index that nobody searches for 30 s stops refreshing.
+# A deleted document's version is forgotten at once: one that was deleted by hand can be written again.
+SETTINGS: Mapping[str, Any] = {
+    "number_of_shards": 1,
+    "auto_expand_replicas": "0-1",
+    "refresh_interval": "1s",
+    "gc_deletes": "0s",
+}
+PRIORITY = 500
+"""The alias's length is added: of `tickets-*` and `tickets-staging-*` the longer one is that of an index of both."""
+
+
+class IndexTemplate:
+    """Raises RetryLater if Elasticsearch can't answer now."""
+
+    def __init__(self, client: Client, projection: Projection) -> None:
+        self._client = client
+        self._alias = projection.alias
+        self.settings = {**SETTINGS, **projection.settings}
+        self.mappings = {**projection.mappings, "_meta": {VERSION: projection.version}}
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        return {
+            "index_patterns": [self._alias, f"{self._alias}-*"],
+            "template": {"mappings": self.mappings, "settings": {"index": self.settings}},
+            "allow_auto_create": False,
+            "priority": self._priority,
+        }
+
+    def put(self) -> None:
+        """Store the template; raise RetryLater if it collides with another's."""
+        try:
+            with errors_translated():
+                self._client.indices.put_index_template(name=self._alias, **self.body)
+        except Unprocessable as error:
+            raise RetryLater(f"the index template {self._alias} is refused: {error}; {self._remedy}") from error
+
+    def examine(self) -> Iterator[tuple[str, str]]:
+        """Say whether another template takes the place of this one, and what to do."""
+        with errors_translated():
+            if not self._client.indices.exists_index_template(name=self._alias):
+                yield f"there is no index template {self._alias}", f"run consume_events readmodel, or {self._remedy}"
+                return
+            found = self._client.indices.simulate_index_template(name=f"{self._alias}-000001").body
+        if self._alias in {template["name"] for template in found.get("overlapping", ())}:
+            yield f"another index template takes precedence over {self._alias}", self._remedy
+
+    @property
+    def _priority(self) -> int:
+        return PRIORITY + len(self._alias)
+
+    @property
+    def _remedy(self) -> str:
+        return (
+            f"give other index templates that match {self._alias}-000001 (GET /_index_template) a priority below "
+            f"{self._priority} or other patterns, or set another READMODEL_ALIAS"
+        )
