@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from events.checks import CODE_TAG
@@ -14,6 +14,7 @@ from events.conf import conf as events_conf
 from events.event import aggregate_type_of, registered_types, type_of
 from readmodel.conf import GROUP, conf
 from readmodel.projection import Projection
+from readmodel.server_url import ServerURL
 
 # Elasticsearch takes more; what every index name derived from it can be is enough.
 ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
@@ -21,19 +22,12 @@ ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 
 @register
 def check_url(**_: Any) -> Sequence[CheckMessage]:
-    if _is_url_of_a_server(conf.url):
-        return []
-    hint = "It reads http://host:9200 or https://user:password@host:9200."
-    return [Error("ELASTICSEARCH_URL is no URL of a server", hint=hint, id="readmodel.E001")]
-
-
-def _is_url_of_a_server(url: str) -> bool:
-    """Ask the URL itself: the client would take a second to load, in every process of the service."""
-    parts = urlsplit(url)
     try:
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
+        ServerURL.parse(conf.url).check_files()
+    except ImproperlyConfigured as error:
+        hint = "Write http://host:9200 or https://user:password@host:9200; docs/reference.md has all options."
+        return [Error(str(error), hint=hint, id="readmodel.E001")]
+    return []
 
 
 @register

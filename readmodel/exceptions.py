@@ -25,5 +25,9 @@ class EventParked(StateNotReached):
     """An event that a consistency token names is a dead letter: no waiting brings it into the index."""
 
 
+class SearchRefused(RetryLater):
+    """The cluster does not allow this search: an operator must set search.allow_expensive_queries to true."""
+
+
 class LiftedByHand(RetryLater):
     """The stored document refuses a newer state by a version that its content does not bear out."""

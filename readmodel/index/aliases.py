@@ -9,7 +9,7 @@ from typing import Any
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from events.processes.throttled_log import ThrottledLog
-from readmodel.index.client import AlreadyExists, Client, errors_translated, refusals_retried
+from readmodel.index.client import EXPENSIVE_QUERIES, AlreadyExists, Client, errors_translated, refusals_retried
 from readmodel.index.notes import FILLING, HELD_UNTIL, NO_REFRESH, REJECTED, VERSION, IndexState, Target
 from readmodel.index.template import IndexTemplate
 from readmodel.projection import Projection
@@ -86,6 +86,7 @@ class Indices:
             yield f"there is no index behind {self.alias!r}", "run consume_events readmodel, which makes and fills it"
             return
         yield from self._template.examine()
+        yield from self._examine_cluster()
         if searched.version != self.projection.version:
             yield f"{searched.name} is of another version of the projection {self.projection.name}", self._remedy
         for state in self._kept():
@@ -168,6 +169,16 @@ class Indices:
     @property
     def _everyday_interval(self) -> str:
         return str(self._template.settings["refresh_interval"])
+
+    def _examine_cluster(self) -> Iterator[tuple[str, str]]:
+        with errors_translated():
+            found = self._client.cluster.get_settings(
+                flat_settings=True, include_defaults=True, filter_path=f"*.{EXPENSIVE_QUERIES}"
+            ).body
+        values = [found[kind][EXPENSIVE_QUERIES] for kind in ("transient", "persistent", "defaults") if kind in found]
+        if values and values[0] == "false":
+            remedy = "set it to true, with PUT /_cluster/settings or in elasticsearch.yml"
+            yield f"the cluster refuses searches: {EXPENSIVE_QUERIES} is false", remedy
 
     def _is_left_over(self, state: IndexState) -> bool:
         return state.is_left_over(self._everyday_interval)

@@ -6,6 +6,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
+from readmodel.exceptions import SearchRefused
+from readmodel.server_url import ServerURL
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 type Client = Elasticsearch
 
 REQUEST_TIMEOUT_SECONDS = 5
+EXPENSIVE_QUERIES = "search.allow_expensive_queries"
 
 
 class AlreadyExists(Unprocessable):
@@ -20,10 +23,20 @@ class AlreadyExists(Unprocessable):
 
 
 def open_client(url: str) -> "Client":
-    """Return a client that tries once: its own retries would multiply the time-outs of callers that try again."""
+    """Return a client that tries each node once, and no other after a time-out; raise ImproperlyConfigured.
+
+    Its own retries would multiply the time-outs of callers that try again.
+    """
     from elasticsearch import Elasticsearch  # noqa: PLC0415 (see above)
 
-    return Elasticsearch(url, request_timeout=REQUEST_TIMEOUT_SECONDS, max_retries=0, retry_on_timeout=False)
+    server = ServerURL.parse(url)
+    server.check_files()
+    return Elasticsearch(
+        **server.client_options(),
+        request_timeout=REQUEST_TIMEOUT_SECONDS,
+        max_retries=len(server.nodes) - 1,
+        retry_on_timeout=False,
+    )
 
 
 def load_client() -> None:
@@ -39,15 +52,26 @@ def errors_translated() -> Generator[None]:
     try:
         yield
     except TransportError as error:
-        raise RetryLater(f"Elasticsearch does not answer: {error}") from error
+        # As text it is the kind of the error alone, such as "TLS error", if there was one attempt.
+        cause = "" if str(error.message) in str(error) else f": {error.message}"
+        raise RetryLater(f"Elasticsearch does not answer: {error}{cause}") from error
     except ApiError as error:
         if error.status_code == HTTPStatus.NOT_FOUND:
             raise TargetLost(f"the index is gone: {error}") from error
         if error.error == "resource_already_exists_exception":
             raise AlreadyExists(str(error)) from error
+        refuse_if_not_allowed(error.body)
+        if error.error == "index_closed_exception":
+            raise RetryLater(f"Elasticsearch can't do this now: {error}") from error
         if error.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}:
             raise Unprocessable(f"Elasticsearch refuses the request: {error}") from error
         raise RetryLater(f"Elasticsearch can't do this now: {error}") from error
+
+
+def refuse_if_not_allowed(answer: object) -> None:
+    """Raise SearchRefused if the answer says that the cluster allows no such query."""
+    if EXPENSIVE_QUERIES in str(answer):
+        raise SearchRefused
 
 
 @contextmanager

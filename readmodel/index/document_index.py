@@ -14,7 +14,7 @@ from events.exceptions import RetryLater, TargetLost
 from readmodel.conf import conf
 from readmodel.exceptions import PointInTimeLost
 from readmodel.index.aliases import Indices
-from readmodel.index.client import errors_translated, open_client
+from readmodel.index.client import errors_translated, open_client, refuse_if_not_allowed
 from readmodel.index.documents import Documents
 from readmodel.index.notes import Target
 from readmodel.projection import Projection
@@ -80,6 +80,7 @@ class DocumentIndex:
         for failed in (answer for answer in answers if "error" in answer):
             if failed["status"] == HTTPStatus.NOT_FOUND:
                 raise self._lost()
+            refuse_if_not_allowed(failed)
             raise RetryLater(f"Elasticsearch can't search now: {failed['error'].get('reason')}")
         return answers  # type: ignore[no-any-return]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Count
 from django.db.models.functions import Now
 
@@ -56,12 +57,14 @@ def check_retrying(_stream: Stream) -> Iterator[Finding]:
 def check_targets(_stream: Stream) -> Iterator[Finding]:
     """The targets of each group exist, and fit this release."""
     for group in sorted(conf.subscribers):
-        with closing(load_subscriber(group)) as subscriber:
-            try:
+        try:
+            with closing(load_subscriber(group)) as subscriber:
                 for found, remedy in subscriber.examine():
                     yield Finding("target", f"{group}: {found}", remedy)
-            except RetryLater as error:
-                yield Finding("target", f"{group}: {error}", "start it, or correct its address")
+        except RetryLater as error:
+            yield Finding("target", f"{group}: {error}", "start it, or correct its address")
+        except ImproperlyConfigured as error:
+            yield Finding("target", f"{group}: {error}", "correct that setting")
 
 
 def check_leases(_stream: Stream) -> Iterator[Finding]:

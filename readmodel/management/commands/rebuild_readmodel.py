@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from contextlib import closing
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -56,7 +57,7 @@ class Command(BaseCommand):
                 else:
                     self._rebuild(index)
                     self._drop_all_but(index, kept=keep)
-        except EventError as error:
+        except (EventError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError(

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.exceptions import InvalidSearch, PointInTimeLost
+from readmodel.exceptions import InvalidSearch, PointInTimeLost, SearchRefused
 from readmodel.tickets.api.consistency import CONSISTENCY, CONSISTENCY_TOKEN, consistently
 from readmodel.tickets.api.parameters import read_parameters, refuse_beside_a_cursor
 from readmodel.tickets.api.responses import cursor_page_as_json, page_as_json, suggestions_as_json
@@ -59,6 +59,8 @@ def errors_answered() -> Generator[None]:
         raise ValidationError(["Elasticsearch can't make this search; search for less."]) from error
     except PointInTimeLost as error:
         raise SearchExpired from error
+    except SearchRefused as error:
+        raise SearchUnavailable(str(error)) from error
     except (RetryLater, TargetLost) as error:
         raise SearchUnavailable from error
 

@@ -19,6 +19,7 @@ from readmodel.tickets.api.serializers import SearchHitSerializer
 from readmodel.tickets.documents import TicketDocuments
 from readmodel.tickets.search.query import SearchQuery
 from tests.integration.readmodel.tickets.shelf import Shelf
+from tests.network.search_server import answering
 from tests.ticket_events import document
 
 PATH = "/api/search/tickets/"
@@ -307,6 +308,22 @@ def test_server_that_does_not_answer_is_temporarily_unavailable(api: APIClient, 
 
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert answer.json()["detail"].startswith("The search does not answer now.")
+
+
+def test_a_closed_index_is_temporarily_unavailable(api: APIClient, shelf: Shelf) -> None:
+    shelf.elasticsearch.indices.close(index=shelf.target.name)
+
+    assert api.get(PATH, {"q": "kafka"}).status_code == 503
+
+
+def test_a_search_that_the_cluster_does_not_allow_is_the_operators_problem(api: APIClient, settings: Any) -> None:
+    with answering(refuses=True) as server:
+        settings.ELASTICSEARCH_URL = f"http://127.0.0.1:{server.server_port}"
+
+        answer = api.get(PATH, {"q": "kafka"})
+
+    assert answer.status_code == 503
+    assert "an operator must set search.allow_expensive_queries to true" in answer.json()["detail"]
 
 
 def test_search_before_there_is_an_index_is_temporarily_unavailable(

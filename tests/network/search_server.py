@@ -1,0 +1,68 @@
+"""A server that answers searches as Elasticsearch does, also with a refusal that a shared server must not be set to."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from config.supervisord.ports import LOOPBACK
+
+# What Elasticsearch 9.5 answers if search.allow_expensive_queries is false; that setting is of a whole cluster.
+CAUSE = {
+    "type": "exception",
+    "reason": "[prefix] queries cannot be executed when 'search.allow_expensive_queries' is set to false.",
+}
+REFUSAL = {
+    "error": {"root_cause": [CAUSE], "type": "search_phase_execution_exception", "reason": "all shards failed"},
+    "status": 400,
+}
+
+
+class _Answer(BaseHTTPRequestHandler):
+    """Answers every request as the server has been told, and keeps what it was asked."""
+
+    server: "_Server"
+
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers.get("Authorization", "")))
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, answer = self.server.answers(self.path)
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        for name, value in {
+            "X-Elastic-Product": "Elasticsearch",
+            "Content-Type": "application/vnd.elasticsearch+json;compatible-with=9",
+            "Content-Length": str(len(body)),
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815 (the base class looks for this name)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
+        """Log nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, *, refuses: bool = False) -> None:
+        super().__init__((LOOPBACK, 0), _Answer)
+        self.refuses = refuses
+        self.asked: list[tuple[str, str]] = []
+
+    def answers(self, path: str) -> tuple[int, dict[str, Any]]:
+        if path.startswith("/_msearch"):
+            return 200, {"responses": [REFUSAL]}
+        return (400, REFUSAL) if self.refuses else (200, {"hits": {"hits": []}})
+
+
+@contextmanager
+def answering(**how: bool) -> Iterator[_Server]:
+    with _Server(**how) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield server
+        server.shutdown()
