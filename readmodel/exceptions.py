@@ -25,5 +25,5 @@ class EventParked(StateNotReached):
     """An event that a consistency token names is a dead letter: no waiting brings it into the index."""
 
 
-class LiftedByHand(RetryLater):
+class VersionRaisedByHand(RetryLater):
     """The stored document refuses a newer state by a version that its content does not bear out."""

@@ -113,7 +113,7 @@ def count(target: Target) -> Count:
     return Count(sum(min(reached.get(number, 0), last) for number, last in given.items()), sum(given.values()))
 
 
-def is_as_current(target: Target, searched: Target) -> bool:
+def _is_as_current(target: Target, searched: Target) -> bool:
     """Tell whether the target has settled all that the searched index has, in every partition."""
     reached, needed = checkpoint.positions(GROUP, target.uuid), checkpoint.positions(GROUP, searched.uuid)
     return all(reached.get(number, 0) >= position for number, position in needed.items())
@@ -142,7 +142,7 @@ def switch(index: DocumentIndex, target: Target, *, patience_seconds: float = 30
     searched = index.indices.ensure()
     index.indices.hold_refresh(searched)
     until = time.monotonic() + patience_seconds / 2
-    while not is_as_current(target, searched):
+    while not _is_as_current(target, searched):
         if time.monotonic() > until:
             index.indices.use_everyday_settings(searched)
             raise RebuildRefused(f"{target.name} does not catch up with {searched.name}: is a consumer running?")

@@ -17,7 +17,7 @@ from events.envelope import Envelope
 from events.event import Event
 from events.exceptions import PartlyHandled, TargetLost
 from events.subscriber import Subscriber
-from readmodel.exceptions import LiftedByHand
+from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.index.documents import Documents
 from readmodel.projection import VERSION_STEP, VersionedDocument, projections
@@ -68,13 +68,13 @@ class IndexWriter(Subscriber):
     def _write(self, documents: Sequence[VersionedDocument]) -> Mapping[str, Exception]:
         """Store the documents, and return why some were not; a version that was lifted by hand keeps none away."""
         refused = self._documents.write(documents)
-        lifted = [key for key, error in refused.items() if isinstance(error, LiftedByHand)]
+        lifted = [key for key, error in refused.items() if isinstance(error, VersionRaisedByHand)]
         if lifted and self._documents.are_of_this_projection:
             self._repair(lifted)
             again = [document for document in documents if document.id in lifted]
             refused = {**refused, **self._documents.write(again)}
         # What the repair has left is what the log tells, if not what this event did; or it is of no event of the log.
-        return {key: error for key, error in refused.items() if not isinstance(error, LiftedByHand)}
+        return {key: error for key, error in refused.items() if not isinstance(error, VersionRaisedByHand)}
 
     def _repair(self, ids: Sequence[str]) -> None:
         """Make these documents what the log tells; it knows which states are newer than the event in flight."""

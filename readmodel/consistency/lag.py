@@ -34,14 +34,14 @@ def lag_seconds(target: str) -> float:
         for number, last in Partition.objects.values_list("number", "last_position")
         if reached.get(number, 0) < last
     ]
-    waiting = [oldest_of(order="position", **place) for place in behind]
-    return age_of_oldest([*waiting, oldest_of(order="id", position=None)])
+    waiting = [_oldest_of(order="position", **place) for place in behind]
+    return _age_of_oldest([*waiting, _oldest_of(order="id", position=None)])
 
 
-def oldest_of(order: str, **place: Any) -> datetime | None:
+def _oldest_of(order: str, **place: Any) -> datetime | None:
     return LogEntry.objects.filter(**place).order_by(order).values_list("time", flat=True).first()
 
 
-def age_of_oldest(times: Iterable[datetime | None]) -> float:
+def _age_of_oldest(times: Iterable[datetime | None]) -> float:
     now = timezone.now()
     return max((max((now - time).total_seconds(), 0.0) for time in times if time), default=0.0)

@@ -20,7 +20,7 @@ MAX_REMEMBERED = 10_000
 NEVER = -math.inf
 
 
-class Sight(NamedTuple):
+class _Sight(NamedTuple):
     """A look at the documents of events."""
 
     late: Sequence[Newest]
@@ -69,7 +69,7 @@ class Visibility:
                 return time.monotonic()
         raise StateNotReached(f"{self.target.name} is not as far as the log was")
 
-    def _look_at(self, events: Sequence[Newest]) -> Sight:
+    def _look_at(self, events: Sequence[Newest]) -> _Sight:
         found = self._documents.versions(sorted({newest.subject for newest in events}))
         late, since, now = [], NEVER, time.monotonic()
         for newest in events:
@@ -78,7 +78,7 @@ class Visibility:
                 late.append(newest)
             else:
                 since = max(since, self._first_seen(newest, version, now))
-        return Sight(late, since)
+        return _Sight(late, since)
 
     def _first_seen(self, newest: Newest, version: int, now: float) -> float:
         known, at = self._seen.get(newest.subject, (0, NEVER))
@@ -101,12 +101,12 @@ def attempts(deadline: float) -> Iterator[bool]:
         yield is_last or pause == LONGEST_PAUSE_SECONDS
         if is_last:
             return
-        release_connection()
+        _release_connection()
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
 
-def release_connection() -> None:
+def _release_connection() -> None:
     """Give the connection back to the pool: requests that only wait must not keep those from it that work."""
     if not connection.in_atomic_block:
         connection.close()

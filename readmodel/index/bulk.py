@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.exceptions import LiftedByHand
+from readmodel.exceptions import VersionRaisedByHand
 from readmodel.projection import VERSION_STEP, VersionedDocument
 
 encoder = msgspec.json.Encoder()
@@ -46,10 +46,10 @@ def results_of(items: Sequence[Mapping[str, Any]]) -> Results:
     """Tell what failed; raise TargetLost if the index is gone."""
     failed = [item["index"] for item in items if "error" in item["index"]]
     conflicts = frozenset(item["_id"] for item in failed if item["status"] == HTTPStatus.CONFLICT)
-    return Results(conflicts, {item["_id"]: error_of(item) for item in failed if item["_id"] not in conflicts})
+    return Results(conflicts, {item["_id"]: _error_of(item) for item in failed if item["_id"] not in conflicts})
 
 
-def error_of(item: Mapping[str, Any]) -> RetryLater | Unprocessable:
+def _error_of(item: Mapping[str, Any]) -> RetryLater | Unprocessable:
     kind, reason = item["error"]["type"], item["error"].get("reason", "no reason given")
     message = f"Elasticsearch refuses document {item['_id']} ({item['status']} {kind}): {reason}"
     if item["status"] == HTTPStatus.NOT_FOUND:
@@ -82,4 +82,4 @@ def disproof_of(document: VersionedDocument, stored: Mapping[str, Any], version_
     expected = msgspec.to_builtins(document.source) if is_same else version // VERSION_STEP
     if (stored["_source"] if is_same else stored["_source"].get(version_field)) == expected:
         return None
-    return LiftedByHand(f"{document.id} has version {version}, but another content than that says")
+    return VersionRaisedByHand(f"{document.id} has version {version}, but another content than that says")

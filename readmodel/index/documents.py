@@ -65,8 +65,8 @@ class Documents:
     def write(self, documents: Sequence[VersionedDocument]) -> Mapping[str, RetryLater | Unprocessable]:
         """Store each document unless its version, or a newer one, is stored already; return why others were not.
 
-        LiftedByHand is returned for those whose stored version is not that of what is stored. That the index of this
-        name is still the same one, `Indices.kept` tells.
+        The error is VersionRaisedByHand if the stored content does not have the stored version. This does not check
+        that the index is still the same one; `Indices.kept` does.
         """
         if not documents:
             return {}

@@ -18,29 +18,29 @@ def marked(text: str, words: Sequence[str]) -> str:
     """Return the text as HTML, escaped, with <mark> around each of these words; the last may be a beginning."""
     text = unicodedata.normalize("NFC", text)
     html, end_of_last = "", 0
-    for start, end in spans(text, words):
+    for start, end in _spans(text, words):
         html += f"{escape(text[end_of_last:start])}{MARK}{escape(text[start:end])}{END_MARK}"
         end_of_last = end
     return html + escape(text[end_of_last:])
 
 
-def spans(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _spans(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Yield where in the text the words are; a letter may be none when folded, or several."""
     places = [(place, folded) for place, letter in enumerate(text) for folded in fold(letter)]
-    pieces = [folded for word in words for piece in pieces_of(word) if (folded := fold(piece))]
+    pieces = [folded for word in words for piece in _pieces_of(word) if (folded := fold(piece))]
     if not pieces:
         return
     *whole, last = pieces
-    patterns = [*(pattern_of(piece, end=END) for piece in sorted(whole, key=len, reverse=True)), pattern_of(last)]
+    patterns = [*(_pattern_of(piece, end=END) for piece in sorted(whole, key=len, reverse=True)), _pattern_of(last)]
     for found in re.finditer("|".join(patterns), "".join(folded for _, folded in places)):
         yield places[found.start()][0], places[found.end() - 1][0] + 1
 
 
-def pattern_of(piece: str, *, end: str = "") -> str:
+def _pattern_of(piece: str, *, end: str = "") -> str:
     return re.escape(piece) if IDEOGRAPHS.search(piece) else rf"{START}{re.escape(piece)}(?:{end})"
 
 
-def pieces_of(word: str) -> list[str]:
+def _pieces_of(word: str) -> list[str]:
     """Return what punctuation leaves of the word."""
     is_kept = [unicodedata.category(letter)[0] in LETTERS_DIGITS_MARKS for letter in word]
     return "".join(letter if kept else " " for letter, kept in zip(word, is_kept, strict=True)).split()

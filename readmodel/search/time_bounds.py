@@ -28,7 +28,9 @@ class Bound(NamedTuple):
 def start_of(text: str, time_zone: str) -> Bound:
     """Return where it begins; raise ValueError with a sentence if that is neither a date nor an instant."""
     try:
-        return Bound(midnight(day_in(text), time_zone) if DATE.fullmatch(text) else instant_in(text), is_included=True)
+        return Bound(
+            _midnight(_day_in(text), time_zone) if DATE.fullmatch(text) else _instant_in(text), is_included=True
+        )
     except (ValueError, OverflowError) as error:
         raise ValueError(EXPECTED) from error
 
@@ -37,21 +39,21 @@ def end_of(text: str, time_zone: str) -> Bound:
     """Return where it ends: a day ends where the next begins; raise ValueError as above."""
     try:
         if DATE.fullmatch(text):
-            return Bound(midnight(day_in(text) + timedelta(days=1), time_zone), is_included=False)
-        return Bound(instant_in(text), is_included=True)
+            return Bound(_midnight(_day_in(text) + timedelta(days=1), time_zone), is_included=False)
+        return Bound(_instant_in(text), is_included=True)
     except (ValueError, OverflowError) as error:
         raise ValueError(EXPECTED) from error
 
 
-def day_in(text: str) -> date:
+def _day_in(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def midnight(day: date, time_zone: str) -> datetime:
+def _midnight(day: date, time_zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(time_zone)).astimezone(UTC)
 
 
-def instant_in(text: str) -> datetime:
+def _instant_in(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError("no zone")

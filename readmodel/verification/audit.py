@@ -21,7 +21,7 @@ from readmodel.verification.difference import Difference
 from readmodel.verification.repair import repair
 
 
-class Walk(ABC):
+class _Walk(ABC):
     """Begins anew after its end, for ever. Its methods raise as those of Documents do, and may be called again then."""
 
     def __init__(self, comparison: Comparison) -> None:
@@ -40,7 +40,7 @@ class Walk(ABC):
         """Compare these documents."""
 
 
-class WalkOverLog(Walk):
+class _WalkOverLog(_Walk):
     """Finds what is missing, stale, altered or lifted."""
 
     _after = ""
@@ -58,7 +58,7 @@ class WalkOverLog(Walk):
         return self.comparison.differences(ids)
 
 
-class WalkOverDocuments(Walk):
+class _WalkOverDocuments(_Walk):
     """Finds ghosts."""
 
     _after: Sequence[Any] = ()
@@ -92,8 +92,8 @@ class Audit:
     def __init__(self, kept: Iterable[Documents]) -> None:
         """Leave out what was made by another version of its projection: that is to be rebuilt, not repaired."""
         comparisons = [Comparison(documents) for documents in kept if documents.are_of_this_projection]
-        self._walks: deque[Walk] = deque(
-            walk(comparison) for comparison in comparisons for walk in (WalkOverLog, WalkOverDocuments)
+        self._walks: deque[_Walk] = deque(
+            walk(comparison) for comparison in comparisons for walk in (_WalkOverLog, _WalkOverDocuments)
         )
         self._due_at = 0.0
         self._log = ThrottledLog(logger)
@@ -118,7 +118,7 @@ class Audit:
                 self._walks.rotate(-1)
                 ended += 1
 
-    def _take(self, walk: Walk, partitions: Collection[int], limit: int) -> int:
+    def _take(self, walk: _Walk, partitions: Collection[int], limit: int) -> int:
         """Audit the next page of a walk, and return how many documents it had."""
         try:
             page = walk.page(limit)
@@ -130,7 +130,7 @@ class Audit:
         walk.go_on()
         return len(page)
 
-    def _mend(self, walk: Walk, ids: Sequence[str]) -> None:
+    def _mend(self, walk: _Walk, ids: Sequence[str]) -> None:
         documents = walk.comparison.documents
         for difference in repair(documents, walk.look(ids), look=walk.look, pauses_seconds=PAUSES_SECONDS):
             if difference.repaired:

@@ -19,27 +19,27 @@ from readmodel.tickets.search.query import (
 from readmodel.tickets.search.suggestions import MAX_TYPED_LENGTH
 
 
-class NamesField(serializers.ListField):
+class _NamesField(serializers.ListField):
     """Names, each given by itself or several separated by commas."""
 
     def to_internal_value(self, data: list[str]) -> list[str]:
         return [name for text in data for name in text.split(",") if name]
 
 
-class TextsField(serializers.ListField):
+class _TextsField(serializers.ListField):
     """Texts, each given by itself."""
 
     def to_internal_value(self, data: list[str]) -> list[str]:
         return [text for text in data if text]
 
 
-def price_field(help_text: str) -> serializers.DecimalField:
+def _price_field(help_text: str) -> serializers.DecimalField:
     return serializers.DecimalField(
         max_digits=10, decimal_places=2, min_value=0, allow_null=True, default=None, help_text=help_text
     )
 
 
-def stale_field() -> serializers.ChoiceField:
+def _stale_field() -> serializers.ChoiceField:
     return serializers.ChoiceField(
         choices=("ok",),
         default="",
@@ -58,10 +58,10 @@ class SearchParameters(serializers.Serializer[dict[str, Any]]):
         help_text="Words in any order, of the code, the title, the venue or the holder's name; the last may be "
         "unfinished, and longer ones slightly mistyped. A ticket with this very code comes first. Empty: all tickets.",
     )
-    status = NamesField(
+    status = _NamesField(
         child=serializers.ChoiceField(choices=STATUSES), default=list, help_text="Only tickets with one of these."
     )
-    venue = TextsField(
+    venue = _TextsField(
         child=serializers.CharField(),
         default=list,
         help_text=f"Only tickets of one of these venues, spelled exactly so; up to {MAX_VENUES}.",
@@ -77,8 +77,8 @@ class SearchParameters(serializers.Serializer[dict[str, Any]]):
         allow_blank=True,
         help_text="Whose days and months are meant, by its name, such as Europe/Berlin; empty: UTC.",
     )
-    price_min = price_field("Only tickets that cost so much or more, in whatever currency.")
-    price_max = price_field("Only tickets that cost so much or less, in whatever currency.")
+    price_min = _price_field("Only tickets that cost so much or more, in whatever currency.")
+    price_max = _price_field("Only tickets that cost so much or less, in whatever currency.")
     currency = serializers.CharField(
         default="", allow_blank=True, help_text="Only tickets in this currency (ISO 4217, such as EUR)."
     )
@@ -88,12 +88,12 @@ class SearchParameters(serializers.Serializer[dict[str, Any]]):
         allow_blank=True,
         help_text="The order; `-` is descending. Empty: by relevance, without words by the time they start.",
     )
-    fields = NamesField(  # type: ignore[assignment]  # Django REST framework takes it out of the class's names.
+    fields = _NamesField(  # type: ignore[assignment]  # Django REST framework takes it out of the class's names.
         child=serializers.ChoiceField(choices=MEMBERS),
         default=list,
         help_text="Which members of a ticket are answered, separated by commas; empty: all.",
     )
-    facets = NamesField(
+    facets = _NamesField(
         child=serializers.ChoiceField(choices=FACETS),
         default=list,
         help_text="What the hits are counted by, separated by commas; each as if its own filter were not set.",
@@ -111,7 +111,7 @@ class SearchParameters(serializers.Serializer[dict[str, Any]]):
         help_text="Given empty, `next` leads on to all tickets as they are now, for 2 minutes after each page. "
         "Such a cursor is given alone: it has the search in it.",
     )
-    stale = stale_field()
+    stale = _stale_field()
 
 
 class SearchHitSerializer(serializers.Serializer[dict[str, Any]]):
@@ -173,7 +173,7 @@ class SuggestionParameters(serializers.Serializer[dict[str, Any]]):
         max_length=MAX_TYPED_LENGTH,
         help_text="What was typed so far; the last word is taken as a beginning.",
     )
-    stale = stale_field()
+    stale = _stale_field()
 
 
 class SuggestionSerializer(serializers.Serializer[dict[str, Any]]):

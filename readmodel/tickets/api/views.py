@@ -49,7 +49,7 @@ class SearchExpired(APIException):
 
 
 @contextmanager
-def errors_answered() -> Generator[None]:
+def _errors_answered() -> Generator[None]:
     try:
         yield
     except InvalidSearch as error:
@@ -87,27 +87,27 @@ class TicketSearch(APIView):
     )
     def get(self, request: Request) -> Response:
         parameters = read_parameters(request, SearchParameters)
-        with errors_answered():
+        with _errors_answered():
             if cursor := parameters.pop("cursor", None):
                 refuse_beside_a_cursor(request)
                 return Response(cursor_page_as_json(continue_search(cursor), request))
             stale_is_fine = bool(parameters.pop("stale", ""))
-            answer = first_of_all if "cursor" in request.query_params else numbered
+            answer = _first_of_all if "cursor" in request.query_params else _numbered
             return consistently(request, lambda: answer(parameters, request), stale_is_fine=stale_is_fine)
 
 
-def numbered(parameters: dict[str, Any], request: Request) -> Response:
+def _numbered(parameters: dict[str, Any], request: Request) -> Response:
     page = search(SearchQuery(**parameters))
     if page.is_beyond_the_last:
         raise NotFound(f"There is no page {page.query.page} of {page.count:,} tickets.")
     return Response(page_as_json(page, request))
 
 
-def first_of_all(parameters: dict[str, Any], request: Request) -> Response:
-    return Response(cursor_page_as_json(start_search(first_of(parameters, request)), request))
+def _first_of_all(parameters: dict[str, Any], request: Request) -> Response:
+    return Response(cursor_page_as_json(start_search(_first_of(parameters, request)), request))
 
 
-def first_of(parameters: dict[str, object], request: Request) -> SearchQuery:
+def _first_of(parameters: dict[str, object], request: Request) -> SearchQuery:
     if "page" in request.query_params:
         raise InvalidSearch({"page": "Pages have numbers or follow a cursor, not both."})
     return SearchQuery(**parameters)  # type: ignore[arg-type]
@@ -130,7 +130,7 @@ class TicketSuggestions(APIView):
     )
     def get(self, request: Request) -> Response:
         parameters = read_parameters(request, SuggestionParameters)
-        with errors_answered():
+        with _errors_answered():
             return consistently(
                 request,
                 lambda: Response(suggestions_as_json(suggest(parameters.get("q", "")))),

@@ -32,7 +32,7 @@ type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 def page[**P](view: View[P]) -> View[P]:
     """Make a page of the view: it is only read, so that it needs no transaction, and nobody may keep it."""
-    guarded = login_required(refuse_strangers(view))
+    guarded = login_required(_refuse_strangers(view))
 
     @wraps(view)
     def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -44,7 +44,7 @@ def page[**P](view: View[P]) -> View[P]:
     return transaction.non_atomic_requests(never_cache(csp_override(POLICY)(require_safe(answer))))
 
 
-def refuse_strangers[**P](view: View[P]) -> View[P]:
+def _refuse_strangers[**P](view: View[P]) -> View[P]:
     @wraps(view)
     def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.has_perm(PERMISSION):

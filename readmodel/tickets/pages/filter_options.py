@@ -8,7 +8,7 @@ from django.http import QueryDict
 from readmodel.tickets.pages.labels import label_of
 from readmodel.tickets.pages.search_form import FILTERS, RANGES
 from readmodel.tickets.search.facets import Bucket, Facet
-from readmodel.tickets.search.search import Page
+from readmodel.tickets.search.search import SearchPage
 
 TITLES = {"status": "Status", "venue": "Venue", "month": "Month", "price": "Price"}
 SINGLE = {"month", "price"}
@@ -26,7 +26,7 @@ class Choice(msgspec.Struct, frozen=True):
     removed: Mapping[str, Sequence[str] | None]
 
 
-class Filter(msgspec.Struct, frozen=True):
+class FilterOptions(msgspec.Struct, frozen=True):
     """A facet that is shown; several of its values can be chosen unless it is single."""
 
     name: str
@@ -44,13 +44,13 @@ class Filter(msgspec.Struct, frozen=True):
         return [choice for choice in self.choices if choice.is_chosen]
 
 
-def filters_of(page: Page, parameters: QueryDict) -> list[Filter]:
+def offered_filters(page: SearchPage, parameters: QueryDict) -> list[FilterOptions]:
     """Return those that leave something to choose."""
-    found = [filter_of(name, page.facets[name], parameters) for name in FILTERS if name in page.facets]
+    found = [filter_options_of(name, page.facets[name], parameters) for name in FILTERS if name in page.facets]
     return [offered for offered in found if offered.choices]
 
 
-def filter_of(name: str, facet: Facet, parameters: QueryDict) -> Filter:
+def filter_options_of(name: str, facet: Facet, parameters: QueryDict) -> FilterOptions:
     chosen = [value for value in parameters.getlist(name) if value]
     if name in SINGLE:
         chosen = chosen[-1:]
@@ -59,11 +59,11 @@ def filter_of(name: str, facet: Facet, parameters: QueryDict) -> Filter:
     buckets = [*facet.buckets, *(Bucket(value, 0) for value in dict.fromkeys(chosen) if value not in counted)]
     if name in ORDERS:
         buckets.sort(key=lambda bucket: ORDERS[name](bucket.value))
-    choices = [choice_of(name, bucket, chosen) for bucket in buckets]
-    return Filter(name, TITLES[name], choices, facet.others)
+    choices = [_choice_of(name, bucket, chosen) for bucket in buckets]
+    return FilterOptions(name, TITLES[name], choices, facet.others)
 
 
-def choice_of(name: str, bucket: Bucket, chosen: Sequence[str]) -> Choice:
+def _choice_of(name: str, bucket: Bucket, chosen: Sequence[str]) -> Choice:
     return Choice(
         value=bucket.value,
         label=label_of(name, bucket.value),

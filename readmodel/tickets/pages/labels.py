@@ -37,7 +37,7 @@ def label_of(facet: str, value: str) -> str:
         case "status":
             return STATUSES.get(value, value)
         case "month":
-            return month_in(value)
+            return _month_in(value)
         case "price":
             start, _, end = value.partition("-")
             return f"{start} to below {end}" if end else f"{start} and more"
@@ -45,7 +45,7 @@ def label_of(facet: str, value: str) -> str:
             return value
 
 
-def month_in(text: str) -> str:
+def _month_in(text: str) -> str:
     return f"{date.fromisoformat(f'{text}-01'):%B %Y}"
 
 

@@ -30,13 +30,13 @@ def aggregations_of(query: SearchQuery, filters: Mapping[str, Clause]) -> dict[s
     return {
         facet: {
             "filter": {"bool": {"filter": [clause for name, clause in filters.items() if name != facet]}},
-            "aggs": {"counts": counts_by(facet, query.time_zone)},
+            "aggs": {"counts": _counts_by(facet, query.time_zone)},
         }
         for facet in query.facets
     }
 
 
-def counts_by(facet: str, time_zone: str) -> dict[str, Any]:
+def _counts_by(facet: str, time_zone: str) -> dict[str, Any]:
     match facet:
         case "status":
             return {"terms": {"field": "status", "size": TOP}}
@@ -56,10 +56,10 @@ def price_ranges() -> list[dict[str, Any]]:
 
 
 def facets_in(answer: Mapping[str, Any]) -> dict[str, Facet]:
-    return {name: facet_in(found["counts"]) for name, found in answer.get("aggregations", {}).items()}
+    return {name: _facet_in(found["counts"]) for name, found in answer.get("aggregations", {}).items()}
 
 
-def facet_in(counts: Mapping[str, Any]) -> Facet:
+def _facet_in(counts: Mapping[str, Any]) -> Facet:
     buckets = [
         Bucket(bucket.get("key_as_string", bucket["key"]), bucket["doc_count"])
         for bucket in counts["buckets"]

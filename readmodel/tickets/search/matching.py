@@ -29,36 +29,36 @@ def words_clause(words: Sequence[str]) -> Clause:
         return {"match_all": {}}
     # Punctuation by itself is in no document; if there is nothing else, nothing is found.
     *whole, last = [word for word in words if is_searchable(word)] or words
-    as_typed = [*map(whole_word, whole), started_word(last)]
-    similar = [or_similar(word, clause) for word, clause in zip([*whole, last], as_typed, strict=True)]
-    return best_of(
+    as_typed = [*map(_whole_word, whole), _started_word(last)]
+    similar = [_or_similar(word, clause) for word, clause in zip([*whole, last], as_typed, strict=True)]
+    return _best_of(
         {"constant_score": {"filter": code_clause("term", " ".join(words)), "boost": CODE_BOOST}},
         {"bool": {"must": as_typed, "should": [{"match_all": {"boost": AS_TYPED_BOOST}}]}},
         {"bool": {"must": similar}},
     )
 
 
-def or_similar(word: str, clause: Clause) -> Clause:
+def _or_similar(word: str, clause: Clause) -> Clause:
     """Match similar words too; they add nothing to the score."""
-    if not may_be_mistyped(word):
+    if not _may_be_mistyped(word):
         return clause
-    mistyped = anywhere(word, "best_fields", fuzziness="AUTO", prefix_length=1, max_expansions=50)
-    return any_of(clause, {"constant_score": {"filter": mistyped, "boost": 0}})
+    mistyped = _anywhere(word, "best_fields", fuzziness="AUTO", prefix_length=1, max_expansions=50)
+    return _any_of(clause, {"constant_score": {"filter": mistyped, "boost": 0}})
 
 
-def whole_word(word: str) -> Clause:
-    return anywhere(word, "phrase")
+def _whole_word(word: str) -> Clause:
+    return _anywhere(word, "phrase")
 
 
-def started_word(word: str) -> Clause:
+def _started_word(word: str) -> Clause:
     """Match the word's beginning, the whole word better."""
     if is_one_token(word):
-        return any_of(whole_word(word), anywhere(word, "bool_prefix"))
+        return _any_of(_whole_word(word), _anywhere(word, "bool_prefix"))
     # Elasticsearch tries some 50 endings of a phrase, and there may be any number of codes.
-    return any_of(whole_word(word), anywhere(word, "phrase_prefix"), code_clause("prefix", word))
+    return _any_of(_whole_word(word), _anywhere(word, "phrase_prefix"), code_clause("prefix", word))
 
 
-def anywhere(text: str, kind: str, **options: Any) -> Clause:
+def _anywhere(text: str, kind: str, **options: Any) -> Clause:
     return {"multi_match": {"query": fold(text), "type": kind, "fields": WEIGHTED_FIELDS, **options}}
 
 
@@ -66,11 +66,11 @@ def code_clause(kind: str, code: str) -> Clause:
     return {kind: {"code": {"value": code, "case_insensitive": True}}}
 
 
-def any_of(*clauses: Clause) -> Clause:
+def _any_of(*clauses: Clause) -> Clause:
     return {"bool": {"should": clauses, "minimum_should_match": 1}}
 
 
-def best_of(*clauses: Clause) -> Clause:
+def _best_of(*clauses: Clause) -> Clause:
     return {"dis_max": {"queries": clauses}}
 
 
@@ -83,7 +83,7 @@ def is_one_token(word: str) -> bool:
     return not IDEOGRAPHS.search(word) and all(unicodedata.category(char)[0] in LETTERS_DIGITS_MARKS for char in word)
 
 
-def may_be_mistyped(word: str) -> bool:
+def _may_be_mistyped(word: str) -> bool:
     """Codes and numbers are typed right, or mean something else."""
     is_short = len(word) <= MAX_MISTYPED_LENGTH
     return is_short and is_one_token(word) and not any(unicodedata.category(char)[0] == "N" for char in word)

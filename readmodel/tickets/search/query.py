@@ -73,13 +73,13 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
     page_size: int = DEFAULT_PAGE_SIZE
 
     def __post_init__(self) -> None:
-        checks = (text_errors, choice_errors, venue_errors, time_errors, price_errors, page_errors)
+        checks = (text_errors, _choice_errors, _venue_errors, _time_errors, _price_errors, _page_errors)
         if errors := {parameter: message for check in checks for parameter, message in check(self)}:
             raise InvalidSearch(errors)
 
     @property
     def words(self) -> list[str]:
-        return words_of(self.q)
+        return _words_of(self.q)
 
     @property
     def order(self) -> str:
@@ -100,7 +100,7 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
 type Errors = Iterator[tuple[str, str]]
 
 
-def words_of(text: str) -> list[str]:
+def _words_of(text: str) -> list[str]:
     return CONTROL_CHARACTERS.sub(" ", text).split()
 
 
@@ -115,7 +115,7 @@ def text_errors(query: SearchQuery, max_length: int = MAX_QUERY_LENGTH) -> Error
         yield "q", f"At most {MAX_WORDS} words, not {len(query.words)}."
 
 
-def choice_errors(query: SearchQuery) -> Errors:
+def _choice_errors(query: SearchQuery) -> Errors:
     choices: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
         "status": (query.status, STATUSES),
         "fields": (query.fields, MEMBERS),
@@ -129,7 +129,7 @@ def choice_errors(query: SearchQuery) -> Errors:
             yield parameter, f"At most {len(known)} values, not {len(chosen)}."
 
 
-def venue_errors(query: SearchQuery) -> Errors:
+def _venue_errors(query: SearchQuery) -> Errors:
     if len(query.venue) > MAX_VENUES:
         yield "venue", f"At most {MAX_VENUES} values, not {len(query.venue)}."
     elif any(len(venue) > MAX_VENUE_LENGTH for venue in query.venue):
@@ -138,7 +138,7 @@ def venue_errors(query: SearchQuery) -> Errors:
         yield "venue", "This is not valid text; it must be UTF-8."
 
 
-def time_errors(query: SearchQuery) -> Errors:
+def _time_errors(query: SearchQuery) -> Errors:
     if query.time_zone not in TIME_ZONES:
         yield "time_zone", f"{query.time_zone[:50]!r} is no time zone, such as Europe/Berlin or UTC."
         return
@@ -153,7 +153,7 @@ def time_errors(query: SearchQuery) -> Errors:
         yield "starts_to", "This is before starts_from."
 
 
-def price_errors(query: SearchQuery) -> Errors:
+def _price_errors(query: SearchQuery) -> Errors:
     prices = {"price_min": query.price_min, "price_max": query.price_max}
     given = {parameter: price for parameter, price in prices.items() if price is not None}
     unfit = [name for name, price in given.items() if not (price.is_finite() and 0 <= price <= MAX_PRICE)]
@@ -165,7 +165,7 @@ def price_errors(query: SearchQuery) -> Errors:
         yield "currency", "Three capital letters, such as EUR."
 
 
-def page_errors(query: SearchQuery) -> Errors:
+def _page_errors(query: SearchQuery) -> Errors:
     if not 1 <= query.page_size <= MAX_PAGE_SIZE:
         yield "page_size", f"From 1 to {MAX_PAGE_SIZE}, not {query.page_size}."
     elif not 1 <= query.page <= query.last_page:

@@ -27,7 +27,7 @@ class Hit(msgspec.Struct, frozen=True):
     highlights: Mapping[str, Sequence[str]]
 
 
-class Page(msgspec.Struct, frozen=True):
+class SearchPage(msgspec.Struct, frozen=True):
     """Some of the hits of a search; `count` is the number of all, also of those beyond the last page."""
 
     query: SearchQuery
@@ -51,35 +51,35 @@ class Page(msgspec.Struct, frozen=True):
         return self.query.page - 1 if self.query.page > 1 else None
 
 
-def search(query: SearchQuery) -> Page:
+def search(query: SearchQuery) -> SearchPage:
     """Return the page; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
     answer = shared_index(TicketDocuments).search(page_request(query))
-    return Page(query, answer["hits"]["total"]["value"], hits_in(query, answer), facets_in(answer))
+    return SearchPage(query, answer["hits"]["total"]["value"], _hits_in(query, answer), facets_in(answer))
 
 
-def start_search(query: SearchQuery) -> Page:
+def start_search(query: SearchQuery) -> SearchPage:
     """Return the first page of the tickets as they are now, and keep them so for the next ones; raise as `search`."""
     # The facets are the same on each page: they are counted once.
     later = msgspec.structs.replace(query, facets=[])
     answer = point_in_time.begin(shared_index(TicketDocuments), request_for(query), later)
-    return Page(query, answer.count, hits_in(query, answer.body), facets_in(answer.body), answer.next_cursor)
+    return SearchPage(query, answer.count, _hits_in(query, answer.body), facets_in(answer.body), answer.next_cursor)
 
 
-def continue_search(text: str) -> Page:
+def continue_search(text: str) -> SearchPage:
     """Return the page that the cursor leads to, the same each time.
 
     Raise InvalidSearch if it is no cursor, and PointInTimeLost two minutes after the page before.
     """
     cursor = read(text, Cursor[SearchQuery])
     answer = point_in_time.resume(shared_index(TicketDocuments), request_for(cursor.query), cursor)
-    return Page(cursor.query, answer.count, hits_in(cursor.query, answer.body), next_cursor=answer.next_cursor)
+    return SearchPage(cursor.query, answer.count, _hits_in(cursor.query, answer.body), next_cursor=answer.next_cursor)
 
 
-def hits_in(query: SearchQuery, answer: Mapping[str, Any]) -> list[Hit]:
-    return [hit_of(hit["_source"], query) for hit in answer["hits"]["hits"]]
+def _hits_in(query: SearchQuery, answer: Mapping[str, Any]) -> list[Hit]:
+    return [_hit_of(hit["_source"], query) for hit in answer["hits"]["hits"]]
 
 
-def hit_of(document: Mapping[str, Any], query: SearchQuery) -> Hit:
+def _hit_of(document: Mapping[str, Any], query: SearchQuery) -> Hit:
     if not (query.wants_highlights and query.words):
         return Hit(document, {})
     texts = {name: marked(document[name], query.words) for name in FIELDS}

@@ -42,17 +42,17 @@ def suggest(typed: str) -> list[Suggestion]:
     words = [word for word in query.words if is_searchable(word)]
     if not words:
         return []
-    requests = [*(texts_request(field, words) for field in TEXTS), codes_request(words)]
+    requests = [*(_texts_request(field, words) for field in TEXTS), _codes_request(words)]
     *of_texts, of_codes = shared_index(TicketDocuments).search_many(requests)
     codes = [hit["_source"]["code"] for hit in of_codes["hits"]["hits"]]
-    found = {field: ranked(answer, words) for field, answer in zip(TEXTS, of_texts, strict=True)} | {"code": codes}
-    return [Suggestion(field, text, marked(text, words)) for field, text in in_turns(found, fold(" ".join(words)))]
+    found = {field: _ranked(answer, words) for field, answer in zip(TEXTS, of_texts, strict=True)} | {"code": codes}
+    return [Suggestion(field, text, marked(text, words)) for field, text in _in_turns(found, fold(" ".join(words)))]
 
 
-def texts_request(field: str, words: Sequence[str]) -> dict[str, Any]:
+def _texts_request(field: str, words: Sequence[str]) -> dict[str, Any]:
     """Return the request for the most frequent texts of a field that have all the words."""
     *whole, last = words
-    clauses = [*(phrase(field, word) for word in whole), beginning(field, last)]
+    clauses = [*(_phrase(field, word) for word in whole), _beginning(field, last)]
     return {
         "query": {"bool": {"filter": clauses}},
         "size": 0,
@@ -64,16 +64,16 @@ def texts_request(field: str, words: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def phrase(field: str, word: str) -> Clause:
+def _phrase(field: str, word: str) -> Clause:
     return {"match_phrase": {f"folded_{field}": fold(word)}}
 
 
-def beginning(field: str, word: str) -> Clause:
+def _beginning(field: str, word: str) -> Clause:
     kind = "match_bool_prefix" if is_one_token(word) else "match_phrase_prefix"
     return {kind: {f"folded_{field}": fold(word)}}
 
 
-def codes_request(words: Sequence[str]) -> dict[str, Any]:
+def _codes_request(words: Sequence[str]) -> dict[str, Any]:
     return {
         "query": {"bool": {"filter": [code_clause("prefix", " ".join(words))]}},
         "size": MAX_SUGGESTIONS,
@@ -84,7 +84,7 @@ def codes_request(words: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def ranked(answer: Mapping[str, Any], words: Sequence[str]) -> list[str]:
+def _ranked(answer: Mapping[str, Any], words: Sequence[str]) -> list[str]:
     """Return the texts that begin like what was typed first, then the more frequent ones."""
     buckets = answer["aggregations"]["texts"]["buckets"]
     start = fold(" ".join(words))
@@ -92,7 +92,7 @@ def ranked(answer: Mapping[str, Any], words: Sequence[str]) -> list[str]:
     return [bucket["key"] for bucket in buckets]
 
 
-def in_turns(found: Mapping[str, Sequence[str]], typed: str) -> list[tuple[str, str]]:
+def _in_turns(found: Mapping[str, Sequence[str]], typed: str) -> list[tuple[str, str]]:
     """Return the best of each field, then the second best, and so on; first of all what is just what was typed."""
     by_field = [[(field, text) for text in texts] for field, texts in found.items()]
     turns = [choice for choice in chain.from_iterable(zip_longest(*by_field)) if choice]

@@ -12,7 +12,7 @@ from events.exceptions import TargetLost
 from events.models import LogEntry
 from events.relay import flush as relay
 from events.stream.interface import Stream
-from readmodel.exceptions import LiftedByHand
+from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.document_index import DocumentIndex
 from readmodel.projection import VERSION_STEP
 from readmodel.tickets.timeline import Timeline
@@ -124,7 +124,7 @@ def test_a_write_tells_which_versions_a_hand_has_lifted(ticket_index: DocumentIn
     )
 
     assert list(refused) == [str(ticket_id(1))]
-    assert isinstance(refused[str(ticket_id(1))], LiftedByHand)
+    assert isinstance(refused[str(ticket_id(1))], VersionRaisedByHand)
 
 
 def test_every_projections_documents_have_the_version_that_is_looked_at(ticket_index: DocumentIndex) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.exceptions import LiftedByHand
+from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.bulk import disproof_of, expect_read, results_of, to_ndjson
 from readmodel.projection import VERSION_STEP
 from tests.ticket_events import document, ticket_id
@@ -98,7 +98,7 @@ def test_a_conflict_with_the_same_or_a_newer_state_is_a_success(found: dict[str,
     ],
 )
 def test_a_conflict_with_a_version_that_the_content_has_not_is_none(found: dict[str, Any]) -> None:
-    assert isinstance(disproof_of(document(1), found, "version"), LiftedByHand)
+    assert isinstance(disproof_of(document(1), found, "version"), VersionRaisedByHand)
 
 
 @pytest.mark.parametrize("found", [{"found": False}, stored(VERSION_STEP)])

@@ -7,7 +7,7 @@ from elasticsearch import Elasticsearch
 
 from events.exceptions import TargetLost
 from readmodel.tickets.search.query import SearchQuery
-from readmodel.tickets.search.search import Page, search
+from readmodel.tickets.search.search import SearchPage, search
 from tests.integration.readmodel.tickets.shelf import Shelf
 from tests.ticket_events import SOME_DAY, document, ticket_id
 
@@ -262,4 +262,4 @@ def test_search_before_there_is_an_index_says_so(elasticsearch: Elasticsearch) -
 
 
 def test_empty_index_finds_nothing(shelf: Shelf) -> None:
-    assert search(SearchQuery(q="kafka")) == Page(SearchQuery(q="kafka"), 0, [])
+    assert search(SearchQuery(q="kafka")) == SearchPage(SearchQuery(q="kafka"), 0, [])

@@ -14,7 +14,7 @@ from events.relay import flush as relay
 from events.stream.interface import Stream
 from readmodel.consistency.lag import lag_seconds
 from readmodel.exceptions import InvalidSearch
-from readmodel.tickets.pages.filter_options import filter_of
+from readmodel.tickets.pages.filter_options import filter_options_of
 from readmodel.tickets.pages.labels import behind_in_words, label_of
 from readmodel.tickets.pages.search_form import query_from
 from readmodel.tickets.search.facets import Bucket, Facet
@@ -182,7 +182,7 @@ class TestQuery:
 
 class TestFilters:
     def test_what_is_chosen_and_found_no_more_can_be_unchosen(self) -> None:
-        found = filter_of("price", Facet([Bucket("50-100", 2)]), QueryDict("price=25-50"))
+        found = filter_options_of("price", Facet([Bucket("50-100", 2)]), QueryDict("price=25-50"))
 
         assert [(choice.value, choice.count, choice.is_chosen) for choice in found.choices] == [
             ("25-50", 0, True),
@@ -192,7 +192,7 @@ class TestFilters:
     def test_one_of_several_chosen_can_be_removed(self) -> None:
         facet = Facet([Bucket("X", 2), Bucket("Y", 1), Bucket("Z", 1)])
 
-        found = filter_of("venue", facet, QueryDict("venue=X&venue=Y"))
+        found = filter_options_of("venue", facet, QueryDict("venue=X&venue=Y"))
 
         assert [choice.removed for choice in found.chosen] == [{"venue": ["Y"]}, {"venue": ["X"]}]
 

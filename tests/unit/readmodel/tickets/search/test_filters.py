@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from readmodel.tickets.search.facets import price_ranges
-from readmodel.tickets.search.filters import filters_of
+from readmodel.tickets.search.filters import clauses_of_filters
 from readmodel.tickets.search.query import SearchQuery
 from readmodel.tickets.search.request_body import request_for
 
@@ -33,7 +33,7 @@ CURRENCY = {"term": {"currency": "EUR"}}
     ],
 )
 def test_each_filter_is_a_clause(fields: dict[str, Any], clause: dict[str, Any]) -> None:
-    assert list(filters_of(SearchQuery(**fields)).values()) == [clause]
+    assert list(clauses_of_filters(SearchQuery(**fields)).values()) == [clause]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from readmodel.tickets.documents import TicketDocument
 from readmodel.tickets.search.matching import words_clause
 from readmodel.tickets.search.query import HIGHLIGHTS, MEMBERS, SORTS, InvalidSearch, SearchQuery
 from readmodel.tickets.search.request_body import page_request, request_for
-from readmodel.tickets.search.search import Page
+from readmodel.tickets.search.search import SearchPage
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_ties_are_always_in_the_order_of_ids(sort: str) -> None:
     [(1, 0, None, None), (1, 25, None, None), (1, 26, None, 2), (2, 26, 1, None), (400, 20_000, 399, None)],
 )
 def test_neighbours_of_a_page(page: int, count: int, previous_page: int | None, next_page: int | None) -> None:
-    found = Page(SearchQuery(page=page), count, [])
+    found = SearchPage(SearchQuery(page=page), count, [])
 
     assert (found.previous_page, found.next_page) == (previous_page, next_page)
 
