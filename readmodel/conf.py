@@ -1,11 +1,11 @@
-"""The settings of the read model, typed, with their defaults; read when asked for, so that tests may override them."""
+"""Typed settings of the read model with their defaults. They are read at each access, so tests may override them."""
 
 from collections.abc import Sequence
 
 from django.conf import settings
 
 GROUP = "readmodel"
-"""The consumer group that feeds the read model: its name in EVENTS_SUBSCRIBERS."""
+"""The name, in EVENTS_SUBSCRIBERS, of the consumer group that feeds the read model."""
 
 
 class Conf:
@@ -16,22 +16,22 @@ class Conf:
 
     @property
     def projections(self) -> Sequence[str]:
-        """Dotted paths of the projections; the first one is fed by the stream, the others follow from the log."""
+        """Dotted paths of the projections. The first one is fed from the stream, the others from the log."""
         return _setting("READMODEL_PROJECTIONS", ())
 
     @property
     def alias(self) -> str | None:
-        """The alias of the first projection's searched index, and the end of the other aliases; None: its name."""
+        """The alias of the first projection, and the last part of the other aliases; None: the projection's name."""
         return _setting("READMODEL_ALIAS", None)
 
     @property
     def consistency_seconds(self) -> float:
-        """How long a search waits for the writes that a consistency token names."""
+        """The longest time that a search waits for the writes that a consistency token names."""
         return _setting("READMODEL_CONSISTENCY_SECONDS", 2.0)
 
     @property
     def audit_per_second(self) -> int:
-        """How many documents a consumer compares with the log each second; 0 turns the audit off."""
+        """The number of documents that a consumer compares with the log each second; 0 turns the audit off."""
         return _setting("READMODEL_AUDIT_PER_SECOND", 200)
 
 

@@ -1,4 +1,4 @@
-"""Tell how far a searched index is behind the log."""
+"""Measure how far a searched index is behind the log."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,9 +15,9 @@ from readmodel.projection import Projection
 
 
 def seconds_behind(projection: type[Projection]) -> float | None:
-    """Return the age of the oldest event that the projection's searched index lacks, 0 for none.
+    """Return the age of the oldest event that the projection's searched index lacks, 0 if it lacks none.
 
-    None if that is not known, because Elasticsearch does not answer or has no index.
+    Return None if Elasticsearch does not answer or has no index.
     """
     try:
         searched = shared_index(projection).indices.searched()
@@ -27,7 +27,7 @@ def seconds_behind(projection: type[Projection]) -> float | None:
 
 
 def lag_seconds(target: str) -> float:
-    """Return the age of the oldest event that the index has not handled, whether it has a position yet or not."""
+    """Return the age of the oldest event that the index has not handled, including events without a position."""
     reached = checkpoint.positions(GROUP, target)
     behind = [
         {"partition": number, "position__gt": reached.get(number, 0)}

@@ -1,4 +1,4 @@
-"""Mark in a text what was typed so far, also where case or accents differ; pure."""
+"""Mark the typed words in a text, also if case or accents differ; pure."""
 
 import re
 import unicodedata
@@ -9,13 +9,13 @@ from django.utils.html import escape
 from readmodel.search.folding import IDEOGRAPHS, LETTERS_DIGITS_MARKS, fold
 
 MARK, END_MARK = "<mark>", "</mark>"
-# A word begins or ends also beside an ideograph, which is a word of its own.
+# A word also begins or ends next to an ideograph, which is itself a word.
 START = rf"(?:(?<!\w)|(?<={IDEOGRAPHS.pattern}))"
 END = rf"(?!\w)|(?={IDEOGRAPHS.pattern})"
 
 
 def marked(text: str, words: Sequence[str]) -> str:
-    """Return the text as HTML, escaped, with <mark> around each of these words; the last may be a beginning."""
+    """Return the text as escaped HTML with <mark> around each of these words; the last word may be a prefix."""
     text = unicodedata.normalize("NFC", text)
     html, end_of_last = "", 0
     for start, end in _spans(text, words):
@@ -25,7 +25,7 @@ def marked(text: str, words: Sequence[str]) -> str:
 
 
 def _spans(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield where in the text the words are; a letter may be none when folded, or several."""
+    """Yield where each word begins and ends in the text. A letter may have no letter or several when folded."""
     places = [(place, folded) for place, letter in enumerate(text) for folded in fold(letter)]
     pieces = [folded for word in words for piece in _pieces_of(word) if (folded := fold(piece))]
     if not pieces:
@@ -41,6 +41,6 @@ def _pattern_of(piece: str, *, end: str = "") -> str:
 
 
 def _pieces_of(word: str) -> list[str]:
-    """Return what punctuation leaves of the word."""
+    """Split the word at punctuation."""
     is_kept = [unicodedata.category(letter)[0] in LETTERS_DIGITS_MARKS for letter in word]
     return "".join(letter if kept else " " for letter, kept in zip(word, is_kept, strict=True)).split()

@@ -1,4 +1,4 @@
-"""Build what the search answers over REST, as readmodel/tickets/api/serializers.py documents it."""
+"""Build the search's JSON answers, which readmodel/tickets/api/serializers.py documents."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ def page_as_json(page: SearchPage, request: Request) -> dict[str, Any]:
 
 
 def cursor_page_as_json(page: SearchPage, request: Request) -> dict[str, Any]:
-    """Return a page that follows a cursor; there is no way back."""
+    """Return a page that follows a cursor; such pages have no previous one."""
     address = request.build_absolute_uri(request.path)
     return _answer(page, f"{address}?{urlencode({'cursor': page.next_cursor})}" if page.next_cursor else None, None)
 

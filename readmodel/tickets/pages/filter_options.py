@@ -1,4 +1,4 @@
-"""The filters of the search page: each facet's values with their counts, and which of them are chosen; pure."""
+"""The filters on the search page: each facet's values with their counts, and the chosen values; pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,11 +13,11 @@ from readmodel.tickets.search.search import SearchPage
 TITLES = {"status": "Status", "venue": "Venue", "month": "Month", "price": "Price"}
 SINGLE = {"month", "price"}
 ORDERS: Mapping[str, Callable[[str], str | int]] = {"month": str, "price": list(RANGES).index}
-"""Where the values have an order of their own; else the more frequent ones come first."""
+"""The facets whose values have their own order. Otherwise frequent values come first."""
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One value of a filter; `removed` are the page's parameters without it."""
+    """A value of a filter; `removed` has the page's parameters without this value."""
 
     value: str
     label: str
@@ -27,13 +27,13 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class FilterOptions(msgspec.Struct, frozen=True):
-    """A facet that is shown; several of its values can be chosen unless it is single."""
+    """A facet on the page. Several of its values can be chosen, unless it is single."""
 
     name: str
     title: str
     choices: Sequence[Choice]
     uncounted: int
-    """How many tickets have values that are not among the choices."""
+    """The number of tickets whose values are not among the choices."""
 
     @property
     def is_single(self) -> bool:
@@ -45,7 +45,7 @@ class FilterOptions(msgspec.Struct, frozen=True):
 
 
 def offered_filters(page: SearchPage, parameters: QueryDict) -> list[FilterOptions]:
-    """Return those that leave something to choose."""
+    """Return the filters that have choices."""
     found = [filter_options_of(name, page.facets[name], parameters) for name in FILTERS if name in page.facets]
     return [offered for offered in found if offered.choices]
 
@@ -55,7 +55,7 @@ def filter_options_of(name: str, facet: Facet, parameters: QueryDict) -> FilterO
     if name in SINGLE:
         chosen = chosen[-1:]
     counted = {bucket.value for bucket in facet.buckets}
-    # What is chosen and found no more stays, to be unchosen.
+    # A chosen value that is no longer found stays, so that the user can remove it.
     buckets = [*facet.buckets, *(Bucket(value, 0) for value in dict.fromkeys(chosen) if value not in counted)]
     if name in ORDERS:
         buckets.sort(key=lambda bucket: ORDERS[name](bucket.value))

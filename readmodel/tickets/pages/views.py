@@ -1,4 +1,4 @@
-"""The pages for people: search the tickets, and see what happened to one."""
+"""The web pages: search the tickets, and show a ticket's history."""
 
 import json
 from hashlib import blake2b
@@ -31,7 +31,7 @@ EXAMPLES = 3
 
 @page
 def search_page(request: HttpRequest) -> HttpResponse:
-    """Show the tickets that match; a part of the page is enough for whoever has it already."""
+    """Show the tickets that match; a script that has the page already gets only the changed part."""
     template = "readmodel/found.html" if _is_part(request) else "readmodel/search.html"
     context, status = _answer_to(request)
     context |= {"sorts": wording.SORTS, "is_part": _is_part(request)}
@@ -47,10 +47,11 @@ def _answer_to(request: HttpRequest) -> tuple[dict[str, Any], HTTPStatus]:
         found = search(query_from(request.GET, time_zone=_zone_of(request)))
         return _found_context(found, request), HTTPStatus.OK
     except InvalidSearch as error:
-        said = [f"{wording.PARAMETERS.get(name, name)}: {message}" for name, message in error.errors.items()]
-        return {"errors": said}, HTTPStatus.BAD_REQUEST
+        errors = [f"{wording.PARAMETERS.get(name, name)}: {message}" for name, message in error.errors.items()]
+        return {"errors": errors}, HTTPStatus.BAD_REQUEST
     except Unprocessable:
-        return {"errors": ["Elasticsearch can’t make this search; search for less."]}, HTTPStatus.BAD_REQUEST
+        too_large = "This search is too large for Elasticsearch; use fewer words or filters."
+        return {"errors": [too_large]}, HTTPStatus.BAD_REQUEST
     except UNAVAILABLE as error:
         return {"unavailable": error, "has_no_index": isinstance(error, TargetLost)}, HTTPStatus.SERVICE_UNAVAILABLE
 
@@ -63,12 +64,12 @@ def _found_context(found: SearchPage, request: HttpRequest) -> dict[str, Any]:
         "cleared": dict.fromkeys([*FILTERS, "page"]),
         "is_filtered": any(offered.chosen for offered in filters),
         "last_page": min(-(-found.count // found.query.page_size), found.query.last_page),
-        **({} if found.count else _what_there_is()),
+        **({} if found.count else _examples()),
     }
 
 
-def _what_there_is() -> dict[str, Any]:
-    """Return how many tickets there are, and what some of them are found by, for whoever has found none."""
+def _examples() -> dict[str, Any]:
+    """Return the number of all tickets, and example words that find some, for a search that found none."""
     some = search(SearchQuery(facets=["venue"]))
     titles = dict.fromkeys(hit.document["title"] for hit in some.hits)
     venues = [bucket.value for facet in some.facets.values() for bucket in facet.buckets]
@@ -77,14 +78,14 @@ def _what_there_is() -> dict[str, Any]:
 
 
 def _zone_of(request: HttpRequest) -> str:
-    """Return the viewer's time zone, which a script has put into a cookie."""
+    """Return the viewer's time zone, which a script stores in a cookie."""
     named = request.COOKIES.get("time_zone", "")
     return named if named in TIME_ZONES else "UTC"
 
 
 @page
 def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
-    """Show a ticket and its timeline; whoever has it already is only told what is new."""
+    """Show a ticket and its timeline; a script that has the page already gets it only if it has changed."""
     try:
         history = history_of(ticket_id)
     except UNAVAILABLE as error:
@@ -106,7 +107,7 @@ def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 
 def _ticket_unavailable(request: HttpRequest, ticket_id: UUID, error: Exception) -> HttpResponse:
     if _is_part(request):
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)  # What is shown already stays.
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)  # The page keeps what it shows.
     context = {"unavailable": error, "has_no_index": isinstance(error, TargetLost), "ticket_id": ticket_id}
     return render(request, "readmodel/ticket.html", context, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -117,5 +118,5 @@ def _tag_of(history: History) -> str:
 
 @page
 def freshness(request: HttpRequest) -> HttpResponse:
-    """Show how far the read model is behind."""
+    """Show the read model's lag."""
     return render(request, "readmodel/freshness.html", {"behind": seconds_behind(TicketDocuments), "is_known": True})

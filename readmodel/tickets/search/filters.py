@@ -10,7 +10,7 @@ type Clause = Mapping[str, Any]
 
 
 def clauses_of_filters(query: SearchQuery) -> dict[str, Clause]:
-    """Return the clauses of the filters that are given, by the facet that shows their choices."""
+    """Return the clause of each filter that is set, by the name of its facet."""
     return dict(_given_filters(query))
 
 

@@ -1,4 +1,4 @@
-"""One ticket as the read model has it: its state, its relatives, and all that happened to it.
+"""Read one ticket's history: its state, the tickets before and after it, and its events.
 
 In:   a ticket's id.
 Out:  documents of the tickets and of the timeline.
@@ -18,23 +18,23 @@ from readmodel.tickets.timeline import Timeline
 
 MOST_EVENTS = 500
 LINKS = ("id", "replaced_by", "replaces")
-"""Where the ticket itself, the one that it replaced, and the one that replaces it name the ticket."""
+"""The fields in which the ticket itself, the ticket that it replaced, and its replacement have the ticket's id."""
 
 type _Document = Mapping[str, Any]
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """A ticket, None if the read model has it not, and what happened to it, newest first."""
+    """A ticket, None if the read model does not have it, and its events, newest first."""
 
     ticket: _Document | None
     replaced: _Document | None
-    """The ticket that it was issued for."""
+    """The ticket in place of which this one was issued."""
     replacement: _Document | None
     events: Sequence[_Document]
 
 
 def history_of(ticket_id: UUID) -> History:
-    """Return what is known; raise RetryLater if Elasticsearch can't answer, TargetLost if there are no tickets yet."""
+    """Return the history; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
     name = str(ticket_id)
     found = _documents(TicketDocuments, {"bool": {"should": [{"term": {link: name}} for link in LINKS]}}, sort="id")
     ticket, replaced, replacement = (
@@ -44,7 +44,7 @@ def history_of(ticket_id: UUID) -> History:
 
 
 def _events_of(ticket_id: UUID) -> Sequence[_Document]:
-    """Return the timeline, of none as long as there is no index of timelines beside that of the tickets."""
+    """Return the ticket's timeline, empty as long as the timeline has no index."""
     try:
         return _documents(Timeline, {"term": {"ticket": str(ticket_id)}}, sort="-version")
     except TargetLost:

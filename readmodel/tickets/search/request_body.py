@@ -1,4 +1,4 @@
-"""Build the body of a search request; pure. What it costs is bounded, whatever was typed."""
+"""Build the body of a search request; pure. The cost of the search is bounded for any input."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from readmodel.tickets.search.filters import clauses_of_filters
 from readmodel.tickets.search.matching import FIELDS, words_clause
 from readmodel.tickets.search.query import HIGHLIGHTS, RELEVANCE, SearchQuery
 
-# Elasticsearch refuses a search that takes longer: part of the hits would be taken for all.
+# Elasticsearch refuses a search that takes longer, rather than answering a part of the hits.
 TIMEOUT = "2s"
 
 
 def request_for(query: SearchQuery) -> dict[str, Any]:
-    """Return the request for the first hits of the query, in an order that is the same each time."""
+    """Return the request for the first hits of the query, in a definite order."""
     filters = clauses_of_filters(query)
-    # What a facet shows the choices of is left to it: it counts the others' hits too.
+    # Filters of requested facets apply after the aggregations, since a facet ignores its own filter.
     chosen = {name: clause for name, clause in filters.items() if name in query.facets}
     always = [clause for name, clause in filters.items() if name not in chosen]
     request: dict[str, Any] = {
@@ -43,7 +43,7 @@ def _sort_by(order: str) -> list[dict[str, str]]:
 
 
 def _shown(query: SearchQuery) -> dict[str, list[str]]:
-    """Return which fields of the documents to answer: highlights are made of those that are searched."""
+    """Return the fields of the documents to fetch; highlights need the searched ones."""
     if not query.fields:
         return {"excludes": ["folded*"]}
     others = {*query.fields, *(FIELDS if query.wants_highlights else ())} - {HIGHLIGHTS}

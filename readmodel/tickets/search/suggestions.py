@@ -1,4 +1,4 @@
-"""Suggest what to search for while somebody types: titles, venues, holders and codes that go on like it."""
+"""Suggest titles, venues, holders and codes that continue what the user has typed."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
@@ -17,14 +17,14 @@ from readmodel.tickets.search.query import SearchQuery, text_errors
 MAX_SUGGESTIONS = 10
 MAX_TYPED_LENGTH = 100
 TEXTS = ("title", "venue", "holder_name")
-# A letter or two begin words of most tickets: so many are looked at, which costs the same however many there are.
+# One or two letters match most tickets. Only this many are looked at, so the cost does not grow with their number.
 MAX_TICKETS = 2_000
 CANDIDATES = 30
 TIMEOUT = "1s"
 
 
 class Suggestion(msgspec.Struct, frozen=True):
-    """A text of the field; `highlighted` is HTML: the text, escaped, with <mark> around what was typed."""
+    """A text of the field; `highlighted` is the text as escaped HTML with <mark> around the typed words."""
 
     field: str
     text: str
@@ -32,9 +32,10 @@ class Suggestion(msgspec.Struct, frozen=True):
 
 
 def suggest(typed: str) -> list[Suggestion]:
-    """Return the suggestions, none for no words.
+    """Return the suggestions; none if nothing searchable was typed.
 
-    Raise InvalidSearch if it is too long, RetryLater if Elasticsearch can't answer, TargetLost without an index.
+    Raise InvalidSearch if the text is too long, RetryLater if Elasticsearch can't answer, TargetLost if there is no
+    index.
     """
     query = SearchQuery(q=typed)
     if errors := dict(text_errors(query, MAX_TYPED_LENGTH)):
@@ -59,7 +60,7 @@ def _texts_request(field: str, words: Sequence[str]) -> dict[str, Any]:
         "track_total_hits": False,
         "terminate_after": MAX_TICKETS,
         "timeout": TIMEOUT,
-        # By the terms of the few tickets found: a table of all terms would be made again after each refresh.
+        # "map" counts the terms of the tickets found; a table of all terms would be built after each refresh.
         "aggs": {"texts": {"terms": {"field": field, "size": CANDIDATES, "execution_hint": "map"}}},
     }
 
@@ -85,7 +86,7 @@ def _codes_request(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _ranked(answer: Mapping[str, Any], words: Sequence[str]) -> list[str]:
-    """Return the texts that begin like what was typed first, then the more frequent ones."""
+    """Return the texts sorted: first those that begin with the typed text, then by frequency."""
     buckets = answer["aggregations"]["texts"]["buckets"]
     start = fold(" ".join(words))
     buckets.sort(key=lambda bucket: (not fold(bucket["key"]).startswith(start), -bucket["doc_count"], bucket["key"]))
@@ -93,7 +94,7 @@ def _ranked(answer: Mapping[str, Any], words: Sequence[str]) -> list[str]:
 
 
 def _in_turns(found: Mapping[str, Sequence[str]], typed: str) -> list[tuple[str, str]]:
-    """Return the best of each field, then the second best, and so on; first of all what is just what was typed."""
+    """Return a text that equals the typed one first, then the best of each field, the second best, and so on."""
     by_field = [[(field, text) for text in texts] for field, texts in found.items()]
     turns = [choice for choice in chain.from_iterable(zip_longest(*by_field)) if choice]
     turns.sort(key=lambda choice: fold(choice[1]) != typed)

@@ -1,4 +1,4 @@
-"""What the pages' templates show tickets with."""
+"""Template tags and filters that show tickets."""
 
 import re
 from decimal import Decimal
@@ -19,7 +19,7 @@ MARKS = re.compile(f"({MARK}|{END_MARK})")
 
 @register.simple_tag
 def highlighted(hit: Hit, name: str) -> SafeString:
-    """Show a field with what matched marked; all else is escaped here, whatever Elasticsearch has sent."""
+    """Show a field with its matches marked; everything else is escaped here, whatever Elasticsearch has sent."""
     [html, *_] = hit.highlights.get(name) or [escape(hit.document[name])]
     pieces = MARKS.split(html)  # text, mark, text, end of mark, text, ...
     whole = "".join(piece if MARKS.fullmatch(piece) else escape(unescape(piece)) for piece in pieces)
@@ -28,7 +28,7 @@ def highlighted(hit: Hit, name: str) -> SafeString:
 
 @register.filter
 def moment(text: str) -> SafeString:
-    """Show an instant in UTC; static/readmodel/pages.js puts it into the viewer's zone."""
+    """Show an instant in UTC; static/readmodel/pages.js converts it to the viewer's time zone."""
     return format_html('<time datetime="{}">{}</time>', text, wording.moment_in(text))
 
 
