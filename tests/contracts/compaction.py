@@ -1,4 +1,4 @@
-"""What compact_events guarantees, whichever servers are behind it; a test class of each tier derives from this."""
+"""Test what compact_events guarantees on any servers; a test class of each tier derives from these classes."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ GROUPS = {"readers": "tests.things.Recorder"}
 
 
 def move(*things: str) -> None:
-    """Record an event for each of the things, with the next version, and give them positions."""
+    """Record an event with the next version for each of the things, and give the events positions."""
     with unit_of_work():
         for name in things:
             newest = LogEntry.objects.filter(subject=name).aggregate(Max("aggregate_version", default=0))
@@ -65,7 +65,7 @@ class CompactionContract:
     def _declared_group(self, settings: Settings) -> None:
         settings.EVENTS_SUBSCRIBERS = GROUPS
 
-    def test_what_newer_events_have_replaced_goes_and_the_newest_stay(self) -> None:
+    def test_replaced_events_are_dropped_and_the_newest_stay(self) -> None:
         move("a", "b", "a", "c", "a", "b")
         handled(to=6)
 
@@ -74,7 +74,7 @@ class CompactionContract:
         assert positions() == [4, 5, 6]
         assert compacted_to() == 6
 
-    def test_a_second_run_finds_nothing_and_goes_on_with_what_is_new(self) -> None:
+    def test_a_second_run_drops_only_events_replaced_since(self) -> None:
         move("a", "a")
         handled(to=2)
         compact()
@@ -112,11 +112,11 @@ class CompactionContract:
         with pytest.raises(CommandError, match="is not an age such as 90d, 12h or 30m"):
             compact(age)
 
-    def test_without_an_age_it_refuses(self) -> None:
+    def test_an_age_is_required(self) -> None:
         with pytest.raises(CommandError, match="required: --older-than"):
             call_command("compact_events")
 
-    def test_the_lowest_checkpoint_of_all_declared_groups_and_their_targets_bounds_it(
+    def test_the_lowest_checkpoint_of_all_declared_groups_and_their_targets_is_the_limit(
         self, settings: Settings, capsys: pytest.CaptureFixture[str]
     ) -> None:
         settings.EVENTS_SUBSCRIBERS = GROUPS | {"others": "tests.things.Recorder"}
@@ -133,7 +133,7 @@ class CompactionContract:
             {"partition": 0, "dropped": 1, "compacted_to": 2, "floor": 2, "held_by": "others old", "last_position": 5}
         ]
 
-    def test_a_declared_group_without_a_checkpoint_stops_it_and_is_named(self, settings: Settings) -> None:
+    def test_a_declared_group_without_a_checkpoint_stops_the_compaction_and_is_named(self, settings: Settings) -> None:
         settings.EVENTS_SUBSCRIBERS = GROUPS | {"never run": "tests.things.Recorder"}
         move("a", "a")
         handled(to=2)
@@ -144,7 +144,7 @@ class CompactionContract:
         assert positions() == [1, 2]
         assert compacted_to() == 0
 
-    def test_a_target_that_appears_meanwhile_bounds_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_target_that_appears_meanwhile_limits_the_compaction(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(compaction, "STEP_ROWS", 2)
         move("a", "a", "a", "a", "a")
         handled(to=5)
@@ -169,7 +169,7 @@ class CompactionContract:
 
         assert reports == [(5, 8, 8), (5, 8, 3)]
 
-    def test_an_event_without_a_position_neither_goes_nor_replaces(self) -> None:
+    def test_an_event_without_a_position_is_not_dropped_and_replaces_none(self) -> None:
         move("a")
         with unit_of_work():
             record(ThingMoved(name="a", version=2), ThingMoved(name="b", version=1), ThingMoved(name="b", version=2))
@@ -204,7 +204,7 @@ class CompactionContract:
 
 @pytest.mark.django_db(transaction=True)
 class AfterCompactionContract:
-    """What reads the log and the stream ends right."""
+    """Readers of a compacted log reach the right state."""
 
     @pytest.fixture(autouse=True)
     def _compacted(self, stream: Stream, settings: Settings) -> None:
@@ -224,7 +224,7 @@ class AfterCompactionContract:
 
         assert [entry.id for entry in stream.entries(0, after="0", count=10)] == ["5-0", "6-0", "7-0", "8-0"]
 
-    def test_a_stream_that_lost_all_but_a_compacted_event_goes_on(self, stream: Stream) -> None:
+    def test_a_stream_that_lost_all_but_a_compacted_event_continues(self, stream: Stream) -> None:
         first = stream.entries(0, after="0", count=2)
         stream._client.flushall()
         stream.append(0, EMPTY, [entry.envelope for entry in first if entry.envelope])
@@ -233,7 +233,7 @@ class AfterCompactionContract:
 
         assert [entry.id for entry in stream.entries(0, after="0", count=10)] == ["1-0", "2-0", "5-0", "6-0", "7-0"]
 
-    @pytest.mark.parametrize("kept", [7, 0], ids=["with the old stream", "with one made anew"])
+    @pytest.mark.parametrize("kept", [7, 0], ids=["with the old stream", "with a new stream"])
     def test_a_new_target_is_fed_from_the_start(self, stream: Stream, kept: int) -> None:
         if not kept:
             stream._client.flushall()
@@ -247,7 +247,7 @@ class AfterCompactionContract:
         assert newest == {"a": 3, "b": 3, "c": 1}
         assert Checkpoint.objects.get(group="readers", target="new").position == 7
 
-    def test_a_group_that_goes_on_meets_no_gap(self, stream: Stream) -> None:
+    def test_a_group_continues_without_a_gap(self, stream: Stream) -> None:
         move("a")
         relay.sweep(stream, 0)
         reader = Recorder()

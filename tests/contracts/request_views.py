@@ -1,4 +1,4 @@
-"""Views that record in every way that Django offers. Each answers how long the stream is while it still works."""
+"""Views that record events in every way that Django offers. Each answers the length of the stream before it ends."""
 
 from asyncio import gather
 from collections.abc import AsyncIterator, Iterator
@@ -36,7 +36,7 @@ def in_the_request(_: HttpRequest) -> HttpResponse:
 
 
 def several_blocks(_: HttpRequest) -> HttpResponse:
-    """Commit, roll back, commit; nest in one, and drop a savepoint in the last."""
+    """Commit a nested block, roll one back, and commit one with a savepoint that is rolled back."""
     with transaction.atomic():
         change("a")
         with unit_of_work():

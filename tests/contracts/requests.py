@@ -1,4 +1,4 @@
-"""What holds for requests, whichever database is behind them; a test class of each tier derives from this."""
+"""Test what holds for requests on any database; a test class of each tier derives from this class."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -60,7 +60,7 @@ def atomic_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.urls("tests.contracts.request_views")
-# Django streams in either way on either server, and says that the other way would be faster.
+# Django streams both kinds of bodies on both servers, but warns that the other kind would be faster.
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
 class RequestContract:
     @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ class RequestContract:
             ("invalid", 400, ""),
         ],
     )
-    def test_what_was_committed_is_sent_as_this_request_s_when_it_ends(
+    def test_committed_events_are_sent_with_the_request_id_when_the_request_ends(
         self, ask: Ask, stream: Stream, view: str, status: int, names: str, *, atomic_requests: bool
     ) -> None:
         answer = ask(view)
@@ -88,7 +88,7 @@ class RequestContract:
         assert set(LogEntry.objects.values_list("correlation_id", flat=True)) <= {"request-17"}
 
     @pytest.mark.parametrize(("view", "status"), [("failed_afterwards", 500), ("invalid_afterwards", 400)])
-    def test_an_exception_after_the_unit_takes_it_back_only_where_the_request_is_atomic(
+    def test_an_exception_after_the_unit_rolls_it_back_only_in_an_atomic_request(
         self, ask: Ask, stream: Stream, view: str, status: int, *, atomic_requests: bool
     ) -> None:
         assert ask(view).status == status
@@ -105,7 +105,7 @@ class RequestContract:
         assert Group.objects.count() == len(names_in_log())
 
     @pytest.mark.parametrize("view", ["streamed", "streamed_asynchronously"])
-    def test_a_streamed_body_is_a_part_of_its_request_and_flushes_as_it_goes(
+    def test_a_streamed_body_belongs_to_its_request_and_flushes_after_each_unit(
         self, ask: Ask, stream: Stream, view: str, *, atomic_requests: bool
     ) -> None:
         answer = ask(view)
@@ -119,7 +119,7 @@ class RequestContract:
 
         assert names_in_log() == names_on(stream) == ["a"]
 
-    def test_units_that_an_asynchronous_view_runs_at_once_are_all_sent(self, ask: Ask, stream: Stream) -> None:
+    def test_concurrent_units_of_an_asynchronous_view_are_all_sent(self, ask: Ask, stream: Stream) -> None:
         assert ask("at_once").body == "0 0"
 
         assert sorted(names_in_log()) == sorted(names_on(stream)) == ["a", "b"]
@@ -131,7 +131,7 @@ class RequestContract:
 
         assert names_in_log() == names_on(stream) == ["a"]
 
-    def test_where_nothing_is_recorded_nobody_is_asked(
+    def test_a_request_without_events_asks_neither_the_database_nor_the_stream(
         self, ask: Ask, django_assert_num_queries: DjangoAssertNumQueries, *, atomic_requests: bool
     ) -> None:
         with django_assert_num_queries(2 if atomic_requests else 0):  # Django's own BEGIN and COMMIT.

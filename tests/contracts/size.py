@@ -1,4 +1,4 @@
-"""Many events, and large ones, in memory that does not grow with them; a test class of each tier derives from this."""
+"""Test that memory does not grow with the number and size of events; a test class of each tier derives from this."""
 
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -27,14 +27,14 @@ AROUND_THE_NOTE = len('{"name":"thing-00","version":1,"note":""}')
 
 
 class Peak:
-    """The most memory that a block had besides what was there before, in bytes."""
+    """The most memory, in bytes, that a block used in addition to what was used before."""
 
     size = 0
 
 
 @contextmanager
 def traced() -> Iterator[Peak]:
-    """Measure Python's objects, exactly and slowly."""
+    """Measure Python's objects, which is exact and slow."""
     peak = Peak()
     tracemalloc.start()
     try:
@@ -46,9 +46,9 @@ def traced() -> Iterator[Peak]:
 
 @contextmanager
 def watched() -> Iterator[Peak]:
-    """Measure the process, at no cost, and coarsely: what earlier tests had is not counted again."""
+    """Measure the process, which is fast and coarse: memory that earlier tests left free does not count."""
     peak = Peak()
-    Path("/proc/self/clear_refs").write_text("5")  # Forgets the highest so far.
+    Path("/proc/self/clear_refs").write_text("5")  # Resets VmHWM, the peak so far.
     before = _memory("VmRSS")
     yield peak
     peak.size = _memory("VmHWM") - before
@@ -60,7 +60,7 @@ def _memory(name: str) -> int:
 
 
 def thing_of(size: int, number: int = 0) -> ThingMade:
-    """Return an event whose JSON has just so many bytes."""
+    """Return an event whose JSON has exactly this many bytes."""
     return ThingMade(name=f"thing-{number:02}", note="x" * (size - AROUND_THE_NOTE))
 
 
@@ -71,7 +71,7 @@ def record_large() -> None:
 
 
 class Weigher(Recorder):
-    """Keeps how many events and bytes each batch had, and not the batches."""
+    """Keeps the number of events and bytes of each batch, but not the batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ def consume(stream: Stream) -> Weigher:
 @pytest.mark.django_db(transaction=True)
 class SizeContract:
     measured: Callable[[], AbstractContextManager[Peak]]
-    """How the memory of very many events is measured."""
+    """Measures the memory in the test of many events."""
     many = 15_000
 
     def test_many_events_in_one_transaction_take_the_memory_of_a_few(self, stream: Stream) -> None:
@@ -104,7 +104,7 @@ class SizeContract:
         assert peak.size < 25 * MEGABYTE < self.many * len(note)
 
     @pytest.mark.parametrize("limit", [MEGABYTE, 5_000])
-    def test_an_event_of_just_the_limit_is_taken_and_one_byte_more_is_refused(
+    def test_an_event_at_the_size_limit_is_accepted_and_one_byte_more_is_refused(
         self, limit: int, settings: Settings
     ) -> None:
         settings.EVENTS_MAX_EVENT_BYTES = limit
