@@ -1,4 +1,4 @@
-"""Test that memory does not grow with the number and size of events; a test class of each tier derives from this."""
+"""Many or large events take a bounded amount of memory; a test class of each tier derives from these."""
 
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -27,14 +27,14 @@ AROUND_THE_NOTE = len('{"name":"thing-00","version":1,"note":""}')
 
 
 class Peak:
-    """The most memory, in bytes, that a block used in addition to what was used before."""
+    """The highest additional memory of a block, in bytes."""
 
     size = 0
 
 
 @contextmanager
 def traced() -> Iterator[Peak]:
-    """Measure Python's objects, which is exact and slow."""
+    """Measure Python's objects: exact, but slow."""
     peak = Peak()
     tracemalloc.start()
     try:
@@ -46,9 +46,9 @@ def traced() -> Iterator[Peak]:
 
 @contextmanager
 def watched() -> Iterator[Peak]:
-    """Measure the process, which is fast and coarse: memory that earlier tests left free does not count."""
+    """Measure the process: free, but coarse, since memory that earlier tests left is not counted."""
     peak = Peak()
-    Path("/proc/self/clear_refs").write_text("5")  # Resets VmHWM, the peak so far.
+    Path("/proc/self/clear_refs").write_text("5")  # Resets the highest value.
     before = _memory("VmRSS")
     yield peak
     peak.size = _memory("VmHWM") - before
@@ -60,7 +60,7 @@ def _memory(name: str) -> int:
 
 
 def thing_of(size: int, number: int = 0) -> ThingMade:
-    """Return an event whose JSON has exactly this many bytes."""
+    """Return an event whose JSON has exactly that many bytes."""
     return ThingMade(name=f"thing-{number:02}", note="x" * (size - AROUND_THE_NOTE))
 
 
@@ -71,7 +71,7 @@ def record_large() -> None:
 
 
 class Weigher(Recorder):
-    """Keeps the number of events and bytes of each batch, but not the batches."""
+    """Keeps the numbers of events and bytes of each batch instead of the batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ def consume(stream: Stream) -> Weigher:
 @pytest.mark.django_db(transaction=True)
 class SizeContract:
     measured: Callable[[], AbstractContextManager[Peak]]
-    """Measures the memory in the test of many events."""
+    """How the memory of very many events is measured."""
     many = 15_000
 
     def test_many_events_in_one_transaction_take_the_memory_of_a_few(self, stream: Stream) -> None:

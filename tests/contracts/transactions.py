@@ -1,4 +1,4 @@
-"""Test what holds for transactions on any database; a test class of each tier derives from these classes."""
+"""The guarantees of transactions on any database; a test class of each tier derives from these."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -32,14 +32,14 @@ def names_in_log() -> list[str]:
 
 
 def change(*names: str) -> None:
-    """Record events, then change rows; outside of a transaction record() raises, so nothing must be changed yet."""
+    """Record before the change: outside of a transaction that is refused, and nothing may have changed by then."""
     record(*(ThingMade(name=name) for name in names))
     Group.objects.bulk_create(Group(name=name) for name in names)
 
 
 @contextmanager
 def request(correlation_id: str = "") -> Iterator[None]:
-    """Collect events like the middleware."""
+    """Act like the middleware."""
     collector = Collector(correlation_id=correlation_id)
     try:
         with collecting(collector):
@@ -49,7 +49,7 @@ def request(correlation_id: str = "") -> Iterator[None]:
 
 
 class Database:
-    """The world of `tests.nesting` that uses the real database and stream."""
+    """The implementation of `tests.nesting` with a real database."""
 
     def __init__(self, prefix: str, stream: Stream) -> None:
         self.prefix = prefix
@@ -88,7 +88,7 @@ class Database:
 
 @contextmanager
 def savepoint(*, drops: bool) -> Iterator[None]:
-    """A savepoint that is managed by hand; an exception neither commits it nor rolls it back."""
+    """Open a savepoint by hand; an exception leaves it open."""
     name = transaction.savepoint_create()
     yield
     (transaction.savepoint_rollback if drops else transaction.savepoint_commit)(name)
@@ -96,16 +96,14 @@ def savepoint(*, drops: bool) -> Iterator[None]:
 
 @pytest.mark.django_db(transaction=True)
 class TransactionContract:
-    # The stream and the log are not emptied between examples, so each example looks only at its own names.
-    # One process may run this test for both databases.
+    # The stream and the log are not emptied between examples: each example looks only at its own names.
+    # A process may run it for both databases.
     @settings(
         max_examples=100,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )
     @given(nesting=nestings())
-    def test_committed_events_are_in_the_log_and_on_the_stream_once_and_in_order(
-        self, stream: Stream, nesting: Block
-    ) -> None:
+    def test_log_and_stream_have_committed_events_once_and_in_order(self, stream: Stream, nesting: Block) -> None:
         prefix = f"example{next(_prefixes)}"
         model, database = Model(prefix), Database(prefix, stream)
         play(nesting, model)
@@ -122,7 +120,7 @@ class TransactionContract:
     def test_a_taken_version_rolls_the_block_back_even_if_the_error_is_caught(self) -> None:
         events = [ThingMade(name=f"thing-{number}") for number in range(1_000)]
         with transaction.atomic(), pytest.raises(VersionTaken):
-            record(*events, events[0])  # The second statement is refused, after the first.
+            record(*events, events[0])  # The second statement refuses it, after the first was executed.
 
         assert names_in_log() == []
 
@@ -153,14 +151,14 @@ class TransactionContract:
 
         assert len(set(LogEntry.objects.values_list("correlation_id", flat=True))) == 1
 
-    def test_two_transactions_outside_of_a_unit_have_different_correlation_ids(self, stream: Stream) -> None:
+    def test_transactions_outside_of_a_unit_have_different_correlation_ids(self, stream: Stream) -> None:
         for name in "ab":
             with transaction.atomic():
                 record(ThingMade(name=name))
 
         assert len(set(LogEntry.objects.values_list("correlation_id", flat=True))) == 2
 
-    def test_with_transactions_managed_by_hand_the_relay_flushes(self, stream: Stream) -> None:
+    def test_the_relay_flushes_if_transactions_are_managed_by_hand(self, stream: Stream) -> None:
         transaction.set_autocommit(False)
         try:
             with request(), transaction.atomic():
@@ -184,7 +182,7 @@ class ForeignCallbackContract:
 
     @pytest.mark.parametrize("opened", [unit_of_work, transaction.atomic])
     @pytest.mark.parametrize("is_first", [True, False])
-    def test_a_failed_robust_callback_does_not_prevent_the_flush(
+    def test_a_failing_robust_callback_does_not_stop_the_flush(
         self, stream: Stream, opened: Callable[[], AbstractContextManager[object]], *, is_first: bool
     ) -> None:
         with opened():
@@ -197,7 +195,7 @@ class ForeignCallbackContract:
         assert names_on(stream) == ["a"]
 
     @pytest.mark.parametrize("is_first", [True, False])
-    def test_a_failed_callback_fails_the_unit_but_not_the_flush(self, stream: Stream, *, is_first: bool) -> None:
+    def test_a_failing_callback_fails_the_unit_but_not_the_flush(self, stream: Stream, *, is_first: bool) -> None:
         with pytest.raises(Failed), unit_of_work():
             for registers in (is_first, not is_first):
                 if registers:
@@ -207,7 +205,7 @@ class ForeignCallbackContract:
 
         assert names_on(stream) == ["a"]
 
-    def test_a_failed_callback_before_the_flush_of_a_bare_block_leaves_it_to_the_next_flush(
+    def test_a_failing_callback_that_runs_first_in_a_bare_block_leaves_the_flush_to_the_next_one(
         self, stream: Stream
     ) -> None:
         with pytest.raises(Failed), transaction.atomic():

@@ -1,6 +1,7 @@
 """Use `events` and `readmodel` in another project, with the files that docs/how-to.md tells to write."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import msgspec
@@ -39,7 +40,7 @@ class ProjectWithSearch(OtherProject):
     """The other project, with a read model of its crates behind the test's alias."""
 
     def __init__(self, folder: Path, elasticsearch_url: str, alias: str) -> None:
-        super().__init__(folder)
+        super().__init__(folder, sys.executable)
         shutil.copytree(ROOT / "readmodel", folder / "readmodel", ignore=shutil.ignore_patterns("tickets"))
         written = files_of_the_other_project()
         assert written.keys() == {"settings.py", "warehouse/documents.py", "warehouse/search.py"}
