@@ -17,7 +17,7 @@ from readmodel.consistency.lag import seconds_behind
 from readmodel.exceptions import InvalidSearch
 from readmodel.search.time_bounds import TIME_ZONES
 from readmodel.tickets.documents import TicketDocuments
-from readmodel.tickets.pages import labels as wording
+from readmodel.tickets.pages import labels
 from readmodel.tickets.pages.decorators import page
 from readmodel.tickets.pages.filter_options import offered_filters
 from readmodel.tickets.pages.search_form import FILTERS, query_from
@@ -34,7 +34,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
     """Show the tickets that match; a script that has the page already gets only the changed part."""
     template = "readmodel/found.html" if _is_part(request) else "readmodel/search.html"
     context, status = _answer_to(request)
-    context |= {"sorts": wording.SORTS, "is_part": _is_part(request)}
+    context |= {"sorts": labels.SORTS, "is_part": _is_part(request)}
     return render(request, template, context, status=status)
 
 
@@ -47,7 +47,7 @@ def _answer_to(request: HttpRequest) -> tuple[dict[str, Any], HTTPStatus]:
         found = search(query_from(request.GET, time_zone=_zone_of(request)))
         return _found_context(found, request), HTTPStatus.OK
     except InvalidSearch as error:
-        errors = [f"{wording.PARAMETERS.get(name, name)}: {message}" for name, message in error.errors.items()]
+        errors = [f"{labels.PARAMETERS.get(name, name)}: {message}" for name, message in error.errors.items()]
         return {"errors": errors}, HTTPStatus.BAD_REQUEST
     except Unprocessable:
         too_large = "This search is too large for Elasticsearch; use fewer words or filters."

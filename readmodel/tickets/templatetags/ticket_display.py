@@ -10,7 +10,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from readmodel.search.highlighting import END_MARK, MARK
-from readmodel.tickets.pages import labels as wording
+from readmodel.tickets.pages import labels
 from readmodel.tickets.search.search import Hit
 
 register = Library()
@@ -29,7 +29,7 @@ def highlighted(hit: Hit, name: str) -> SafeString:
 @register.filter
 def moment(text: str) -> SafeString:
     """Show an instant in UTC; static/readmodel/pages.js converts it to the viewer's time zone."""
-    return format_html('<time datetime="{}">{}</time>', text, wording.moment_in(text))
+    return format_html('<time datetime="{}">{}</time>', text, labels.moment_in(text))
 
 
 @register.filter
@@ -39,12 +39,12 @@ def price(ticket: dict[str, Any]) -> str:
 
 @register.filter
 def status_name(status: str) -> str:
-    return wording.STATUSES.get(status, status)
+    return labels.STATUSES.get(status, status)
 
 
 @register.filter
 def event_name(kind: str) -> str:
-    return wording.EVENTS.get(kind, kind)
+    return labels.EVENTS.get(kind, kind)
 
 
 @register.filter
@@ -54,4 +54,4 @@ def grouped(number: int) -> str:
 
 @register.filter
 def behind(seconds: float) -> str:
-    return wording.behind_in_words(seconds)
+    return labels.behind_in_words(seconds)

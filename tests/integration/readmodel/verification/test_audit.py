@@ -69,7 +69,7 @@ def test_a_round_finds_and_repairs_each_kind_of_damage(
     before = damage.documents()
     for ticket, harm in zip(tickets, damage.kinds.values(), strict=False):
         harm(ticket)
-    damage.invent("a document of nobody's")
+    damage.invent("a document without an event")
     damage.elasticsearch.indices.refresh(index=damage.alias)
 
     steps.take(8)  # Each step compares two of 6 tickets, or two of 7 documents.
@@ -86,7 +86,7 @@ def test_a_round_finds_and_repairs_each_kind_of_damage(
             said.format(damage.alias, stale, "stale", 1, 0, ""),
             said.format(damage.alias, altered, "altered", 1, 1, "; altered fields: title"),
             said.format(damage.alias, lifted, "lifted", 1, 1_000, ""),
-            said.format(damage.alias, "a document of nobody's", "ghost", None, 0, ""),
+            said.format(damage.alias, "a document without an event", "ghost", None, 0, ""),
         ]
     )
 

@@ -55,7 +55,7 @@ def damage_all(timeline: Damage, events: list[str]) -> dict[str, str]:
     for event, harm in zip(events, timeline.kinds.values(), strict=False):
         harm(event)
     log = LogEntry.objects.get(event_id=events[5])
-    strays = ["a document of nobody's", "null\x00character", str(uuid4()), events[5].upper()]
+    strays = ["a document without an event", "null\x00character", str(uuid4()), events[5].upper()]
     for stray in strays:
         timeline.invent(stray, event=stray, ticket=log.subject, version=1)
     timeline.elasticsearch.indices.refresh(index=timeline.alias)

@@ -26,7 +26,7 @@ from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-GHOST = "a document of nobody's"
+GHOST = "a document without an event"
 
 
 def consume(stream: Stream) -> None:
