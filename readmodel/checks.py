@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.checks import CheckMessage, Error, register
-from django.utils.module_loading import import_string
+from django.core.exceptions import ImproperlyConfigured
 
 from events.checks import CODE_TAG
 from events.conf import conf as events_conf
 from events.event import aggregate_type_of, registered_types, type_of
 from readmodel.conf import GROUP, conf
-from readmodel.projection import Projection
+from readmodel.projection import Projection, load_projection
 
 # Elasticsearch allows more; this is what also works in the names of the indices.
 ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
@@ -71,7 +71,11 @@ def check_projections(**_: Any) -> Iterable[CheckMessage]:
 
 @register(CODE_TAG)
 def check_group(**_: Any) -> Sequence[CheckMessage]:
-    if not conf.projections or GROUP in events_conf.subscribers:
+    is_fed = GROUP in events_conf.subscribers
+    if is_fed and not conf.projections:
+        hint = "Name the projections in READMODEL_PROJECTIONS."
+        return [Error(f"The group {GROUP} has no projection to feed", hint=hint, id="readmodel.E009")]
+    if is_fed or not conf.projections:
         return []
     hint = f'Add "{GROUP}": "readmodel.subscriber.ReadModel" to EVENTS_SUBSCRIBERS.'
     return [Error("No consumer group feeds the READMODEL_PROJECTIONS", hint=hint, id="readmodel.E009")]
@@ -79,13 +83,10 @@ def check_group(**_: Any) -> Sequence[CheckMessage]:
 
 def _load(path: str) -> type[Projection] | CheckMessage:
     try:
-        projection = import_string(path)
-    except ImportError as error:
-        return Error(f"READMODEL_PROJECTIONS: {error}", id="readmodel.E004")
-    if isinstance(projection, type) and issubclass(projection, Projection):
-        return projection
-    hint = "Derive the class from readmodel.projection.Projection."
-    return Error(f"READMODEL_PROJECTIONS: {path} is not a Projection", hint=hint, id="readmodel.E004")
+        return load_projection(path)
+    except ImproperlyConfigured as error:
+        hint = "Name a class derived from readmodel.projection.Projection by its dotted path."
+        return Error(str(error), hint=hint, id="readmodel.E004")
 
 
 def _name_errors(projection: type[Projection]) -> Iterator[CheckMessage]:

@@ -8,11 +8,13 @@ Next: readmodel/tickets/documents.py
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
+from inspect import isabstract
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 from zlib import crc32
 
 import msgspec
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from events.envelope import Envelope
@@ -129,8 +131,19 @@ class Projection(ABC):
 
 
 def projections() -> Sequence[type[Projection]]:
-    """Return the projections of READMODEL_PROJECTIONS in that order; raise ImportError for a wrong path."""
-    return _load(tuple(conf.projections))
+    """Return the projections of READMODEL_PROJECTIONS in that order; raise ImproperlyConfigured."""
+    return _load_all(tuple(conf.projections))
+
+
+def load_projection(path: str) -> type[Projection]:
+    """Return the projection; raise ImproperlyConfigured if the path names something else."""
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"READMODEL_PROJECTIONS: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Projection)) or isabstract(found):
+        raise ImproperlyConfigured(f"READMODEL_PROJECTIONS: {path} is not a Projection with a method `document`")
+    return found
 
 
 @cache
@@ -139,8 +152,8 @@ def _names_of(events: tuple[type[Event], ...]) -> frozenset[str]:
 
 
 @cache
-def _load(paths: tuple[str, ...]) -> Sequence[type[Projection]]:
-    return [import_string(path) for path in paths]
+def _load_all(paths: tuple[str, ...]) -> Sequence[type[Projection]]:
+    return [load_projection(path) for path in paths]
 
 
 def _newest(batch: Sequence[Envelope]) -> Iterable[Envelope]:

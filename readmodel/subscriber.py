@@ -34,7 +34,8 @@ class _EventsOfProjections:
     """Collects the projections' events at each access, since settings may be overridden."""
 
     def __get__(self, instance: object, owner: type) -> Collection[type[Event]]:
-        return {event for projection in projections() for event in projection.handles}
+        # Without `handles`, `manage.py check` reports the projection.
+        return {event for projection in projections() for event in getattr(projection, "handles", ())}
 
 
 class IndexWriter(Subscriber):

@@ -14,6 +14,7 @@ from events.exceptions import EventError
 from readmodel import rebuild
 from readmodel.index.aliases import Target
 from readmodel.index.document_index import DocumentIndex, connect
+from readmodel.management.arguments import add_projection, projection_named
 from readmodel.projection import projections
 
 
@@ -26,15 +27,7 @@ class Command(BaseCommand):
     requires_system_checks = [TAG, CODE_TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        names = [projection.name for projection in projections()]
-        parser.add_argument(
-            "projection",
-            nargs="?",
-            metavar="PROJECTION",
-            choices=names,
-            default=names[0],
-            help=f"one of: {', '.join(names)} (default: %(default)s)",
-        )
+        add_projection(parser, default="the first one")
         action = parser.add_mutually_exclusive_group()
         action.add_argument("--rollback", action="store_true", help="move the alias back to the previous index")
         action.add_argument("--drop", action="store_true", help="delete all indices but the searched one")
@@ -42,10 +35,10 @@ class Command(BaseCommand):
             "--keep", type=int, metavar="N", default=1, help="keep N indices beside the searched one (default: 1)"
         )
 
-    def handle(self, *, projection: str, rollback: bool, drop: bool, keep: int, **_: Any) -> None:
+    def handle(self, *, projection: str | None, rollback: bool, drop: bool, keep: int, **_: Any) -> None:
         if keep < 0:
             raise CommandError(f"--keep must be 0 or more, not {keep}")
-        [chosen] = [candidate for candidate in projections() if candidate.name == projection]
+        chosen = projection_named(projection) if projection else projections()[0]
         try:
             with closing(connect(chosen)) as index, rebuild.only_one(chosen):
                 if drop:

@@ -12,6 +12,7 @@ from rich.progress import Progress
 from events.exceptions import RetryLater, TargetLost
 from events.management.arguments import count
 from readmodel.index.document_index import connect
+from readmodel.management.arguments import add_projection, projection_named
 from readmodel.projection import projections
 from readmodel.verification.difference import Difference
 from readmodel.verification.verification import Part, Verification, kept_comparisons
@@ -25,14 +26,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        names = [projection.name for projection in projections()]
-        parser.add_argument(
-            "projection",
-            nargs="?",
-            metavar="PROJECTION",
-            choices=names,
-            help=f"compare only the indices of this projection; one of: {', '.join(names)}",
-        )
+        add_projection(parser, default="all")
         parser.add_argument("--index", default="", metavar="NAME", help="compare only the index with this name")
         parser.add_argument("--repair", action="store_true", help="write the log's state into documents that differ")
         scope = parser.add_mutually_exclusive_group()
@@ -49,7 +43,7 @@ class Command(BaseCommand):
         self.advice = ""
         try:
             with ExitStack() as opened:
-                chosen = [found for found in projections() if projection in {None, found.name}]
+                chosen = [projection_named(projection)] if projection else projections()
                 indices = [opened.enter_context(closing(connect(found))) for found in chosen]
                 verifications = [
                     Verification(comparison, repair=repair) for comparison in kept_comparisons(indices, name=index)

@@ -105,16 +105,22 @@ def test_a_projection_that_can_not_work_is_an_error(
     ("paths", "said"),
     [
         (["tests.nowhere.Things"], "E004 READMODEL_PROJECTIONS: No module named 'tests.nowhere'"),
-        ([f"{__name__}.ids"], f"E004 READMODEL_PROJECTIONS: {__name__}.ids is not a Projection"),
+        ([f"{__name__}.ids"], f"E004 READMODEL_PROJECTIONS: {__name__}.ids is not a Projection with"),
+        (["readmodel.projection.Projection"], "E004 READMODEL_PROJECTIONS: readmodel.projection.Projection is not a"),
         ([f"{__name__}.Fitting"] * 2, "E008 2 projections have the name 'things'"),
     ],
 )
 def test_paths_that_do_not_name_different_projections_are_errors(settings: Any, paths: list[str], said: str) -> None:
     settings.READMODEL_PROJECTIONS = paths
 
-    assert [f"{message.id} {message.msg}" for message in run_checks() if "readmodel" in str(message.id)] == [
-        f"readmodel.{said}"
-    ]
+    [error] = [f"{message.id} {message.msg}" for message in run_checks() if "readmodel" in str(message.id)]
+    assert error.startswith(f"readmodel.{said}")
+
+
+def test_a_group_without_projections_is_an_error(settings: Any) -> None:
+    settings.READMODEL_PROJECTIONS = []
+
+    assert ids() == ["readmodel.E009"]
 
 
 def test_projections_that_no_group_feeds_are_an_error(settings: Any) -> None:
