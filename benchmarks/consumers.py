@@ -28,9 +28,10 @@ from events.relay import flush as relay
 from events.stream.dsn import StreamDSN
 from events.stream.interface import open_stream
 from events.subscriber import EventSubscriber, Subscriber
-from readmodel.projections.mappings import MAPPINGS, SETTINGS
-from readmodel.projections.tickets import VERSION_STEP, document_of
+from readmodel.index.aliases import SETTINGS
+from readmodel.projection import VERSION_STEP
 from readmodel.subscriber import IndexWriter, ReadModel
+from readmodel.tickets.documents import TicketDocuments, document_of
 from tickets.events import TicketIssued, TicketState
 
 BATCH = 500
@@ -137,7 +138,7 @@ def new_index() -> None:
     new_group()
     for name in elasticsearch.indices.get(index=f"{settings.READMODEL_ALIAS}*,{BY_HAND}*"):
         elasticsearch.indices.delete(index=name)
-    elasticsearch.indices.create(index=BY_HAND, mappings=MAPPINGS, settings=SETTINGS)
+    elasticsearch.indices.create(index=BY_HAND, mappings=TicketDocuments().mappings, settings={"index": SETTINGS})
     with closing(ReadModel()) as read_model:
         read_model.open()
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django_elasticsearch_dsl import Document, fields
 from django_elasticsearch_dsl.registries import registry
 
-from readmodel.projections.mappings import SETTINGS
+from readmodel.index.aliases import SETTINGS
 from tickets.models import Ticket
 
 # The status is declared: its class is unknown to the package, which would refuse the model for it.
@@ -34,7 +34,7 @@ class RefreshedDocument(Document):
 
     class Index:
         name = f"dsl-refreshed-{settings.READMODEL_ALIAS}"
-        settings = SETTINGS
+        settings = {"index": SETTINGS}
 
     class Django:
         model = RefreshedTicket
@@ -47,7 +47,7 @@ class UnrefreshedDocument(Document):
 
     class Index:
         name = f"dsl-{settings.READMODEL_ALIAS}"
-        settings = SETTINGS
+        settings = {"index": SETTINGS}
 
     class Django:
         model = UnrefreshedTicket

@@ -100,14 +100,16 @@ def by_hand(to_json: ToJson) -> Sequence[float]:
     from django.conf import settings  # noqa: PLC0415 (after the setup)
     from elasticsearch import Elasticsearch  # noqa: PLC0415
 
-    from readmodel.index.aliases import FILLING  # noqa: PLC0415
-    from readmodel.projections.mappings import MAPPINGS, SETTINGS  # noqa: PLC0415
+    from readmodel.index.aliases import FILLING, SETTINGS  # noqa: PLC0415
+    from readmodel.tickets.documents import TicketDocuments  # noqa: PLC0415
 
     index = f"{BY_HAND}-{settings.READMODEL_ALIAS}"
     with closing(Elasticsearch(settings.ELASTICSEARCH_URL, request_timeout=60)) as client:
         client.options(ignore_status=404).indices.delete(index=index)
         started = time.perf_counter()
-        client.indices.create(index=index, mappings=MAPPINGS, settings={"index": SETTINGS["index"] | FILLING})
+        client.indices.create(
+            index=index, mappings=TicketDocuments().mappings, settings={"index": {**SETTINGS, **FILLING}}
+        )
         for page in pages():
             answer = client.bulk(index=index, operations=to_ndjson(page, to_json), filter_path=REFUSED)
             if answer["errors"]:
@@ -127,7 +129,7 @@ def pages() -> Iterator[list[Row]]:
 
 
 def to_ndjson(page: Sequence[Row], to_json: ToJson) -> bytes:
-    from readmodel.projections.tickets import VERSION_STEP  # noqa: PLC0415 (after the setup)
+    from readmodel.projection import VERSION_STEP  # noqa: PLC0415 (after the setup)
 
     lines = []
     for row in page:
@@ -138,7 +140,7 @@ def to_ndjson(page: Sequence[Row], to_json: ToJson) -> bytes:
 
 
 def to_json(row: Row) -> bytes:
-    from readmodel.projections.folding import fold  # noqa: PLC0415 (after the setup)
+    from readmodel.search.folding import fold  # noqa: PLC0415 (after the setup)
 
     ticket = msgspec.json.decode(row.data)["ticket"]
     folded = {f"folded_{name}": fold(ticket[name]) for name in ("code", "title", "venue", "holder_name")}
@@ -148,11 +150,11 @@ def to_json(row: Row) -> bytes:
 def expect_same_documents() -> None:
     """Fail if the loop by hand does not make what the read model makes, or else it would write more or less."""
     from events.log.reading import read_after  # noqa: PLC0415 (after the setup)
-    from readmodel.projections.tickets import versioned_document  # noqa: PLC0415
+    from readmodel.tickets.documents import TicketDocuments  # noqa: PLC0415
 
     [envelope] = read_after(0, 0, limit=1)
     by_hand = to_json(next(pages())[0])
-    if msgspec.json.decode(by_hand) != msgspec.to_builtins(versioned_document(envelope).source):
+    if msgspec.json.decode(by_hand) != msgspec.to_builtins(TicketDocuments().versioned_document(envelope).source):
         raise RuntimeError(f"the read model makes another document than {by_hand!r}")
 
 

@@ -32,7 +32,7 @@ from rich.table import Table
 from benchmarks.consistency import consuming
 from benchmarks.latency import running_relay
 from benchmarks.servers import empty_servers, loaded_project
-from readmodel.projections.tickets import VERSION_STEP
+from readmodel.projection import VERSION_STEP
 
 WRITERS = 2
 WARM_UP_SECONDS = 5

@@ -71,29 +71,29 @@ def fill(tickets: int) -> None:
 
     from events.models import Checkpoint  # noqa: PLC0415
     from readmodel.index.document_index import connect  # noqa: PLC0415
-    from readmodel.projections.definitions import DEFINITIONS, TICKETS  # noqa: PLC0415
+    from readmodel.projection import projections  # noqa: PLC0415
+    from readmodel.tickets.documents import TicketDocuments  # noqa: PLC0415
 
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE events_log, events_checkpoint")
         cursor.execute(FILL, [tickets, 2 * tickets, tickets])
         cursor.execute("UPDATE events_partition SET last_position = %s", [tickets])
         cursor.execute("VACUUM ANALYZE events_log")
-    for definition in DEFINITIONS.values():
-        with closing(connect(definition)) as index:
+    for projection in projections():
+        with closing(connect(projection)) as index:
             target = index.indices.ensure()
-            if definition is TICKETS:
-                write(index, target)
+            if projection is TicketDocuments:
+                write(index.documents(target))
         # Also of the timeline, which stays empty: a consumer that fills it is not at rest.
         Checkpoint.objects.create(group="readmodel", target=target.uuid, partition=0, position=tickets)
 
 
-def write(index: Any, target: Any) -> None:
+def write(documents: Any) -> None:
     from events.log.reading import read_after  # noqa: PLC0415 (after the setup)
-    from readmodel.projections.tickets import project  # noqa: PLC0415
 
     position = 0
     while envelopes := read_after(0, position, limit=AT_ONCE):
-        index.write(target, project(envelopes).documents)
+        documents.write(documents.projection.project(envelopes).documents)
         position = envelopes[-1].position or 0
 
 

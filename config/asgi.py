@@ -5,8 +5,8 @@ import os
 from django.core.asgi import get_asgi_application
 
 from config.slow_clients import cut_off_slow_clients
+from readmodel.index.client import load_client
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = cut_off_slow_clients(get_asgi_application())
-
-import readmodel.index.document_index  # noqa: E402, F401 (the first search must not wait until the client is loaded)
+load_client()

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from readmodel.pages.decorators import page
+from readmodel.tickets.pages.decorators import page
 from tickets.models import Ticket
 
 MAX_LENGTH = 50

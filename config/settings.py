@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "events",
     "tickets",
     "readmodel",
+    "readmodel.tickets",
     "config",
 ]
 
@@ -111,6 +112,7 @@ DATABASES = {"default": database(DATABASE_URL)} if DATABASE_URL else {}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 ELASTICSEARCH_URL = env.str("ELASTICSEARCH_URL", default="http://localhost:9200")
+READMODEL_PROJECTIONS = ["readmodel.tickets.documents.TicketDocuments", "readmodel.tickets.timeline.Timeline"]
 READMODEL_ALIAS = env.str("READMODEL_ALIAS", default="tickets")
 READMODEL_CONSISTENCY_SECONDS = env.float("READMODEL_CONSISTENCY_SECONDS", default=2.0)
 READMODEL_AUDIT_PER_SECOND = env.int("READMODEL_AUDIT_PER_SECOND", default=200)

@@ -9,11 +9,11 @@ from config.lookup import lookup
 from config.metrics.views import metrics
 
 urlpatterns = [
-    path("", include("readmodel.pages.urls")),
+    path("", include("readmodel.tickets.pages.urls")),
     path("lookup/", lookup, name="lookup"),
     path("admin/", admin.site.urls),
     path("api/", include("tickets.urls")),
-    path("api/", include("readmodel.api.urls")),
+    path("api/", include("readmodel.tickets.api.urls")),
     path("api/", include("config.feed.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(), name="docs"),

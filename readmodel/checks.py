@@ -1,12 +1,19 @@
 """What is checked when a process starts; Elasticsearch itself may be down then."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.utils.module_loading import import_string
+
+from events.checks import CODE_TAG
+from events.conf import conf as events_conf
+from events.event import aggregate_type_of, registered_types, type_of
+from readmodel.conf import GROUP, conf
+from readmodel.projection import Projection
 
 # Elasticsearch takes more; what every index name derived from it can be is enough.
 ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
@@ -14,7 +21,7 @@ ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 
 @register
 def check_url(**_: Any) -> Sequence[CheckMessage]:
-    if _is_url_of_a_server(settings.ELASTICSEARCH_URL):
+    if _is_url_of_a_server(conf.url):
         return []
     hint = "It reads http://host:9200 or https://user:password@host:9200."
     return [Error("ELASTICSEARCH_URL is no URL of a server", hint=hint, id="readmodel.E001")]
@@ -31,16 +38,96 @@ def _is_url_of_a_server(url: str) -> bool:
 
 @register
 def check_alias(**_: Any) -> Sequence[CheckMessage]:
-    if ALIAS.fullmatch(settings.READMODEL_ALIAS):
+    if conf.alias is None or ALIAS.fullmatch(conf.alias):
         return []
     hint = "Use a to z, 0 to 9, dots, hyphens and underscores, a letter or digit first."
-    return [Error(f"READMODEL_ALIAS can't be {settings.READMODEL_ALIAS!r}", hint=hint, id="readmodel.E002")]
+    return [Error(f"READMODEL_ALIAS can't be {conf.alias!r}", hint=hint, id="readmodel.E002")]
 
 
 @register
 def check_audit(**_: Any) -> Sequence[CheckMessage]:
-    if settings.READMODEL_AUDIT_PER_SECOND >= 0:
+    if conf.audit_per_second >= 0:
         return []
     hint = "Set it to how many documents a process compares in a second; 0 turns the audit off."
-    found = f"READMODEL_AUDIT_PER_SECOND is {settings.READMODEL_AUDIT_PER_SECOND}"
+    found = f"READMODEL_AUDIT_PER_SECOND is {conf.audit_per_second}"
     return [Error(found, hint=hint, id="readmodel.E003")]
+
+
+@register(CODE_TAG)
+def check_projections(**_: Any) -> Iterable[CheckMessage]:
+    found = [_load(path) for path in conf.projections]
+    errors = [error for error in found if isinstance(error, CheckMessage)]
+    projections = [projection for projection in found if not isinstance(projection, CheckMessage)]
+    for projection in projections:
+        errors += [*_name_errors(projection), *_event_errors(projection), *_field_errors(projection)]
+    names = Counter(getattr(projection, "name", "") for projection in projections)
+    errors += [
+        Error(f"{number} projections have the name {name!r}", hint="Give each a name of its own.", id="readmodel.E008")
+        for name, number in names.items()
+        if number > 1
+    ]
+    return errors
+
+
+@register(CODE_TAG)
+def check_group(**_: Any) -> Sequence[CheckMessage]:
+    if not conf.projections or GROUP in events_conf.subscribers:
+        return []
+    hint = f'Add "{GROUP}": "readmodel.subscriber.ReadModel" to EVENTS_SUBSCRIBERS.'
+    return [Error("READMODEL_PROJECTIONS has projections that nobody feeds", hint=hint, id="readmodel.E009")]
+
+
+def _load(path: str) -> type[Projection] | CheckMessage:
+    try:
+        projection = import_string(path)
+    except ImportError as error:
+        return Error(f"READMODEL_PROJECTIONS: {error}", id="readmodel.E004")
+    if isinstance(projection, type) and issubclass(projection, Projection):
+        return projection
+    hint = "Derive the class from readmodel.projection.Projection."
+    return Error(f"READMODEL_PROJECTIONS: {path} is not a Projection", hint=hint, id="readmodel.E004")
+
+
+def _name_errors(projection: type[Projection]) -> Iterator[CheckMessage]:
+    name = getattr(projection, "name", "")
+    if not ALIAS.fullmatch(name):
+        hint = "Use a to z, 0 to 9, dots, hyphens and underscores, a letter or digit first."
+        yield Error(f"{_path_of(projection)}.name can't be {name!r}", hint=hint, id="readmodel.E005")
+
+
+def _event_errors(projection: type[Projection]) -> Iterator[CheckMessage]:
+    """Compaction keeps the newest event of each aggregate, of whatever type: a projection must know them all."""
+    path = f"{_path_of(projection)}.handles"
+    try:
+        names = {type_of(event).name for event in getattr(projection, "handles", ())}
+    except (TypeError, AttributeError) as error:
+        hint = "Name event classes that are registered with @event_type."
+        yield Error(f"{path}: {error}", hint=hint, id="readmodel.E006")
+        return
+    aggregate_types = {aggregate_type_of(name) for name in names}
+    if len(aggregate_types) != 1:
+        found = ", ".join(sorted(aggregate_types)) or "none"
+        hint = "Name all events of one aggregate type; make a projection for each aggregate type."
+        yield Error(f"{path} must be of one aggregate type, not of {found}", hint=hint, id="readmodel.E006")
+        return
+    registered = {known.name for known in registered_types() if aggregate_type_of(known.name) in aggregate_types}
+    if missing := sorted(registered - names):
+        hint = "Add them; `document` may return None for an aggregate that is not to be found."
+        yield Error(f"{path} lacks {', '.join(missing)}", hint=hint, id="readmodel.E006")
+
+
+def _field_errors(projection: type[Projection]) -> Iterator[CheckMessage]:
+    path, mapping = _path_of(projection), getattr(projection, "mapping", {})
+    if mapping.get(projection.id_field, {}).get("type") != "keyword":
+        hint = 'Map the field that has the document\'s id as {"type": "keyword"}, and name it in `id_field`.'
+        yield Error(f"{path}.mapping has no keyword {projection.id_field!r}", hint=hint, id="readmodel.E007")
+    if mapping.get(projection.version_field, {}).get("type") != "long":
+        hint = 'Map the field that has the aggregate\'s version as {"type": "long"}, and name it in `version_field`.'
+        yield Error(f"{path}.mapping has no long {projection.version_field!r}", hint=hint, id="readmodel.E007")
+    if projection.is_per_event and projection.subject_field not in mapping:
+        hint = "Name the field that has the aggregate's id in `subject_field`."
+        yield Error(f"{path}.mapping has no {projection.subject_field!r}", hint=hint, id="readmodel.E007")
+
+
+def _path_of(projection: type[Projection]) -> str:
+    return f"{projection.__module__}.{projection.__qualname__}"

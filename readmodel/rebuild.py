@@ -21,14 +21,14 @@ from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
 from events.stream.interface import open_stream
 from events.subscriber import load_subscriber
+from readmodel.conf import GROUP
 from readmodel.index.aliases import Target
 from readmodel.index.document_index import DocumentIndex
-from readmodel.projections.definitions import Definition
-from readmodel.verification.comparison import comparison_of
+from readmodel.projection import Projection
+from readmodel.verification.comparison import Comparison
 from readmodel.verification.difference import Kind
 from readmodel.verification.verification import Verification
 
-GROUP = "readmodel"
 POLL_SECONDS = 0.1
 
 
@@ -48,15 +48,15 @@ class Count(NamedTuple):
 
 
 @contextmanager
-def only_one(definition: Definition) -> Iterator[None]:
+def only_one(projection: type[Projection]) -> Iterator[None]:
     """Wait for the lease of a rebuild that was killed; raise RebuildRefused if one that lives goes on renewing it."""
-    ownership = Ownership(f"rebuild {definition.name}", "rebuild")
+    ownership = Ownership(f"rebuild {projection.name}", "rebuild")
     ownership.beat()
     try:
         with beating(ownership):
             if not _acquire_in_time(ownership):
                 raise RebuildRefused(
-                    f"another process is rebuilding {definition.name}: start this again when that one has ended"
+                    f"another process is rebuilding {projection.name}: start this again when that one has ended"
                 )
             yield
     finally:
@@ -95,7 +95,7 @@ def _consume_for_want_of_others(shutdown: Shutdown) -> None:
 
 def find_begun(index: DocumentIndex) -> Target | None:
     """Return the index that an interrupted rebuild has left."""
-    version = index.indices.definition.version
+    version = index.projection.version
     begun = [target for target in index.indices.kept() if target.is_new and target.version == version]
     return begun[-1] if begun else None
 
@@ -124,7 +124,7 @@ def prove(index: DocumentIndex, target: Target) -> Iterator[int]:
 
     What is parked for it was told, and is no reason.
     """
-    verification = Verification(comparison_of(index, target), repair=False)
+    verification = Verification(Comparison(index.documents(target)), repair=False)
     for step in verification.prove():
         wrong = [difference for difference in step.differences if difference.kind != Kind.PARKED]
         if wrong:

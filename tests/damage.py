@@ -5,7 +5,7 @@ from typing import Any
 
 from elasticsearch import ConflictError, Elasticsearch
 
-from readmodel.projections.tickets import VERSION_STEP
+from readmodel.projection import VERSION_STEP
 from tests.waiting import wait_until
 
 type Documents = dict[str, tuple[int, dict[str, Any]]]
@@ -46,8 +46,9 @@ class Damage:
 
     def documents(self) -> Documents:
         """Return all documents with their versions, the tickets' own."""
-        self.elasticsearch.indices.refresh(index=self.alias)
-        hits = self.elasticsearch.search(index=self.alias, size=10_000, version=True)["hits"]["hits"]
+        [index] = self.elasticsearch.indices.get(index=self.alias)  # The alias itself hides those without an id.
+        self.elasticsearch.indices.refresh(index=index)
+        hits = self.elasticsearch.search(index=index, size=10_000, version=True)["hits"]["hits"]
         return {hit["_id"]: (hit["_version"] // VERSION_STEP, hit["_source"]) for hit in hits}
 
     def _source(self, key: str) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from uuid import UUID, uuid5
 from events.envelope import Envelope
 from events.event import Event
 from events.recording.collector import Collector
-from readmodel.projections.tickets import VersionedDocument, project
+from readmodel.projection import VersionedDocument
+from readmodel.tickets.documents import TicketDocuments
 from tickets.events import TicketIssued, TicketState
 
 NAMESPACE = UUID("6f1c3b58-8a5f-4a63-9d0e-0b1c2d3e4f50")
@@ -46,5 +47,5 @@ def envelope_of(event: Event, **attributes: Any) -> Envelope:
 
 
 def document(number: int = 1, **fields: Any) -> VersionedDocument:
-    [document] = project([envelope_of(TicketIssued(ticket=ticket(number, **fields)))]).documents
+    [document] = TicketDocuments().project([envelope_of(TicketIssued(ticket=ticket(number, **fields)))]).documents
     return document

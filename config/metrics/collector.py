@@ -12,10 +12,10 @@ from events.exceptions import RetryLater, StreamUnavailable, TargetLost
 from events.operations.status import GroupStatus, PartitionStatus, status
 from events.relay.flush import breaker
 from events.stream.interface import open_stream
+from readmodel.consistency.lag import lag_seconds
+from readmodel.index.document_index import shared_index
 from readmodel.models import WrongDocuments
-from readmodel.projections.definitions import DEFINITIONS, TICKETS
-from readmodel.search.history import shared
-from readmodel.search.lag import lag_seconds
+from readmodel.projection import projections
 
 TIMEOUT_SECONDS = 1.0
 
@@ -86,13 +86,13 @@ def _measure_group(readings: Readings, partition: int, found: GroupStatus) -> No
 
 def measure_indices(readings: Readings) -> None:
     """Name the indices that are kept, and say how far the searched tickets are behind; raise as `Indices.kept` does."""
-    for definition in DEFINITIONS.values():
-        indices = shared(definition).indices
+    for projection in projections():
+        indices = shared_index(projection).indices
         searched = indices.searched()
         for kept in indices.kept():
-            labels = {"target": kept.uuid, "index": kept.name, "projection": definition.name}
+            labels = {"target": kept.uuid, "index": kept.name, "projection": projection.name}
             readings.add("readmodel_index_info", 1, **labels, searched=kept == searched)
-        if searched and definition == TICKETS:
+        if searched and projection == projections()[0]:
             readings.add("readmodel_behind_seconds", lag_seconds(searched.uuid))
 
 

@@ -8,9 +8,9 @@ from django.db.models import Q, QuerySet
 
 from events.consistency_token import ConsistencyToken, Newest
 from events.models import Checkpoint, DeadLetter, LogEntry
+from readmodel.conf import GROUP
 from readmodel.exceptions import EventParked
 
-GROUP = "readmodel"
 MAX_LETTERS = 1_000
 
 

@@ -5,17 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING
-
-from django.conf import settings
 
 from events.consistency_token import ConsistencyToken
+from readmodel.conf import conf
 from readmodel.consistency.visibility import Visibility
 from readmodel.exceptions import StateNotReached
-
-if TYPE_CHECKING:
-    from readmodel.index.aliases import Target
-    from readmodel.index.document_index import DocumentIndex
+from readmodel.index.aliases import Target
+from readmodel.index.document_index import DocumentIndex, shared_index
+from readmodel.projection import Projection
 
 MAX_WAITING = 100
 """Requests of this process: while nothing arrives, more threads that wait for it would do harm."""
@@ -24,7 +21,7 @@ MAX_WAITING = 100
 class ConsistentReads:
     """Reads of the searched index; all threads of a process share one of these."""
 
-    def __init__(self, index: "DocumentIndex") -> None:
+    def __init__(self, index: DocumentIndex) -> None:
         self._index = index
         self._visibility: Visibility | None = None
         self._places = BoundedSemaphore(MAX_WAITING)
@@ -35,7 +32,7 @@ class ConsistentReads:
         Raise StateNotReached after READMODEL_CONSISTENCY_SECONDS, EventParked as soon as that is clear, and what the
         search raises.
         """
-        deadline = time.monotonic() + settings.READMODEL_CONSISTENCY_SECONDS
+        deadline = time.monotonic() + conf.consistency_seconds
         searched = self._index.searched()
         while True:
             with self._place():
@@ -54,21 +51,18 @@ class ConsistentReads:
         finally:
             self._places.release()
 
-    def _visibility_of(self, target: "Target") -> Visibility:
+    def _visibility_of(self, target: Target) -> Visibility:
         visibility = self._visibility
         if visibility is None or visibility.target != target:
-            visibility = self._visibility = Visibility(self._index, target)
+            visibility = self._visibility = Visibility(self._index.documents(target))
         return visibility
 
 
-def consistent_reads() -> ConsistentReads:
-    """Return those of the tickets."""
-    # As in readmodel/search/search.py: Elasticsearch's client takes a second to load.
-    from readmodel.index.document_index import shared_index  # noqa: PLC0415
-
-    return _reads_of(shared_index())
+def consistent_reads(projection: type[Projection]) -> ConsistentReads:
+    """Return those of the index of a projection that has a document for each aggregate."""
+    return _reads_of(shared_index(projection))
 
 
 @cache
-def _reads_of(index: "DocumentIndex") -> ConsistentReads:
+def _reads_of(index: DocumentIndex) -> ConsistentReads:
     return ConsistentReads(index)

@@ -3,21 +3,16 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection
 
 from events.consistency_token import ConsistencyToken, Newest
-from events.event import name_of
 from readmodel.consistency.progress import are_handled, refuse_if_any_parked, refuse_if_parked
 from readmodel.consistency.refreshes import Refreshes
 from readmodel.exceptions import StateNotReached
-from readmodel.projections.tickets import PROJECTIONS, VERSION_STEP
-
-if TYPE_CHECKING:
-    from readmodel.index.aliases import Target
-    from readmodel.index.document_index import DocumentIndex
+from readmodel.index.documents import Documents
+from readmodel.projection import VERSION_STEP
 
 SHORTEST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.1
@@ -36,10 +31,10 @@ class Sight(NamedTuple):
 class Visibility:
     """What this process has seen of one index, and what searches see of it."""
 
-    def __init__(self, index: "DocumentIndex", target: "Target") -> None:
-        self.target = target
-        self._index = index
-        self._refreshes = Refreshes(partial(index.refresh, target))
+    def __init__(self, documents: Documents) -> None:
+        self.target = documents.target
+        self._documents = documents
+        self._refreshes = Refreshes(documents.refresh)
         self._seen: dict[str, tuple[int, float]] = {}
 
     def wait(self, token: ConsistencyToken, deadline: float) -> None:
@@ -53,7 +48,7 @@ class Visibility:
             raise StateNotReached("Elasticsearch does not refresh the index in time") from error
 
     def _wait_for_documents(self, token: ConsistencyToken, deadline: float) -> float:
-        handled = {name_of(event_class) for event_class in PROJECTIONS}
+        handled = self._documents.projection.event_names
         events = [newest for newest in token.events if newest.type in handled]
         if not events:
             return NEVER
@@ -75,7 +70,7 @@ class Visibility:
         raise StateNotReached(f"{self.target.name} is not as far as the log was")
 
     def _look_at(self, events: Sequence[Newest]) -> Sight:
-        found = self._index.versions(self.target, sorted({newest.subject for newest in events}))
+        found = self._documents.versions(sorted({newest.subject for newest in events}))
         late, since, now = [], NEVER, time.monotonic()
         for newest in events:
             version = found.get(newest.subject, 0)

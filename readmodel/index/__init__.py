@@ -2,5 +2,5 @@
 
 In:   documents with their versions.
 Out:  indices behind an alias, which hold the newest version of each document.
-Next: readmodel/search
+Next: readmodel/tickets/search
 """

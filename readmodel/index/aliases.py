@@ -6,16 +6,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from elasticsearch import BadRequestError, Elasticsearch
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.index.errors import errors_translated
-from readmodel.projections.definitions import VERSION, Definition
-from readmodel.projections.mappings import SETTINGS
+from readmodel.index.client import AlreadyExists, Client, errors_translated
+from readmodel.projection import Projection
 
 logger = logging.getLogger(__name__)
 
-
+VERSION = "projection"
+"""In an index's `_meta`: the version of the projection that it was made by."""
+# The interval is said although it is the default: unsaid, an index that nobody searches for 30 s stops refreshing.
+# A deleted document's version is forgotten at once: one that was deleted by hand can be written again.
+SETTINGS: Mapping[str, Any] = {
+    "number_of_shards": 1,
+    "auto_expand_replicas": "0-1",
+    "refresh_interval": "1s",
+    "gc_deletes": "0s",
+}
 FILLING = {"refresh_interval": "-1"}
 """Of an index that nobody searches yet."""
 
@@ -26,7 +33,7 @@ class Target(msgspec.Struct, frozen=True):
     name: str
     uuid: str
     version: str = ""
-    """Of the definition that it was made by."""
+    """Of the projection that it was made by."""
     is_new: bool = False
     """It is being filled, and was never searched."""
 
@@ -34,10 +41,13 @@ class Target(msgspec.Struct, frozen=True):
 class Indices:
     """Makes, finds, chooses and deletes them. Every method raises RetryLater if Elasticsearch can't answer now."""
 
-    def __init__(self, client: Elasticsearch, definition: Definition) -> None:
+    def __init__(self, client: Client, projection: Projection) -> None:
         self._client = client
-        self.definition = definition
-        self.alias = definition.alias
+        self.projection = projection
+        self.alias = projection.alias
+        self._settings = {**SETTINGS, **projection.settings}
+        # A hidden document has no id: whoever searches by the alias does not see it.
+        self._shown = {"exists": {"field": projection.id_field}}
         self._told: set[Target] = set()
         self._numbered = re.compile(re.escape(self.alias) + r"-\d{6}")
 
@@ -45,7 +55,7 @@ class Indices:
         """Return the index behind the alias; make it if there is none. Any number of processes may do so at once."""
         try:
             with errors_translated():
-                self._client.indices.put_index_template(name=self.alias, **self.definition.template())
+                self._client.indices.put_index_template(name=self.alias, **self._template())
                 searched = self.searched() or self._create_first()
                 self._complete(searched)
                 return searched
@@ -80,13 +90,13 @@ class Indices:
         searched = self.searched()
         if searched is None:
             yield f"there is no index behind {self.alias!r}", "run consume_events readmodel, which makes and fills it"
-        elif searched.version != self.definition.version:
-            yield f"{searched.name} is of another version of the projection {self.definition.name}", self._remedy
+        elif searched.version != self.projection.version:
+            yield f"{searched.name} is of another version of the projection {self.projection.name}", self._remedy
 
     def create_next(self) -> Target:
         """Make an index under the next number, which was never used, behind no alias."""
         with errors_translated():
-            self._client.indices.put_index_template(name=self.alias, **self.definition.template())
+            self._client.indices.put_index_template(name=self.alias, **self._template())
             numbers = [int(target.name.rpartition("-")[2]) for target in self.kept() if self._is_numbered(target)]
             name = f"{self.alias}-{max(numbers, default=0) + 1:06}"
             self._client.indices.create(index=name, settings=FILLING)
@@ -95,7 +105,7 @@ class Indices:
     def choose(self, target: Target) -> None:
         """Let the alias name this index from now on, in one step; raise TargetLost if it is gone."""
         searched = self.searched()
-        actions: list[Mapping[str, Any]] = [{"add": {"index": target.name, "alias": self.alias}}]
+        actions: list[Mapping[str, Any]] = [{"add": {"index": target.name, "alias": self.alias, "filter": self._shown}}]
         if searched:
             actions.append({"remove": {"index": searched.name, "alias": self.alias, "must_exist": True}})
         with errors_translated():
@@ -110,7 +120,7 @@ class Indices:
     def use_everyday_settings(self, target: Target) -> None:
         """Undo what made filling faster, or searches stand still."""
         with errors_translated():
-            everyday = SETTINGS["index"]["refresh_interval"]
+            everyday = self._settings["refresh_interval"]
             self._client.indices.put_settings(index=target.name, settings={"index.refresh_interval": everyday})
             self._client.indices.refresh(index=target.name)
 
@@ -133,7 +143,7 @@ class Indices:
 
     @property
     def _remedy(self) -> str:
-        return f"say manage.py rebuild_readmodel {self.definition.name}"
+        return f"say manage.py rebuild_readmodel {self.projection.name}"
 
     def _is_numbered(self, target: Target) -> bool:
         return bool(self._numbered.fullmatch(target.name))
@@ -147,28 +157,51 @@ class Indices:
     def _create_first(self) -> Target:
         name = f"{self.alias}-000001"
         try:
-            self._client.indices.create(index=name, aliases={self.alias: {}})
-        except BadRequestError as error:
-            if error.error != "resource_already_exists_exception":
-                raise
+            with errors_translated():
+                self._client.indices.create(index=name, aliases={self.alias: {"filter": self._shown}})
+        except AlreadyExists:
             # Another process was faster, which makes this a repetition, or the index has lost its alias.
-            self._client.indices.put_alias(index=name, name=self.alias)
+            self._client.indices.put_alias(index=name, name=self.alias, filter=self._shown)
         created = self.searched()
         if created is None:
             raise TargetLost(f"{name} was deleted as soon as it was made")
         return created
 
     def _complete(self, target: Target) -> None:
-        """Add the fields that this release has and the index has not, so that its documents fit; the others stay."""
-        if target.version != self.definition.version and target not in self._told:
+        """Add the fields and the alias's filter that this release has and the index has not; the other fields stay."""
+        if target.version != self.projection.version and target not in self._told:
             self._told.add(target)
             logger.warning(
-                "%s is of another version of the projection %s; %s", target.name, self.definition.name, self._remedy
+                "%s is of another version of the projection %s; %s", target.name, self.projection.name, self._remedy
             )
-        known = self._get()[target.name]["mappings"].get("properties", {})
-        fields = {name: field for name, field in self.definition.mappings["properties"].items() if name not in known}
-        if fields:
-            self._client.indices.put_mapping(index=target.name, properties=fields)
+        description = self._get()[target.name]
+        known = description["mappings"].get("properties", {})
+        if fields := {name: field for name, field in self.projection.mapping.items() if name not in known}:
+            self._add(target, fields)
+        alias = {"index": target.name, "alias": self.alias}
+        if description["aliases"].get(self.alias, {}).get("filter") != self._shown:
+            # Refused if the alias has moved meanwhile: it must not name two indices.
+            removal = {"remove": {**alias, "must_exist": True}}
+            self._client.indices.update_aliases(actions=[removal, {"add": {**alias, "filter": self._shown}}])
+
+    def _add(self, target: Target, fields: Mapping[str, Any]) -> None:
+        try:
+            with errors_translated():
+                self._client.indices.put_mapping(index=target.name, properties=fields)
+        except Unprocessable:
+            # They need an analyzer that the index was made without: until it is rebuilt, they are kept, not searched.
+            kept = {name: {"type": "object", "enabled": False} for name in fields}
+            self._client.indices.put_mapping(index=target.name, properties=kept)
+
+    def _template(self) -> Mapping[str, Any]:
+        """Return the index template of the indices behind the alias; no write may create one of them."""
+        mappings = {**self.projection.mappings, "_meta": {VERSION: self.projection.version}}
+        return {
+            "index_patterns": [self.alias, f"{self.alias}-*"],
+            "template": {"mappings": mappings, "settings": {"index": self._settings}},
+            "allow_auto_create": False,
+            "priority": 500,
+        }
 
 
 def _target(name: str, description: Mapping[str, Any]) -> Target:

@@ -3,7 +3,7 @@
 A bulk request answers 200 with failed items inside: each has its own status.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import msgspec
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.exceptions import LiftedByHand
-from readmodel.projections.tickets import VERSION_STEP, VersionedDocument
+from readmodel.projection import VERSION_STEP, VersionedDocument
 
 encoder = msgspec.json.Encoder()
 
@@ -23,6 +23,15 @@ def to_ndjson(documents: Sequence[VersionedDocument]) -> bytes:
         action = {"_id": document.id, "version": document.version, "version_type": "external"}
         lines += encoder.encode({"index": action}), encoder.encode(document.source)
     return b"\n".join(lines) + b"\n"
+
+
+def to_deletions(documents: Iterable[tuple[str, int, int]]) -> bytes:
+    """Return the lines that delete documents, by id, sequence number and primary term; b"" for none."""
+    actions = [
+        {"delete": {"_id": key, "if_seq_no": sequence_number, "if_primary_term": primary_term}}
+        for key, sequence_number, primary_term in documents
+    ]
+    return b"".join(encoder.encode(action) + b"\n" for action in actions)
 
 
 class Results(NamedTuple):
@@ -58,7 +67,7 @@ def expect_read(answers: Sequence[Mapping[str, Any]]) -> None:
         raise (TargetLost if lost else RetryLater)(f"Elasticsearch can't read documents: {failed['reason']}")
 
 
-def disproof_of(document: VersionedDocument, stored: Mapping[str, Any]) -> RetryLater | None:
+def disproof_of(document: VersionedDocument, stored: Mapping[str, Any], version_field: str) -> RetryLater | None:
     """Tell why a conflict with what is stored is no success; None if that is the document's state, or a newer one.
 
     A version lifted by hand gives itself away: it is not the one that the content has, or the content is not ours.
@@ -71,6 +80,6 @@ def disproof_of(document: VersionedDocument, stored: Mapping[str, Any]) -> Retry
         )
     is_same = version // VERSION_STEP == document.version // VERSION_STEP
     expected = msgspec.to_builtins(document.source) if is_same else version // VERSION_STEP
-    if (stored["_source"] if is_same else stored["_source"].get("version")) == expected:
+    if (stored["_source"] if is_same else stored["_source"].get(version_field)) == expected:
         return None
     return LiftedByHand(f"{document.id} has version {version}, but another content than that says")

@@ -1,1 +1,1 @@
-"""Search the tickets: what somebody typed in, a page of tickets out."""
+"""Parts that any search needs: cursors at a point in time, folded words, highlighting, time bounds."""

@@ -6,16 +6,15 @@ import msgspec
 from django.core import signing
 
 from readmodel.exceptions import InvalidSearch
-from readmodel.search.query import SearchQuery
 
 SALT = "readmodel.search.cursor"
 MAX_CURSOR_LENGTH = 20_000
 
 
-class Cursor(msgspec.Struct, frozen=True, kw_only=True):
+class Cursor[Query](msgspec.Struct, frozen=True, kw_only=True):
     """What the next page needs to know."""
 
-    query: SearchQuery
+    query: Query
     point_in_time: str
     after: Sequence[str | float | None]
     """What the last hit was sorted by."""
@@ -23,13 +22,13 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
-def sign(cursor: Cursor) -> str:
+def sign[Query](cursor: Cursor[Query]) -> str:
     return signing.dumps(msgspec.to_builtins(cursor), salt=SALT, compress=True)
 
 
-def read(text: str) -> Cursor:
-    """Return the cursor that was signed; raise InvalidSearch if it was not, or was by a release that meant others."""
+def read[Query](text: str, cursor_type: type[Cursor[Query]]) -> Cursor[Query]:
+    """Return the cursor that was signed; raise InvalidSearch if it was not, or was signed for another kind of query."""
     try:
-        return msgspec.convert(signing.loads(text, salt=SALT), Cursor)
+        return msgspec.convert(signing.loads(text, salt=SALT), cursor_type)
     except (signing.BadSignature, msgspec.ValidationError) as error:
-        raise InvalidSearch({"cursor": "This is no cursor of ours; start again with an empty one."}) from error
+        raise InvalidSearch({"cursor": "This is not a cursor of ours; start again with an empty one."}) from error

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from django.utils.html import escape
 
-from readmodel.projections.folding import fold
-from readmodel.search.matching import IDEOGRAPHS, LETTERS_DIGITS_MARKS
+from readmodel.search.folding import IDEOGRAPHS, LETTERS_DIGITS_MARKS, fold
 
 MARK, END_MARK = "<mark>", "</mark>"
 # A word begins or ends also beside an ideograph, which is a word of its own.

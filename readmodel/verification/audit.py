@@ -10,14 +10,13 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from django.conf import settings
-
 from events.exceptions import RetryLater
 from events.log.partitions import partition_of
 from events.processes.throttled_log import Trouble
+from readmodel.conf import conf
 from readmodel.index.aliases import Target
-from readmodel.index.document_index import DocumentIndex
-from readmodel.verification.comparison import Comparison, comparison_of
+from readmodel.index.documents import Documents
+from readmodel.verification.comparison import Comparison
 from readmodel.verification.difference import Difference
 from readmodel.verification.repair import repair
 
@@ -90,14 +89,11 @@ LATE_SECONDS = 0.2
 class Audit:
     """Goes round and round: through one index after the other, over what the log tells and over the documents."""
 
-    def __init__(self, kept: Iterable[tuple[DocumentIndex, Target]]) -> None:
+    def __init__(self, kept: Iterable[Documents]) -> None:
         """Leave out what was made by another version of its projection: that is to be rebuilt, not repaired."""
-        comparisons = [comparison_of(index, target) for index, target in kept]
+        comparisons = [Comparison(documents) for documents in kept if documents.are_of_this_projection]
         self._walks: deque[Walk] = deque(
-            walk(comparison)
-            for comparison in comparisons
-            if comparison.documents.are_of_this_projection
-            for walk in (WalkOverLog, WalkOverDocuments)
+            walk(comparison) for comparison in comparisons for walk in (WalkOverLog, WalkOverDocuments)
         )
         self._due_at = 0.0
         self._trouble = Trouble(logger)
@@ -107,7 +103,7 @@ class Audit:
 
         They are as many as the setting says, or some times more if the consumer has nothing else to do.
         """
-        limit = settings.READMODEL_AUDIT_PER_SECOND
+        limit = conf.audit_per_second
         now = time.monotonic()
         if not (limit and partitions) or now < self._due_at:
             return

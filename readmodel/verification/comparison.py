@@ -1,24 +1,17 @@
 """Compare documents with the events that tell what they should be: one mechanism for every projection."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from events.envelope import Envelope
-from events.event import name_of
 from events.groups.handled import Settled, SettledEvents
 from events.groups.handled_by_event import SettledEachEvent
-from readmodel.index.aliases import Target
-from readmodel.index.document_index import DocumentIndex
-from readmodel.index.stored_documents import Documents, StoredDocument
-from readmodel.projections.definitions import TICKETS, TIMELINE
-from readmodel.projections.tickets import PROJECTIONS, VERSION_STEP, VersionedDocument
+from readmodel.conf import GROUP
+from readmodel.index.documents import Documents, StoredDocument
+from readmodel.projection import VERSION_STEP, VersionedDocument
 from readmodel.verification.difference import Difference, Kind
-
-GROUP = "readmodel"
-AGGREGATE_TYPE = "ticket"
-TOLD_BY: Mapping[str, type[Settled]] = {TICKETS.name: SettledEvents, TIMELINE.name: SettledEachEvent}
-"""What a projection's documents are made of: of the newest event of each ticket, or of every event."""
 
 
 class Comparison:
@@ -26,9 +19,9 @@ class Comparison:
 
     def __init__(self, documents: Documents) -> None:
         self.documents = documents
-        names = [name_of(event) for event in PROJECTIONS]
-        told_by = TOLD_BY[documents.definition.name]
-        self.events = told_by(GROUP, documents.target.uuid, AGGREGATE_TYPE, names)
+        self._projection = projection = documents.projection
+        told_by: type[Settled] = SettledEachEvent if projection.is_per_event else SettledEvents
+        self.events = told_by(GROUP, documents.target.uuid, projection.aggregate_type, projection.event_names)
 
     def differences(self, ids: Sequence[str]) -> list[Difference]:
         """Compare the documents that the log tells of with their newest settled events."""
@@ -82,7 +75,7 @@ class Comparison:
         if event is None:
             return None
         found = Difference(id=key, kind=Kind.UNREADABLE, log_version=event.aggregate_version, stored=stored)
-        documents = self.documents.definition.project([event]).documents
+        documents = self._projection.project([event]).documents
         if not documents:
             return found
         [told] = documents
@@ -97,17 +90,19 @@ class Comparison:
 
     def _dropped(self, stored: Mapping[str, StoredDocument]) -> set[str]:
         """Return those that a compaction has left without their event: nothing tells what they should be."""
-        said = {
-            key: (document.source.get("ticket"), document.source.get("version"))
-            for key, document in stored.items()
-            if document.source.get(self.documents.id_field) == key
-        }
-        sources = {
-            key: (ticket, version)
-            for key, (ticket, version) in said.items()
-            if isinstance(ticket, str) and isinstance(version, int) and "\x00" not in ticket
-        }
-        return self.events.dropped(sources)
+        said = {key: self._event_in(key, document.source) for key, document in stored.items()}
+        return self.events.dropped({key: event for key, event in said.items() if event})
+
+    def _event_in(self, key: str, source: Mapping[str, Any]) -> tuple[str, int] | None:
+        """Return the subject and the version that a document of an event claims to be of."""
+        projection = self._projection
+        subject, version = source.get(projection.subject_field), source.get(projection.version_field)
+        is_hidden = source.keys() == {projection.subject_field, projection.version_field}
+        if not (is_hidden or source.get(projection.id_field) == key):
+            return None
+        if not (isinstance(subject, str) and isinstance(version, int)) or "\x00" in subject:
+            return None
+        return subject, version
 
 
 def _kind(told: VersionedDocument, stored: StoredDocument | None) -> Kind | None:
@@ -116,7 +111,3 @@ def _kind(told: VersionedDocument, stored: StoredDocument | None) -> Kind | None
     if stored.version < told.version:
         return Kind.STALE
     return Kind.ALTERED if stored.source != msgspec.to_builtins(told.source) else None
-
-
-def comparison_of(index: DocumentIndex, target: Target) -> Comparison:
-    return Comparison(Documents(index, target))

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from readmodel.index.stored_documents import StoredDocument
-from readmodel.projections.tickets import VERSION_STEP, VersionedDocument
+from readmodel.index.documents import StoredDocument
+from readmodel.projection import VERSION_STEP, VersionedDocument
 
 
 class Kind(StrEnum):
@@ -42,7 +42,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def index_version(self) -> int | None:
-        """The ticket's version by that of the document."""
+        """The aggregate's version by that of the document."""
         return self.stored.version // VERSION_STEP if self.stored else None
 
     @property

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from readmodel.index.stored_documents import Documents
+from readmodel.index.documents import Documents
 from readmodel.models import WrongDocuments
-from readmodel.projections.tickets import VERSION_STEP, VersionedDocument
+from readmodel.projection import VERSION_STEP, VersionedDocument
 from readmodel.verification.comparison import Comparison
 from readmodel.verification.difference import REPAIRABLE, Difference
 
@@ -39,7 +39,7 @@ def repair(
         msgspec.structs.replace(difference, repaired=difference.kind in REPAIRABLE and difference.id not in unrepaired)
         for difference in differences
     ]
-    WrongDocuments.count(documents.definition.name, ((difference.kind, difference.repaired) for difference in found))
+    WrongDocuments.count(documents.projection.name, ((difference.kind, difference.repaired) for difference in found))
     return found
 
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from events.exceptions import TargetLost
 from readmodel.index.document_index import DocumentIndex
-from readmodel.index.stored_documents import after_id
-from readmodel.projections.tickets import VERSION_STEP
-from readmodel.verification.comparison import Comparison, comparison_of
+from readmodel.index.documents import after_id
+from readmodel.projection import VERSION_STEP
+from readmodel.verification.comparison import Comparison
 from readmodel.verification.difference import Difference
 from readmodel.verification.repair import Look, repair
 
@@ -109,10 +109,10 @@ def kept_comparisons(indices: Iterable[DocumentIndex], *, name: str = "") -> lis
     """
     found = []
     for index in indices:
-        kept = index.indices.kept()
+        kept = index.kept()
         if not (kept or name):
             raise TargetLost(f"there is no index {index.indices.alias!r}")
-        found += [comparison_of(index, target) for target in kept if name in {"", target.name}]
+        found += [Comparison(documents) for documents in kept if name in {"", documents.target.name}]
     if not found:
         raise TargetLost(f"there is no index {name!r} that is kept")
     return found

@@ -13,8 +13,8 @@ from elasticsearch import Elasticsearch
 
 from events.testing import run_until_idle
 from readmodel.index.document_index import connect
-from readmodel.projections.definitions import DEFINITIONS
-from readmodel.projections.tickets import VersionedDocument
+from readmodel.projection import projections
+from readmodel.tickets.documents import VersionedDocument
 from tests.ticket_events import document
 
 FILE = settings.BASE_DIR / "tickets/sample_tickets.csv"
@@ -25,11 +25,11 @@ class ReadModel:
 
     def __init__(self, elasticsearch: Elasticsearch) -> None:
         self._elasticsearch = elasticsearch
-        for definition in DEFINITIONS.values():
-            with closing(connect(definition)) as index:
+        for projection in projections():
+            with closing(connect(projection)) as index:
                 target = index.indices.ensure()
-                if definition.name == "tickets":
-                    index.write(target, sample_documents())
+                if projection.name == "tickets":
+                    index.documents(target).write(sample_documents())
         self.refresh()
 
     def project(self) -> None:

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from events import unit_of_work
 from events.models import Checkpoint, LogEntry, Partition
 from events.stream.interface import Stream
-from readmodel.projections.definitions import TIMELINE
+from readmodel.tickets.timeline import Timeline
 from tests.damage import Damage
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, relay, write
@@ -77,7 +77,7 @@ def test_under_load_nothing_is_found_but_the_damage_and_all_is_repaired(
 
     assert [differences() for _ in range(ROUNDS)] == [""] * ROUNDS
 
-    timeline = Damage(elasticsearch, TIMELINE.alias, field="actor")
+    timeline = Damage(elasticsearch, Timeline().alias, field="actor")
     for _ in range(3):
         for damaged in (damage, timeline):
             damage_many(damaged, random.sample(sorted(damaged.documents()), 20))

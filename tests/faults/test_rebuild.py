@@ -10,6 +10,7 @@ from events.log.reading import last_position
 from events.models import Checkpoint
 from events.stream.interface import Stream
 from readmodel.index.document_index import connect
+from readmodel.tickets.documents import TicketDocuments
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, die_in_rebuild, rebuild, relay, write
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
@@ -63,6 +64,6 @@ def test_a_rebuild_under_load(start: Start, stream: Stream, elasticsearch: Elast
     assert (killed.exitcode, rebuilding.exitcode) == (-signal.SIGKILL, 0)
     assert searcher.failures == []
     assert searcher.seen == sorted(searcher.seen)
-    assert [target.name for target in connect().indices.kept()] == [f"{alias}-000002", f"{alias}-000001"]
+    assert [target.name for target in connect(TicketDocuments).indices.kept()] == [f"{alias}-000002", f"{alias}-000001"]
     wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last_position(0)})
     assert_the_read_model_equals_the_tickets(elasticsearch, alias)

@@ -29,9 +29,11 @@ def test_the_next_lines_lead_from_the_models_to_the_search() -> None:
         "events/consumer/subscription.py",
         "events/consumer/delivery.py",
         "readmodel/subscriber.py",
-        "readmodel/projections/tickets.py",
+        "readmodel/projection.py",
+        "readmodel/tickets/documents.py",
+        "readmodel/index/documents.py",
         "readmodel/index/document_index.py",
-        "readmodel/search/search.py",
+        "readmodel/tickets/search/search.py",
     ]
 
 
@@ -45,11 +47,18 @@ def test_each_folder_names_the_stage_after_it() -> None:
 
 
 def test_the_how_to_names_all_that_the_events_need_in_another_project() -> None:
-    [stated] = re.findall(r"Install what they import:(.+)", (ROOT / "docs/how-to.md").read_text())
+    [stated] = re.findall(r"Install what they import:((?:.+\n)+)", (ROOT / "docs/how-to.md").read_text())
     imported = {name for module in (ROOT / "events").rglob("*.py") for name in packages_of(module)}
     needed = imported - sys.stdlib_module_names - {"events", "asgiref"}  # Django brings asgiref.
 
     assert set(re.findall(r"`(.+?)`", stated)) == {name.replace("_", "-") for name in needed}
+
+
+def test_the_frame_of_a_read_model_needs_one_library_more_than_the_events() -> None:
+    frame = [module for module in (ROOT / "readmodel").rglob("*.py") if "tickets" not in module.parts]
+    needed = {name for module in frame for name in packages_of(module)} - sys.stdlib_module_names
+
+    assert needed == {"readmodel", "events", "django", "msgspec", "rich", "elasticsearch"}
 
 
 def packages_of(module: Path) -> set[str]:

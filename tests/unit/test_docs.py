@@ -1,6 +1,9 @@
 """The documentation says what is so: its commands, settings, links and examples are checked."""
 
+import ast
 import re
+import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,10 @@ from tests.things import envelope_at
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs/reference.md").read_text()
-OURS = ("config", "events", "readmodel", "tickets")
+EXPLANATION = (ROOT / "docs/explanation.md").read_text()
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+FILE_OF_THE_OTHER_PROJECT = re.compile(r"# (settings\.py|warehouse/\w+\.py)\n")
+OURS = ("config", "events", "readmodel", "readmodel.tickets", "tickets")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -89,14 +95,121 @@ def test_every_field_of_an_entry_is_in_the_reference() -> None:
     assert rows_of("An entry on the stream").keys() == full.to_fields().keys()
 
 
+def python_blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "docs/how-to.md").read_text(), re.DOTALL)
+
+
+def test_the_other_project_has_the_files_that_the_how_to_shows() -> None:
+    shown = {
+        found[1]: block[found.end() :] for block in python_blocks() if (found := FILE_OF_THE_OTHER_PROJECT.match(block))
+    }
+    folder = ROOT / "tests/otherproject"
+
+    assert shown.keys() == {"settings.py", "warehouse/documents.py", "warehouse/search.py"}
+    assert (folder / "search_settings.py").read_text().endswith(shown.pop("settings.py"))
+    assert {name: (folder / name).read_text().partition('"""\n\n')[2] for name in shown} == shown
+
+
 @pytest.mark.django_db
 def test_the_examples_of_the_how_to_run(capsys: pytest.CaptureFixture[str]) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/how-to.md").read_text(), re.DOTALL)
     names: dict[str, object] = {"__name__": "example"}
-    for block in blocks:
+    for block in python_blocks():
+        if FILE_OF_THE_OTHER_PROJECT.match(block):
+            continue
         exec(compile(block, "docs/how-to.md", "exec"), names)  # noqa: S102 (our own documentation)
     give_positions(0)
     names["Announcer"]().handle(read_after(0, 0))  # type: ignore[operator]
 
     assert capsys.readouterr().out == "shelf A7 is in room 3\n"
     names["test_a_moved_shelf_is_announced"](capsys)  # type: ignore[operator]
+
+
+@cache
+def names_defined_in(path: Path) -> frozenset[str]:
+    """Return the functions and classes of a module, and the methods as `Class::method`."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            methods = (member for member in node.body if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef))
+            names |= {f"{node.name}::{method.name}" for method in methods}
+    return frozenset(names)
+
+
+def guarantees() -> dict[str, list[tuple[str, str]]]:
+    """Return the tests of each row of the guarantees, as file and name, by the row's first column."""
+    section = EXPLANATION.partition("\n## Guarantees\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| .+ \| (.+) \|$", section, re.MULTILINE)
+    return {
+        what_happens: re.findall(r"\]\(\.\./(tests/[^)#]+)#([^)]+)\)", tests)
+        for what_happens, tests in rows
+        if what_happens != "what happens"
+    }
+
+
+def test_each_guarantee_names_a_test() -> None:
+    assert len(guarantees()) > 40
+    assert [what_happens for what_happens, tests in guarantees().items() if not tests] == []
+
+
+def test_the_tests_of_the_guarantees_exist() -> None:
+    named = {test for tests in guarantees().values() for test in tests}
+
+    assert [f"{path}::{name}" for path, name in sorted(named) if name not in names_defined_in(ROOT / path)] == []
+
+
+def folders_below(folder: str) -> set[str]:
+    return {f"{path.parent.name}/{path.name}" for path in (ROOT / folder).iterdir() if (path / "__init__.py").exists()}
+
+
+def test_the_tree_of_the_architecture_has_every_folder() -> None:
+    tree = re.findall(r"^ {4}( {2})?(\w+)/(?: |$)", ARCHITECTURE.partition("\n## The arrows")[0], re.MULTILINE)
+    top, named = "", set()
+    for indent, folder in tree:
+        top = top if indent else folder
+        named |= {f"{top}/{folder}"} if indent else set()
+
+    packages = set().union(*map(folders_below, (*OURS, "tests")))
+    assert packages - named == set()
+    assert [path for path in named if not (ROOT / path).is_dir()] == []
+
+
+def test_the_arrows_of_the_architecture_are_the_contracts() -> None:
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = [contract["layers"] for contract in linter["contracts"] if contract["type"] == "layers"]
+    shown = [block.splitlines() for block in re.findall(r"```text\n(.*?)```", ARCHITECTURE, re.DOTALL)]
+
+    assert shown == layers
+
+
+def test_the_paths_and_functions_of_the_architecture_exist() -> None:
+    rows = re.findall(r"^\| .+ \|$", ARCHITECTURE, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`(.+?)`", row)]
+    functions = [name.split(": ") for name in named if ": " in name]
+    paths = [name for name in named if ": " not in name and ("/" in name or name.endswith((".md", ".json", ".yml")))]
+
+    assert len(functions) > 15
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert [
+        f"{path}: {name}"
+        for path, name in functions
+        if not (ROOT / path).is_file() or name.replace(".", "::") not in names_defined_in(ROOT / path)
+    ] == []
+
+
+def test_the_glossary_has_each_term_once_in_order() -> None:
+    sections = (ROOT / "docs/glossary.md").read_text().split("\n## ")[1:]
+    terms = [re.findall(r"^\| (.+?) \|", section, re.MULTILINE)[1:] for section in sections]
+
+    assert all(found == sorted(found, key=str.lower) for found in terms)
+    everything = [term for found in terms for term in found]
+    assert len(everything) == len(set(everything)) > 60
+
+
+def test_the_way_of_the_readme_follows_the_folders() -> None:
+    diagram = (ROOT / "README.md").read_text().partition("\n## The way of an event\n")[2].partition("\n## ")[0]
+    stages = re.findall(r"^ {4}(\w+/\S+)", diagram, re.MULTILINE)
+
+    assert len(stages) > 6
+    assert [stage for stage in stages if not (ROOT / stage).exists()] == []

@@ -14,7 +14,7 @@ from events.exceptions import EventError
 from readmodel import rebuild
 from readmodel.index.aliases import Target
 from readmodel.index.document_index import DocumentIndex, connect
-from readmodel.projections.definitions import DEFINITIONS, TICKETS
+from readmodel.projection import projections
 
 
 class Command(BaseCommand):
@@ -26,14 +26,14 @@ class Command(BaseCommand):
     requires_system_checks = [TAG, CODE_TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        names = ", ".join(DEFINITIONS)
+        names = [projection.name for projection in projections()]
         parser.add_argument(
             "projection",
             nargs="?",
             metavar="PROJECTION",
-            choices=DEFINITIONS,
-            default=TICKETS.name,
-            help=f"one of: {names} (default: %(default)s)",
+            choices=names,
+            default=names[0],
+            help=f"one of: {', '.join(names)} (default: %(default)s)",
         )
         action = parser.add_mutually_exclusive_group()
         action.add_argument("--rollback", action="store_true", help="let the index before the searched one be searched")
@@ -45,9 +45,9 @@ class Command(BaseCommand):
     def handle(self, *, projection: str, rollback: bool, drop: bool, keep: int, **_: Any) -> None:
         if keep < 0:
             raise CommandError("--keep is a number of indices, 0 or more")
-        definition = DEFINITIONS[projection]
+        [chosen] = [candidate for candidate in projections() if candidate.name == projection]
         try:
-            with closing(connect(definition)) as index, rebuild.only_one(definition):
+            with closing(connect(chosen)) as index, rebuild.only_one(chosen):
                 if drop:
                     self._drop_all_but(index, kept=0)
                 elif rollback:

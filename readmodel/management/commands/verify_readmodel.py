@@ -12,7 +12,7 @@ from rich.progress import Progress
 from events.exceptions import RetryLater, TargetLost
 from events.management.arguments import count
 from readmodel.index.document_index import connect
-from readmodel.projections.definitions import DEFINITIONS
+from readmodel.projection import projections
 from readmodel.verification.difference import Difference
 from readmodel.verification.verification import Verification, Way, kept_comparisons
 
@@ -24,12 +24,13 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        names = [projection.name for projection in projections()]
         parser.add_argument(
             "projection",
             nargs="?",
             metavar="PROJECTION",
-            choices=DEFINITIONS,
-            help=f"only the indices of one of: {', '.join(DEFINITIONS)}",
+            choices=names,
+            help=f"only the indices of one of: {', '.join(names)}",
         )
         parser.add_argument("--index", default="", metavar="NAME", help="only the index of this name")
         parser.add_argument("--repair", action="store_true", help="make the documents that differ what the log tells")
@@ -47,8 +48,8 @@ class Command(BaseCommand):
         self.go_on = ""
         try:
             with ExitStack() as opened:
-                names = [projection] if projection else DEFINITIONS
-                indices = [opened.enter_context(closing(connect(DEFINITIONS[name]))) for name in names]
+                chosen = [found for found in projections() if projection in {None, found.name}]
+                indices = [opened.enter_context(closing(connect(found))) for found in chosen]
                 verifications = [
                     Verification(comparison, repair=repair) for comparison in kept_comparisons(indices, name=index)
                 ]

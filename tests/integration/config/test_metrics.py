@@ -11,6 +11,7 @@ from events.models import Checkpoint, DeadLetter
 from events.relay import flush as relay
 from events.stream.interface import Stream
 from readmodel.index.document_index import connect
+from readmodel.tickets.documents import TicketDocuments
 from tests.damage import Damage
 from tests.tickets import issue
 from tests.unit.config.test_metrics import scrape, token
@@ -32,7 +33,7 @@ def test_every_family_is_measured(
     relay.sweep(stream, 0)
     settings.EVENTS_FLUSH_ON_COMMIT = False
     tickets[1].check_in()
-    index = connect()
+    index = connect(TicketDocuments)
     searched = index.indices.ensure()
     index.close()
     DeadLetter.objects.create(group="access", partition=0, entry_id="1-0", error_type="", error="")

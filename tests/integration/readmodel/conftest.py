@@ -7,14 +7,15 @@ from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
 from readmodel.index.document_index import DocumentIndex, connect
+from readmodel.tickets.documents import TicketDocuments
 from tests.damage import Damage
-from tests.integration.readmodel.shelf import Shelf
+from tests.integration.readmodel.tickets.shelf import Shelf
 
 
 @pytest.fixture
 def ticket_index(elasticsearch: Elasticsearch) -> Iterator[DocumentIndex]:
     """The read model's side of the test's own alias."""
-    index = connect()
+    index = connect(TicketDocuments)
     yield index
     index.close()
 

@@ -8,7 +8,7 @@ from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
 from events.exceptions import RetryLater, TargetLost
-from readmodel.projections.tickets import VERSION_STEP
+from readmodel.projection import VERSION_STEP
 from readmodel.subscriber import ReadModel
 from tests.ticket_events import envelope_of, ticket, ticket_id
 from tickets.events import TicketIssued

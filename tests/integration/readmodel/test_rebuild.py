@@ -13,7 +13,8 @@ from events.models import Checkpoint
 from events.stream.interface import Stream
 from readmodel import rebuild
 from readmodel.index.document_index import DocumentIndex, connect
-from readmodel.projections.definitions import TICKETS, TIMELINE
+from readmodel.tickets.documents import TicketDocuments
+from readmodel.tickets.timeline import Timeline
 from tests.damage import Damage
 from tests.faults.roles import issue
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
@@ -90,10 +91,10 @@ def test_only_so_many_are_kept(tickets: list[Ticket], ticket_index: DocumentInde
 def test_the_timeline_is_rebuilt_alone(
     tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch
 ) -> None:
-    assert run("timeline")[1] == f"{TIMELINE.alias}-000002 is what the log tells: 8 comparisons"
+    assert run("timeline")[1] == f"{Timeline().alias}-000002 is what the log tells: 8 comparisons"
 
     assert names(ticket_index) == ["000001"]
-    assert elasticsearch.count(index=TIMELINE.alias)["count"] == 4
+    assert elasticsearch.count(index=Timeline().alias)["count"] == 4
 
 
 def test_all_but_the_searched_one_are_dropped(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
@@ -150,7 +151,7 @@ def test_a_document_that_is_not_what_the_log_tells_spoils_the_proof(
 def test_neither_is_a_timeline_that_is_not_what_the_log_tells(
     tickets: list[Ticket], elasticsearch: Elasticsearch
 ) -> None:
-    with closing(connect(TIMELINE)) as index:
+    with closing(connect(Timeline)) as index:
         begun = rebuild.begin(index)
         elasticsearch.index(index=begun.name, id="ghost", document={"event": "ghost", "version": 1})
 
@@ -176,7 +177,10 @@ def test_a_rebuild_that_was_killed_just_now_is_waited_for_and_continued(
 def test_a_second_rebuild_is_refused_while_the_first_one_lives(
     tickets: list[Ticket], ticket_index: DocumentIndex
 ) -> None:
-    with rebuild.only_one(TICKETS), pytest.raises(CommandError, match="another process is rebuilding tickets: start"):
+    with (
+        rebuild.only_one(TicketDocuments),
+        pytest.raises(CommandError, match="another process is rebuilding tickets: start"),
+    ):
         run()
 
     assert names(ticket_index) == ["000001"]

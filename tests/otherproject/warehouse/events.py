@@ -25,3 +25,8 @@ class CrateReceived(CrateEvent, frozen=True, kw_only=True, rename="camel"):
 @event_type("crate.moved")
 class CrateMoved(CrateEvent, frozen=True, kw_only=True, rename="camel"):
     """A crate stands on another shelf now."""
+
+
+@event_type("crate.scrapped")
+class CrateScrapped(CrateEvent, frozen=True, kw_only=True, rename="camel"):
+    """The crate is gone."""

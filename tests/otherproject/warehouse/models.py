@@ -3,7 +3,7 @@
 from django.db import models
 
 from events import record, unit_of_work
-from warehouse.events import CrateMoved, CrateReceived
+from warehouse.events import CrateEvent, CrateMoved, CrateReceived, CrateScrapped
 
 
 class Crate(models.Model):
@@ -24,10 +24,16 @@ class Crate(models.Model):
         return crate
 
     def move_to(self, shelf: str) -> None:
+        self._change(CrateMoved, shelf)
+
+    def scrap(self) -> None:
+        self._change(CrateScrapped, shelf="")
+
+    def _change(self, event: type[CrateEvent], shelf: str) -> None:
         with unit_of_work():
             Crate.objects.filter(pk=self.pk).update(shelf=shelf, version=models.F("version") + 1)
             self.refresh_from_db()
-            record(CrateMoved(crate_id=self.pk, version=self.version, shelf=shelf))
+            record(event(crate_id=self.pk, version=self.version, shelf=shelf))
 
 
 class ShelfOfCrate(models.Model):

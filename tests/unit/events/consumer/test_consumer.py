@@ -223,3 +223,14 @@ def test_events_that_the_log_has_not_are_not_handled(
 
     assert recorder.positions == [1, 2]
     assert checkpoint() == 2
+
+
+def test_each_group_parks_a_foreign_entry_once_however_often_it_is_read(stream: Stream) -> None:
+    make_things(3, stream)
+    stream._client.xadd(stream.key(0), {"KEY": "VALUE"})
+
+    for group in ("one", "one", "other"):  # A take-over sets the group back to its checkpoint, before the entry.
+        ownership = Ownership(group, "process")
+        Consumer(Recorder(), stream, ownership, shutdown=Shutdown(), limits=Limits()).run(until_idle=True)
+
+    assert list(DeadLetter.objects.order_by("group").values_list("group", flat=True)) == ["one", "other"]

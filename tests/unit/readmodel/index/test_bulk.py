@@ -8,7 +8,7 @@ import pytest
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.exceptions import LiftedByHand
 from readmodel.index.bulk import disproof_of, expect_read, results_of, to_ndjson
-from readmodel.projections.tickets import VERSION_STEP
+from readmodel.projection import VERSION_STEP
 from tests.ticket_events import document, ticket_id
 
 
@@ -85,7 +85,7 @@ def stored(external: int, **fields: Any) -> dict[str, Any]:
     ],
 )
 def test_a_conflict_with_the_same_or_a_newer_state_is_a_success(found: dict[str, Any]) -> None:
-    assert disproof_of(document(1), found) is None
+    assert disproof_of(document(1), found, "version") is None
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_a_conflict_with_the_same_or_a_newer_state_is_a_success(found: dict[str,
     ],
 )
 def test_a_conflict_with_a_version_that_the_content_has_not_is_none(found: dict[str, Any]) -> None:
-    assert isinstance(disproof_of(document(1), found), LiftedByHand)
+    assert isinstance(disproof_of(document(1), found, "version"), LiftedByHand)
 
 
 @pytest.mark.parametrize("found", [{"found": False}, stored(VERSION_STEP)])
 def test_a_conflict_with_nothing_newer_is_tried_again(found: dict[str, Any]) -> None:
-    error = disproof_of(document(1, version=2), found)
+    error = disproof_of(document(1, version=2), found, "version")
 
     assert type(error) is RetryLater
 

@@ -7,7 +7,7 @@ from django.core import signing
 
 from readmodel.exceptions import InvalidSearch
 from readmodel.search.cursor import Cursor, read, sign
-from readmodel.search.query import SearchQuery
+from readmodel.tickets.search.query import SearchQuery
 
 QUERY = SearchQuery(
     q="東京 night",
@@ -23,7 +23,7 @@ CURSOR = Cursor(query=QUERY, point_in_time="x" * 300, after=[12.5, None, "an id"
 
 
 def test_cursor_is_read_as_it_was_signed() -> None:
-    assert read(sign(CURSOR)) == CURSOR
+    assert read(sign(CURSOR), Cursor[SearchQuery]) == CURSOR
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_cursor_is_read_as_it_was_signed() -> None:
     ids=["nothing", "a letter", "colons", "NUL", "long", "cut", "shifted", "strange", "incomplete", "too long"],
 )
 def test_what_was_not_signed_so_is_refused(text: str) -> None:
-    with pytest.raises(InvalidSearch, match="cursor: This is no cursor of ours"):
-        read(text)
+    with pytest.raises(InvalidSearch, match="cursor: This is not a cursor of ours"):
+        read(text, Cursor[SearchQuery])
 
 
 def test_cursor_of_the_longest_search_is_taken_again() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readmodel.projections.folding import fold
+from readmodel.search.folding import fold
 from readmodel.search.highlighting import END_MARK, MARK, marked
 
 

@@ -1,0 +1,47 @@
+"""Tell how far a searched index is behind the log."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from events.exceptions import RetryLater
+from events.models import Checkpoint, LogEntry, Partition
+from readmodel.conf import GROUP
+from readmodel.index.document_index import shared_index
+from readmodel.projection import Projection
+
+
+def seconds_behind(projection: type[Projection]) -> float | None:
+    """Return the age of the oldest event that the projection's searched index lacks, 0 for none.
+
+    None if that is not known, because Elasticsearch does not answer or has no index.
+    """
+    try:
+        searched = shared_index(projection).indices.searched()
+    except RetryLater:
+        return None
+    return lag_seconds(searched.uuid) if searched else None
+
+
+def lag_seconds(target: str) -> float:
+    """Return the age of the oldest event that the index has not handled, whether it has a position yet or not."""
+    checkpoints = Checkpoint.objects.filter(group=GROUP, target=target)
+    reached = dict(checkpoints.values_list("partition", "position"))
+    behind = [
+        {"partition": number, "position__gt": reached.get(number, 0)}
+        for number, last in Partition.objects.values_list("number", "last_position")
+        if reached.get(number, 0) < last
+    ]
+    waiting = [oldest_of(order="position", **place) for place in behind]
+    return age_of_oldest([*waiting, oldest_of(order="id", position=None)])
+
+
+def oldest_of(order: str, **place: Any) -> datetime | None:
+    return LogEntry.objects.filter(**place).order_by(order).values_list("time", flat=True).first()
+
+
+def age_of_oldest(times: Iterable[datetime | None]) -> float:
+    now = timezone.now()
+    return max((max((now - time).total_seconds(), 0.0) for time in times if time), default=0.0)

@@ -1,0 +1,60 @@
+"""Connect to Elasticsearch, and translate its errors. Its client takes a second to load: nothing else imports it."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from events.exceptions import RetryLater, TargetLost, Unprocessable
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
+
+type Client = Elasticsearch
+
+REQUEST_TIMEOUT_SECONDS = 5
+
+
+class AlreadyExists(Unprocessable):
+    """There is an index of this name."""
+
+
+def open_client(url: str) -> "Client":
+    """Return a client that tries once: its own retries would multiply the time-outs of callers that try again."""
+    from elasticsearch import Elasticsearch  # noqa: PLC0415 (see above)
+
+    return Elasticsearch(url, request_timeout=REQUEST_TIMEOUT_SECONDS, max_retries=0, retry_on_timeout=False)
+
+
+def load_client() -> None:
+    """Load the client now, in a process whose first request must not wait for it."""
+    import elasticsearch  # noqa: F401, PLC0415 (see above)
+
+
+@contextmanager
+def errors_translated() -> Generator[None]:
+    """Raise RetryLater, TargetLost (404), Unprocessable (400, 413) or AlreadyExists for Elasticsearch's errors."""
+    from elasticsearch import ApiError, TransportError  # noqa: PLC0415 (see above)
+
+    try:
+        yield
+    except TransportError as error:
+        raise RetryLater(f"Elasticsearch does not answer: {error}") from error
+    except ApiError as error:
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            raise TargetLost(f"the index is gone: {error}") from error
+        if error.error == "resource_already_exists_exception":
+            raise AlreadyExists(str(error)) from error
+        if error.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}:
+            raise Unprocessable(f"Elasticsearch refuses the request: {error}") from error
+        raise RetryLater(f"Elasticsearch can't do this now: {error}") from error
+
+
+@contextmanager
+def refusals_retried() -> Generator[None]:
+    """Translate errors likewise; a refused question (by a closed index, for example) is not a document's fault."""
+    try:
+        with errors_translated():
+            yield
+    except Unprocessable as error:
+        raise RetryLater(str(error)) from error

@@ -1,0 +1,162 @@
+"""Write, read and delete the documents of one concrete index.
+
+In:   documents with their versions.
+Out:  the newest version of each, in the index that the target names.
+Next: readmodel/index/document_index.py
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from events.exceptions import RetryLater, TargetLost, Unprocessable
+from readmodel.index.aliases import Target
+from readmodel.index.bulk import disproof_of, expect_read, results_of, to_deletions, to_ndjson
+from readmodel.index.client import REQUEST_TIMEOUT_SECONDS, Client, errors_translated, refusals_retried
+from readmodel.projection import Projection, VersionedDocument
+
+BULK_TIMEOUT_SECONDS = 30
+
+
+class StoredDocument(msgspec.Struct, frozen=True):
+    """A document as it is in the index; the sequence number and primary term tell it from what it was, or will be."""
+
+    id: str
+    version: int
+    source: Mapping[str, Any]
+    sequence_number: int
+    primary_term: int
+
+
+class DocumentPage(NamedTuple):
+    """The ids of some documents, and what the next page begins after."""
+
+    ids: Sequence[str]
+    end: Sequence[Any]
+
+    @property
+    def last(self) -> str:
+        """The id field of the last document, "" where it is missing: `after_id` goes on after it."""
+        return str(self.end[0] or "")
+
+
+def after_id(last: str) -> Sequence[Any]:
+    """Return the end of a page of which only the last document's id is known; that one is met once more."""
+    return [last, -1] if last else []
+
+
+class Documents:
+    """The documents of one index.
+
+    Every method raises RetryLater if Elasticsearch can't answer now, and TargetLost if the index is gone.
+    """
+
+    def __init__(self, client: Client, projection: Projection, target: Target) -> None:
+        self._client = client
+        self.projection = projection
+        self.target = target
+
+    @property
+    def are_of_this_projection(self) -> bool:
+        """False: the index was made by another version of the projection, and is to be rebuilt, not repaired."""
+        return self.target.version == self.projection.version
+
+    def write(self, documents: Sequence[VersionedDocument]) -> Mapping[str, RetryLater | Unprocessable]:
+        """Store each document unless its version, or a newer one, is stored already; return why others were not.
+
+        LiftedByHand is returned for those whose stored version is not that of what is stored. That the index of this
+        name is still the same one, `Indices.kept` tells.
+        """
+        if not documents:
+            return {}
+        with errors_translated():
+            answer = self._client.options(request_timeout=BULK_TIMEOUT_SECONDS).bulk(
+                index=self.target.name,
+                operations=to_ndjson(documents),  # type: ignore[arg-type]  # the client sends bytes as they are
+                timeout=f"{REQUEST_TIMEOUT_SECONDS}s",
+                filter_path=["items.index._id", "items.index.status", "items.index.error"],
+            )
+            conflicts, failures = results_of(answer["items"])
+            if not conflicts:
+                return failures
+            return {**failures, **self._disproved([document for document in documents if document.id in conflicts])}
+
+    def read(self, ids: Collection[str]) -> dict[str, StoredDocument]:
+        """Return those of the documents that there are, in real time."""
+        if not ids:
+            return {}
+        with refusals_retried():
+            answers = self._client.mget(index=self.target.name, ids=list(ids))["docs"]
+        expect_read(answers)
+        return {answer["_id"]: _stored(answer) for answer in answers if answer["found"]}
+
+    def versions(self, ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the versions of those of the documents that there are, in real time."""
+        with errors_translated():
+            answer = self._client.mget(
+                index=self.target.name,
+                ids=ids,
+                source=False,
+                filter_path=["docs._id", "docs._version", "docs.error.reason"],
+            )
+        if any("error" in document for document in answer["docs"]):
+            raise TargetLost(f"{self.target.name} is gone")
+        return {document["_id"]: document["_version"] for document in answer["docs"] if "_version" in document}
+
+    def delete(self, documents: Iterable[StoredDocument]) -> None:
+        """Delete each that is still as it was read; the others are left to whoever has written them meanwhile."""
+        deletions = to_deletions(
+            (document.id, document.sequence_number, document.primary_term) for document in documents
+        )
+        if deletions:
+            with refusals_retried():
+                self._client.bulk(
+                    index=self.target.name,
+                    operations=deletions,  # type: ignore[arg-type]  # the client sends bytes as they are
+                )
+
+    def refresh(self) -> None:
+        """Let searches and pages see all that was written before."""
+        with refusals_retried():
+            self._client.indices.refresh(index=self.target.name)
+
+    def count(self) -> int:
+        with refusals_retried():
+            return int(self._client.count(index=self.target.name)["count"])
+
+    def page(self, end: Sequence[Any], limit: int) -> DocumentPage:
+        """Return the next documents in the order of the field that has their id, from the first after [].
+
+        That order does not change while a document is written anew, so whatever is there all the while is met.
+        """
+        with refusals_retried():
+            hits = self._client.search(
+                index=self.target.name,
+                sort=self._order(),
+                size=limit,
+                source=False,
+                track_total_hits=False,
+                allow_partial_search_results=False,
+                search_after=list(end) or None,
+            )["hits"]["hits"]
+        return DocumentPage([hit["_id"] for hit in hits], hits[-1]["sort"] if hits else [])
+
+    def _order(self) -> Sequence[Mapping[str, Any]]:
+        # Hidden documents lack the field, and strays may have another's; the sequence number is unique in a shard.
+        return [{self.projection.id_field: {"order": "asc", "missing": "_first"}}, {"_seq_no": "asc"}]
+
+    def _disproved(self, documents: Sequence[VersionedDocument]) -> dict[str, RetryLater]:
+        """Believe a conflict only if the stored document bears it out, and return the others; a GET is real time."""
+        answers = self._client.mget(index=self.target.name, ids=[document.id for document in documents])["docs"]
+        expect_read(answers)
+        stored = {answer["_id"]: answer for answer in answers}
+        version_field = self.projection.version_field
+        disproved = {document.id: disproof_of(document, stored[document.id], version_field) for document in documents}
+        return {key: error for key, error in disproved.items() if error}
+
+
+def _stored(answer: Mapping[str, Any]) -> StoredDocument:
+    return StoredDocument(
+        answer["_id"], answer["_version"], answer["_source"], answer["_seq_no"], answer["_primary_term"]
+    )

@@ -1,0 +1,138 @@
+"""Search the tickets over REST."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from django.db import transaction
+from django.utils.decorators import method_decorator
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from events.exceptions import RetryLater, TargetLost, Unprocessable
+from readmodel.exceptions import InvalidSearch, PointInTimeLost
+from readmodel.tickets.api.consistency import CONSISTENCY, CONSISTENCY_TOKEN, consistently
+from readmodel.tickets.api.parameters import read_parameters, refuse_beside_a_cursor
+from readmodel.tickets.api.responses import cursor_page_as_json, page_as_json, suggestions_as_json
+from readmodel.tickets.api.serializers import (
+    SearchPageSerializer,
+    SearchParameters,
+    SuggestionParameters,
+    SuggestionsSerializer,
+)
+from readmodel.tickets.search.query import SearchQuery
+from readmodel.tickets.search.search import continue_search, search, start_search
+from readmodel.tickets.search.suggestions import suggest
+
+
+class SearchUnavailable(APIException):
+    """Elasticsearch does not answer, or has no index yet; the tickets themselves are not concerned."""
+
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_code = "search-unavailable"
+    default_detail = "The search does not answer now. Tickets can be issued, checked in and canceled all the same."
+    wait = 5  # DRF's handler makes Retry-After of it
+
+
+class SearchExpired(APIException):
+    """The tickets are not kept any more as they were when the search began."""
+
+    status_code = HTTPStatus.GONE
+    default_code = "search-expired"
+    default_detail = (
+        "This cursor has expired: it leads on for 2 minutes after its page. Start again, with an empty cursor."
+    )
+
+
+@contextmanager
+def errors_answered() -> Generator[None]:
+    try:
+        yield
+    except InvalidSearch as error:
+        raise ValidationError({parameter: [message] for parameter, message in error.errors.items()}) from error
+    except Unprocessable as error:
+        # Every limit of ours is below those of Elasticsearch, but an operator may have lowered one.
+        raise ValidationError(["Elasticsearch can't make this search; search for less."]) from error
+    except PointInTimeLost as error:
+        raise SearchExpired from error
+    except (RetryLater, TargetLost) as error:
+        raise SearchUnavailable from error
+
+
+BAD_REQUEST = OpenApiResponse(description="Parameters do not fit, or are unknown; the problem's `errors` name them.")
+UNAVAILABLE = OpenApiResponse(description="The search does not answer; see Retry-After.")
+
+
+# Nothing is written, and a slow search is no reason to hold a transaction open.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+class TicketSearch(APIView):
+    """Search the tickets as the read model has them, about a second behind."""
+
+    required_permission = "tickets.view_ticket"
+
+    @extend_schema(
+        operation_id="search_tickets",
+        parameters=[SearchParameters, CONSISTENCY_TOKEN, CONSISTENCY],
+        responses={
+            HTTPStatus.OK: SearchPageSerializer,
+            HTTPStatus.BAD_REQUEST: BAD_REQUEST,
+            HTTPStatus.NOT_FOUND: OpenApiResponse(description="There are fewer pages."),
+            HTTPStatus.GONE: OpenApiResponse(description="The cursor has expired: start again with an empty one."),
+            HTTPStatus.SERVICE_UNAVAILABLE: UNAVAILABLE,
+        },
+    )
+    def get(self, request: Request) -> Response:
+        parameters = read_parameters(request, SearchParameters)
+        with errors_answered():
+            if cursor := parameters.pop("cursor", None):
+                refuse_beside_a_cursor(request)
+                return Response(cursor_page_as_json(continue_search(cursor), request))
+            stale_is_fine = bool(parameters.pop("stale", ""))
+            answer = first_of_all if "cursor" in request.query_params else numbered
+            return consistently(request, lambda: answer(parameters, request), stale_is_fine=stale_is_fine)
+
+
+def numbered(parameters: dict[str, Any], request: Request) -> Response:
+    page = search(SearchQuery(**parameters))
+    if page.is_beyond_the_last:
+        raise NotFound(f"There is no page {page.query.page} of {page.count:,} tickets.")
+    return Response(page_as_json(page, request))
+
+
+def first_of_all(parameters: dict[str, Any], request: Request) -> Response:
+    return Response(cursor_page_as_json(start_search(first_of(parameters, request)), request))
+
+
+def first_of(parameters: dict[str, object], request: Request) -> SearchQuery:
+    if "page" in request.query_params:
+        raise InvalidSearch({"page": "Pages have numbers or follow a cursor, not both."})
+    return SearchQuery(**parameters)  # type: ignore[arg-type]
+
+
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+class TicketSuggestions(APIView):
+    """Suggest up to ten texts to search for, while somebody types."""
+
+    required_permission = "tickets.view_ticket"
+
+    @extend_schema(
+        operation_id="suggest_tickets",
+        parameters=[SuggestionParameters, CONSISTENCY_TOKEN, CONSISTENCY],
+        responses={
+            HTTPStatus.OK: SuggestionsSerializer,
+            HTTPStatus.BAD_REQUEST: BAD_REQUEST,
+            HTTPStatus.SERVICE_UNAVAILABLE: UNAVAILABLE,
+        },
+    )
+    def get(self, request: Request) -> Response:
+        parameters = read_parameters(request, SuggestionParameters)
+        with errors_answered():
+            return consistently(
+                request,
+                lambda: Response(suggestions_as_json(suggest(parameters.get("q", "")))),
+                stale_is_fine="stale" in parameters,
+            )

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TicketSearchConfig(AppConfig):
+    name = "readmodel.tickets"
+    label = "readmodel_tickets"

@@ -1,0 +1,104 @@
+"""Search the tickets from the command line."""
+
+import html
+import json
+import re
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import IO, Any, cast
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from events.exceptions import RetryLater, TargetLost
+from readmodel.exceptions import InvalidSearch
+from readmodel.search.highlighting import END_MARK, MARK
+from readmodel.tickets.search.query import CONTROL_CHARACTERS, DEFAULT_PAGE_SIZE, SORTS, STATUSES, SearchQuery
+from readmodel.tickets.search.search import Hit, Page, search
+
+NOTHING_FOUND, NOT_SEARCHED = 1, 2
+TEXTS = ("code", "title", "venue", "holder_name", "status")
+
+
+class Command(BaseCommand):
+    help = "Search the tickets. Exit code: 0 if some are found, 1 if none is, 2 if the search can't be made."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("query", help="words in any order, the last perhaps unfinished; '' for all tickets")
+        parser.add_argument("--status", action="append", choices=STATUSES, help="only with this status; repeatable")
+        parser.add_argument("--venue", action="append", help="only of this venue, spelled exactly so; repeatable")
+        parser.add_argument("--starts-from", default="", help="only from this date, or instant with its zone")
+        parser.add_argument("--starts-to", default="", help="only up to this date, or instant, which is included")
+        parser.add_argument("--time-zone", default="UTC", help="whose days are meant, such as Europe/Berlin")
+        parser.add_argument("--price-min", type=price, help="only at this price or more")
+        parser.add_argument("--price-max", type=price, help="only at this price or less")
+        parser.add_argument("--currency", default="", help="only in this currency, such as EUR")
+        parser.add_argument("--sort", choices=SORTS, default="", help="the order; - is descending: --sort=-starts_at")
+        parser.add_argument("--page", type=int, default=1)
+        parser.add_argument("--page-size", type=int, default=DEFAULT_PAGE_SIZE)
+        parser.add_argument("--json", action="store_true", help="print the page as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        page = find(options)
+        if options["json"]:
+            self.stdout.write(json.dumps(as_json(page), ensure_ascii=False, indent=2))
+        else:
+            show(page, Console(file=cast("IO[str]", self.stdout)))
+        if not page.count:
+            sys.exit(NOTHING_FOUND)
+
+
+def price(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise ArgumentTypeError(f"{text!r} is no number") from error
+
+
+def find(options: Mapping[str, Any]) -> Page:
+    """Search for what the options have in common with a query."""
+    fields = {name: options[name] for name in SearchQuery.__struct_fields__ if options.get(name) is not None}
+    try:
+        return search(SearchQuery(**fields | {"q": options["query"]}))
+    except (InvalidSearch, RetryLater, TargetLost) as error:
+        raise CommandError(str(error), returncode=NOT_SEARCHED) from error
+
+
+def as_json(page: Page) -> dict[str, Any]:
+    results = [{**hit.document, "highlights": hit.highlights} for hit in page.hits]
+    return {"count": page.count, "results": results}
+
+
+def show(page: Page, console: Console) -> None:
+    if not page.count:
+        console.print(f"No ticket matches {page.query.q!r}.", markup=False, soft_wrap=True)
+        return
+    if page.is_beyond_the_last:
+        console.print(f"There is no page {page.query.page} of {page.count:,} tickets.", highlight=False)
+        return
+    table = Table(Column("code", no_wrap=True), "title", "venue", Column("starts", no_wrap=True), "holder", "status")
+    for hit in page.hits:
+        code, title, venue, holder, status = (cell(hit, name) for name in TEXTS)
+        table.add_row(code, title, venue, minute(hit), holder, status)
+    console.print(table)
+    first = (page.query.page - 1) * page.query.page_size + 1
+    console.print(f"{first} to {first + len(page.hits) - 1} of {page.count:,} tickets", highlight=False)
+
+
+def cell(hit: Hit, name: str) -> Text:
+    """Return the field's text with what matched marked; control characters must not reach a terminal."""
+    marked = "".join(hit.highlights.get(name, [])) or html.escape(hit.document[name])
+    text = Text()
+    for part in re.split(f"({MARK}.*?{END_MARK})", CONTROL_CHARACTERS.sub(" ", marked)):
+        style = "bold yellow" if part.startswith(MARK) else ""
+        text.append(html.unescape(part.removeprefix(MARK).removesuffix(END_MARK)), style)
+    return text
+
+
+def minute(hit: Hit) -> str:
+    return f"{datetime.fromisoformat(hit.document['starts_at']).astimezone(UTC):%Y-%m-%d %H:%MZ}"

@@ -1,0 +1,73 @@
+"""The filters of the search page: each facet's values with their counts, and which of them are chosen; pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+from django.http import QueryDict
+
+from readmodel.tickets.pages.labels import label_of
+from readmodel.tickets.pages.search_form import FILTERS, RANGES
+from readmodel.tickets.search.facets import Bucket, Facet
+from readmodel.tickets.search.search import Page
+
+TITLES = {"status": "Status", "venue": "Venue", "month": "Month", "price": "Price"}
+SINGLE = {"month", "price"}
+ORDERS: Mapping[str, Callable[[str], str | int]] = {"month": str, "price": list(RANGES).index}
+"""Where the values have an order of their own; else the more frequent ones come first."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One value of a filter; `removed` are the page's parameters without it."""
+
+    value: str
+    label: str
+    count: int
+    is_chosen: bool
+    removed: Mapping[str, Sequence[str] | None]
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """A facet that is shown; several of its values can be chosen unless it is single."""
+
+    name: str
+    title: str
+    choices: Sequence[Choice]
+    uncounted: int
+    """How many tickets have values that are not among the choices."""
+
+    @property
+    def is_single(self) -> bool:
+        return self.name in SINGLE
+
+    @property
+    def chosen(self) -> list[Choice]:
+        return [choice for choice in self.choices if choice.is_chosen]
+
+
+def filters_of(page: Page, parameters: QueryDict) -> list[Filter]:
+    """Return those that leave something to choose."""
+    found = [filter_of(name, page.facets[name], parameters) for name in FILTERS if name in page.facets]
+    return [offered for offered in found if offered.choices]
+
+
+def filter_of(name: str, facet: Facet, parameters: QueryDict) -> Filter:
+    chosen = [value for value in parameters.getlist(name) if value]
+    if name in SINGLE:
+        chosen = chosen[-1:]
+    counted = {bucket.value for bucket in facet.buckets}
+    # What is chosen and found no more stays, to be unchosen.
+    buckets = [*facet.buckets, *(Bucket(value, 0) for value in dict.fromkeys(chosen) if value not in counted)]
+    if name in ORDERS:
+        buckets.sort(key=lambda bucket: ORDERS[name](bucket.value))
+    choices = [choice_of(name, bucket, chosen) for bucket in buckets]
+    return Filter(name, TITLES[name], choices, facet.others)
+
+
+def choice_of(name: str, bucket: Bucket, chosen: Sequence[str]) -> Choice:
+    return Choice(
+        value=bucket.value,
+        label=label_of(name, bucket.value),
+        count=bucket.count,
+        is_chosen=bucket.value in chosen,
+        removed={name: [value for value in chosen if value != bucket.value] or None},
+    )

@@ -1,0 +1,121 @@
+"""The pages for people: search the tickets, and see what happened to one."""
+
+import json
+from hashlib import blake2b
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
+
+from events.exceptions import RetryLater, TargetLost, Unprocessable
+from readmodel.consistency.lag import seconds_behind
+from readmodel.exceptions import InvalidSearch
+from readmodel.search.time_bounds import TIME_ZONES
+from readmodel.tickets.documents import TicketDocuments
+from readmodel.tickets.pages import labels as wording
+from readmodel.tickets.pages.decorators import page
+from readmodel.tickets.pages.filter_options import filters_of
+from readmodel.tickets.pages.search_form import FILTERS, query_from
+from readmodel.tickets.search.history import History, history_of
+from readmodel.tickets.search.query import SearchQuery
+from readmodel.tickets.search.search import Page, search
+
+UNAVAILABLE = RetryLater, TargetLost
+EXAMPLES = 3
+
+
+@page
+def search_page(request: HttpRequest) -> HttpResponse:
+    """Show the tickets that match; a part of the page is enough for whoever has it already."""
+    template = "readmodel/found.html" if is_part(request) else "readmodel/search.html"
+    context, status = answer_to(request)
+    context |= {"sorts": wording.SORTS, "is_part": is_part(request)}
+    return render(request, template, context, status=status)
+
+
+def is_part(request: HttpRequest) -> bool:
+    return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
+
+
+def answer_to(request: HttpRequest) -> tuple[dict[str, Any], HTTPStatus]:
+    try:
+        found = search(query_from(request.GET, time_zone=zone_of(request)))
+        return found_context(found, request), HTTPStatus.OK
+    except InvalidSearch as error:
+        said = [f"{wording.PARAMETERS.get(name, name)}: {message}" for name, message in error.errors.items()]
+        return {"errors": said}, HTTPStatus.BAD_REQUEST
+    except Unprocessable:
+        return {"errors": ["Elasticsearch can’t make this search; search for less."]}, HTTPStatus.BAD_REQUEST
+    except UNAVAILABLE as error:
+        return {"unavailable": error, "has_no_index": isinstance(error, TargetLost)}, HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def found_context(found: Page, request: HttpRequest) -> dict[str, Any]:
+    filters = filters_of(found, request.GET)
+    return {
+        "page": found,
+        "filters": filters,
+        "cleared": dict.fromkeys([*FILTERS, "page"]),
+        "is_filtered": any(offered.chosen for offered in filters),
+        "last_page": min(-(-found.count // found.query.page_size), found.query.last_page),
+        **({} if found.count else what_there_is()),
+    }
+
+
+def what_there_is() -> dict[str, Any]:
+    """Return how many tickets there are, and what some of them are found by, for whoever has found none."""
+    some = search(SearchQuery(facets=["venue"]))
+    titles = dict.fromkeys(hit.document["title"] for hit in some.hits)
+    venues = [bucket.value for facet in some.facets.values() for bucket in facet.buckets]
+    first = [hit.document[name] for hit in some.hits[:1] for name in ("holder_name", "code")]
+    return {"searched": some.count, "examples": [*list(titles)[:EXAMPLES], *venues[:EXAMPLES], *first]}
+
+
+def zone_of(request: HttpRequest) -> str:
+    """Return the viewer's time zone, which a script has put into a cookie."""
+    named = request.COOKIES.get("time_zone", "")
+    return named if named in TIME_ZONES else "UTC"
+
+
+@page
+def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
+    """Show a ticket and its timeline; whoever has it already is only told what is new."""
+    try:
+        history = history_of(ticket_id)
+    except UNAVAILABLE as error:
+        return ticket_unavailable(request, ticket_id, error)
+    tag = tag_of(history)
+    if is_part(request) and (unchanged := get_conditional_response(request, etag=tag)):
+        return unchanged
+    template = "readmodel/history.html" if is_part(request) else "readmodel/ticket.html"
+    context: dict[str, Any] = {
+        "history": history,
+        "ticket": history.ticket,
+        "ticket_id": ticket_id,
+        "is_part": is_part(request),
+    }
+    context |= {"headers": json.dumps({"If-None-Match": tag})}
+    is_known = history.ticket or history.events
+    return render(request, template, context, status=HTTPStatus.OK if is_known else HTTPStatus.NOT_FOUND)
+
+
+def ticket_unavailable(request: HttpRequest, ticket_id: UUID, error: Exception) -> HttpResponse:
+    if is_part(request):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)  # What is shown already stays.
+    context = {"unavailable": error, "has_no_index": isinstance(error, TargetLost), "ticket_id": ticket_id}
+    return render(request, "readmodel/ticket.html", context, status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def tag_of(history: History) -> str:
+    return quote_etag(blake2b(msgspec.json.encode(history), digest_size=12).hexdigest())
+
+
+@page
+def freshness(request: HttpRequest) -> HttpResponse:
+    """Show how far the read model is behind."""
+    return render(request, "readmodel/freshness.html", {"behind": seconds_behind(TicketDocuments), "is_known": True})

@@ -1,0 +1,1 @@
+"""Search the tickets: what somebody typed in, a page of tickets out."""

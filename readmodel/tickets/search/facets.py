@@ -1,0 +1,68 @@
+"""Count the hits by status, venue, month and price; each facet as if its own filter were not set; pure."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from readmodel.tickets.search.filters import Clause
+from readmodel.tickets.search.query import SearchQuery
+
+TOP = 20
+PRICES = (0, 25, 50, 100, 250)
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    value: str
+    count: int
+
+
+class Facet(msgspec.Struct, frozen=True):
+    """The counts, and how many hits have none of these values."""
+
+    buckets: Sequence[Bucket]
+    others: int = 0
+
+
+def aggregations_of(query: SearchQuery, filters: Mapping[str, Clause]) -> dict[str, Any]:
+    """Return an aggregation for each facet, among what passes the other facets' filters."""
+    return {
+        facet: {
+            "filter": {"bool": {"filter": [clause for name, clause in filters.items() if name != facet]}},
+            "aggs": {"counts": counts_by(facet, query.time_zone)},
+        }
+        for facet in query.facets
+    }
+
+
+def counts_by(facet: str, time_zone: str) -> dict[str, Any]:
+    match facet:
+        case "status":
+            return {"terms": {"field": "status", "size": TOP}}
+        case "venue":
+            return {"terms": {"field": "venue", "size": TOP}}
+        case "month":
+            month = {"calendar_interval": "month", "format": "yyyy-MM", "time_zone": time_zone, "min_doc_count": 1}
+            return {"date_histogram": {"field": "starts_at", **month}}
+        case _:
+            return {"range": {"field": "price", "ranges": price_ranges()}}
+
+
+def price_ranges() -> list[dict[str, Any]]:
+    """Return neighbouring ranges; each includes its lower end, and not its upper one."""
+    ranges = [{"key": f"{start}-{end}", "from": start, "to": end} for start, end in pairwise(PRICES)]
+    return [*ranges, {"key": f"{PRICES[-1]}-", "from": PRICES[-1]}]
+
+
+def facets_in(answer: Mapping[str, Any]) -> dict[str, Facet]:
+    return {name: facet_in(found["counts"]) for name, found in answer.get("aggregations", {}).items()}
+
+
+def facet_in(counts: Mapping[str, Any]) -> Facet:
+    buckets = [
+        Bucket(bucket.get("key_as_string", bucket["key"]), bucket["doc_count"])
+        for bucket in counts["buckets"]
+        if bucket["doc_count"]
+    ]
+    return Facet(buckets, counts.get("sum_other_doc_count", 0))

@@ -1,0 +1,176 @@
+"""What may be asked of the search, and the limits of it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from readmodel.exceptions import InvalidSearch
+from readmodel.search.folding import fold
+from readmodel.search.time_bounds import TIME_ZONES, end_of, start_of
+
+MAX_QUERY_LENGTH = 200
+MAX_WORDS = 20
+MAX_VENUES = 10
+MAX_VENUE_LENGTH = 200
+MAX_PRICE = Decimal("99999999.99")
+DEFAULT_PAGE_SIZE = 25
+MAX_PAGE_SIZE = 100
+# Elasticsearch's index.max_result_window.
+MAX_HITS = 10_000
+
+STATUSES = ("issued", "checked_in", "canceled")
+FACETS = ("status", "venue", "month", "price")
+RELEVANCE = "relevance"
+SORTS = (RELEVANCE, "starts_at", "-starts_at", "price", "-price", "created_at", "-created_at")
+HIGHLIGHTS = "highlights"
+MEMBERS = (
+    "id",
+    "code",
+    "title",
+    "venue",
+    "starts_at",
+    "seat",
+    "holder_name",
+    "holder_email",
+    "price",
+    "currency",
+    "status",
+    "replaces",
+    "version",
+    "created_at",
+    "updated_at",
+    "replaced_by",
+    HIGHLIGHTS,
+)
+
+NOUNS = {"status": "status", "fields": "member of a ticket", "facets": "facet", "sort": "order"}
+SURROGATES = re.compile("[\ud800-\udfff]")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CURRENCY = re.compile("[A-Z]{3}")
+
+
+class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is searched for; raise InvalidSearch if it can't be. Empty is: not asked for."""
+
+    q: str = ""
+    status: Sequence[str] = []
+    venue: Sequence[str] = []
+    starts_from: str = ""
+    """A date, or an instant with its zone, in ISO 8601."""
+    starts_to: str = ""
+    """The same; the whole of the day, or the very instant, is included."""
+    time_zone: str = "UTC"
+    """Whose days and months are meant."""
+    price_min: Decimal | None = None
+    price_max: Decimal | None = None
+    currency: str = ""
+    sort: str = ""
+    fields: Sequence[str] = []
+    facets: Sequence[str] = []
+    page: int = 1
+    page_size: int = DEFAULT_PAGE_SIZE
+
+    def __post_init__(self) -> None:
+        checks = (text_errors, choice_errors, venue_errors, time_errors, price_errors, page_errors)
+        if errors := {parameter: message for check in checks for parameter, message in check(self)}:
+            raise InvalidSearch(errors)
+
+    @property
+    def words(self) -> list[str]:
+        return words_of(self.q)
+
+    @property
+    def order(self) -> str:
+        """How the hits are sorted; without words all are equally relevant."""
+        if self.sort in {"", RELEVANCE}:
+            return RELEVANCE if self.words else "starts_at"
+        return self.sort
+
+    @property
+    def last_page(self) -> int:
+        return MAX_HITS // self.page_size
+
+    @property
+    def wants_highlights(self) -> bool:
+        return not self.fields or HIGHLIGHTS in self.fields
+
+
+type Errors = Iterator[tuple[str, str]]
+
+
+def words_of(text: str) -> list[str]:
+    return CONTROL_CHARACTERS.sub(" ", text).split()
+
+
+def text_errors(query: SearchQuery, max_length: int = MAX_QUERY_LENGTH) -> Errors:
+    # A ligature may stand for a whole sentence: what is searched for counts.
+    length = max(len(query.q), len(fold(query.q[:max_length])))
+    if length > max_length:
+        yield "q", f"At most {max_length} characters, not {length}."
+    elif SURROGATES.search(query.q):
+        yield "q", "This is not valid text; it must be UTF-8."
+    elif len(query.words) > MAX_WORDS:
+        yield "q", f"At most {MAX_WORDS} words, not {len(query.words)}."
+
+
+def choice_errors(query: SearchQuery) -> Errors:
+    choices: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+        "status": (query.status, STATUSES),
+        "fields": (query.fields, MEMBERS),
+        "facets": (query.facets, FACETS),
+        "sort": ([query.sort] if query.sort else [], SORTS),
+    }
+    for parameter, (chosen, known) in choices.items():
+        if unknown := [name for name in chosen if name not in known]:
+            yield parameter, f"{unknown[0][:50]!r} is no {NOUNS[parameter]}; known are {', '.join(known)}."
+        elif len(chosen) > len(known):
+            yield parameter, f"At most {len(known)} values, not {len(chosen)}."
+
+
+def venue_errors(query: SearchQuery) -> Errors:
+    if len(query.venue) > MAX_VENUES:
+        yield "venue", f"At most {MAX_VENUES} values, not {len(query.venue)}."
+    elif any(len(venue) > MAX_VENUE_LENGTH for venue in query.venue):
+        yield "venue", f"At most {MAX_VENUE_LENGTH} characters each."
+    elif any(SURROGATES.search(venue) for venue in query.venue):
+        yield "venue", "This is not valid text; it must be UTF-8."
+
+
+def time_errors(query: SearchQuery) -> Errors:
+    if query.time_zone not in TIME_ZONES:
+        yield "time_zone", f"{query.time_zone[:50]!r} is no time zone, such as Europe/Berlin or UTC."
+        return
+    ends = {}
+    for parameter, bound in (("starts_from", start_of), ("starts_to", end_of)):
+        if text := getattr(query, parameter):
+            try:
+                ends[parameter] = bound(text, query.time_zone)
+            except ValueError as error:
+                yield parameter, str(error)
+    if {"starts_from", "starts_to"} == ends.keys() and ends["starts_to"].is_before(ends["starts_from"]):
+        yield "starts_to", "This is before starts_from."
+
+
+def price_errors(query: SearchQuery) -> Errors:
+    prices = {"price_min": query.price_min, "price_max": query.price_max}
+    given = {parameter: price for parameter, price in prices.items() if price is not None}
+    unfit = [name for name, price in given.items() if not (price.is_finite() and 0 <= price <= MAX_PRICE)]
+    for parameter in unfit:
+        yield parameter, f"From 0 to {MAX_PRICE:,}."
+    if given.keys() == prices.keys() and not unfit and given["price_min"] > given["price_max"]:
+        yield "price_max", "This is less than price_min."
+    if query.currency and not CURRENCY.fullmatch(query.currency):
+        yield "currency", "Three capital letters, such as EUR."
+
+
+def page_errors(query: SearchQuery) -> Errors:
+    if not 1 <= query.page_size <= MAX_PAGE_SIZE:
+        yield "page_size", f"From 1 to {MAX_PAGE_SIZE}, not {query.page_size}."
+    elif not 1 <= query.page <= query.last_page:
+        yield (
+            "page",
+            f"From 1 to {query.last_page}, not {query.page}: only the first {MAX_HITS:,} hits can be paged through. "
+            "Follow a cursor, or search for less.",
+        )

@@ -1,0 +1,86 @@
+"""Search the tickets: query in, page out.
+
+In:   what somebody typed, filters, a page or a cursor.
+Out:  the tickets that match, in the order asked for, with what matched marked and the facets counted.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from readmodel.index.document_index import shared_index
+from readmodel.search import point_in_time
+from readmodel.search.cursor import Cursor, read
+from readmodel.search.highlighting import MARK, marked
+from readmodel.tickets.documents import TicketDocuments
+from readmodel.tickets.search.facets import Facet, facets_in
+from readmodel.tickets.search.matching import FIELDS
+from readmodel.tickets.search.query import SearchQuery
+from readmodel.tickets.search.request_body import page_request, request_for
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A ticket that was found; `highlights` are HTML: the text of a field, escaped, with <mark> around what matched."""
+
+    document: Mapping[str, Any]
+    highlights: Mapping[str, Sequence[str]]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some of the hits of a search; `count` is the number of all, also of those beyond the last page."""
+
+    query: SearchQuery
+    count: int
+    hits: Sequence[Hit]
+    facets: Mapping[str, Facet] = {}
+    next_cursor: str = ""
+    """What to continue with, of a search that follows a cursor; empty at its end."""
+
+    @property
+    def next_page(self) -> int | None:
+        is_last = self.query.page * self.query.page_size >= self.count or self.query.page == self.query.last_page
+        return None if is_last else self.query.page + 1
+
+    @property
+    def is_beyond_the_last(self) -> bool:
+        return self.query.page > 1 and not self.hits
+
+    @property
+    def previous_page(self) -> int | None:
+        return self.query.page - 1 if self.query.page > 1 else None
+
+
+def search(query: SearchQuery) -> Page:
+    """Return the page; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
+    answer = shared_index(TicketDocuments).search(page_request(query))
+    return Page(query, answer["hits"]["total"]["value"], hits_in(query, answer), facets_in(answer))
+
+
+def start_search(query: SearchQuery) -> Page:
+    """Return the first page of the tickets as they are now, and keep them so for the next ones; raise as `search`."""
+    # The facets are the same on each page: they are counted once.
+    later = msgspec.structs.replace(query, facets=[])
+    answer = point_in_time.begin(shared_index(TicketDocuments), request_for(query), later)
+    return Page(query, answer.count, hits_in(query, answer.body), facets_in(answer.body), answer.next_cursor)
+
+
+def continue_search(text: str) -> Page:
+    """Return the page that the cursor leads to, the same each time.
+
+    Raise InvalidSearch if it is no cursor, and PointInTimeLost two minutes after the page before.
+    """
+    cursor = read(text, Cursor[SearchQuery])
+    answer = point_in_time.resume(shared_index(TicketDocuments), request_for(cursor.query), cursor)
+    return Page(cursor.query, answer.count, hits_in(cursor.query, answer.body), next_cursor=answer.next_cursor)
+
+
+def hits_in(query: SearchQuery, answer: Mapping[str, Any]) -> list[Hit]:
+    return [hit_of(hit["_source"], query) for hit in answer["hits"]["hits"]]
+
+
+def hit_of(document: Mapping[str, Any], query: SearchQuery) -> Hit:
+    if not (query.wants_highlights and query.words):
+        return Hit(document, {})
+    texts = {name: marked(document[name], query.words) for name in FIELDS}
+    return Hit(document, {name: [html] for name, html in texts.items() if MARK in html})

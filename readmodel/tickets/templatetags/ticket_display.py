@@ -1,0 +1,57 @@
+"""What the pages' templates show tickets with."""
+
+import re
+from decimal import Decimal
+from html import unescape
+from typing import Any
+
+from django.template import Library
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from readmodel.search.highlighting import END_MARK, MARK
+from readmodel.tickets.pages import labels as wording
+from readmodel.tickets.search.search import Hit
+
+register = Library()
+MARKS = re.compile(f"({MARK}|{END_MARK})")
+
+
+@register.simple_tag
+def highlighted(hit: Hit, name: str) -> SafeString:
+    """Show a field with what matched marked; all else is escaped here, whatever Elasticsearch has sent."""
+    [html, *_] = hit.highlights.get(name) or [escape(hit.document[name])]
+    pieces = MARKS.split(html)  # text, mark, text, end of mark, text, ...
+    whole = "".join(piece if MARKS.fullmatch(piece) else escape(unescape(piece)) for piece in pieces)
+    return mark_safe(whole)  # noqa: S308 (each piece is escaped above, or one of the two marks)
+
+
+@register.filter
+def moment(text: str) -> SafeString:
+    """Show an instant in UTC; static/readmodel/pages.js puts it into the viewer's zone."""
+    return format_html('<time datetime="{}">{}</time>', text, wording.moment_in(text))
+
+
+@register.filter
+def price(ticket: dict[str, Any]) -> str:
+    return f"{Decimal(ticket['price']):,.2f} {ticket['currency']}"
+
+
+@register.filter
+def status_name(status: str) -> str:
+    return wording.STATUSES.get(status, status)
+
+
+@register.filter
+def event_name(kind: str) -> str:
+    return wording.EVENTS.get(kind, kind)
+
+
+@register.filter
+def grouped(number: int) -> str:
+    return f"{number:,}"
+
+
+@register.filter
+def behind(seconds: float) -> str:
+    return wording.behind_in_words(seconds)

@@ -1,0 +1,63 @@
+"""Project events of tickets to the timeline, one document for each event."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from events.envelope import Envelope
+from readmodel.projection import Projection
+from readmodel.tickets.documents import replacement_in
+from readmodel.tickets.fields import DATE, KEYWORD, LONG
+from tickets.events import TicketCanceled, TicketCheckedIn, TicketCorrected, TicketEvent, TicketIssued
+
+
+class TimelineDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to a ticket: when, through whom, and what it was after that."""
+
+    event: UUID
+    type: str
+    ticket: UUID
+    version: int
+    time: datetime
+    actor: str
+    correlation_id: str
+    status: str
+    replaces: UUID | None
+    replaced_by: UUID | None
+
+
+class Timeline(Projection):
+    """A document for each event of a ticket, under the event's id."""
+
+    name = "timeline"
+    handles = (TicketIssued, TicketCheckedIn, TicketCanceled, TicketCorrected)
+    is_per_event = True
+    id_field = "event"
+    subject_field = "ticket"
+    mapping = {
+        "event": KEYWORD,
+        "type": KEYWORD,
+        "ticket": KEYWORD,
+        "version": LONG,
+        "time": DATE,
+        "actor": KEYWORD,
+        "correlation_id": KEYWORD,
+        "status": KEYWORD,
+        "replaces": KEYWORD,
+        "replaced_by": KEYWORD,
+    }
+
+    def document(self, event: TicketEvent, envelope: Envelope) -> TimelineDocument:
+        return TimelineDocument(
+            event=envelope.id,
+            type=envelope.type,
+            ticket=event.ticket.id,
+            version=event.ticket.version,
+            time=envelope.time,
+            actor=envelope.actor,
+            correlation_id=envelope.correlation_id,
+            status=event.ticket.status,
+            replaces=event.ticket.replaces,
+            replaced_by=replacement_in(event),
+        )

@@ -1,0 +1,308 @@
+"""The index on a real Elasticsearch: made once, written to only over older versions, never made by a write."""
+
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from elasticsearch import Elasticsearch
+
+from events.exceptions import PartlyHandled, RetryLater, TargetLost, Unprocessable
+from readmodel.index.document_index import DocumentIndex
+from readmodel.subscriber import ReadModel
+from readmodel.tickets.documents import TicketDocuments
+from tests.ticket_events import document, envelope_of, ticket, ticket_id
+from tests.waiting import wait_until
+from tickets.events import TicketCanceled, TicketCheckedIn, TicketIssued
+
+ID = str(ticket_id(1))
+NOBODY_LISTENS = "http://127.0.0.1:1"
+
+
+class NewerTicketDocuments(TicketDocuments):
+    revision = 99
+
+
+def concrete_indices(elasticsearch: Elasticsearch, alias: str) -> list[str]:
+    return sorted(elasticsearch.indices.get(index=f"{alias}*"))
+
+
+def stored(elasticsearch: Elasticsearch, alias: str, key: str = ID) -> tuple[int, str]:
+    found = elasticsearch.get(index=alias, id=key)
+    return found["_version"], found["_source"]["title"]
+
+
+class TestEnsure:
+    def test_makes_an_index_behind_the_alias_and_finds_it_again(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.indices.ensure()
+
+        assert target.name == f"{settings.READMODEL_ALIAS}-000001"
+        assert ticket_index.indices.ensure() == target
+        assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == [target.name]
+
+    def test_many_processes_at_once_get_the_same_index(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            targets = {target.result() for target in [threads.submit(ticket_index.indices.ensure) for _ in range(8)]}
+
+        [target] = targets
+        assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == [target.name]
+
+    def test_follows_the_alias_to_another_index(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        alias = settings.READMODEL_ALIAS
+        old = ticket_index.indices.ensure()
+        elasticsearch.indices.create(index=f"{alias}-000002")
+        move = [{"remove": {"index": old.name, "alias": alias}}, {"add": {"index": f"{alias}-000002", "alias": alias}}]
+        elasticsearch.indices.update_aliases(actions=move)
+
+        assert ticket_index.indices.ensure().name == f"{alias}-000002"
+        assert [target.name for target in ticket_index.indices.kept()] == [f"{alias}-000002", old.name]
+
+    def test_gives_an_index_its_lost_alias_back(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.indices.ensure()
+        elasticsearch.indices.delete_alias(index=target.name, name=settings.READMODEL_ALIAS)
+
+        assert ticket_index.indices.ensure() == target
+
+    def test_adds_the_fields_that_an_older_release_did_not_know_though_it_knew_others_otherwise(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        alias = settings.READMODEL_ALIAS
+        older = ticket_index.indices._template()
+        fields = {name: field for name, field in older["template"]["mappings"]["properties"].items() if name != "seat"}
+        mappings = {"dynamic": "strict", "properties": fields | {"title": {"type": "text"}}}
+        elasticsearch.indices.put_index_template(name=alias, **older | {"template": {"mappings": mappings}})
+        elasticsearch.indices.create(index=f"{alias}-000001", aliases={alias: {}})
+
+        target = ticket_index.indices.ensure()
+
+        assert ticket_index.documents(target).write([document(1)]) == {}
+        assert f"{target.name} is of another version of the projection tickets; say manage.py rebuild" in caplog.text
+        found = elasticsearch.indices.get_mapping(index=target.name)[target.name]["mappings"]["properties"]
+        assert found["title"] == {"type": "text"}
+        assert "seat" in found
+
+    def test_says_that_another_version_of_the_projection_made_the_index(
+        self, ticket_index: DocumentIndex, settings: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        ticket_index.indices.ensure()
+        assert caplog.text == ""
+        newer = DocumentIndex(settings.ELASTICSEARCH_URL, NewerTicketDocuments())
+
+        newer.indices.ensure()
+
+        assert "is of another version of the projection tickets; say manage.py rebuild_readmodel tickets" in caplog.text
+        [found] = newer.indices.examine()
+        assert found == (
+            f"{settings.READMODEL_ALIAS}-000001 is of another version of the projection tickets",
+            "say manage.py rebuild_readmodel tickets",
+        )
+        assert list(ticket_index.indices.examine()) == []
+        newer.close()
+
+    def test_says_that_an_index_has_the_aliass_name(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        elasticsearch.indices.create(index=settings.READMODEL_ALIAS)
+
+        with pytest.raises(RetryLater, match="must be the alias of one index"):
+            ticket_index.indices.ensure()
+
+    def test_waits_for_a_server_that_does_not_answer(self) -> None:
+        index = DocumentIndex(NOBODY_LISTENS, TicketDocuments())
+
+        with pytest.raises(RetryLater, match="does not answer"):
+            index.indices.ensure()
+        index.close()
+
+
+class TestWrite:
+    def test_newest_version_stays_whatever_comes_after(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.indices.ensure()
+
+        for version in (1, 3, 2, 3, 1):
+            ticket_index.documents(target).write([document(1, version=version, title=f"title {version}")])
+
+        assert stored(elasticsearch, settings.READMODEL_ALIAS) == (3 * 65_536, "title 3")
+
+    def test_edit_by_hand_does_not_block_the_next_event(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.indices.ensure()
+        ticket_index.documents(target).write([document(1)])
+        edited = elasticsearch.get(index=target.name, id=ID)["_source"] | {"title": "edited"}
+        elasticsearch.index(index=target.name, id=ID, document=edited)
+
+        ticket_index.documents(target).write([document(1)])
+        assert stored(elasticsearch, settings.READMODEL_ALIAS) == (65_537, "edited")
+        ticket_index.documents(target).write([document(1, version=2)])
+        assert stored(elasticsearch, settings.READMODEL_ALIAS) == (2 * 65_536, "Kafka Night")
+
+    def test_conflict_with_a_deletion_by_hand_is_no_success(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
+    ) -> None:
+        target = ticket_index.indices.ensure()
+        ticket_index.documents(target).write([document(1)])
+        elasticsearch.indices.put_settings(index=target.name, settings={"index.gc_deletes": "60s"})
+        elasticsearch.delete(index=target.name, id=ID)
+
+        failures = ticket_index.documents(target).write([document(1), document(2)])
+
+        assert failures.keys() == {ID}
+        with pytest.raises(RetryLater, match=f"version 65536 of {ID}"):
+            raise failures[ID]
+
+    def test_deletion_by_hand_is_forgotten_at_once(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.indices.ensure()
+        documents = ticket_index.documents(target)
+        documents.write([document(1)])
+        elasticsearch.delete(index=target.name, id=ID)
+
+        wait_until(lambda: not documents.write([document(1)]), within_seconds=30)  # Of 60, by default.
+
+        assert stored(elasticsearch, settings.READMODEL_ALIAS) == (65_536, "Kafka Night")
+
+    def test_one_conflict_does_not_hide_the_other_documents(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.indices.ensure()
+        ticket_index.documents(target).write([document(1, version=2)])
+
+        ticket_index.documents(target).write([document(1), document(2), document(3)])
+
+        ids = [str(ticket_id(number)) for number in (1, 2, 3)]
+        answer = elasticsearch.mget(index=settings.READMODEL_ALIAS, ids=ids)
+        assert [found["_version"] for found in answer["docs"]] == [2 * 65_536, 65_536, 65_536]
+
+    def test_unknown_field_is_refused_and_the_mapping_stays(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
+    ) -> None:
+        class Surprise(msgspec.Struct):
+            surprise: str
+
+        target = ticket_index.indices.ensure()
+        before = elasticsearch.indices.get_mapping(index=target.name).body
+        misfit = msgspec.structs.replace(document(1), source=Surprise("!"))
+
+        failures = ticket_index.documents(target).write([misfit, document(2)])
+
+        assert failures.keys() == {ID}
+        with pytest.raises(Unprocessable, match=f"document {ID} .*strict_dynamic_mapping_exception.*surprise"):
+            raise failures[ID]
+        assert elasticsearch.indices.get_mapping(index=target.name).body == before
+
+    def test_missing_index_is_not_made_by_a_write(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.indices.ensure()
+        elasticsearch.indices.delete(index=target.name)
+
+        with pytest.raises(TargetLost):
+            ticket_index.documents(target).write([document(1)])
+
+        assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == []
+
+    def test_missing_alias_is_not_made_by_anybodys_write(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.indices.ensure()
+        elasticsearch.indices.delete(index=target.name)
+
+        elasticsearch.options(ignore_status=404).index(index=settings.READMODEL_ALIAS, document={"title": "by hand"})
+
+        assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == []
+
+    def test_index_made_anew_under_the_same_name_is_another_target(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
+    ) -> None:
+        target = ticket_index.indices.ensure()
+        elasticsearch.indices.delete(index=target.name)
+        anew = ticket_index.indices.ensure()
+
+        assert (anew.name, anew.uuid == target.uuid) == (target.name, False)
+        assert ticket_index.indices.kept() == [anew]
+
+    def test_closed_index_is_waited_for(self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch) -> None:
+        target = ticket_index.indices.ensure()
+        elasticsearch.indices.close(index=target.name)
+
+        failures = ticket_index.documents(target).write([document(1)])
+
+        with pytest.raises(RetryLater, match="closed"):
+            raise failures[ID]
+
+    def test_index_that_is_blocked_is_waited_for(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
+    ) -> None:
+        target = ticket_index.indices.ensure()
+        elasticsearch.indices.add_block(index=target.name, block="write")
+
+        failures = ticket_index.documents(target).write([document(1)])
+
+        with pytest.raises(RetryLater, match="cluster_block_exception"):
+            raise failures[ID]
+
+
+class TestReadModel:
+    def test_writes_what_a_batch_ends_with(self, elasticsearch: Elasticsearch, settings: Any) -> None:
+        read_model = ReadModel()
+        read_model.open()
+
+        read_model.handle(
+            [
+                envelope_of(TicketIssued(ticket=ticket(1))),
+                envelope_of(TicketCanceled(ticket=ticket(1, status="canceled", version=2), new_ticket_id=ticket_id(2))),
+                envelope_of(TicketIssued(ticket=ticket(2, replaces=ticket_id(1)))),
+            ]
+        )
+
+        answer = elasticsearch.mget(index=settings.READMODEL_ALIAS, ids=[ID, str(ticket_id(2))])
+        assert [
+            (found["_version"], found["_source"]["status"], found["_source"]["replaced_by"]) for found in answer["docs"]
+        ] == [(2 * 65_536, "canceled", str(ticket_id(2))), (65_536, "issued", None)]
+        read_model.close()
+
+    def test_a_state_that_is_refused_leaves_the_one_before_it(
+        self, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        read_model = ReadModel()
+        read_model.open()
+        issued = envelope_of(TicketIssued(ticket=ticket(1)))
+        unfit = envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2, price=Decimal("1e400"))))
+
+        with pytest.raises(PartlyHandled) as raised:
+            read_model.handle([issued, unfit, envelope_of(TicketIssued(ticket=ticket(2)))])
+
+        assert raised.value.failures.keys() == {unfit.id}
+        answer = elasticsearch.mget(index=settings.READMODEL_ALIAS, ids=[ID, str(ticket_id(2))])
+        assert [found["_version"] for found in answer["docs"]] == [65_536, 65_536]
+        read_model.close()
+
+    def test_index_deleted_under_way_is_another_target_after_opening_again(
+        self, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        read_model = ReadModel()
+        first = read_model.open()
+        batch = [envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))]
+        read_model.handle(batch)
+        elasticsearch.indices.delete(index=f"{settings.READMODEL_ALIAS}-000001")
+
+        with pytest.raises(TargetLost):
+            read_model.handle(batch)
+        assert read_model.open() != first
+        read_model.handle(batch)
+
+        assert stored(elasticsearch, settings.READMODEL_ALIAS) == (2 * 65_536, "Kafka Night")
+        read_model.close()

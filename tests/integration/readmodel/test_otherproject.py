@@ -1,0 +1,141 @@
+"""The folders `events` and `readmodel` in another project, whose read model is made by the words of docs/how-to.md."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import pytest
+from elasticsearch import Elasticsearch
+
+from events.stream.interface import Stream
+from tests.integration.events.test_otherproject import ROOT, OtherProject
+
+RECORD = """
+from warehouse.models import Crate
+crates = [Crate.receive("A1") for _ in range(4)]
+crates[0].move_to("B2")
+crates[1].scrap()
+crates[2].move_to("B2")
+"""
+SCRAP_AND_BRING_BACK = """
+from warehouse.models import Crate
+Crate.objects.get(pk=1).scrap()
+Crate.objects.get(pk=2).move_to("B2")
+"""
+SEARCH = """
+from warehouse.search import crates_on
+print([hit["crate"] for hit in crates_on("B2")])
+"""
+NEXT_REVISION = """
+        "room": {"type": "text", "analyzer": "letters"},
+    }
+    settings = {"analysis": {"analyzer": {"letters": {"type": "custom", "tokenizer": "letter"}}}}
+"""
+
+
+class ProjectWithSearch(OtherProject):
+    """The other project, with the read model of its crates behind an alias of the test's own."""
+
+    def __init__(self, folder: Path, elasticsearch_url: str, alias: str) -> None:
+        super().__init__(folder)
+        shutil.copytree(ROOT / "readmodel", folder / "readmodel", ignore=shutil.ignore_patterns("tickets"))
+        with (folder / "search_settings.py").open("a") as settings:
+            settings.write(f'READMODEL_ALIAS = "{alias}"\n')
+        self.variables = {"DJANGO_SETTINGS_MODULE": "search_settings", "ELASTICSEARCH_URL": elasticsearch_url}
+
+    def manage(self, *arguments: str, **variables: str) -> str:
+        return super().manage(*arguments, **(self.variables | variables))
+
+    def consume(self) -> None:
+        self.manage("relay_events", "--once")
+        self.manage("consume_events", "readmodel", "--until-idle")
+
+    def crates_on_b2(self) -> str:
+        return self.shell(SEARCH).strip()
+
+
+@pytest.fixture
+def alias() -> str:
+    return f"test-{uuid4().hex}"
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, alias: str, elasticsearch: Elasticsearch, stream: Stream, settings: object
+) -> Iterator[ProjectWithSearch]:
+    project = ProjectWithSearch(tmp_path, settings.ELASTICSEARCH_URL, alias)  # type: ignore[attr-defined]
+    project.manage("check", "--fail-level", "WARNING")
+    project.manage("migrate")
+    project.shell(RECORD)
+    project.consume()
+    elasticsearch.indices.refresh(index=alias)
+    yield project
+    elasticsearch.indices.delete(index=f"{alias}-*")
+    elasticsearch.indices.delete_index_template(name=alias)
+
+
+@pytest.mark.django_db
+def test_its_crates_are_projected_hidden_shown_again_verified_and_repaired(
+    project: ProjectWithSearch, elasticsearch: Elasticsearch, alias: str
+) -> None:
+    assert project.crates_on_b2() == "['1', '3']"
+    assert elasticsearch.count(index=alias)["count"] == 3  # The second crate is scrapped.
+    assert project.manage("verify_readmodel") == f"{alias}-000001: 4 documents compared, 0 differences, 0 repaired\n"
+
+    project.shell(SCRAP_AND_BRING_BACK)
+    project.consume()
+    elasticsearch.indices.refresh(index=alias)
+
+    assert project.crates_on_b2() == "['2', '3']"
+    assert elasticsearch.get(index=alias, id="1")["_source"] == {"version": 3}
+
+    elasticsearch.delete(index=f"{alias}-000001", id="3")
+    elasticsearch.delete(index=f"{alias}-000001", id="1", refresh=True)
+    elasticsearch.index(index=f"{alias}-000001", id="9", document={"crate": "9", "shelf": "B2"}, refresh=True)
+    lines = project.manage("verify_readmodel", "--repair", "--json").splitlines()
+
+    found = [msgspec.json.decode(line) for line in lines]
+    assert sorted((line["id"], line["kind"], line["repaired"]) for line in found) == [
+        ("1", "missing", True),
+        ("3", "missing", True),
+        ("9", "ghost", True),
+    ]
+    elasticsearch.indices.refresh(index=alias)
+    assert project.crates_on_b2() == "['2', '3']"
+
+
+@pytest.mark.django_db
+def test_a_changed_analyzer_is_noticed_and_the_index_rebuilt_while_events_go_on(
+    project: ProjectWithSearch, elasticsearch: Elasticsearch, alias: str
+) -> None:
+    module = project.folder / "warehouse/documents.py"
+    module.write_text(module.read_text().replace("\n    }\n", NEXT_REVISION, 1))
+
+    project.shell(SCRAP_AND_BRING_BACK)
+    project.consume()
+    elasticsearch.indices.refresh(index=alias)
+
+    assert project.crates_on_b2() == "['2', '3']"
+    with pytest.raises(AssertionError):  # It ends with 1.
+        project.manage("doctor")
+    told = project.manage("rebuild_readmodel", "crates").splitlines()
+    assert told[-1] == f"{alias}-000002 is searched now"
+    assert project.crates_on_b2() == "['2', '3']"
+    assert elasticsearch.indices.get_alias(name=alias).keys() == {f"{alias}-000002"}
+    assert "is of another version" not in project.manage("verify_readmodel", "--index", f"{alias}-000002")
+
+
+@pytest.mark.django_db
+def test_its_consumer_audits_the_crates_at_rest(
+    project: ProjectWithSearch, elasticsearch: Elasticsearch, alias: str
+) -> None:
+    elasticsearch.delete(index=f"{alias}-000001", id="3")
+    elasticsearch.delete(index=f"{alias}-000001", id="2", refresh=True)  # A hidden one.
+
+    project.manage("consume_events", "readmodel", "--time-limit", "4")
+
+    elasticsearch.indices.refresh(index=alias)
+    assert project.crates_on_b2() == "['1', '3']"
+    assert elasticsearch.get(index=alias, id="2")["_source"] == {"version": 2}

@@ -1,0 +1,32 @@
+"""Variants of a spelling meet; different words do not."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from readmodel.search.folding import fold
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("ZOË", "zoe"),
+        ("Straße", "strasse"),
+        ("Ёлка", "елка"),
+        ("Ἀθήνα", "αθηνα"),
+        ("ＫＡＦＫＡ", "kafka"),
+        ("東京ドーム", "東京ドーム"),
+        ("서울", "서울"),
+        ("संगीत", "संगीत"),
+        ("กรุงเทพ", "กรุงเทพ"),
+    ],
+)
+def test_case_accents_and_width_are_folded_and_nothing_else(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+@given(st.text())
+def test_composed_and_decomposed_text_fold_to_the_same(text: str) -> None:
+    assert fold(unicodedata.normalize("NFC", text)) == fold(unicodedata.normalize("NFD", text))

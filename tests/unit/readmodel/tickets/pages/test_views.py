@@ -1,0 +1,278 @@
+"""The pages for people, without a browser; tests/browser has them in Chromium, on a real Elasticsearch."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.http import QueryDict
+from django.test import Client
+from django.utils import timezone
+
+from events import record, unit_of_work
+from events.models import Checkpoint, LogEntry, Partition
+from events.relay import flush as relay
+from events.stream.interface import Stream
+from readmodel.consistency.lag import lag_seconds
+from readmodel.exceptions import InvalidSearch
+from readmodel.tickets.pages.filter_options import filter_of
+from readmodel.tickets.pages.labels import behind_in_words, label_of
+from readmodel.tickets.pages.search_form import query_from
+from readmodel.tickets.search.facets import Bucket, Facet
+from readmodel.tickets.search.search import Hit
+from readmodel.tickets.templatetags.ticket_display import highlighted, moment, price
+from tests.things import ThingMade
+from tests.tickets import issue
+
+TICKET = "/tickets/0198c0de-0000-7000-8000-000000000000/"
+PAGES = ("/", TICKET, "/freshness/", "/lookup/")
+
+
+@pytest.fixture
+def viewer(client: Client) -> Client:
+    return logged_in(client, "view_ticket")
+
+
+def logged_in(client: Client, *permissions: str) -> Client:
+    user = User.objects.create_user("ada")
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.django_db
+class TestAccess:
+    @pytest.mark.parametrize("path", PAGES)
+    def test_a_stranger_is_led_to_the_log_in_and_back(self, client: Client, path: str) -> None:
+        response = client.get(f"{path}?q=a")
+
+        assert response.status_code == 302
+        assert response.headers["Location"] == f"/admin/login/?next={path}%3Fq%3Da"
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_whose_session_has_ended_does_not_get_the_log_in_into_the_page(self, client: Client, path: str) -> None:
+        response = client.get(path, headers={"HX-Request": "true"})
+
+        assert (response.status_code, response.content) == (200, b"")
+        assert response.headers["HX-Refresh"] == "true"
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_a_user_without_the_permission_is_told_which_it_takes(self, client: Client, path: str) -> None:
+        response = logged_in(client, "add_ticket").get(path)
+
+        assert response.status_code == 403
+        assert "<code>tickets.view_ticket</code>" in response.text
+        assert "readmodel/pages.css" in response.text
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_nothing_is_loaded_from_elsewhere_run_inline_or_kept(self, viewer: Client, path: str) -> None:
+        response = viewer.get(path)
+
+        policy = response.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
+        assert "unsafe" not in policy
+        assert "style=" not in response.text
+        assert "<script>" not in response.text
+        assert "no-store" in response.headers["Cache-Control"]
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_a_page_changes_nothing(self, viewer: Client, path: str) -> None:
+        assert viewer.post(path).status_code == 405
+
+    def test_an_address_that_leads_nowhere_has_a_page_too(self, client: Client) -> None:
+        response = client.get("/nowhere/")
+
+        assert response.status_code == 404
+        assert "This address leads nowhere." in response.text
+
+
+@pytest.mark.django_db
+class TestWithoutElasticsearch:
+    def test_the_search_says_so_and_offers_the_look_up(self, viewer: Client) -> None:
+        response = viewer.get("/?q=a")
+
+        assert response.status_code == 503
+        assert "Elasticsearch can’t be reached." in response.text
+        assert 'href="/lookup/"' in response.text
+        assert 'value="a"' in response.text
+
+    def test_a_ticket_can_be_looked_up_by_its_id(self, viewer: Client) -> None:
+        response = viewer.get(TICKET)
+
+        assert response.status_code == 503
+        assert f'href="/lookup/?code={TICKET.split("/")[2]}"' in response.text
+
+    def test_what_is_shown_of_a_ticket_already_stays(self, viewer: Client) -> None:
+        assert viewer.get(TICKET, headers={"HX-Request": "true"}).status_code == 204
+
+    def test_the_age_of_what_is_shown_is_not_known(self, viewer: Client) -> None:
+        assert "Age not known" in viewer.get("/freshness/").text
+
+    def test_what_can_not_be_searched_for_is_said_in_sentences(self, viewer: Client) -> None:
+        response = viewer.get("/", {"q": "a " * 21, "sort": "<b>"})
+
+        assert response.status_code == 400
+        assert "The words: At most 20 words, not 21." in response.text
+        assert "The order: &#x27;&lt;b&gt;&#x27; is no order" in response.text
+
+
+@pytest.mark.django_db
+class TestLookup:
+    @pytest.mark.parametrize("how", ["code", "small", "id"])
+    def test_a_ticket_is_found_in_the_database(self, viewer: Client, how: str) -> None:
+        ticket = issue(title="Fire & Ice")
+        asked = {"code": ticket.code, "small": f" {ticket.code.lower()} ", "id": str(ticket.id)}[how]
+
+        response = viewer.get("/lookup/", {"code": asked})
+
+        assert "Fire &amp; Ice" in response.text
+        assert f'href="/tickets/{ticket.id}/"' in response.text
+
+    def test_a_void_ticket_leads_to_its_replacement_and_back(self, viewer: Client) -> None:
+        ticket = issue()
+        replacement = ticket.cancel()
+
+        void, valid = (viewer.get("/lookup/", {"code": code}).text for code in (ticket.code, replacement.code))
+
+        assert f'<a href="?code={replacement.code}">{replacement.code}</a> replaces it.' in void
+        assert f'in place of <a href="?code={ticket.code}">{ticket.code}</a>.' in valid
+
+    @pytest.mark.parametrize("asked", ["NONE", "a\0b", "%", "x" * 1000])
+    def test_what_is_no_ticket_is_said(self, viewer: Client, asked: str) -> None:
+        issue()
+
+        assert "No ticket has this code or id" in viewer.get("/lookup/", {"code": asked}).text
+
+
+class TestQuery:
+    def test_the_form_becomes_a_query(self) -> None:
+        query = query_from(
+            QueryDict("q=a&status=issued&status=&venue=X&venue=Y&month=2028-02&price=25-50&sort=price&page=3&utm=1"),
+            time_zone="Europe/Berlin",
+        )
+
+        assert (query.q, query.status, query.venue, query.sort, query.page) == ("a", ["issued"], ["X", "Y"], "price", 3)
+        assert (query.starts_from, query.starts_to, query.time_zone) == ("2028-02-01", "2028-02-29", "Europe/Berlin")
+        assert (str(query.price_min), str(query.price_max)) == ("25", "49.99")
+
+    def test_the_last_range_of_prices_has_no_end(self) -> None:
+        query = query_from(QueryDict("price=250-"), time_zone="UTC")
+
+        assert (str(query.price_min), query.price_max) == ("250", None)
+
+    @pytest.mark.parametrize(
+        ("text", "name"),
+        [
+            ("month=2028-13", "month"),
+            ("month=2028-5", "month"),
+            ("month=0000-01", "starts_from"),
+            ("price=1-2", "price"),
+            ("page=-1", "page"),
+            ("page=²", "page"),
+            ("page=0", "page"),
+            ("page=99999999999999999999", "page"),
+            ("status=lost", "status"),
+        ],
+    )
+    def test_what_does_not_fit_is_named(self, text: str, name: str) -> None:
+        with pytest.raises(InvalidSearch) as raised:
+            query_from(QueryDict(text), time_zone="UTC")
+
+        assert name in raised.value.errors
+
+
+class TestFilters:
+    def test_what_is_chosen_and_found_no_more_can_be_unchosen(self) -> None:
+        found = filter_of("price", Facet([Bucket("50-100", 2)]), QueryDict("price=25-50"))
+
+        assert [(choice.value, choice.count, choice.is_chosen) for choice in found.choices] == [
+            ("25-50", 0, True),
+            ("50-100", 2, False),
+        ]
+
+    def test_one_of_several_chosen_can_be_removed(self) -> None:
+        facet = Facet([Bucket("X", 2), Bucket("Y", 1), Bucket("Z", 1)])
+
+        found = filter_of("venue", facet, QueryDict("venue=X&venue=Y"))
+
+        assert [choice.removed for choice in found.chosen] == [{"venue": ["Y"]}, {"venue": ["X"]}]
+
+
+class TestDisplay:
+    @pytest.mark.parametrize(
+        ("sent", "shown"),
+        [
+            ("Rock &amp; <mark>Roll</mark>", "Rock &amp; <mark>Roll</mark>"),
+            ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+            ("&lt;mark&gt;x&lt;&#x2F;mark&gt;", "&lt;mark&gt;x&lt;/mark&gt;"),
+            ("&amp;lt;", "&amp;lt;"),
+        ],
+    )
+    def test_highlights_are_escaped_once_whatever_is_sent(self, sent: str, shown: str) -> None:
+        assert highlighted(Hit({"title": "-"}, {"title": [sent]}), "title") == shown
+
+    def test_a_field_that_did_not_match_is_escaped_too(self) -> None:
+        assert highlighted(Hit({"title": "<b> & <mark>"}, {}), "title") == "&lt;b&gt; &amp; &lt;mark&gt;"
+
+    def test_an_instant_is_shown_in_utc_and_left_to_the_script(self) -> None:
+        assert moment("2027-05-01T22:00:00+02:00") == (
+            '<time datetime="2027-05-01T22:00:00+02:00">Sat 1 May 2027, 20:00 UTC</time>'
+        )
+
+    def test_prices_are_grouped(self) -> None:
+        assert price({"price": "40000.00", "currency": "KRW"}) == "40,000.00 KRW"
+
+    @pytest.mark.parametrize(
+        ("facet", "value", "label"),
+        [
+            ("status", "checked_in", "Checked in"),
+            ("month", "2027-05", "May 2027"),
+            ("price", "25-50", "25 to below 50"),
+            ("price", "250-", "250 and more"),
+            ("venue", "Arena", "Arena"),
+        ],
+    )
+    def test_values_have_names(self, facet: str, value: str, label: str) -> None:
+        assert label_of(facet, value) == label
+
+    @pytest.mark.parametrize(
+        ("seconds", "words"), [(0, "Up to date"), (3.4, "3 s behind"), (7200, "7,200 s (120 min) behind")]
+    )
+    def test_the_lag_is_said_in_seconds(self, seconds: float, words: str) -> None:
+        assert behind_in_words(seconds) == words
+
+
+@pytest.mark.django_db
+class TestFreshness:
+    def made(self, stream: Stream, ages: list[int]) -> None:
+        with unit_of_work():
+            record(*(ThingMade(name=f"thing-{age}") for age in ages))
+        for entry, age in zip(LogEntry.objects.order_by("id"), ages, strict=True):
+            LogEntry.objects.filter(id=entry.id).update(time=timezone.now() - timedelta(seconds=age))
+        relay.sweep(stream, 0)
+
+    def test_it_is_the_age_of_the_next_event(self, stream: Stream) -> None:
+        self.made(stream, [90, 60, 30])
+        Checkpoint.objects.create(group="readmodel", target="searched", partition=0, position=1)
+        Checkpoint.objects.create(group="readmodel", target="kept", partition=0, position=3)
+        Checkpoint.objects.create(group="access", target="searched", partition=0, position=3)
+
+        assert lag_seconds("searched") == pytest.approx(60, abs=5)
+
+    def test_a_new_index_lacks_all(self, stream: Stream) -> None:
+        self.made(stream, [90, 60])
+
+        assert lag_seconds("new") == pytest.approx(90, abs=5)
+
+    def test_nothing_is_behind_at_the_end_of_the_log(self, stream: Stream) -> None:
+        self.made(stream, [90])
+        Checkpoint.objects.create(group="readmodel", target="searched", partition=0, position=1)
+
+        assert lag_seconds("searched") == 0
+
+    def test_an_event_that_no_relay_has_seen_counts_too(self, stream: Stream) -> None:
+        with unit_of_work():
+            record(ThingMade(name="thing"))
+        LogEntry.objects.update(time=timezone.now() - timedelta(seconds=40), position=None)
+        Partition.objects.update(last_position=0)
+
+        assert lag_seconds("searched") == pytest.approx(40, abs=5)

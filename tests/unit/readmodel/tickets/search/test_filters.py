@@ -1,0 +1,86 @@
+"""Filters become clauses, and facets count without their own."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from readmodel.tickets.search.facets import price_ranges
+from readmodel.tickets.search.filters import filters_of
+from readmodel.tickets.search.query import SearchQuery
+from readmodel.tickets.search.request_body import request_for
+
+STATUS = {"terms": {"status": ["issued", "canceled"]}}
+VENUE = {"terms": {"venue": ["Arena"]}}
+CURRENCY = {"term": {"currency": "EUR"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "clause"),
+    [
+        ({"status": ["issued", "canceled"]}, STATUS),
+        ({"venue": ["Arena"]}, VENUE),
+        ({"currency": "EUR"}, CURRENCY),
+        ({"price_min": Decimal("0.1")}, {"range": {"price": {"gte": "0.1"}}}),
+        ({"price_min": Decimal(0), "price_max": Decimal("1E+2")}, {"range": {"price": {"gte": "0", "lte": "100"}}}),
+        ({"starts_from": "2027-05-01"}, {"range": {"starts_at": {"gte": "2027-05-01T00:00:00+00:00"}}}),
+        ({"starts_to": "2027-05-01"}, {"range": {"starts_at": {"lt": "2027-05-02T00:00:00+00:00"}}}),
+        ({"starts_to": "2027-05-01T20:00:00+02:00"}, {"range": {"starts_at": {"lte": "2027-05-01T18:00:00+00:00"}}}),
+        (
+            {"starts_from": "2027-03-28", "starts_to": "2027-03-28", "time_zone": "Europe/Berlin"},
+            {"range": {"starts_at": {"gte": "2027-03-27T23:00:00+00:00", "lt": "2027-03-28T22:00:00+00:00"}}},
+        ),
+    ],
+)
+def test_each_filter_is_a_clause(fields: dict[str, Any], clause: dict[str, Any]) -> None:
+    assert list(filters_of(SearchQuery(**fields)).values()) == [clause]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2027-02-30",
+        "2027-05-01T20:00:00",
+        "2027-05-01T20:00:00 02:00",
+        "9999-12-31T23:00:00-10:00",
+        "0001-01-01T00:00+09:00",
+    ],
+)
+def test_no_day_or_an_instant_without_its_zone_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="starts_to: A date such as 2027-05-01, or an instant with its zone"):
+        SearchQuery(starts_to=text)
+
+
+def test_without_facets_every_filter_is_part_of_the_query() -> None:
+    request = request_for(SearchQuery(status=["issued", "canceled"], venue=["Arena"], currency="EUR"))
+
+    assert request["query"]["bool"]["filter"] == [STATUS, VENUE, CURRENCY]
+    assert request.keys().isdisjoint({"aggs", "post_filter"})
+
+
+def test_a_facet_counts_what_passes_all_filters_but_its_own() -> None:
+    query = SearchQuery(status=["issued", "canceled"], venue=["Arena"], currency="EUR", facets=["status", "venue"])
+
+    request = request_for(query)
+
+    assert request["query"]["bool"]["filter"] == [CURRENCY]
+    assert request["post_filter"] == {"bool": {"filter": [STATUS, VENUE]}}
+    assert request["aggs"]["status"]["filter"] == {"bool": {"filter": [VENUE]}}
+    assert request["aggs"]["venue"]["filter"] == {"bool": {"filter": [STATUS]}}
+
+
+def test_filters_without_a_facet_stay_part_of_the_query() -> None:
+    request = request_for(SearchQuery(status=["issued", "canceled"], venue=["Arena"], facets=["price"]))
+
+    assert request["query"]["bool"]["filter"] == [STATUS, VENUE]
+    assert "post_filter" not in request
+
+
+def test_price_ranges_leave_no_gap() -> None:
+    assert [(each["from"], each.get("to")) for each in price_ranges()] == [
+        (0, 25),
+        (25, 50),
+        (50, 100),
+        (100, 250),
+        (250, None),
+    ]

@@ -1,0 +1,180 @@
+"""Events become documents; the order and the number of deliveries do not matter."""
+
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.envelope import Envelope
+from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
+from readmodel.index.aliases import Target
+from readmodel.index.document_index import connect
+from readmodel.projection import VersionedDocument
+from readmodel.subscriber import IndexWriter, ReadModel
+from readmodel.tickets.documents import TicketDocument, TicketDocuments
+from readmodel.tickets.search.query import STATUSES
+from tests.things import envelope_at
+from tests.ticket_events import envelope_of, ticket, ticket_id
+from tickets.events import TicketCanceled, TicketCheckedIn, TicketCorrected, TicketEvent, TicketIssued
+from tickets.models import Status
+
+PROJECTION = TicketDocuments()
+
+
+def test_issued_ticket_becomes_a_document_with_the_tickets_own_fields() -> None:
+    state = ticket(title="Été ÉLÉGANT", version=1)
+
+    [document] = PROJECTION.project([envelope_of(TicketIssued(ticket=state))]).documents
+
+    assert document.id == str(state.id)
+    assert document.version == 65_536
+    assert msgspec.structs.asdict(document.source) == msgspec.structs.asdict(state) | {
+        "replaced_by": None,
+        "folded_code": "code1",
+        "folded_title": "ete elegant",
+        "folded_venue": "arena berlin",
+        "folded_holder_name": "ada lovelace",
+    }
+
+
+def test_canceled_ticket_names_its_replacement() -> None:
+    canceled = TicketCanceled(ticket=ticket(1, status="canceled", version=2), new_ticket_id=ticket_id(2))
+
+    [document] = PROJECTION.project([envelope_of(canceled)]).documents
+
+    assert document.source.status == "canceled"
+    assert document.source.replaced_by == ticket_id(2)
+
+
+def test_checked_in_ticket_is_shown_as_it_is() -> None:
+    [document] = PROJECTION.project(
+        [envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))]
+    ).documents
+
+    assert document.source.status == "checked_in"
+    assert document.version == 2 * 65_536
+
+
+@pytest.mark.parametrize("replaced_by", [None, ticket_id(2)])
+def test_corrected_ticket_is_shown_as_it_was_found(replaced_by: UUID | None) -> None:
+    found = ticket(1, status="canceled", version=3, title="As found")
+
+    [document] = PROJECTION.project([envelope_of(TicketCorrected(ticket=found, new_ticket_id=replaced_by))]).documents
+
+    assert (document.version, document.source.title, document.source.status) == (3 * 65_536, "As found", "canceled")
+    assert document.source.replaced_by == replaced_by
+
+
+def test_only_the_newest_state_of_a_ticket_is_written() -> None:
+    first = envelope_of(TicketIssued(ticket=ticket(1)))
+    second = envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))
+    other = envelope_of(TicketIssued(ticket=ticket(2)))
+
+    documents = PROJECTION.project([second, other, first]).documents
+
+    assert {(document.id, document.version) for document in documents} == {
+        (str(ticket_id(1)), 2 * 65_536),
+        (str(ticket_id(2)), 65_536),
+    }
+
+
+def test_an_event_without_a_projection_is_not_given_to_the_read_model() -> None:
+    issued = envelope_of(TicketIssued(ticket=ticket(1)))
+
+    writer = IndexWriter(connect(TicketDocuments).documents(Target("tickets-000001", "a UUID")))
+
+    assert writer.select([envelope_at(1), issued]) == [issued]
+    assert set(ReadModel.handles) == set(TicketDocuments.handles)
+
+
+def test_an_event_that_is_replaced_is_not_even_read() -> None:
+    unreadable = envelope_of(TicketIssued(ticket=ticket(1)), data="no JSON")
+    newer = envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))
+
+    [document], failures = PROJECTION.project([unreadable, newer])
+
+    assert (document.version, failures) == (2 * 65_536, {})
+
+
+@pytest.mark.parametrize(
+    ("attributes", "error"),
+    [
+        ({"type": "ticket.vanished"}, UnknownEventType),
+        ({"schema_version": 99}, UnknownEventVersion),
+        ({"data": '{"ticket": {}}'}, Unprocessable),
+        ({"data": "no JSON"}, Unprocessable),
+    ],
+)
+def test_event_that_can_not_be_read_is_refused(attributes: dict[str, object], error: type[Exception]) -> None:
+    unreadable = envelope_of(TicketIssued(ticket=ticket(1)), **attributes)
+
+    documents, failures = PROJECTION.project([unreadable, envelope_of(TicketIssued(ticket=ticket(2)))])
+
+    assert [document.id for document in documents] == [str(ticket_id(2))]
+    assert {event: type(failure) for event, failure in failures.items()} == {unreadable.id: error}
+
+
+@pytest.mark.parametrize("attributes", [{"subject": str(ticket_id(2))}, {"aggregate_version": 7}])
+def test_event_whose_envelope_and_data_disagree_is_refused(attributes: dict[str, object]) -> None:
+    documents, failures = PROJECTION.project([envelope_of(TicketIssued(ticket=ticket(1)), **attributes)])
+
+    [failure] = failures.values()
+    assert documents == []
+    assert isinstance(failure, Unprocessable)
+    assert "is addressed to" in str(failure)
+
+
+def test_mapping_has_the_documents_fields() -> None:
+    assert set(TicketDocuments.mapping) == set(TicketDocument.__struct_fields__)
+
+
+def test_statuses_are_the_tickets() -> None:
+    assert list(STATUSES) == Status.values
+
+
+def history(number: int, length: int) -> list[TicketEvent]:
+    """Return a ticket's events; more than its life has, so that there is something to mix up."""
+    return [
+        TicketCheckedIn(ticket=ticket(number, version=version, title=f"title {version}"))
+        for version in range(1, length + 1)
+    ]
+
+
+histories = st.lists(st.integers(1, 5), min_size=1, max_size=4)
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[dict[str, int], list[list[Envelope]]]:
+    """Draw each ticket's last version, and batches that hold every event at least once, in any order."""
+    lengths = dict(enumerate(draw(histories)))
+    events = [event for number, length in lengths.items() for event in history(number, length)]
+    repeated = draw(st.lists(st.sampled_from(events), max_size=10))
+    order = draw(st.permutations(events + repeated))
+    size = draw(st.integers(1, 7))
+    batches = [[envelope_of(event) for event in order[start : start + size]] for start in range(0, len(order), size)]
+    return {str(ticket_id(number)): length for number, length in lengths.items()}, batches
+
+
+def write(index: dict[str, VersionedDocument], documents: list[VersionedDocument]) -> None:
+    """Store as Elasticsearch does with external versions."""
+    for document in documents:
+        stored = index.get(document.id)
+        if stored is None or stored.version < document.version:
+            index[document.id] = document
+
+
+@given(deliveries())
+def test_any_order_and_repetition_ends_in_the_newest_states(
+    delivered: tuple[dict[str, int], list[list[Envelope]]],
+) -> None:
+    last_versions, batches = delivered
+    index: dict[str, VersionedDocument] = {}
+
+    for batch in batches:
+        write(index, PROJECTION.project(batch).documents)
+
+    assert {key: (found.version, found.source.title) for key, found in index.items()} == {
+        key: (version * 65_536, f"title {version}") for key, version in last_versions.items()
+    }
