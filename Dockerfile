@@ -1,4 +1,4 @@
-# The application alone, for any of its processes: the web server by default. docker-compose.yml runs them all.
+# The image for any process of the application; it starts the web server by default. docker-compose.yml runs them all.
 FROM python:3.13-slim
 
 ENV PATH=/opt/venv/bin:$PATH \
@@ -12,7 +12,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 RUN pip install --no-cache-dir uv
 WORKDIR /srv/tickets
 
-# The packages first: they change less often than the code.
+# Install the packages first, since they change less often than the code.
 COPY pyproject.toml .python-version ./
 RUN uv sync --no-cache --no-default-groups
 

@@ -1,23 +1,41 @@
-# What CI runs, and what keeps the project tidy. `make check` needs no server.
+# `make` lists the targets. `make check` and `make unit` need no server; `make test` and `make demo` start their own.
 
-.PHONY: check format lock
+.PHONY: help check format test unit demo docs lock
 
-check:
+MANAGE = env SECRET_KEY=check DATABASE_URL=sqlite://:memory: uv run manage.py
+
+help:  ## List the targets.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+check:  ## Run all checks that need no server, the unit tests too. CI runs this first.
 	uv run ruff format --check
 	uv run ruff check
 	uv run mypy
 	uv run lint-imports
-	SECRET_KEY=check DATABASE_URL=sqlite://:memory: uv run manage.py makemigrations --check --dry-run
-	SECRET_KEY=check DATABASE_URL=sqlite://:memory: uv run manage.py check --fail-level WARNING
-	SECRET_KEY=check DATABASE_URL=sqlite://:memory: uv run manage.py check_event_schemas
+	$(MANAGE) makemigrations --check --dry-run
+	$(MANAGE) check --fail-level WARNING
+	$(MANAGE) check_event_schemas
 	uv run pytest tests/unit
 
-format:
+format:  ## Format the code, and fix what ruff can fix.
 	uv run ruff format
 	uv run ruff check --fix
 
-# Pin every package, transitive ones too, at the newest versions that fit; uv.lock itself stays out of git.
-lock:
+test:  ## Run all tests, on real servers that it starts.
+	uv run pytest
+
+unit:  ## Run the tests that need no server.
+	uv run pytest tests/unit
+
+demo:  ## Start everything on this machine, with sample tickets.
+	uv run manage.py up --demo
+
+docs:  ## Write the event catalogue and the schemas' lock file, and check all documentation.
+	$(MANAGE) check_event_schemas --write
+	$(MANAGE) event_catalogue --format markdown > docs/events.md
+	uv run pytest tests/unit/test_docs.py tests/unit/events/schemas
+
+lock:  ## Pin all packages to the newest versions that fit. uv.lock itself is not in git.
 	uv lock --upgrade
 	uv export --quiet --no-hashes --no-annotate --no-header --all-groups \
 		| uv run --no-sync python .ci/pin_constraints.py

@@ -1,10 +1,10 @@
-"""Read your own writes: a search that sends a write's token, again and again, while four clients do so at once.
+"""Measure searches that send the token of the write before them, with four clients at once.
 
     uv run python -m benchmarks.consistency [--pairs 10000]
 
 A web server and one consumer of the read model run as processes of their own. Each pair issues or cancels a ticket and
-searches for its code at once. A violation is an answer that does not show just that; one that says that it can't show
-it in time (503) is counted as refused.
+searches for its code at once. An answer that does not show that write is a violation. An answer that says that it can't
+show the write in time (503) is counted as refused.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from rich.table import Table
 
 from benchmarks.servers import loaded_project
 from benchmarks.web_servers import SERVERS, TICKET, serving, token_of_a_user_who_may_all
-from config.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK
 
 CLIENTS = 4
 CONSUME = (sys.executable, "manage.py", "consume_events", "readmodel")
@@ -55,7 +55,9 @@ class Caller:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=10_000, help="writes, each with its read (default: %(default)s)")
+    parser.add_argument(
+        "--pairs", type=int, default=10_000, help="number of writes, each followed by a search (default: %(default)s)"
+    )
     pairs = parser.parse_args().pairs
     with loaded_project():
         token = token_of_a_user_who_may_all()
@@ -79,7 +81,7 @@ def wait_for_index(caller: Caller) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
     while caller.call("GET", SEARCH)[0].status != HTTPStatus.OK:
         if time.monotonic() > until:
-            sys.exit("there is no index")
+            sys.exit("The consumer has not made the index: look at its output above.")
         time.sleep(0.1)
 
 
@@ -115,7 +117,7 @@ def read(caller: Caller, code: str, expected: tuple[str, int], token: str) -> Re
     is_refused = response.status == HTTPStatus.SERVICE_UNAVAILABLE
     is_violation = found != [expected] and not is_refused
     if is_violation and token:
-        print(f"{code}: {response.status} {found} in place of {expected}: {body.get('detail', '')}")
+        print(f"{code}: {response.status} {found} instead of {expected}: {body.get('detail', '')}")
     return Read(seconds, is_violation, is_refused)
 
 

@@ -1,10 +1,10 @@
-"""How fast events get out of the stream, against the shortest loops that do it by hand, and against FastStream.
+"""Compare the consumer with the shortest loops that do its work by hand, and with FastStream.
 
-    uv run --with 'faststream[redis]' --with 'elasticsearch[async]' python -m benchmarks.consume
+    uv run python -m benchmarks consume
 
-The loops by hand read a batch, decode it, write it in one request and acknowledge it: all of them the same documents,
-but for the one that writes the tickets' JSON as it came. They look at no document's own result, see no gap, own no
-partition, and lose or repeat what a crash interrupts.
+The loops by hand read a batch, decode it, write it in one request and acknowledge it. All write the same documents,
+except for the one that writes the tickets' JSON as it came. They don't check each document's result, don't see gaps,
+don't own partitions, and lose or repeat events when they crash.
 """
 
 import random
@@ -25,7 +25,7 @@ REFERENCE = "by hand"
 
 
 class Variant(NamedTuple):
-    """A way to consume all events: what makes it ready, not counted, and the work itself."""
+    """A way to consume all events: its preparation, which is not timed, and the work itself."""
 
     prepare: Callable[[], object]
     consume: Callable[[], object]

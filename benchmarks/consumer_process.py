@@ -1,4 +1,4 @@
-"""The consumer of the read model: its start, the delay from a commit to Elasticsearch's answer, and its memory.
+"""Measure the read model's consumer: its start, the delay from a commit to Elasticsearch's answer, and its memory.
 
 uv run python -m benchmarks.consumer_process
 """
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def print_start(indices: str) -> None:
-    """Tell how long a process takes until the next event is handled."""
+    """Print how long a new process takes until it has handled an event."""
     from events.models import Checkpoint  # noqa: PLC0415 (after the setup)
 
     fill(1)
@@ -62,7 +62,7 @@ def print_start(indices: str) -> None:
 
 
 def print_delays() -> None:
-    """Tell how long it takes from a commit until Elasticsearch has acknowledged the document."""
+    """Print the time from a commit until Elasticsearch has acknowledged the document."""
     from benchmarks.saves import issue_tickets  # noqa: PLC0415 (after the setup)
     from events.models import Checkpoint  # noqa: PLC0415
 
@@ -92,7 +92,7 @@ def save(ticket: Any, committed: dict[str, float]) -> None:
     from events import unit_of_work  # noqa: PLC0415
 
     with unit_of_work():
-        # Ahead of the flush's callback: the moment after the commit, before anything is sent.
+        # Registered before the flush's callback, so it runs right after the commit, before anything is sent.
         transaction.on_commit(lambda: committed.__setitem__(str(ticket.id), time.perf_counter()))
         ticket.check_in()
 
@@ -102,7 +102,7 @@ def consume(acknowledged: dict[str, float], events: int) -> None:
 
     from events.consumer.consumer import Consumer  # noqa: PLC0415
     from events.envelope import Envelope  # noqa: PLC0415
-    from events.groups.ownership import Ownership, beating  # noqa: PLC0415
+    from events.groups.ownership import Ownership, heartbeat_thread  # noqa: PLC0415
     from events.processes.limits import Limits  # noqa: PLC0415
     from events.processes.shutdown import Shutdown  # noqa: PLC0415
     from events.stream.interface import open_stream  # noqa: PLC0415
@@ -114,13 +114,13 @@ def consume(acknowledged: dict[str, float], events: int) -> None:
             acknowledged.update((envelope.subject, time.perf_counter()) for envelope in batch)
 
     ownership = Ownership("readmodel", "benchmark")
-    with closing(open_stream()) as stream, beating(ownership):
+    with closing(open_stream()) as stream, heartbeat_thread(ownership):
         Consumer(Timed(), stream, ownership, shutdown=Shutdown(), limits=Limits(events=events)).run()
     connections.close_all()
 
 
 def print_memory() -> None:
-    """Tell how much memory a process takes at most, whatever waits for it."""
+    """Print the most memory that a process takes, for each number of waiting events."""
     table = Table("waiting events", "largest memory, MiB", title="The consumer's memory")
     for events in WAITING:
         fill(events)
@@ -129,7 +129,7 @@ def print_memory() -> None:
 
 
 def fill(events: int) -> None:
-    """Let the log and the stream's window have so many events, of which the group has handled none."""
+    """Fill the log and the stream with this many events that the group has not handled."""
     from django.db import connection  # noqa: PLC0415 (after the setup)
 
     from events.models import Checkpoint  # noqa: PLC0415

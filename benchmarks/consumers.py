@@ -1,4 +1,4 @@
-"""The consumers that benchmarks/consume.py compares; loaded when the project is."""
+"""The consumers that benchmarks/consume.py compares; imported after Django's setup."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ from events import record, unit_of_work
 from events.consumer.consumer import Consumer
 from events.envelope import Envelope
 from events.event import Event
-from events.groups.ownership import Ownership, beating
+from events.groups.ownership import Ownership, heartbeat_thread
 from events.models import Checkpoint, Lease, Member
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
@@ -49,7 +49,7 @@ type Entries = Iterable[tuple[bytes, dict[bytes, bytes]]]
 
 
 class RawTicket(msgspec.Struct):
-    """What the loop by hand takes of an event: the ticket's JSON, unparsed."""
+    """An event of which only the ticket's JSON is kept, unparsed."""
 
     ticket: msgspec.Raw
 
@@ -58,7 +58,7 @@ raw_decoder = msgspec.json.Decoder(RawTicket)
 
 
 def fill(events: int, *, tickets: int) -> None:
-    """Let the log and the stream have so many events of so many tickets, and nothing else."""
+    """Replace the log and the stream by this many events of this many tickets."""
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE events_log")
         cursor.execute("UPDATE events_partition SET last_position = 0")
@@ -126,7 +126,7 @@ def hot() -> dict[str, Variant]:
 
 
 def new_group() -> None:
-    """Let everybody begin at the stream's start."""
+    """Reset all groups to the start of the stream."""
     for group in (BY_HAND, "benchmark"):
         client.xgroup_destroy(DSN.stream, group)
     client.xgroup_create(DSN.stream, BY_HAND, "0")
@@ -144,7 +144,7 @@ def new_index() -> None:
 
 
 class Opener(Subscriber):
-    """Opens the events of a batch, and does nothing."""
+    """Opens the events of a batch, and does nothing with them."""
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         for envelope in batch:
@@ -152,14 +152,14 @@ class Opener(Subscriber):
 
 
 class OneByOne(EventSubscriber):
-    """Is given typed events, with their context, and does nothing."""
+    """Gets typed events one by one, and does nothing with them."""
 
     def handle_event(self, event: Event, envelope: Envelope) -> None:
         pass
 
 
 class TicketsAlone(ReadModel):
-    """Writes what the loop by hand writes, and not the timeline beside it."""
+    """Writes the same documents as the loop by hand, without the timeline."""
 
     def further_targets(self) -> list[IndexWriter]:
         return []
@@ -170,9 +170,9 @@ class OneBatch(TicketsAlone):
 
 
 def ours(subscriber: Subscriber) -> None:
-    """Consume with all that the command does, heartbeat included."""
+    """Consume as the command does, heartbeat included."""
     ownership = Ownership("benchmark", "benchmark")
-    with closing(open_stream()) as stream, beating(ownership):
+    with closing(open_stream()) as stream, heartbeat_thread(ownership):
         Consumer(subscriber, stream, ownership, shutdown=Shutdown(), limits=Limits(events=EVENTS)).run()
 
 
@@ -188,17 +188,17 @@ def by_hand(handle: Callable[[Any], object]) -> None:
 
 
 def bulk(entries: Entries) -> None:
-    """Write the documents that the read model has."""
+    """Write the same documents as the read model."""
     write((fields, encode(document_of(decoder.decode(fields[b"data"]).ticket))) for _, fields in entries)
 
 
 def bulk_unparsed(entries: Entries) -> None:
-    """Write the tickets' JSON as it is, without the texts that a search looks into."""
+    """Write the tickets' JSON as it is, without the texts that are searched."""
     write((fields, bytes(raw_decoder.decode(fields[b"data"]).ticket)) for _, fields in entries)
 
 
 def write(documents: Iterable[tuple[dict[bytes, bytes], bytes]]) -> None:
-    """Ask only whether anything failed."""
+    """Write all documents in one request, and check only whether any failed."""
     lines = []
     for fields, source in documents:
         version = int(fields[b"aggregateversion"]) * VERSION_STEP

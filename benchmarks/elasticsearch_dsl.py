@@ -1,13 +1,13 @@
-"""What a save costs whose request writes into Elasticsearch, beside one that stores an event; and what they end in.
+"""Compare a save that writes into Elasticsearch within its request with a save that stores an event.
 
-    uv run --with django-elasticsearch-dsl --with 'elasticsearch<9.4' python -m benchmarks.elasticsearch_dsl
+    uv run python -m benchmarks elasticsearch_dsl
 
-django-elasticsearch-dsl listens to the signal after a save, and writes the document before the save returns: as it is
-installed with a refresh each time, or without. Both sides save the same rows of the same table. Its release 9.0 writes
-documents without any field where the client is of version 9.4 or later; hence the older client, for both sides.
+django-elasticsearch-dsl listens to the signal after a save, and writes the document before the save returns. By default
+it refreshes the index each time; it is measured with and without that. Both sides save the same rows of the same table.
+Its release 9.0 writes documents without fields if the client's version is 9.4 or later, so both sides use an older one.
 
-What they end in is tried: a transaction that is rolled back after a save, and a save while Elasticsearch refuses
-connections (a proxy before it does). Then the row and the document are read; the document by its id, in real time.
+The first table has the costs. The second has the row and the document, read by its id in real time, after a transaction
+that was rolled back, and after a save during which Elasticsearch refused connections (through a proxy).
 """
 
 import argparse
@@ -39,22 +39,22 @@ PATIENCE_SECONDS = 60
 
 
 class RolledBack(Exception):
-    """The transaction ends with this."""
+    """Raised to roll a transaction back."""
 
 
 class System(Protocol):
-    """What keeps the document of one ticket."""
+    """A way to keep the document of one ticket up to date."""
 
     ticket: Any
 
     def save(self, title: str) -> None:
-        """Save the ticket as a request would do it, under that title."""
+        """Save the ticket with this title, as a request would do it."""
 
     def without_elasticsearch(self) -> AbstractContextManager[None]:
-        """Let nobody reach Elasticsearch for as long."""
+        """Refuse all connections to Elasticsearch while the block runs."""
 
     def catch_up(self) -> None:
-        """Let all that follows of itself have happened."""
+        """Wait until everything that follows by itself has happened."""
 
     def document_title(self) -> str: ...
 
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60, help=f"of {REPEATS} saves each (default: %(default)s)")
     rounds = parser.parse_args().rounds
     if not importlib.util.find_spec("django_elasticsearch_dsl"):
-        give_up(f"there is no {PACKAGE}")
+        exit_unmeasured(f"{PACKAGE} is not installed")
     with loaded_project("benchmarks.elasticsearch_dsl_settings"):
         empty_servers()
         print_costs(rounds)
@@ -73,8 +73,8 @@ def main() -> None:
         empty_servers()
 
 
-def give_up(reason: str) -> NoReturn:
-    print(f"{reason}: start it as --help says", file=sys.stderr)
+def exit_unmeasured(reason: str) -> NoReturn:
+    print(f"{reason}; run: uv run python -m benchmarks elasticsearch_dsl", file=sys.stderr)
     sys.exit(NOTHING_TO_COMPARE)
 
 
@@ -104,9 +104,9 @@ def print_costs(rounds: int) -> None:
         f"{PACKAGE}, as installed": lambda: save_next(refreshed),
     }
     for variant in variants.values():
-        variant()  # Once before it counts.
+        variant()  # A warm-up, not counted.
     if not title_of(saves.tickets[0], index=documents.UnrefreshedDocument.Index.name):
-        give_up(f"{PACKAGE} writes empty documents with this client of Elasticsearch")
+        exit_unmeasured(f"{PACKAGE} writes empty documents with this client of Elasticsearch")
     with closing(open_stream()) as stream:
         seconds = median_seconds(variants, rounds=rounds, repeats=REPEATS, tidy_up=lambda: sweep(stream, 0))
     print_ratios("A request that saves a ticket", seconds, reference=REFERENCE)
@@ -135,7 +135,7 @@ class Theirs:
         connections.create_connection(hosts=settings.ELASTICSEARCH_URL)
 
     def catch_up(self) -> None:
-        """Do nothing: all has happened in the save."""
+        """Do nothing: everything happened in the save."""
 
     def document_title(self) -> str:
         return title_of(self.ticket, index=self._index)
@@ -160,7 +160,7 @@ class Ours:
 
     @contextmanager
     def without_elasticsearch(self) -> Iterator[None]:
-        """Let the consumer run all the while."""
+        """Refuse connections while a consumer runs, and let it recover afterwards."""
         from events.models import Member  # noqa: PLC0415 (after the setup)
 
         with refusing_proxy() as proxy:
@@ -181,7 +181,7 @@ class Ours:
 
 
 def title_of(ticket: Any, *, index: str) -> str:
-    """Return the title that the ticket's document has, "" without one."""
+    """Return the title in the ticket's document, or "" if it has none."""
     from django.conf import settings  # noqa: PLC0415 (after the setup)
     from elasticsearch import Elasticsearch  # noqa: PLC0415
 
@@ -202,7 +202,7 @@ def refusing_proxy() -> Iterator[Any]:
 
 def print_endings(systems: Mapping[str, System]) -> None:
     endings = [{**end_rolled_back(system), **end_without_elasticsearch(system)} for system in systems.values()]
-    table = Table("", *systems, title="What a save ends in")
+    table = Table("", *systems, title="The result of a save")
     for name in endings[0]:
         table.add_row(name, *(ending[name] for ending in endings))
     Console().print(table)
@@ -226,7 +226,7 @@ def end_without_elasticsearch(system: System) -> dict[str, str]:
     with system.without_elasticsearch():
         try:
             system.save("changed")
-        except Exception as raised:  # noqa: BLE001 (whatever it raises is what is to be seen)
+        except Exception as raised:  # noqa: BLE001 (the result is the type of whatever it raises)
             error = type(raised).__name__
     system.ticket.refresh_from_db(fields=["title"])
     return {

@@ -1,6 +1,6 @@
-"""Tickets whose saves django-elasticsearch-dsl writes into Elasticsearch; loaded when the project is.
+"""Tickets that django-elasticsearch-dsl writes into Elasticsearch when they are saved; imported after Django's setup.
 
-A proxy is a class of its own to the signals, and the same table: the same save, with and without the index.
+Each proxy model has its own signals and the same table, so the same save can be measured with and without a refresh.
 """
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django_elasticsearch_dsl.registries import registry
 from readmodel.index.aliases import SETTINGS
 from tickets.models import Ticket
 
-# The status is declared: its class is unknown to the package, which would refuse the model for it.
+# The package refuses a model with a field of a class that it does not know, so the status is declared by hand.
 FIELDS = [field.name for field in Ticket._meta.concrete_fields if field.name not in ("status", "replaces")]
 
 
@@ -28,7 +28,7 @@ class UnrefreshedTicket(Ticket):
 
 @registry.register_document
 class RefreshedDocument(Document):
-    """As the package does it where nothing else is said: each save refreshes the index."""
+    """The package's default: each save refreshes the index."""
 
     status = fields.KeywordField()
 

@@ -1,4 +1,4 @@
-"""What recording events costs a transaction that saves one row.
+"""Measure what recording events adds to a transaction that saves one row.
 
 uv run python -m benchmarks.emit
 """
@@ -25,7 +25,7 @@ def measure() -> None:
 
     variants = Saves().variants()
     for variant in variants.values():
-        variant()  # Once before it counts.
+        variant()  # A warm-up, not counted.
     with closing(open_stream()) as stream:
         seconds = median_seconds(variants, rounds=ROUNDS, repeats=REPEATS, tidy_up=lambda: sweep(stream, 0))
     print_ratios("Recording events, on PostgreSQL", seconds, reference=REFERENCE)

@@ -1,4 +1,4 @@
-"""One web server process with many open streams of the feed: what they cost, and how fast an event reaches all.
+"""Measure many open event streams in one web server process: their cost, and the delay until an event has reached all.
 
     uv run python -m benchmarks.feed [--clients 500] [--events 20]
 
@@ -23,12 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.servers import empty_servers, loaded_project
-from config.ports import LOOPBACK, answers, free_port
+from config.supervisord.ports import LOOPBACK, answers, free_port
 
 GRANIAN = ("-m", "granian", "--interface", "asginl", "--no-log", "--workers-kill-timeout", "5")
 IDLE_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
-"""Between two events, so that the delay is that of one event to all clients."""
+"""The pause between two events, so that each delay is that of a single event."""
 MEGABYTE = 1_000_000
 
 
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20)
     options = parser.parse_args()
     with loaded_project():
-        empty_servers()  # The positions are counted from 1.
+        empty_servers()  # Positions begin at 1.
         with serving() as (worker, port):
             asyncio.run(measure(worker, port, clients=options.clients, events=options.events))
         empty_servers()
@@ -56,7 +56,7 @@ def main() -> None:
 
 @contextmanager
 def serving() -> Iterator[tuple[psutil.Process, int]]:
-    """Run the web server; yield the process that answers, and its port."""
+    """Run the web server; yield its worker process and its port."""
     port = free_port()
     command = (sys.executable, *GRANIAN, "--port", str(port), "config.asgi:application")
     with subprocess.Popen(command) as process:
@@ -71,7 +71,7 @@ def serving() -> Iterator[tuple[psutil.Process, int]]:
 
 async def measure(worker: psutil.Process, port: int, *, clients: int, events: int) -> None:
     token = await asyncio.to_thread(token_of_a_reader)
-    await follow(port, token, events=0)  # The first request loads what the others need.
+    await follow(port, token, events=0)  # A warm-up: the first request imports modules.
     before = cost(worker)
     opened = asyncio.Barrier(clients + 1)
     async with asyncio.TaskGroup() as streams:
@@ -100,7 +100,7 @@ def token_of_a_reader() -> str:
 
 
 async def follow(port: int, token: str, *, events: int, opened: asyncio.Barrier | None = None) -> list[Arrival]:
-    """Open a stream, and return when each of so many events came."""
+    """Open a stream, and return the arrival time of each of this many events."""
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
     path = "/api/events/stream?after=latest"
     writer.write(f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\nAuthorization: Token {token}\r\n\r\n".encode())
@@ -117,7 +117,7 @@ async def follow(port: int, token: str, *, events: int, opened: asyncio.Barrier 
 
 
 def publish(number: int) -> float:
-    """Issue a ticket, which is one event, and return when it was committed and flushed."""
+    """Issue a ticket, which records one event; return the time after its commit and flush."""
     from django.utils import timezone  # noqa: PLC0415 (after the setup)
 
     from events import unit_of_work  # noqa: PLC0415

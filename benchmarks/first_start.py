@@ -2,8 +2,8 @@
 
     python3 benchmarks/first_start.py
 
-It needs Python, pip and git alone, as the commands do, and prints how long each took; what `up` downloads, it tells
-apart.
+Like the commands, it needs only Python, pip and git. It prints how long each command took; `up` prints the time of its
+downloads separately.
 """
 
 import os
@@ -40,7 +40,7 @@ def measure(folder: Path) -> None:
 
 
 def fresh_environment(folder: Path) -> dict[str, str]:
-    """Return an environment with a home and a Python of its own, and nothing of the caches that are here."""
+    """Return an environment with its own home and Python, without this machine's caches."""
     python = folder / "python"
     venv.create(python, with_pip=True)
     (folder / "home").mkdir()
@@ -56,7 +56,7 @@ def free_port() -> int:
 
 
 def run(*command: str, cwd: Path, environment: dict[str, str]) -> float:
-    """Run a command to its end, and return its seconds; end with its exit code if that is not 0."""
+    """Run a command and return how many seconds it took; exit with its code if it fails."""
     print(f"$ {' '.join(command)}", flush=True)
     started = time.monotonic()
     exit_code = subprocess.run(command, cwd=cwd, env=environment, check=False).returncode

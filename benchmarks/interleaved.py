@@ -1,4 +1,4 @@
-"""Measure variants of the same work in turns, so that a change of the machine's load meets all of them."""
+"""Measure variants of the same work in turns, so that a change of the machine's load affects all of them."""
 
 import random
 import statistics
@@ -16,7 +16,7 @@ def median_seconds(
 ) -> dict[str, float]:
     """Run each variant `repeats` times per round, in random order; return the median of all its single runs.
 
-    `tidy_up` runs before each turn, and is not counted.
+    `tidy_up` runs before each turn, and is not timed.
     """
     times: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
@@ -30,7 +30,7 @@ def median_seconds(
 
 
 def print_ratios(title: str, seconds: Mapping[str, float], *, reference: str) -> None:
-    """Print how many times the reference's time each variant takes."""
+    """Print each variant's time, and its ratio to the reference's time."""
     table = Table("variant", title=title)
     table.add_column("median, us", justify="right")
     table.add_column(f"times {reference}", justify="right")

@@ -1,4 +1,4 @@
-"""From the commit to the stream: how long an event takes, flushed by its request or by the relay that it wakes.
+"""Measure the time from a commit to the stream, if the request flushes, and if it wakes the relay to flush.
 
 uv run python -m benchmarks.latency
 """
@@ -45,7 +45,7 @@ def measure() -> None:
 def running_relay() -> Iterator[None]:
     process = subprocess.Popen([sys.executable, "manage.py", "relay_events"])
     try:
-        time.sleep(3)  # Until it waits.
+        time.sleep(3)  # Until the relay has started.
         yield
     finally:
         process.terminate()
@@ -53,10 +53,10 @@ def running_relay() -> Iterator[None]:
 
 
 def delays(writers: int, pause_seconds: float) -> list[float]:
-    """Return the seconds from each event's commit to the moment when a reader of the stream has it."""
+    """Return, for each event, the seconds from its commit until a reader of the stream has it."""
     committed: dict[str, float] = {}
     arrived: dict[str, float] = {}
-    reader = threading.Thread(target=read, args=(arrived, writers * EVENTS))
+    reader = threading.Thread(target=read, args=(arrived, end_of_stream(), writers * EVENTS))
     reader.start()
     with ThreadPoolExecutor(writers) as threads:
         for writing in [threads.submit(write, committed, pause_seconds) for _ in range(writers)]:
@@ -74,19 +74,25 @@ def write(committed: dict[str, float], pause_seconds: float) -> None:
     for _ in range(EVENTS):
         name = str(uuid4())
         with unit_of_work():
-            # Ahead of our own callback: the moment after the commit, before anything is flushed.
+            # Registered before our own callback, so it runs right after the commit, before anything is flushed.
             transaction.on_commit(lambda name=name: committed.__setitem__(name, time.perf_counter()))
             record(ThingMade(name=name))
         time.sleep(pause_seconds)
     connection.close()
 
 
-def read(arrived: dict[str, float], count: int) -> None:
+def end_of_stream() -> str:
+    from events.stream.interface import open_stream  # noqa: PLC0415 (after the setup)
+
+    with closing(open_stream()) as stream:
+        return f"{stream.tail(0).position}-0"
+
+
+def read(arrived: dict[str, float], after: str, count: int) -> None:
     from events.stream.interface import open_stream  # noqa: PLC0415
 
     until = time.monotonic() + PATIENCE_SECONDS
     with closing(open_stream()) as stream:
-        after = f"{stream.tail(0).position}-0"
         while len(arrived) < count and time.monotonic() < until:
             for entry in stream.entries(0, after=after, count=500, block_seconds=1):
                 after = entry.id

@@ -1,8 +1,8 @@
-"""What is asked of a large log, against the same of one with a tenth of its rows.
+"""Compare the queries on a large log with the same queries on a log of a tenth of its rows.
 
 uv run python -m benchmarks.log_size [--rows 10000000]
 
-It fills the log itself, in the database that DATABASE_URL names, or in an embedded one.
+It fills the log itself, in the database of DATABASE_URL, or in an embedded one.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from benchmarks.servers import loaded_project
 REPEATS = 30
 LEAST = 1_000_000
 VERSIONS = 4
-"""How many events each aggregate has."""
+"""The number of events of each aggregate."""
 FILL = """
 INSERT INTO events_log (event_id, partition, position, type, schema_version, source, subject, aggregate_type,
     aggregate_version, time, data, correlation_id, causation_id, actor, traceparent)
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the large log (default: 10,000,000)")
     rows = parser.parse_args().rows
     if rows < LEAST:
-        parser.error(f"with fewer than {LEAST:,} rows there is too little to ask for")
+        parser.error(f"use at least {LEAST:,} rows: the small log has a tenth of them")
     with loaded_project():
         from events.models import LogEntry  # noqa: PLC0415 (after the setup)
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def fill(first: int, last: int, *, given: int, aggregates: int) -> None:
-    """Append rows to the log whose positions are their numbers, up to `given`; later ones wait for theirs."""
+    """Append rows to the log; up to number `given` their position is their number, later ones have none yet."""
     from django.db import connection  # noqa: PLC0415
 
     with connection.cursor() as cursor:
@@ -54,7 +54,7 @@ def fill(first: int, last: int, *, given: int, aggregates: int) -> None:
 
 
 def measured_with(rows: int) -> dict[str, float]:
-    """Return the median time of each question, in milliseconds, asked of a log with so many rows."""
+    """Return the median milliseconds of each query on a log with this many rows."""
     with filled(rows):
         return {name: statistics.median(asking(rows)) for name, asking in QUESTIONS.items()}
 
@@ -104,9 +104,9 @@ def reading(rows: int) -> Iterator[float]:
 
 
 def knowing(rows: int) -> Iterator[float]:
-    from events.log.reading import Tail, knows  # noqa: PLC0415
+    from events.log.reading import knows  # noqa: PLC0415
 
-    return timed(lambda turn: knows(0, Tail(rows // 3 + turn, "01a20c65-fb00-71ae-9be6-d739b212ad73")))
+    return timed(lambda turn: knows(0, rows // 3 + turn, "01a20c65-fb00-71ae-9be6-d739b212ad73"))
 
 
 def looking(_: int) -> Iterator[float]:
@@ -120,7 +120,7 @@ def looking(_: int) -> Iterator[float]:
 def compacting(_: int) -> Iterator[float]:
     from django.utils import timezone  # noqa: PLC0415
 
-    from events.log.compaction import compact  # noqa: PLC0415
+    from events.operations.compaction import compact  # noqa: PLC0415
 
     steps = compact(0, before=timezone.now(), dry_run=False)
     return timed(lambda _: next(steps))

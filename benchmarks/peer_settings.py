@@ -1,4 +1,4 @@
-"""Settings under which other outboxes for Django run beside ours, each with a Redis stream as its broker."""
+"""Settings with the other outboxes installed beside ours, each with a Redis stream as its broker."""
 
 from config.settings import *  # noqa: F403
 from config.settings import EVENTS_STREAM_URL, INSTALLED_APPS

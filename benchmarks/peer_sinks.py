@@ -1,4 +1,4 @@
-"""Where the other outboxes send to: functions that they find by the name of this module."""
+"""Functions that the other outboxes call to send an event; they import them by name."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _client = client()
 
 
 def send(payload: dict[str, str]) -> None:
-    """Send one event, as django-jaiminho asks a function to do."""
+    """Send one event; the signature is django-jaiminho's."""
     _client.xadd(STREAM, {"data": json.dumps(payload)})
 
 
@@ -31,5 +31,5 @@ class Moved:
 
 @receiver(Moved, mode=DURABLE, key="benchmark.stream")
 def receive(moved: Moved) -> None:
-    """Send one event, as django-domain-events asks a receiver to do."""
+    """Send one event; the signature is django-domain-events'."""
     send(asdict(moved))

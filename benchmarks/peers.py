@@ -1,8 +1,9 @@
-"""How fast other outboxes for Django bring waiting events to a Redis stream, beside ours, in one run.
+"""Compare the relay with other outboxes for Django, each of which sends waiting events to a Redis stream.
 
-    uv run --with django-jaiminho --with django-domain-events --with django-reliable-outbox python -m benchmarks.peers
+    uv run python -m benchmarks peers
 
-Each stores the same events and is asked to send them by the means that its documentation gives for its relay.
+Each stores the same events, and sends them as its documentation tells a relay to do. All run on the same Django, which
+is the newest that all of them allow.
 """
 
 import statistics
@@ -23,7 +24,7 @@ NOTE = "x" * 400
 
 
 class Peer(NamedTuple):
-    """An outbox: how it is filled with waiting events, and how it sends them all."""
+    """An outbox: a function that fills it with waiting events, and one that sends them all."""
 
     name: str
     fill: Callable[[], object]
@@ -48,7 +49,7 @@ def measure() -> None:
 
 
 def rate(peer: Peer, server: "redis.Redis[bytes]") -> float:
-    """Return events a second; what did not arrive was not sent."""
+    """Return events per second; fail if an event did not arrive."""
     peer.fill()
     before = count_entries(server)
     started = time.perf_counter()
@@ -78,7 +79,7 @@ def ours() -> Peer:
             cursor.execute("UPDATE events_partition SET last_position = 0")
         with unit_of_work() as unit:
             record(*(ThingMade(name=str(number), note=NOTE) for number in range(EVENTS)))
-            unit.unflushed.clear()  # Left to the relay, which is measured.
+            unit.unflushed.clear()  # They wait for the relay, which is measured.
 
     stream = open_stream()
     return Peer("this project", fill, lambda: sweep(stream, 0))

@@ -1,11 +1,11 @@
-"""How fast rebuild_readmodel builds an index anew, against a loop by hand that writes the same documents.
+"""Compare rebuild_readmodel with a loop by hand that writes the same documents.
 
     uv run python -m benchmarks.rebuild [--tickets 100000] [--rounds 3]
 
 The loop by hand reads the same rows of the log, one page after the other, and writes each page in one request, in one
-thread, into an index with the same mapping and settings. In the reference the documents' JSON was made beforehand; the
-other makes it in the simplest way. Both look at no document's own result, keep no checkpoint, and prove nothing; what
-is written meanwhile, they miss.
+thread, into an index with the same mapping and settings. The reference has the documents' JSON ready; a second loop
+makes it in the simplest way. Neither checks each document's result, keeps a checkpoint or proves anything, and both
+miss what is written meanwhile.
 """
 
 import argparse
@@ -34,7 +34,7 @@ NEXT_PAGE = "SELECT position, subject, aggregate_version, data FROM events_log W
 
 
 class Row(NamedTuple):
-    """What the loop by hand reads of an event."""
+    """The columns that the loop by hand reads."""
 
     position: int
     subject: str
@@ -48,7 +48,7 @@ type ToJson = Callable[[Row], bytes]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tickets", type=int, default=100_000, help="tickets in the log (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each way is taken (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="number of runs of each way (default: %(default)s)")
     options = parser.parse_args()
     with loaded_project():
         fill(options.tickets)
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def fill(tickets: int) -> None:
-    """Let the log have an event of each ticket, and the read model all of them."""
+    """Fill the log with one event per ticket, and let the read model handle them all."""
     from django.core.management import call_command  # noqa: PLC0415 (after the setup)
 
     from benchmarks.suggest import sample_ticket  # noqa: PLC0415
@@ -148,7 +148,7 @@ def to_json(row: Row) -> bytes:
 
 
 def expect_same_documents() -> None:
-    """Fail if the loop by hand does not make what the read model makes, or else it would write more or less."""
+    """Fail if the loop by hand and the read model make different documents: they would not be comparable."""
     from events.log.reading import read_after  # noqa: PLC0415 (after the setup)
     from readmodel.tickets.documents import TicketDocuments  # noqa: PLC0415
 
@@ -159,14 +159,14 @@ def expect_same_documents() -> None:
 
 
 def rebuild() -> Sequence[float]:
-    """Run the command, and return how long each phase took."""
+    """Run the command, and return the seconds of each phase."""
     from django.core.management import call_command  # noqa: PLC0415 (after the setup)
 
     from readmodel.index.aliases import Target  # noqa: PLC0415
     from readmodel.management.commands.rebuild_readmodel import Command  # noqa: PLC0415
 
     class Told(Command):
-        """Says, besides, when the index is filled."""
+        """Also prints a line when the index is filled."""
 
         @override
         def _fill(self, target: Target) -> None:
@@ -183,7 +183,7 @@ def rebuild() -> Sequence[float]:
 
 
 class Clock(io.StringIO):
-    """Notes when each line was written."""
+    """Keeps the time of each line."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -196,7 +196,7 @@ class Clock(io.StringIO):
 
 
 def expect(tickets: int) -> None:
-    """Fail unless the index that was written last has all documents."""
+    """Fail if the newest index lacks documents."""
     from django.conf import settings  # noqa: PLC0415 (after the setup)
     from elasticsearch import Elasticsearch  # noqa: PLC0415
 

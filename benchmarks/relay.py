@@ -1,9 +1,9 @@
-"""How fast the relay brings waiting events to the stream, against the shortest loop that sends and marks rows.
+"""Compare the relay with the shortest loop by hand that sends rows and marks them as sent.
 
     uv run python -m benchmarks.relay
 
-The loop by hand selects 500 rows, sends them in a pipeline and updates them. It gives no positions without gaps, loses
-the order as soon as a second one runs, doubles entries when it is killed, and knows nothing of a wiped stream.
+The loop by hand selects 500 rows, sends them in a pipeline and updates them. Its positions have gaps, a second process
+breaks the order, a kill doubles entries, and it does not notice a wiped stream.
 """
 
 import statistics
@@ -55,7 +55,7 @@ def measure() -> None:
 
 
 def rate(work: Callable[[], object]) -> float:
-    """Return how many events a second the work takes off a log that is filled for it."""
+    """Fill the log, run the work, and return its events per second."""
     fill(EVENTS)
     started = time.perf_counter()
     work()
@@ -63,7 +63,7 @@ def rate(work: Callable[[], object]) -> float:
 
 
 def fill(events: int) -> None:
-    """Empty the log and the stream, and let so many events wait."""
+    """Empty the log and the stream, and add this many waiting events."""
     from django.db import connection  # noqa: PLC0415
 
     from events.stream.interface import open_stream  # noqa: PLC0415

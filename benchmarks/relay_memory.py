@@ -1,4 +1,4 @@
-"""How much memory the relay takes, whatever is waiting for it.
+"""Measure the relay's largest memory for different numbers of waiting events.
 
 uv run python -m benchmarks.relay_memory
 """
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def peak_memory_mib(command: Sequence[str]) -> float:
-    """Run the command to its end, and return the most memory that it had."""
+    """Run the command, and return its largest memory."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:

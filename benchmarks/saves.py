@@ -1,4 +1,4 @@
-"""The saves that benchmarks/emit.py compares; loaded when the project is."""
+"""The saves that benchmarks/emit.py compares; imported after Django's setup."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ VALUES (%s, 0, 'by.hand', 1, '/', %s, 'hand', 1, now(), %s, '', '', '', '')
 
 
 class Saves:
-    """One transaction that saves a ticket, with and without events; each call takes the next ticket."""
+    """Transactions that save a ticket, with and without events; each call takes the next ticket."""
 
     def __init__(self) -> None:
         self.tickets = issue_tickets()
@@ -52,7 +52,7 @@ class Saves:
             changed = [self.changed() for _ in range(events)]
             changed[0].save()
             record(*(TicketIssued(ticket=ticket.state()) for ticket in changed))
-            connection.run_on_commit.clear()  # Stored only: the flush is a variant of its own.
+            connection.run_on_commit.clear()  # Without the flush, which is a variant of its own.
 
     def flush(self) -> None:
         with unit_of_work():

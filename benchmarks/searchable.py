@@ -1,19 +1,19 @@
-"""From the commit of a cancellation until a search finds it, at a steady rate, and what of that the refresh explains.
+"""Measure the time from a cancellation's commit until a search finds it, and the part of it that the refresh explains.
 
     uv run python -m benchmarks.searchable [--rate 100] [--seconds 30]
 
-Two processes cancel tickets, each at its moment whether or not the one before was fast; each flushes on commit. The
-relay and one consumer of the read model run as processes of their own. All the while this process asks Elasticsearch,
-by turns, three things:
+Two processes cancel tickets at a fixed rate, however long the one before took, and flush on commit. The relay and one
+consumer of the read model run as processes of their own. Meanwhile this process sends Elasticsearch three requests in
+turn:
 
-- for the documents that it waits for, by their ids, which is real time: when one is in the index;
-- for the number of canceled tickets, by a search, and for their ids when there are more than before: when one is found;
-- for the count of refreshes and the time that these took: when each one began, at the earliest.
+- the documents that it waits for, by their ids, in real time: the moment when one is in the index;
+- the number of canceled tickets, by a search, and their ids when there are more: the moment when one is found;
+- the count of refreshes and the time that they took: the earliest moment when each can have begun.
 
-A document waits for the refresh after it, for up to the refresh interval (1 s), whatever brings it: that is the wait
-until the first refresh that began after the document was seen in the index. All else is counted as beyond the interval:
-the way into the index before, the refresh itself and the search after it. So is what this process adds by asking only
-so often, which it prints. A document that misses the refresh which should show it has a second to its account.
+Any document waits up to the refresh interval (1 s) for the next refresh: here until the first refresh that began after
+the document was seen in the index. All other time is counted as beyond the interval: the way into the index, the
+refresh itself and the search after it, and the delay that this process adds by its own requests, which it prints. A
+document that misses the refresh that should show it counts one second more.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from readmodel.projection import VERSION_STEP
 WRITERS = 2
 WARM_UP_SECONDS = 5
 STARTING_SECONDS = 5
-"""Until the writers are loaded."""
+"""Time for the writers to start."""
 WATCHED_AT_ONCE = 32
 FOUND_AT_ONCE = 1_000
 PATIENCE_SECONDS = 60
@@ -47,7 +47,7 @@ ISSUED_AT_ONCE = 500
 
 
 class Refresh(NamedTuple):
-    """How many there were, how long they took together, and when that was so."""
+    """The number of refreshes so far, their total time, and the time of the request that asked for both."""
 
     count: int
     seconds: float
@@ -55,13 +55,13 @@ class Refresh(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """When each document was in the index, when each was found, and when each refresh began."""
+    """The times when each document was in the index, when each was found, and when each refresh began."""
 
     stored: dict[str, float]
     found: dict[str, float]
     refreshes: list[float]
     turns: list[float]
-    """How long asking all three took, each time."""
+    """The duration of each turn of the three requests."""
 
 
 class Way(NamedTuple):
@@ -79,7 +79,7 @@ class Way(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=int, default=100, help="cancellations a second (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=30, help="for how long (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=30, help="duration of the measurement (default: %(default)s)")
     options = parser.parse_args()
     with loaded_project():
         empty_servers()
@@ -104,8 +104,8 @@ def measure(rate: int, seconds: int) -> None:
     counted = tickets[rate * WARM_UP_SECONDS :]
     times = sorted(committed[ticket] for ticket in counted)
     print_ways(list(ways(counted, committed, seen)))
-    print(f"{rate} a second were asked for, {len(counted) / (times[-1] - times[0]):.0f} a second came.")
-    print(f"Elasticsearch was asked each {statistics.median(seen.turns) * 1e3:.0f} ms, which is in these figures.")
+    print(f"Asked for {rate} cancellations a second, measured {len(counted) / (times[-1] - times[0]):.0f} a second.")
+    print(f"Elasticsearch was asked every {statistics.median(seen.turns) * 1e3:.0f} ms; that delay is included.")
 
 
 def issue(tickets: int) -> list[str]:
@@ -119,7 +119,7 @@ def issue(tickets: int) -> list[str]:
 
 
 def cancel(tickets: Sequence[str], begin_at: float, pause_seconds: float) -> dict[str, float]:
-    """Cancel one ticket after the other, in a process of its own; return when each was committed."""
+    """Cancel one ticket after the other, in a process of its own; return the time of each commit."""
     import django  # noqa: PLC0415 (this is another process)
 
     django.setup()
@@ -132,7 +132,7 @@ def cancel(tickets: Sequence[str], begin_at: float, pause_seconds: float) -> dic
     for number, ticket in enumerate(tickets):
         time.sleep(max(0.0, begin_at + number * pause_seconds - time.perf_counter()))
         with unit_of_work():
-            # Ahead of the flush's callback: the moment after the commit, before anything is sent.
+            # Registered before the flush's callback, so it runs right after the commit, before anything is sent.
             transaction.on_commit(lambda ticket=ticket: committed.__setitem__(ticket, time.perf_counter()))
             Ticket.objects.get(id=ticket).cancel()
     connections.close_all()
@@ -140,7 +140,7 @@ def cancel(tickets: Sequence[str], begin_at: float, pause_seconds: float) -> dic
 
 
 class Watcher:
-    """Asks Elasticsearch how far the tickets are, which are canceled in this order."""
+    """Asks Elasticsearch again and again which of the canceled tickets it has, and which a search finds."""
 
     def __init__(self, tickets: Sequence[str]) -> None:
         from django.conf import settings  # noqa: PLC0415 (after the setup)
@@ -159,7 +159,7 @@ class Watcher:
     def _has_all(self) -> bool:
         try:
             return self._count() == len(self._tickets)
-        except ApiError:  # There is no index yet, or it was made just now.
+        except ApiError:  # The index does not exist yet, or was made just now.
             return False
 
     def watch(self, writing: Sequence[Future[Any]]) -> Seen:
@@ -182,7 +182,7 @@ class Watcher:
     def _note_refresh(self, before: Refresh, seen: Seen) -> Refresh:
         now = self._refresh()
         if now.count > before.count:
-            # At the earliest: it may have ended right after it was asked for the last time.
+            # The earliest possible start: the refresh may have ended right after the request before this one.
             seen.refreshes.append(before.asked_at - (now.seconds - before.seconds))
         return now
 

@@ -1,4 +1,4 @@
-"""Load the project on servers for one benchmark: those that the environment names, or embedded ones."""
+"""Load the project for one benchmark, on the servers that the environment names, or on embedded ones."""
 
 import os
 import secrets
@@ -17,9 +17,9 @@ URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 
 @contextmanager
 def loaded_project(settings: str = "config.settings") -> Iterator[None]:
-    """Start servers, set up Django on them, and migrate; all are gone afterwards.
+    """Start servers, set up Django on them, and migrate; stop the servers at the end.
 
-    Of a server that the environment names, the indices are gone: their alias is one of this run alone.
+    A server that the environment names stays, without this run's indices, which have an alias of their own.
     """
     alias = os.environ["READMODEL_ALIAS"] = f"benchmark-{secrets.token_hex(8)}"
     with ExitStack() as ending:
@@ -45,7 +45,7 @@ def delete_indices(alias: str) -> None:
 
 
 def empty_servers() -> None:
-    """Leave no ticket, nothing in the log and the stream, and no checkpoint."""
+    """Delete all tickets, the log, the stream and all checkpoints."""
     from events.stream.interface import open_stream  # noqa: PLC0415 (after the setup)
 
     execute("TRUNCATE tickets_ticket, events_log, events_checkpoint")

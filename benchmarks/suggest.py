@@ -1,10 +1,10 @@
-"""How fast the search suggests while somebody types, among 100,000 tickets.
+"""Measure the suggestions while somebody types, among 100,000 tickets.
 
     uv run python -m benchmarks.suggest
 
-Each request goes the whole way through Django, as a user with the permission, and types a beginning of one to eight
-letters of a ticket's title, venue, holder or code, half of them after a whole word. What a request costs that types
-nothing, and asks Elasticsearch nothing, is Django's part.
+Each request goes the whole way through Django, as a user with the permission. It types the first one to eight letters
+of a ticket's title, venue, holder or code, half of the time after a whole word. A request that types nothing does not
+ask Elasticsearch: its time is Django's part.
 """
 
 import random
@@ -72,7 +72,7 @@ def sample_ticket(number: int) -> dict[str, Any]:
 
 
 def word(number: int) -> str:
-    """Return the word of that number."""
+    """Return the word with this number."""
     syllables = random.Random(number)  # noqa: S311 (the same word each time)
     return "".join(syllables.choices(SYLLABLES, k=syllables.randint(2, 4))).capitalize()
 
@@ -96,7 +96,7 @@ def viewing_client() -> "APIClient":
 
 
 def durations(client: "APIClient", tickets: Sequence[dict[str, Any]], requests: int) -> list[float]:
-    """Return how many milliseconds each request takes."""
+    """Return the milliseconds of each request."""
     return [milliseconds(client, beginning_of(chance.choice(tickets))) for _ in range(requests)]
 
 
@@ -118,7 +118,7 @@ def beginning_of(ticket: dict[str, Any]) -> str:
 
 @contextmanager
 def changing(read_model: Any, tickets: Sequence[dict[str, Any]]) -> Iterator[None]:
-    """Change tickets all the time, so that the index is refreshed each second."""
+    """Change tickets all the time, so that the index is refreshed every second."""
     ended = threading.Event()
 
     def change() -> None:

@@ -1,12 +1,11 @@
-"""How fast this project's consumer hands events to a handler that does nothing, beside Symfony Messenger's worker.
+"""Compare the consumer with Symfony Messenger's worker, each with a handler that does nothing.
 
     apt-get install php-cli php-redis php-symfony-redis-messenger
     uv run python -m benchmarks.symfony
 
-Both read the same tickets from streams of the same server, by turns, and decode each: the worker by PHP's own
-serializer, which is its default. Only the worker's loop is counted, not PHP's start. Both acknowledge; the worker takes
-one message after the other, and deletes it, as it does by default. This project's consumer keeps its lease and its
-checkpoint in the database besides.
+Both read the same tickets from streams of the same server, in turns, and decode each one. The worker uses PHP's
+serializer, takes one message at a time and deletes it, which are its defaults; PHP's start is not timed. Both
+acknowledge. This project's consumer also keeps its lease and its checkpoint in the database.
 """
 
 import argparse
@@ -33,11 +32,16 @@ NOTHING_TO_COMPARE = 2
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=10_000, help="for Symfony's worker (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each is run (default: %(default)s)")
+    parser.add_argument(
+        "--messages", type=int, default=10_000, help="number of messages for Symfony's worker (default: %(default)s)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="number of runs of each (default: %(default)s)")
     options = parser.parse_args()
     if not (shutil.which("php") and LIBRARY.is_dir()):
-        print("say first: apt-get install php-cli php-redis php-symfony-redis-messenger", file=sys.stderr)
+        print(
+            "Install Symfony Messenger first: apt-get install php-cli php-redis php-symfony-redis-messenger",
+            file=sys.stderr,
+        )
         sys.exit(NOTHING_TO_COMPARE)
     with loaded_project():
         measure(options.messages, options.rounds)

@@ -1,4 +1,4 @@
-"""How long verify_readmodel takes for a million tickets, with how much memory, and what the audit costs at rest.
+"""Measure verify_readmodel's time and memory for a million tickets, and the audit's cost at rest.
 
 uv run python -m benchmarks.verify [--tickets 1000000]
 """
@@ -53,7 +53,7 @@ def print_verification(tickets: int) -> None:
 
 
 def print_audit() -> None:
-    """Tell which share of a core the consumer takes at rest."""
+    """Print the share of a core that the consumer takes at rest."""
     for rate in RATES:
         process = psutil.Popen(CONSUME, env=os.environ | {"READMODEL_AUDIT_PER_SECOND": str(rate)})
         time.sleep(REST_SECONDS / 2)
@@ -66,7 +66,7 @@ def print_audit() -> None:
 
 
 def fill(tickets: int) -> None:
-    """Let the log have an event of each ticket, and the index their documents; all are handled."""
+    """Fill the log with one event per ticket, and the index with their documents, as if all were handled."""
     from django.db import connection  # noqa: PLC0415 (after the setup)
 
     from events.models import Checkpoint  # noqa: PLC0415
@@ -84,7 +84,7 @@ def fill(tickets: int) -> None:
             target = index.indices.ensure()
             if projection is TicketDocuments:
                 write(index.documents(target))
-        # Also of the timeline, which stays empty: a consumer that fills it is not at rest.
+        # The timeline's checkpoint too, though it stays empty: a consumer that fills it is not at rest.
         Checkpoint.objects.create(group="readmodel", target=target.uuid, partition=0, position=tickets)
 
 
@@ -98,7 +98,7 @@ def write(documents: Any) -> None:
 
 
 def damage() -> None:
-    """Delete some documents, and invent as many."""
+    """Delete some documents, and add as many that no ticket has."""
     from django.conf import settings  # noqa: PLC0415 (after the setup)
     from elasticsearch import Elasticsearch  # noqa: PLC0415
 

@@ -1,8 +1,8 @@
-"""Waking the relay after a commit: PUBLISH in Redis against NOTIFY in PostgreSQL.
+"""Compare PUBLISH in Redis with NOTIFY in PostgreSQL as the way to wake the relay after a commit.
 
     uv run python -m benchmarks.wake
 
-What it costs the transaction that wakes, and how long the one who waits sleeps on.
+It measures what each adds to the transaction that wakes, and the delay until the waiting process runs.
 """
 
 import statistics
@@ -87,7 +87,7 @@ def measure_delay() -> None:
 
 
 def delays(wake: Callable[[], object], wait: Callable[[], object]) -> list[float]:
-    """Wake a thread again and again; return the seconds from each wake to the moment when it runs."""
+    """Wake a thread again and again; return the seconds from each wake until it runs."""
     measured: list[float] = []
     woken = threading.Semaphore(0)
     sent_at = 0.0
@@ -101,7 +101,7 @@ def delays(wake: Callable[[], object], wait: Callable[[], object]) -> list[float
     thread = threading.Thread(target=sleeper)
     thread.start()
     for _ in range(WAKES):
-        time.sleep(0.002)  # Until it sleeps again.
+        time.sleep(0.002)  # Until the thread waits again.
         sent_at = time.perf_counter()
         wake()
         woken.acquire(timeout=PATIENCE_SECONDS)

@@ -3,7 +3,7 @@
     uv run --with 'uvicorn[standard]' python -m benchmarks.web_servers
 
 Each server runs alone, with one worker and the same event loop, on the servers of `manage.py up`; they take turns,
-so that a change of the machine's load meets both. docs/adr/0001-asgi-server.md has what came out.
+so that a change of the machine's load affects both. docs/adr/0001-asgi-server.md has the results.
 """
 
 import json
@@ -23,7 +23,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
 from benchmarks.servers import loaded_project
-from config.ports import LOOPBACK, answers, free_port
+from config.supervisord.ports import LOOPBACK, answers, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 APPLICATION = "config.asgi:application"
@@ -67,7 +67,7 @@ def serving(command: tuple[str, ...]) -> Iterator[int]:
         try:
             while not answers(port, "/healthz"):
                 if process.poll() is not None:
-                    sys.exit(f"{words} ended")
+                    sys.exit(f"The web server ended: {words}")
                 time.sleep(0.1)
             yield port
         finally:
@@ -75,7 +75,7 @@ def serving(command: tuple[str, ...]) -> Iterator[int]:
 
 
 def latencies(port: int, request: Request, token: str, seconds: float) -> list[float]:
-    """Return the duration of each request that all clients made in this time."""
+    """Return the duration of each request that the clients made in this time."""
     found: list[float] = []
     headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
 

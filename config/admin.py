@@ -1,4 +1,4 @@
-"""The admin shows no tokens: whoever reads one may act as its user. `manage.py create_token` makes them."""
+"""Hide REST tokens from the admin: whoever reads a token can act as its user. `manage.py create_token` makes them."""
 
 from django.contrib import admin
 from rest_framework.authtoken.models import TokenProxy

@@ -1,4 +1,4 @@
-"""The project's own app: it holds the commands that run the service."""
+"""Register the project as an app, so that Django finds its commands and templates."""
 
 from django.apps import AppConfig
 

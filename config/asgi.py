@@ -1,10 +1,10 @@
-"""The application that the web server runs."""
+"""Define the ASGI application that the web server runs."""
 
 import os
 
 from django.core.asgi import get_asgi_application
 
-from config.slow_clients import cut_off_slow_clients
+from config.web.slow_clients import cut_off_slow_clients
 from readmodel.index.client import load_client
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

@@ -1,7 +1,7 @@
-"""All settings, from environment variables; nothing else reads the environment.
+"""Read all settings from environment variables; no other module reads the environment.
 
-`manage.py up` writes the URLs of the servers that it started to the file `env` in the data folder;
-real environment variables win over it.
+`manage.py up` writes the URLs of the servers that it starts to the file `env` in the data folder. Real environment
+variables take precedence over that file.
 """
 
 import os
@@ -12,11 +12,11 @@ import environ
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# A copy, in which an empty variable is none: what the file below adds is not handed on to child processes.
+# A copy without empty variables. What the file below adds is not passed on to child processes.
 environ.Env.ENVIRON = {name: value for name, value in os.environ.items() if value}
 env = environ.Env()
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
-# `up` starts what none of these names, and tells the file about those that it is given.
+# `up` starts the servers that none of these names, and writes those that are named to the file.
 NAMED_IN_ENVIRONMENT = {
     name: env.str(name)
     for name in (
@@ -35,7 +35,7 @@ if ENV_FILE.exists():
     env.read_env(ENV_FILE)
 
 DEBUG = env.bool("DEBUG", default=False)
-# Empty is refused by Django as soon as a key is needed; `up` makes a random one for its data folder.
+# Django refuses an empty key as soon as it needs one; `up` makes a random one for its data folder.
 SECRET_KEY = env.str("SECRET_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -70,7 +70,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "events.middleware.CollectorMiddleware",
-    "config.problems.LostRaceMiddleware",
+    "config.web.problems.LostRaceMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -92,21 +92,21 @@ TEMPLATES = [
 
 
 def database(url: str) -> dict[str, Any]:
-    """The production database is PostgreSQL; SQLite, with its one writer, serves one machine."""
+    """Return Django's settings for the database: PostgreSQL, or SQLite, with its single writer, for one machine."""
     config: dict[str, Any] = {**env.db_url_config(url), "ATOMIC_REQUESTS": True, "CONN_HEALTH_CHECKS": True}
     if config["ENGINE"].endswith("sqlite3"):
-        # IMMEDIATE: select_for_update is no lock on SQLite, and a transaction that turns from reader to writer fails.
+        # IMMEDIATE: select_for_update does not lock on SQLite, and a transaction that reads first can't write.
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=5000",
         }
     if config["ENGINE"].endswith("postgresql"):
-        # An ASGI server runs each request in a thread of its own: connections outlive requests only in a pool.
+        # An ASGI server runs each request in its own thread, so only a pool keeps connections between requests.
         config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 16, "timeout": 10}}
     return config
 
 
-# Without a URL, Django's dummy backend says that none is configured; commands that need no database work.
+# Without a URL, commands that need no database work; for others Django says that none is configured.
 DATABASE_URL = env.str("DATABASE_URL", default="")
 DATABASES = {"default": database(DATABASE_URL)} if DATABASE_URL else {}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -156,13 +156,13 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["config.permissions.ModelPermissions"],
-    "DEFAULT_PAGINATION_CLASS": "config.pagination.Pagination",
+    "DEFAULT_PERMISSION_CLASSES": ["config.web.permissions.ModelPermissions"],
+    "DEFAULT_PAGINATION_CLASS": "config.web.pagination.Pagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "config.problems.problem_handler",
+    "EXCEPTION_HANDLER": "config.web.problems.problem_handler",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tickets",
@@ -171,8 +171,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.schema.document_problems",
-        "config.schema.document_consistency_tokens",
+        "config.web.schema.document_problems",
+        "config.web.schema.document_consistency_tokens",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

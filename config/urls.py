@@ -1,12 +1,12 @@
-"""The project's addresses."""
+"""Map the project's URLs to views."""
 
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from config.health import healthz, readyz
-from config.lookup import lookup
 from config.metrics.views import metrics
+from config.web.health import healthz, readyz
+from config.web.lookup import lookup
 
 urlpatterns = [
     path("", include("readmodel.tickets.pages.urls")),
@@ -22,5 +22,5 @@ urlpatterns = [
     path("metrics", metrics),
 ]
 
-handler404 = "config.problems.not_found"
-handler500 = "config.problems.server_error"
+handler404 = "config.web.problems.not_found"
+handler500 = "config.web.problems.server_error"

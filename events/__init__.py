@@ -2,7 +2,7 @@
 
     from events import record, unit_of_work
 
-The way of an event: recording -> relay -> stream -> consumer; each folder says what comes in and what goes out.
+The way of an event: recording -> relay -> stream -> consumer. Each folder's docstring says what comes in and goes out.
 """
 
 from events.recording.collector import record, unit_of_work

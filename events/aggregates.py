@@ -1,4 +1,4 @@
-"""What an aggregate type declares, in the setting EVENTS_AGGREGATES, so that its table can be compared with the log."""
+"""The base class of aggregates, which EVENTS_AGGREGATES names: verify_log compares their tables with the log."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,23 +14,23 @@ class Aggregate[Row: Model](ABC):
     """The table of one aggregate type. The subject of an event is the row's primary key, as text."""
 
     version_field = "version"
-    """The column with the row's version, which its newest event carries too."""
+    """The column with the row's version, which equals that of its newest event."""
 
     @abstractmethod
     def rows(self) -> QuerySet[Row]:
-        """Return all rows, with whatever else `state_of` reads of them."""
+        """Return all rows, together with the related rows that `state_of` reads."""
 
     @abstractmethod
     def state_of(self, row: Row) -> Mapping[str, object]:
-        """Return the row as an event of now would tell it, by names."""
+        """Return the row's state by field names, as an event recorded now would have it."""
 
     @abstractmethod
     def state_in(self, event: Event) -> Mapping[str, object]:
-        """Return the state that an event of this type carries, under the same names."""
+        """Return the state in an event of this aggregate, by the same field names."""
 
     @abstractmethod
     def correction(self, row: Row) -> Event:
-        """Return an event that says that the row is as it is, against what the log told so far."""
+        """Return an event that corrects the log: it carries the row's state as it is."""
 
 
 def load_aggregates() -> dict[str, Aggregate[Model]]:

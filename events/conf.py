@@ -1,56 +1,69 @@
-"""The settings of the events, typed, with their defaults; read when asked for, so that tests may override them."""
+"""The settings of the events with their types and defaults."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self, overload
 
 from django.conf import settings
 
 
+class Setting[T]:
+    """The Django setting EVENTS_<NAME>, or its default. It is read at each access, so that tests can override it."""
+
+    def __init__(self, default: T) -> None:
+        self.default = default
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self.name = f"EVENTS_{name.upper()}"
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any]) -> Self: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type[Any]) -> T: ...
+
+    def __get__(self, instance: object | None, owner: type[Any]) -> Self | T:
+        return self if instance is None else getattr(settings, self.name, self.default)
+
+
 class Conf:
-    """`conf.batch_size` is the setting EVENTS_BATCH_SIZE, or its default here."""
+    """`conf.batch_size` is the setting EVENTS_BATCH_SIZE."""
 
-    stream_url: str = "redis://localhost:6379/events"
+    stream_url = Setting("redis://localhost:6379/events")
     """DSN of the stream; see `events.stream.dsn`."""
-    stream_backend: str = "events.stream.redis_stream.RedisStream"
-    """Dotted path of the class that speaks to the stream, an `events.stream.interface.Stream`."""
-    source: str = "/"
+    stream_backend = Setting("events.stream.redis_stream.RedisStream")
+    """Dotted path of the stream's class, which is an `events.stream.Stream`."""
+    source = Setting("/")
     """CloudEvents `source` of this service's events, a URI reference."""
-    partitions: int = 1
+    partitions = Setting(1)
     """Number of partitions, fixed when the database is first migrated."""
-    subscribers: dict[str, str] = {}
+    subscribers = Setting[dict[str, str]]({})
     """Consumer group -> dotted path of its Subscriber class."""
-    aggregates: dict[str, str] = {}
+    aggregates = Setting[dict[str, str]]({})
     """Aggregate type -> dotted path of its Aggregate class, whose table is compared with the log."""
-    max_event_bytes: int = 1_000_000
-    """The largest `data` that record() takes."""
-    metadata: str = ""
-    """Dotted path of a callable that returns attributes of the project's own for the envelopes, name -> text."""
-    schema_lock: str | Path = "event-schemas.json"
-    """The file of the events' JSON Schemas, which check_event_schemas compares with the classes."""
-    stream_max_length: int = 100_000
-    """The stream is trimmed to about so many entries: the window on the log."""
-    flush_on_commit: bool = True
-    """A request flushes its events itself after its commit; false: it only wakes the relay."""
-    flush_timeout_seconds: float = 0.25
+    max_event_bytes = Setting(1_000_000)
+    """The largest `data` that record() accepts."""
+    metadata = Setting("")
+    """Dotted path of a function that returns the project's own attributes for the envelopes: name -> text."""
+    schema_lock = Setting[str | Path]("event-schemas.json")
+    """The file of the events' JSON Schemas, with which check_event_schemas compares the classes."""
+    stream_max_length = Setting(100_000)
+    """The stream is trimmed to about this many entries: the window on the log."""
+    flush_on_commit = Setting(default=True)
+    """Whether a request flushes its events itself after its commit; otherwise it only wakes the relay."""
+    flush_timeout_seconds = Setting(0.25)
     """How long a request waits for Redis after its commit before it leaves its events to the relay."""
-    relay_interval_seconds: float = 0.5
-    """How often the relay looks for events that were left over."""
-    batch_size: int = 500
-    """How many events a consumer hands to its subscriber at once, at most."""
-    block_seconds: float = 1.0
+    relay_interval_seconds = Setting(0.5)
+    """How often the relay looks for events that nobody has flushed."""
+    batch_size = Setting(500)
+    """The most events that a consumer hands to its subscriber at once."""
+    block_seconds = Setting(1.0)
     """How long an idle consumer waits for the stream before it compares its checkpoint with the log."""
-    feed_clients: int = 500
-    """How many streams and waiting readers of the feed a process serves at once."""
-    feed_heartbeat_seconds: float = 15.0
-    """How often a stream of the feed says that it is alive."""
-    feed_patience_seconds: float = 30.0
-    """How long a client may take nothing of what it is sent before it is cut off."""
-
-    if not TYPE_CHECKING:
-
-        def __getattribute__(self, name: str) -> Any:
-            default = object.__getattribute__(self, name)
-            return default if name.startswith("_") else getattr(settings, f"EVENTS_{name.upper()}", default)
+    feed_clients = Setting(500)
+    """How many event streams and waiting readers of the feed a process serves at once."""
+    feed_heartbeat_seconds = Setting(15.0)
+    """How often an event stream of the feed sends a sign of life."""
+    feed_patience_seconds = Setting(30.0)
+    """How long a client may read nothing of what it is sent before it is disconnected."""
 
 
 conf = Conf()

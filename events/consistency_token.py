@@ -1,7 +1,7 @@
-"""Name the state of the log that a unit of work has left, for those who must not be shown an older one.
+"""Consistency tokens: they name the state of the log after a unit of work, for readers that must not see an older one.
 
-A token is text, signed, and of use to any process that has the same SECRET_KEY. It names the newest event of each type
-and aggregate; if those are too many, how far the log was in the unit's partitions, which is a little more than needed.
+A token is signed text, which any process with the same SECRET_KEY can read. It names the newest event of each type and
+aggregate; if those are too many, how far the log was in the unit's partitions, which is a little more than needed.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ MAX_LENGTH_OF_SEVERAL = 8_000
 
 
 class InvalidToken(EventError):
-    """This is no consistency token of this service: leave it out, or take that of a newer response."""
+    """This is not a consistency token of this service: leave it out, or send that of a newer response."""
 
 
 class Newest(NamedTuple):
@@ -42,41 +42,41 @@ class Newest(NamedTuple):
 
 
 class ConsistencyToken(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a reader must have seen; several are one, with all of their entries."""
+    """The events that a reader must have seen. Several tokens are merged into one with all of their entries."""
 
     events: tuple[Newest, ...] = ()
     positions: tuple[tuple[int, int], ...] = ()
-    """Partitions, and the position that each had reached."""
+    """Partitions with the position that each had reached."""
     rows: tuple[int, ...] = ()
-    """In place of it, the last row that was still to get a position."""
+    """For the other partitions: the last row that had no position yet."""
     correlation_ids: tuple[str, ...] = ()
-    """Of the units whose events are not named one by one."""
+    """The units of work whose events are not named one by one."""
 
 
 def token_of(collector: Collector) -> str:
-    """Return the token of what the unit of work has committed so far, "" if that is nothing; it costs one query."""
+    """Return the token of what the unit of work has committed so far, "" for nothing; usually with one query."""
     recorded = collector.recorded
     if not recorded:
         return ""
-    if recorded.are_all_kept:
+    if recorded.has_all:
         newest = _newest_of(recorded.event_ids)
-        text = sign(ConsistencyToken(events=newest)) if newest else ""
+        text = sign_token(ConsistencyToken(events=newest)) if newest else ""
         if len(newest) <= MAX_NAMED and len(text) <= MAX_LENGTH:
             return text
-    return sign(_state_of_the_log(recorded.partitions, collector.correlation_id))
+    return sign_token(_state_of_the_log(recorded.partitions, collector.correlation_id))
 
 
-def sign(token: ConsistencyToken) -> str:
+def sign_token(token: ConsistencyToken) -> str:
     return f"{FORMAT}{SEPARATOR}{_signer().sign_object(msgspec.to_builtins(token), compress=True)}"
 
 
-def read(text: str) -> ConsistencyToken:
-    """Return what a token, or several separated by commas, name; raise InvalidToken.
+def read_token(text: str) -> ConsistencyToken:
+    """Read a token, or several separated by commas; raise InvalidToken.
 
-    What is not of this service costs no more than a look at its signature.
+    The signature is checked first, so a forged token costs little.
     """
     if len(text) > MAX_LENGTH_OF_SEVERAL or not text.isascii():
-        raise InvalidToken(f"Tokens have at most {MAX_LENGTH_OF_SEVERAL:,} characters in all, of ASCII.")
+        raise InvalidToken(f"Consistency tokens are ASCII, with at most {MAX_LENGTH_OF_SEVERAL:,} characters in all.")
     tokens = [_read_one(part.strip()) for part in text.split(",")]
     return ConsistencyToken(
         events=tuple(newest for token in tokens for newest in token.events),
@@ -101,15 +101,15 @@ def _signer() -> Signer:
 
 
 def _newest_of(event_ids: Iterable[UUID]) -> tuple[Newest, ...]:
-    """Return what the log has of the events: a rollback, of a savepoint too, may have taken some of them back."""
+    """Return the events that the log has: a rollback, even of a savepoint, may have taken some of them back."""
     kept = LogEntry.objects.filter(event_id__in=event_ids).order_by().values_list("type", "subject")
     return tuple(Newest(*row) for row in kept.annotate(Max("aggregate_version")))
 
 
 def _state_of_the_log(partitions: Iterable[int], correlation_id: str) -> ConsistencyToken:
-    """Return up to where all that is committed now has, or will have, its positions.
+    """Return a token up to the positions that all events committed by now have or will get.
 
-    First the rows without one, in the order in which they will get them: what has one by then is below `last_position`.
+    Rows without a position are read first: rows that get one meanwhile are below `last_position`, which is read later.
     """
     waiting = LogEntry.objects.filter(partition__in=partitions, position=None).order_by().values_list("partition")
     rows = dict(waiting.annotate(Max("id")))

@@ -1,4 +1,4 @@
-"""An event as the log and the stream carry it: the CloudEvents 1.0 attributes around its JSON."""
+"""An event as the log and the stream store it: its JSON with the attributes of CloudEvents 1.0."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -29,11 +29,11 @@ ATTRIBUTES = frozenset(
         "traceparent",
     }
 )
-"""The fields of an entry that are ours; any other is an extension."""
+"""The fields of an entry that are defined here; any other is an extension."""
 
 
 def dataschema(name: str, version: int) -> str:
-    """Return what names the schema of an event's data, as CloudEvents ask for: a URI."""
+    """Return the URI of the schema of an event's data, as CloudEvents require."""
     return f"{SCHEMA_PREFIX}{name}:{version}"
 
 
@@ -41,16 +41,16 @@ NAMES = {
     "aggregate_version": "aggregateversion",
     "correlation_id": "correlationid",
     "causation_id": "causationid",
-    # No field of an entry is called so: CloudEvents allow letters and digits alone.
+    # No field of an entry has such a name: CloudEvents allow only letters and digits.
     "schema_version": "_schema_version",
     "position": "_position",
     "extensions": "_extensions",
 }
-"""What the attributes are called in an entry."""
+"""The names of the attributes in an entry."""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename=NAMES):
-    """One event with its metadata; `position` is its place in the partition, None until the relay gave it one."""
+    """One event with its metadata; `position` is its place in the partition, None until a flush has given it one."""
 
     id: UUID
     type: str
@@ -65,7 +65,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename=NAMES):
     actor: str = ""
     traceparent: str = ""
     extensions: dict[str, str] | None = None
-    """Attributes of the project's own; see events/recording/metadata.py."""
+    """The project's own attributes; see events/recording/metadata.py."""
     position: int | None = None
 
     @property
@@ -77,7 +77,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename=NAMES):
         return decode(self.type, self.schema_version, self.data)
 
     def to_fields(self) -> dict[str, str]:
-        """Return the flat entry of the stream: `id` first, optional attributes only where they say something."""
+        """Return the flat entry of the stream: `id` first, optional attributes only if they are set."""
         fields = {
             "id": str(self.id),
             "specversion": SPEC_VERSION,
@@ -101,4 +101,4 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename=NAMES):
         found: dict[str, object] = {**fields, "_schema_version": schema_version, "_position": position}
         if not ATTRIBUTES.issuperset(fields):
             found["_extensions"] = {name: fields[name] for name in fields.keys() - ATTRIBUTES}
-        return msgspec.convert(found, cls, strict=False)  # Not strict: an entry's numbers are text.
+        return msgspec.convert(found, cls, strict=False)  # strict=False: an entry's numbers are text.

@@ -8,11 +8,11 @@ from typing import Annotated
 import msgspec
 
 from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
-from events.upcasting import lift
+from events.upcasting import upcast
 
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A point in time, for the fields of events: a reader elsewhere can't know the zone of a time without one."""
+"""A point in time, for the fields of events. It has a time zone, which a reader elsewhere could not guess."""
 LONGEST_NAME = 100
 HIGHEST_VERSION = 32_767
 
@@ -20,7 +20,8 @@ HIGHEST_VERSION = 32_767
 class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A fact about one aggregate, in the past tense, with the aggregate's state after the change.
 
-    A subclass adds its fields, says which aggregate it tells of, and is registered with `event_type`.
+    A subclass adds its fields, names its aggregate by `subject` and `aggregate_version`, and is registered with
+    `event_type`.
     """
 
     @property
@@ -35,7 +36,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class EventType(msgspec.Struct, frozen=True):
-    """What an event class is known as outside of Python: `ticket.canceled`, version 1."""
+    """The name and version of an event class outside of Python: `ticket.canceled`, version 1."""
 
     name: str
     version: int
@@ -52,13 +53,13 @@ def aggregate_type_of(name: str) -> str:
 
 
 def event_type[E: type[Event]](name: str, *, version: int = 1) -> Callable[[E], E]:
-    """Register a class as `<aggregate type>.<what happened>`, with the version that its schema has now.
+    """Register a class as `<aggregate type>.<what happened>`, with the current version of its schema.
 
     Raise ValueError for a name that is taken or malformed, and for a class that has a name already.
     """
     if not (NAME.fullmatch(name) and len(name) <= LONGEST_NAME):
         raise ValueError(
-            f"{name!r} names no event type: it must read <aggregate type>.<what happened>, "
+            f"{name!r} is not a name for an event type: write <aggregate type>.<what happened>, "
             f"in at most {LONGEST_NAME} letters, digits, - and _ of ASCII"
         )
     if not 1 <= version <= HIGHEST_VERSION:
@@ -68,7 +69,7 @@ def event_type[E: type[Event]](name: str, *, version: int = 1) -> Callable[[E], 
         if name in _by_name:
             raise ValueError(
                 f"{name!r} is registered already, by {_by_name[name].event_class.__qualname__}: "
-                "a name has one class, the current one; older versions are lifted by upcasters"
+                "a name has one class, the current one; upcasters convert older versions"
             )
         if event_class in _by_class:
             raise ValueError(f"{event_class.__qualname__} is registered already, as {_by_class[event_class].name!r}")
@@ -92,30 +93,30 @@ def registered_types() -> list[EventType]:
 
 
 def name_of(event: type[Event] | str) -> str:
-    """Return the registered name of a class, or a name as it is; raise TypeError or UnknownEventType without one."""
+    """Return the name of a class, or a registered name unchanged; raise TypeError or UnknownEventType for others."""
     return _registered(event).name if isinstance(event, str) else type_of(event).name
 
 
 def current_version(name: str) -> int:
-    """Return the version that the event's schema has now; raise UnknownEventType."""
+    """Return the current version of the event's schema; raise UnknownEventType."""
     return _registered(name).version
 
 
 def current_class(name: str) -> type[Event]:
-    """Return the class that the events of this name are made of; raise UnknownEventType."""
+    """Return the class of the events of this name; raise UnknownEventType."""
     return _registered(name).event_class
 
 
 def decode(name: str, version: int, data: str | bytes) -> Event:
-    """Make the typed event of its JSON; raise UnknownEventType, UnknownEventVersion or Unprocessable."""
+    """Convert JSON to a typed event; raise UnknownEventType, UnknownEventVersion or Unprocessable."""
     registered = _registered(name)
     if version > registered.version:
         raise UnknownEventVersion(f"{name} has version {version}; this release knows up to {registered.version}")
     try:
         if version == registered.version:
             return msgspec.json.decode(data, type=registered.event_class)
-        lifted = lift(name, version, data, to=registered.version)
-        return msgspec.convert(lifted, registered.event_class, str_keys=True)
+        upcasted = upcast(name, version, data, to=registered.version)
+        return msgspec.convert(upcasted, registered.event_class, str_keys=True)
     except msgspec.DecodeError as error:
         raise Unprocessable(f"{name} version {version}: {error}") from error
 

@@ -1,11 +1,11 @@
-"""What can go wrong on an event's way. The type of an exception is the policy; its docstring is the message."""
+"""The exceptions of the events. An exception's type decides what happens next; its docstring is its message."""
 
 from collections.abc import Mapping
 from uuid import UUID
 
 
 class EventError(Exception):
-    """An event could not go on its way."""
+    """An event could not be recorded, relayed or handled."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())
@@ -16,7 +16,7 @@ class NotInTransaction(EventError):
 
 
 class EventTooLarge(EventError):
-    """The event's JSON is larger than EVENTS_MAX_EVENT_BYTES: let it refer to the large part, or raise the limit."""
+    """The event's JSON is larger than EVENTS_MAX_EVENT_BYTES: store the large part elsewhere, or raise the limit."""
 
 
 class MetadataRefused(EventError):
@@ -24,7 +24,7 @@ class MetadataRefused(EventError):
 
 
 class Transient(EventError):
-    """What passes, by itself or when somebody mends a server: a consumer keeps its batch and tries again later."""
+    """A failure that passes by itself or once a server is repaired: a consumer keeps its batch and tries again."""
 
 
 class VersionTaken(Transient):
@@ -32,10 +32,10 @@ class VersionTaken(Transient):
 
 
 class RetryLater(Transient):
-    """A handler can't do its work now but will be able to: the batch is kept and tried again, with growing pauses."""
+    """A handler can't do its work now, but will be able to: the batch is kept and tried again, with growing pauses."""
 
     def __init__(self, message: str | None = None, *, retry_after_seconds: float = 0) -> None:
-        """Take what the other side asks for: how long the pause is at least."""
+        """`retry_after_seconds` is the shortest pause that the other side asks for."""
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 
@@ -45,14 +45,14 @@ class Unprocessable(EventError):
 
 
 class AttemptFailed(Transient):
-    """A handler failed with an event, for a reason that is no policy: it is tried again, a few times."""
+    """A handler failed with an unexpected exception: the event is tried again a few times, then parked."""
 
 
 class PartlyHandled(EventError):
-    """Some events of the batch could not be handled, all others were."""
+    """Some events of the batch could not be handled; all others were."""
 
     def __init__(self, failures: Mapping[UUID, Exception]) -> None:
-        """Take why each of them was not handled, by the event's id."""
+        """`failures` has the reason of each event that was not handled, by the event's id."""
         super().__init__(f"{len(failures)} events of the batch failed, first: {next(iter(failures.values()))}")
         self.failures = failures
 
@@ -66,11 +66,11 @@ class UnknownEventVersion(RetryLater):
 
 
 class TargetLost(Transient):
-    """What the events were written into is gone (an index was deleted): the subscriber is opened anew."""
+    """The target of the events is gone (an index was deleted): the subscriber is opened again."""
 
 
 class StreamUnavailable(Transient):
-    """Redis does not answer, or refuses to write; the log keeps the events until it does."""
+    """Redis does not answer, or refuses to write; the log keeps the events until Redis is back."""
 
 
 class GroupLost(Transient):
@@ -78,12 +78,12 @@ class GroupLost(Transient):
 
 
 class Diverged(Transient):
-    """The stream ends with an entry that is not this log's: nothing is appended until the stream is reset."""
+    """The stream ends with an entry that is not in this log: nothing is appended until the stream is reset."""
 
 
 class LeaseLost(Transient):
-    """Another process owns the partition now: what this one has in hand moves no checkpoint."""
+    """Another process owns the partition now: what is still in flight here moves no checkpoint."""
 
 
 class CheckpointMissing(EventError):
-    """A declared group has no checkpoint: run it once, or take it out of EVENTS_SUBSCRIBERS if it is no more."""
+    """A declared group has no checkpoint: run it once, or remove it from EVENTS_SUBSCRIBERS if it is gone."""

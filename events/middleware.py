@@ -1,4 +1,4 @@
-"""Give each request a collector: its id, its user and its trace stand in the envelopes of its events."""
+"""Give each request a collector, which puts the request's id, user and trace into the envelopes of its events."""
 
 import logging
 import re
@@ -21,10 +21,10 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class CollectorMiddleware:
-    """Open a collector around the view, and answer the request's id in X-Request-ID.
+    """Open a collector around the view, and return the request's id in X-Request-ID.
 
-    What the view has committed is named in Consistency-Token; a body that is streamed afterwards is in none.
-    It opens no transaction: the project sets ATOMIC_REQUESTS, or its views open their own.
+    The Consistency-Token header names what the view has committed, but not what a streamed body commits afterwards.
+    The middleware opens no transaction: the project sets ATOMIC_REQUESTS, or its views open their own.
     """
 
     sync_capable = True
@@ -60,7 +60,7 @@ class CollectorMiddleware:
 
 def _collector_of(request: HttpRequest) -> Collector:
     def actor() -> str:
-        # Asked when an event is recorded: a REST view finds out who the user is later than the middleware does.
+        # Called when an event is recorded: a REST view authenticates later than the middleware.
         return request.user.get_username() if hasattr(request, "user") and request.user.is_authenticated else ""
 
     return Collector(
@@ -80,7 +80,7 @@ def _token_of(collector: Collector) -> str:
         return token_of(collector)
     except Error as error:
         logger.warning("a response goes without its consistency token: %s", error)
-        return ""  # What it would have named is committed all the same.
+        return ""  # The events that it would have named are committed all the same.
 
 
 def _answered(response: HttpResponseBase, collector: Collector, token: str) -> HttpResponseBase:

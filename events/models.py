@@ -1,4 +1,4 @@
-"""The tables of the log and of those who read it."""
+"""The tables of the log and of the groups that read it."""
 
 from django.db import models
 from django.db.models import Q
@@ -6,13 +6,13 @@ from django.utils import timezone
 
 
 class LogEntry(models.Model):
-    """One event of the log (the outbox table), inserted in the transaction of the change it tells of."""
+    """One event of the log (the outbox table), inserted in the transaction of the change that it reports."""
 
     id = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField(unique=True)
     partition = models.PositiveSmallIntegerField()
     position = models.PositiveBigIntegerField(null=True)
-    """Its place in the partition, from 1 without gaps; null until the relay has given it."""
+    """Its place in the partition, from 1 without gaps; null until a flush has given it."""
     type = models.CharField(max_length=100)
     schema_version = models.PositiveSmallIntegerField()
     source = models.CharField(max_length=200)
@@ -21,13 +21,13 @@ class LogEntry(models.Model):
     aggregate_version = models.PositiveBigIntegerField()
     time = models.DateTimeField()
     data = models.TextField()
-    """The event's JSON, passed on as it is."""
+    """The event's JSON, passed on unchanged."""
     correlation_id = models.CharField(max_length=200)
     causation_id = models.CharField(max_length=36, blank=True)
     actor = models.CharField(max_length=200, blank=True)
     traceparent = models.CharField(max_length=55, blank=True)
     extensions = models.JSONField(null=True)
-    """The project's own attributes, null where there are none."""
+    """The project's own attributes, null if it has none."""
 
     class Meta:
         db_table = "events_log"
@@ -47,16 +47,16 @@ class LogEntry(models.Model):
 
 
 class Partition(models.Model):
-    """A sequence of positions. Its row is the lock under which they are given; the rows' number never changes."""
+    """A sequence of positions. Positions are given under a lock on its row; the number of rows never changes."""
 
     number = models.PositiveSmallIntegerField(primary_key=True)
     last_position = models.PositiveBigIntegerField(default=0)
     compacted_to = models.PositiveBigIntegerField(default=0)
-    """Up to here a missing position is no gap: newer events have replaced it."""
+    """Up to this position a missing event is not a gap: a newer one has replaced it, and compaction has deleted it."""
     divergence = models.TextField(blank=True, default="")
-    """How the stream was found to be no window on this log any more; "" as long as it is one."""
+    """How the stream was found to have diverged from this log; "" if it has not."""
     has_lost_events = models.BooleanField(default=False)
-    """The diverged stream had events that the log has not: it was restored, and its readers may know of them."""
+    """The diverged stream had events that are not in the log: it was restored, and readers may have handled them."""
 
     class Meta:
         db_table = "events_partition"
@@ -66,12 +66,12 @@ class Partition(models.Model):
 
 
 class ConsumerGroup(models.Model):
-    """What an operator asks of a group's processes; they look every second."""
+    """A consumer group, with what an operator asks of its processes; they read it every second."""
 
     name = models.CharField(max_length=100, primary_key=True)
     paused = models.BooleanField(default=False)
     stop_requested_at = models.DateTimeField(null=True)
-    """Processes that started before this end, after the batch in hand."""
+    """Processes that started before this time stop after their current batch."""
 
     class Meta:
         db_table = "events_group"
@@ -81,15 +81,15 @@ class ConsumerGroup(models.Model):
 
 
 class Member(models.Model):
-    """A process of a consumer group; it lives as long as it says so again in time."""
+    """A process of a consumer group, alive until its heartbeats stop."""
 
     id = models.CharField(max_length=150, primary_key=True)
-    """The process's name and something that no other process has."""
+    """The process's name with a unique suffix."""
     group = models.CharField(max_length=100)
     started_at = models.DateTimeField()
     alive_until = models.DateTimeField()
     state = models.CharField(max_length=20)
-    """What it does: `consuming`, `standing by` (it owns no partition), `paused` or `retrying`."""
+    """`consuming`, `standing by` (it owns no partition), `paused` or `retrying`."""
     error = models.TextField(blank=True)
     """Why it is `retrying`."""
     retry_at = models.DateTimeField(null=True)
@@ -102,14 +102,14 @@ class Member(models.Model):
 
 
 class Lease(models.Model):
-    """Who may handle a group's events of a partition, and until when by the database's clock."""
+    """The process that may handle a group's events of a partition, until a time by the database's clock."""
 
     group = models.CharField(max_length=100)
     partition = models.PositiveSmallIntegerField()
     member = models.CharField(max_length=150, blank=True)
     """The owner's `Member.id`, "" if it was released."""
     epoch = models.PositiveBigIntegerField(default=0)
-    """One more with each owner: what carries an older one comes too late."""
+    """One more with each owner: a write with an older epoch comes too late."""
     expires_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -121,17 +121,17 @@ class Lease(models.Model):
 
 
 class Checkpoint(models.Model):
-    """How far a consumer group has come in a partition: all up to `position` is handled or parked."""
+    """How far a consumer group has come in a partition: all events up to `position` are handled or parked."""
 
     group = models.CharField(max_length=100)
     target = models.CharField(max_length=100, blank=True)
-    """What the events are written into; a target that was not seen before starts at 0."""
+    """What the group writes into, such as an index; a new target starts at 0."""
     partition = models.PositiveSmallIntegerField()
     position = models.PositiveBigIntegerField(default=0)
     epoch = models.PositiveBigIntegerField(default=0)
-    """That of the lease under which it is moved; an owner with an older one can't move it."""
+    """The epoch of the owner's lease; an owner with an older epoch can't move the checkpoint."""
     failed_position = models.PositiveBigIntegerField(null=True)
-    """The event that is tried again, and how often that failed."""
+    """The event that is being retried; `attempts` is how often it has failed."""
     attempts = models.PositiveSmallIntegerField(default=0)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -146,7 +146,7 @@ class Checkpoint(models.Model):
 
 
 class DeadLetter(models.Model):
-    """What a group could not handle. An event stays in the log; of a foreign entry the fields are kept here."""
+    """An event that a group could not handle, or a foreign entry of the stream, whose fields are kept here."""
 
     class State(models.TextChoices):
         PARKED = "parked", "parked"
@@ -161,9 +161,9 @@ class DeadLetter(models.Model):
     target = models.CharField(max_length=100, blank=True)
     partition = models.PositiveSmallIntegerField()
     position = models.PositiveBigIntegerField(null=True)
-    """Null for a foreign entry."""
+    """Null for a foreign entry, which has no place in the log."""
     entry_id = models.CharField(max_length=50)
-    """The entry's id on the stream."""
+    """The id of its entry on the stream."""
     event_id = models.UUIDField(null=True)
     type = models.CharField(max_length=100, blank=True)
     subject = models.CharField(max_length=200, blank=True)
@@ -175,9 +175,9 @@ class DeadLetter(models.Model):
     traceback = models.TextField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=1)
     edited_data = models.TextField(null=True)  # noqa: DJ001 (an edited payload is never "")
-    """The JSON that is handled in place of the log's."""
+    """The JSON that is handled instead of the log's."""
     edited_version = models.PositiveSmallIntegerField(null=True)
-    """The schema version that the edited JSON is of."""
+    """The schema version of the edited JSON."""
     parked_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -208,7 +208,7 @@ class DeadLetter(models.Model):
 
 
 class DeadLetterAction(models.Model):
-    """What was done with a dead letter, by whom and why."""
+    """An action on a dead letter: who did what, and why."""
 
     letter = models.ForeignKey(DeadLetter, on_delete=models.CASCADE, related_name="actions")
     at = models.DateTimeField(default=timezone.now)

@@ -1,4 +1,4 @@
-"""What a consumer group runs: a subscriber, named in the setting EVENTS_SUBSCRIBERS."""
+"""The base classes of subscribers. A consumer group runs the one that EVENTS_SUBSCRIBERS names."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
@@ -18,110 +18,110 @@ class Subscriber(ABC):
     """Handles the events of one consumer group, in order, at least once each."""
 
     handles: ClassVar[Collection[type[Event] | str] | None] = None
-    """The events that it is given, as classes or names; the others are passed over unread. None: all."""
+    """The events that it handles, as classes or names; all others are skipped unread. None: all events."""
     ordered: ClassVar[bool] = False
-    """Later events of an aggregate wait behind one that is parked. False: they go on, as the newest state heals."""
+    """Whether later events of an aggregate wait behind a parked one. Not needed if the newest state repairs all."""
     transactional: ClassVar[bool] = False
-    """Its effects are in our database, and share a transaction with the checkpoint: they happen exactly once."""
+    """Whether its effects are in our database and share the checkpoint's transaction: they happen exactly once."""
     overlap: ClassVar[int] = 1
-    """How many batches may be in hand at once, in threads: more only where neither order nor a transaction matters."""
+    """How many batches may be in flight at once, in threads; more than 1 only without an order and a transaction."""
     max_attempts: ClassVar[int] = 5
-    """How often an event is tried that raises what is no policy of ours, before it is parked."""
+    """How often an event that raises an unexpected exception is tried before it is parked."""
 
     def open(self) -> str:
-        """Make ready to handle, and return the target's identity, which the checkpoints belong to.
+        """Prepare to handle events, and return the target's identity, to which the checkpoints belong.
 
-        A target that was not seen before is fed from the start of the log; one that is always the same is "".
+        A new target is fed from the start of the log; a target that never changes is "".
         Called when the consumer starts and after TargetLost. May raise RetryLater.
         """
         return ""
 
     def further_targets(self) -> Sequence["Subscriber"]:
-        """Return the subscribers of the group's further targets, each with checkpoints of its own; called after `open`.
+        """Return the subscribers of the group's further targets, each with its own checkpoints; called after `open`.
 
-        They are given the same events, from the log, after this one, and hold up neither it nor one another. Where
-        there are others than before, `check` raises TargetLost.
+        They get the same events from the log, after this one, and delay neither it nor one another. If the targets
+        change later, `check` raises TargetLost.
         """
         return ()
 
     def has_target(self, target: str) -> bool:  # noqa: ARG002 (most have one that stays)
-        """Tell whether a target that this is not fed for now is still there: the checkpoints of one that is gone go.
+        """Tell whether a former target still exists; the checkpoints of one that does not are deleted.
 
         Called after `open`. May raise RetryLater.
         """
         return True
 
     def examine(self) -> Iterable[tuple[str, str]]:
-        """Return what is wrong with the targets, each with what mends it; called by `doctor`, without `open`.
+        """Return the faults of the targets, each with its remedy; called by `doctor`, without `open`.
 
         May raise RetryLater.
         """
         return ()
 
     def check(self, partitions: Collection[int]) -> None:  # noqa: B027 (most have nothing that could go)
-        """Raise TargetLost if what `open` returned is gone; called each second, also while nothing happens.
+        """Raise TargetLost if the target that `open` returned is gone; called each second, also while idle.
 
-        These are the partitions that the process owns: who has other work to do at rest does that of these alone.
-        What was written meanwhile into something else of that name is no loss: the new target is fed from the start.
+        `partitions` are those that the process owns: background work should be limited to them. Events that were
+        written meanwhile into another target of the same name are not lost: the new one is fed from the start.
         """
 
     @abstractmethod
     def handle(self, batch: Sequence[Envelope]) -> None:
-        """Do the events' effects; they may be repeated, so an effect must be idempotent.
+        """Carry out the events' effects. A batch may be delivered again, so an effect must be idempotent.
 
         Raise RetryLater to keep the batch, TargetLost if `open` must be called again, PartlyHandled to say which events
-        failed and why (after one that failed, an ordered subscriber leaves out the later ones of its aggregate).
-        Unprocessable says that one of the events can never be handled, and anything else that it failed: the batch is
-        then split until that event is alone, and it is parked, at once or after `max_attempts`.
+        failed and why (after a failed event, an ordered subscriber skips the later events of its aggregate).
+        Unprocessable means that one of the events can never be handled; any other exception, that one has failed. The
+        batch is then split until that event is alone, and the event is parked at once or after `max_attempts`.
         """
 
     def select(self, batch: Sequence[Envelope]) -> Sequence[Envelope]:
-        """Return those of the events that it handles."""
+        """Return the events of the batch that this subscriber handles."""
         names = handled_names(type(self))
         return batch if names is None else [envelope for envelope in batch if envelope.type in names]
 
     def find_effect(self, envelope: Envelope) -> str:  # noqa: ARG002 (most can't tell)
-        """Say in a sentence what is there of the event's effect, "" if that can't be told; change nothing.
+        """Describe the event's effect in a sentence, "" if it is not known; change nothing.
 
         Called by `trace_event`, beside running consumers, without `open`. May raise RetryLater.
         """
         return ""
 
     def forget(self) -> None:  # noqa: B027 (most can't)
-        """Give up what was written: it came from events that the log, restored from a backup, has no more.
+        """Discard what was written: the log was restored from a backup and no longer has some of its events.
 
-        Called by `reset_stream`, beside running consumers, without `open`. Who overrides it gives up the target's
-        identity too, so that `open` returns another one, which is fed from the start of the log. May raise RetryLater.
+        Called by `reset_stream`, beside running consumers, without `open`. An override also discards the target's
+        identity, so that `open` returns a new one, which is fed from the start of the log. May raise RetryLater.
         """
 
     def close(self) -> None:  # noqa: B027 (most have nothing to close)
-        """Let go of connections; called once, when the consumer stops."""
+        """Close connections; called once, when the consumer stops."""
 
 
 class EventSubscriber(Subscriber):
-    """Handles typed events one by one; what it records meanwhile names the event as its cause."""
+    """Handles typed events one by one; the events that it records name the handled one as their cause."""
 
     def handle(self, batch: Sequence[Envelope]) -> None:
-        # All first: an event that can't be read then costs no repeated effects of those before it.
+        # Decode all first: an event that can't be decoded must not repeat the effects of those before it.
         for envelope, event in [(envelope, envelope.open()) for envelope in batch]:
             with caused_by(envelope):
                 self.handle_event(event, envelope)
 
     @abstractmethod
     def handle_event(self, event: Event, envelope: Envelope) -> None:
-        """Do the effects of one event, lifted to the current version; raise as `handle` does."""
+        """Carry out the effects of one event in its current version; raise as `handle` does."""
 
 
 @cache
 def handled_names(subscriber: type[Subscriber]) -> frozenset[str] | None:
-    """Return the names of the events that it handles, None for all; raise TypeError or UnknownEventType for others."""
+    """Return the names of the events that it handles, None for all; raise TypeError or UnknownEventType."""
     return None if subscriber.handles is None else frozenset(map(name_of, subscriber.handles))
 
 
 def load_subscriber(group: str) -> Subscriber:
-    """Make the subscriber of a group; raise ImproperlyConfigured for a group that nobody declared."""
+    """Create the subscriber of a group; raise ImproperlyConfigured for a group that is not declared."""
     subscribers = conf.subscribers
     if group not in subscribers:
         known = ", ".join(sorted(subscribers)) or "none"
-        raise ImproperlyConfigured(f"there is no group {group!r} in EVENTS_SUBSCRIBERS; known groups: {known}")
+        raise ImproperlyConfigured(f"EVENTS_SUBSCRIBERS has no group {group!r}; known groups: {known}")
     return import_string(subscribers[group])()  # type: ignore[no-any-return]

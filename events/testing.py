@@ -1,6 +1,6 @@
-"""For the tests of whoever records and handles events: what was recorded, a stream in memory, and one who runs all.
+"""Helpers for tests of code that records or handles events: captured events, a stream in memory, a consumer.
 
-It needs `fakeredis[lua]`.
+Install `fakeredis[lua]` to use them.
 """
 
 from collections.abc import Iterator
@@ -29,9 +29,9 @@ BLOCK_SECONDS = 0.01
 
 
 class CapturedEvents:
-    """The events that the log has got meanwhile, typed, in order; read whenever they are iterated over.
+    """The events that have been added to the log since the start, typed and in order; each iteration reads them anew.
 
-    What was rolled back is not among them. It takes no commit, so that it serves TestCase too.
+    Events that were rolled back are not among them. No commit is needed, so this works in a TestCase, too.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class CapturedEvents:
 
 @contextmanager
 def captured_events() -> Iterator[CapturedEvents]:
-    """Capture what is recorded in the block: `assert list(captured) == [ThingMade(...)]`, in it or after it."""
+    """Capture the events recorded in the block: `assert list(captured) == [ThingMade(...)]`, inside or after it."""
     captured = CapturedEvents()
     yield captured
     captured.stop()
@@ -61,20 +61,20 @@ def _newest_row() -> int:
 
 
 class FakeStream(RedisStream):
-    """The stream on a Redis in this process: the same code, and no server."""
+    """The stream in a Redis inside this process: the same code without a server."""
 
-    def connect(self, timeout_seconds: float) -> FakeRedis:  # noqa: ARG002 (it answers at once)
+    def connect(self, timeout_seconds: float) -> FakeRedis:  # noqa: ARG002 (it never waits)
         key = str(self.dsn.hosts or self.dsn.socket)
         return FakeRedis(host=key, db=self.dsn.dbindex, decode_responses=True, encoding_errors="replace", protocol=2)
 
     def wipe(self) -> None:
-        """Lose everything, groups too."""
+        """Delete everything, groups too."""
         self._client.flushall()
 
 
 @contextmanager
 def fake_stream() -> Iterator[FakeStream]:
-    """Use an empty stream in memory in the block, for whoever opens the configured one."""
+    """Replace the configured stream by an empty one in memory during the block."""
     with override_settings(EVENTS_STREAM_BACKEND=f"{__name__}.{FakeStream.__name__}"):
         stream = FakeStream(StreamDSN.parse(conf.stream_url))
         stream.wipe()
@@ -85,10 +85,10 @@ def fake_stream() -> Iterator[FakeStream]:
 
 
 def run_until_idle(group: str, subscriber: Subscriber | None = None) -> None:
-    """Relay all that was recorded, and let the group's subscriber, or this one, handle it.
+    """Relay all recorded events, and let the group's subscriber, or the given one, handle them.
 
-    What it refuses as Unprocessable is parked, as in earnest. Any other failure, which a consumer would wait out, is
-    raised.
+    Events that it refuses as Unprocessable are parked, as in production. Any other failure is raised, where a consumer
+    would wait and try again.
     """
     with closing(open_stream()) as stream:
         for partition in range(partition_count()):
@@ -104,5 +104,5 @@ def run_until_idle(group: str, subscriber: Subscriber | None = None) -> None:
 
 
 class _FailingConsumer(Consumer):
-    def _pause(self, error: Exception) -> Never:
+    def _back_off(self, error: Exception) -> Never:
         raise error.__cause__ if isinstance(error, AttemptFailed) and error.__cause__ else error

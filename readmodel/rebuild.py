@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from events.consumer.consumer import Consumer
 from events.exceptions import EventError
-from events.groups.ownership import BEAT_SECONDS, LEASE_SECONDS, Ownership, beating
+from events.groups.ownership import HEARTBEAT_SECONDS, LEASE_SECONDS, Ownership, heartbeat_thread
 from events.models import Checkpoint, DeadLetter, Member, Partition
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
@@ -49,11 +49,11 @@ class Count(NamedTuple):
 
 @contextmanager
 def only_one(projection: type[Projection]) -> Iterator[None]:
-    """Wait for the lease of a rebuild that was killed; raise RebuildRefused if one that lives goes on renewing it."""
+    """Wait for the lease of a rebuild that was killed; raise RebuildRefused if a living one renews it."""
     ownership = Ownership(f"rebuild {projection.name}", "rebuild")
-    ownership.beat()
+    ownership.heartbeat()
     try:
-        with beating(ownership):
+        with heartbeat_thread(ownership):
             if not _acquire_in_time(ownership):
                 raise RebuildRefused(
                     f"another process is rebuilding {projection.name}: start this again when that one has ended"
@@ -64,7 +64,7 @@ def only_one(projection: type[Projection]) -> Iterator[None]:
 
 
 def _acquire_in_time(ownership: Ownership) -> bool:
-    until = time.monotonic() + LEASE_SECONDS + BEAT_SECONDS  # Nobody renews the lease of a killed process.
+    until = time.monotonic() + LEASE_SECONDS + HEARTBEAT_SECONDS  # Nobody renews the lease of a killed process.
     while not (acquired := ownership.acquire(0)) and time.monotonic() < until:
         time.sleep(POLL_SECONDS)
     return acquired
@@ -88,7 +88,7 @@ def _consume_for_want_of_others(shutdown: Shutdown) -> None:
         time.sleep(POLL_SECONDS)
     if not shutdown.requested:
         ownership = Ownership(GROUP, "rebuild")
-        with closing(open_stream()) as stream, beating(ownership):
+        with closing(open_stream()) as stream, heartbeat_thread(ownership):
             Consumer(load_subscriber(GROUP), stream, ownership, shutdown=shutdown, limits=Limits()).run()
     connections.close_all()
 

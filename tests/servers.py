@@ -1,7 +1,7 @@
-"""The servers of the tests, chosen before the settings are read.
+"""Choose the servers of the tests before the settings are read.
 
-Only tests/unit asked for: no server, the database is SQLite. Else: PostgreSQL, Valkey and Elasticsearch, started here
-unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. Where whole folders are asked for, a few
+A run of tests/unit alone has no server; its database is SQLite. Any other run has PostgreSQL, Valkey and Elasticsearch,
+started here unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. In a run of whole folders a few
 processes share the files and one Elasticsearch; each has a PostgreSQL and a Valkey of its own, which it may harm.
 `-n 0` keeps all in one process.
 """
@@ -11,7 +11,6 @@ import atexit
 import gc
 import os
 import secrets
-import shutil
 import sys
 import tempfile
 from collections.abc import Generator
@@ -24,10 +23,6 @@ UNIT = Path(__file__).parent / "unit"
 BYTECODE = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 NOBODY_LISTENS = "127.0.0.1:1"
-NEEDED_PROGRAMS = {
-    "redis-server": "the stream on Redis 7.0: apt-get install redis-server",
-    "chromedriver": "the pages in a browser: apt-get install chromium chromium-driver",
-}
 SHARED = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 """One process more than CI has cores: much of the time the tests wait for what they have started, once for a file."""
 SHARED_WITHOUT_SERVERS = ("-n", "2", "--dist", "worksteal")
@@ -43,9 +38,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     data = Path(_started.enter_context(tempfile.TemporaryDirectory(prefix="tests-")))
     os.environ["DATA_DIR"] = str(data)  # A running `manage.py up` is somebody's: the tests leave its servers alone.
     options = early_config.known_args_namespace
-    asked = [Path(argument.partition("::")[0]).resolve() for argument in options.file_or_dir]
-    without_servers = options.collectonly or (asked and all(path.is_relative_to(UNIT) for path in asked))
-    if _shares_the_work(options, asked):
+    without_servers = needs_no_server(options)
+    if _shares_the_work(options):
         args[:] = [*(SHARED_WITHOUT_SERVERS if without_servers else SHARED), *args]
         if not without_servers:
             _start_servers(data, without={"DATABASE_URL", "EVENT_STREAM_URL"})
@@ -66,11 +60,20 @@ def _keep_bytecode() -> None:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-def _shares_the_work(options: argparse.Namespace, asked: list[Path]) -> bool:
+def _asked(options: argparse.Namespace) -> list[Path]:
+    return [Path(argument.partition("::")[0]).resolve() for argument in options.file_or_dir]
+
+
+def needs_no_server(options: argparse.Namespace) -> bool:
+    asked = _asked(options)
+    return options.collectonly or bool(asked and all(path.is_relative_to(UNIT) for path in asked))
+
+
+def _shares_the_work(options: argparse.Namespace) -> bool:
     """Tell whether this process hands the tests out to others."""
     is_one_of_the_others = "PYTEST_XDIST_WORKER" in os.environ
     has_a_choice = options.numprocesses is None and not options.collectonly and not _named()
-    return not is_one_of_the_others and has_a_choice and all(path.is_dir() for path in asked)
+    return not is_one_of_the_others and has_a_choice and all(path.is_dir() for path in _asked(options))
 
 
 def _named() -> set[str]:
@@ -90,16 +93,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what is loaded by now: it stays until the end, and is most of what there is."""
+    """Exempt the loaded modules, which stay until the end, from garbage collection."""
     gc.freeze()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say at the end of a whole run what it has not tried."""
-    if config.args_source == pytest.Config.ArgsSource.TESTPATHS:
-        for program, untried in NEEDED_PROGRAMS.items():
-            if not shutil.which(program):
-                terminalreporter.write_line(f"without {program}, this run has not tried {untried}", yellow=True)
 
 
 def pytest_unconfigure() -> None:

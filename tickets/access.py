@@ -1,7 +1,7 @@
-"""Tell the access system, which opens the gates, that a ticket is void and which one replaces it.
+"""Tell the access system, which opens the gates, which ticket is void and which ticket replaces it.
 
 In:   batches of events, from the consumer group `access`.
-Out:  one webhook for each event by which a ticket is cancelled, with both ids.
+Out:  one webhook for each event that cancels a ticket, with the ids of both tickets.
 Next: tickets/webhooks/target.py
 """
 
@@ -22,15 +22,15 @@ from events.subscriber import Subscriber
 from tickets.events import TicketCanceled, TicketCorrected
 
 if TYPE_CHECKING:
-    from tickets.webhooks.target import Target
+    from tickets.webhooks.target import WebhookTarget
 
 logger = logging.getLogger(__name__)
 
 
 class AccessSystem(Subscriber):
-    """Tell ACCESS_SYSTEM_URL of each cancellation: in order for each ticket, several tickets at once.
+    """Tell ACCESS_SYSTEM_URL of each cancellation: several tickets at once, in order for each ticket.
 
-    A message may be repeated or come late: the receiver keeps what has the ticket's highest version.
+    A message may come twice or late, so the receiver keeps the message with the ticket's highest version.
     """
 
     handles = (TicketCanceled, TicketCorrected)
@@ -41,23 +41,24 @@ class AccessSystem(Subscriber):
         self._told: set[UUID] = set()
 
     @cached_property
-    def _target(self) -> "Target":
-        """Made once: what it knows of the receiver's troubles outlives a failure."""
-        # Its HTTP client takes long to load, and every process of the service looks at this class.
+    def _target(self) -> "WebhookTarget":
+        """The one target, which remembers the receiver's failures between batches."""
+        # The HTTP client loads slowly, and every process of the service imports this module.
         from tickets.webhooks.configuration import configured_target  # noqa: PLC0415
 
         return configured_target()
 
     def open(self) -> str:
-        """Raise ImproperlyConfigured where the settings name no address or no secret."""
-        logger.debug("cancellations go to %s", self._target.origin)
+        """Raise ImproperlyConfigured if the settings have no address or no secret."""
+        logger.debug("cancellations are sent to %s", self._target.origin)
         return ""
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         tickets = defaultdict(list)
         for envelope in batch:
+            # Before anything is sent: an event that a newer release wrote must hold back the whole batch.
             with suppress(Unprocessable):
-                envelope.open()  # All first: what a newer release wrote keeps the batch before anybody is told.
+                envelope.open()
             tickets[envelope.subject].append(envelope)
         failures = self._runner.run(self._tell(tickets.values()))
         if not any(isinstance(failure, RetryLater) for failure in failures.values()):
@@ -71,7 +72,7 @@ class AccessSystem(Subscriber):
         self._runner.close()
 
     async def _tell(self, tickets: Iterable[Sequence[Envelope]]) -> dict[UUID, Exception]:
-        """Return why events were not told, of each ticket the first; its later ones are left out then."""
+        """Send the tickets' messages; return each ticket's first failure, after which its later events are not sent."""
         failures: dict[UUID, Exception] = {}
         in_flight = asyncio.Semaphore(self._target.IN_FLIGHT)
 
@@ -90,21 +91,24 @@ class AccessSystem(Subscriber):
         return failures
 
     async def _tell_of_event(self, envelope: Envelope) -> None:
-        body = message(envelope)
+        body = _message(envelope)
         if not body or envelope.id in self._told:
             return
         await self._target.post(str(envelope.id), body)
-        self._told.add(envelope.id)  # It comes again when an event before it has to be tried later.
+        self._told.add(envelope.id)  # The event comes again if another one of the batch must be retried.
 
 
-def message(envelope: Envelope) -> bytes:
-    """Return the JSON that tells of a cancellation, empty if the event is none; raise Unprocessable."""
+def _message(envelope: Envelope) -> bytes:
+    """Return a cancellation's message as JSON, or nothing for another event; raise Unprocessable."""
     event = envelope.open()
     if not isinstance(event, TicketCanceled | TicketCorrected) or event.ticket.status != "canceled":
         return b""
     if event.new_ticket_id is None:
-        logger.error("ticket %s was canceled without a replacement: the access system can't be told", envelope.subject)
-        raise Unprocessable(f"event {envelope.id} of ticket {envelope.subject} has no newTicketId")
+        logger.error(
+            "ticket %s was canceled without a replacement, so the access system can't be told; look at the dead letter",
+            envelope.subject,
+        )
+        raise Unprocessable(f"event {envelope.id} cancels ticket {envelope.subject}, but has no newTicketId")
     data = {
         "ticketId": event.ticket.id,
         "newTicketId": event.new_ticket_id,

@@ -1,4 +1,4 @@
-"""Tickets in the admin: issued with a form, cancelled with an action, never edited or deleted."""
+"""Show tickets in the admin: a form issues them, an action cancels them, and nobody edits or deletes them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from tickets.models import Ticket
 if TYPE_CHECKING:
     TicketModelAdmin = admin.ModelAdmin[Ticket]
 else:
-    TicketModelAdmin = admin.ModelAdmin  # Not generic when it runs.
+    TicketModelAdmin = admin.ModelAdmin  # Not generic at run time.
 
 
 @admin.register(Ticket)
@@ -47,7 +47,7 @@ class TicketAdmin(TicketModelAdmin):
 
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "starts_at":
-            kwargs["help_text"] = f"In the time zone {timezone.get_current_timezone_name()}."
+            kwargs["help_text"] = f"Enter it in the time zone {timezone.get_current_timezone_name()}."
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def has_change_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:  # noqa: ARG002
@@ -60,13 +60,13 @@ class TicketAdmin(TicketModelAdmin):
         return request.user.has_perm("tickets.cancel_ticket")
 
     def save_model(self, request: HttpRequest, obj: Ticket, form: "ModelForm[Ticket]", change: bool) -> None:  # noqa: ARG002, FBT001
-        """Issue the ticket that the form made."""
+        """Issue the form's ticket."""
         Ticket.issue(id=obj.id, **form.cleaned_data)
         obj.refresh_from_db()
 
     @admin.action(description="Cancel selected tickets and issue replacements", permissions=["cancel"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> TemplateResponse | None:
-        """Ask first; then cancel each ticket by itself, so that one refusal does not keep the others."""
+        """Ask first; then cancel the tickets one by one, so that one refusal does not stop the others."""
         if "confirmed" not in request.POST:
             return self._confirmation(request, queryset)
         for ticket in queryset.order_by("id"):

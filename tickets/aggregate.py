@@ -1,4 +1,4 @@
-"""How the tickets' table is compared with their events by `manage.py verify_log`."""
+"""Let `manage.py verify_log` compare the tickets' table with their events."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ class TicketAggregate(Aggregate[Ticket]):
 
     def state_in(self, event: Event) -> Mapping[str, object]:
         if not isinstance(event, TicketEvent):
-            raise Unprocessable(f"{type(event).__name__} does not tell what a ticket is")
+            raise Unprocessable(f"{type(event).__name__} does not carry the state of a ticket")
         named = event.new_ticket_id if isinstance(event, TicketCanceled | TicketCorrected) else None
         return msgspec.structs.asdict(event.ticket) | {"new_ticket_id": named}
 

@@ -1,4 +1,4 @@
-"""What is checked when a process starts; the access system itself may be down then."""
+"""Check the settings of the access system at start-up; the access system itself may be down."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +13,8 @@ from tickets.webhooks.signing import signers
 @register
 def check_access_system_url(**_: Any) -> Sequence[CheckMessage]:
     if not settings.ACCESS_SYSTEM_URL:
-        return []  # The group `access` alone needs it, and says so.
-    # It loads an HTTP client, and every process loads this module.
+        return []  # Only the consumer group `access` needs it, and reports that it is missing.
+    # It loads an HTTP client, and every process imports this module.
     from tickets.webhooks.configuration import configured_url  # noqa: PLC0415
 
     try:
@@ -31,5 +31,5 @@ def check_access_system_secrets(**_: Any) -> Sequence[CheckMessage]:
     try:
         signers(settings.ACCESS_SYSTEM_SECRETS)
     except ImproperlyConfigured as error:
-        return [Error(str(error), hint="Give the receiver the same one.", id="tickets.E002")]
+        return [Error(str(error), hint="Give the receiver the same secret.", id="tickets.E002")]
     return []

@@ -1,4 +1,4 @@
-"""The short codes that people read out, type and scan."""
+"""Make the short codes that people read out, type and scan."""
 
 import secrets
 from collections.abc import Callable
@@ -8,14 +8,14 @@ ALPHABET = "23456789ACDEFGHJKMNPQRTUVWXY"
 LENGTH = 8
 
 
-def new_code() -> str:
+def _new_code() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
 
 
 def unused_codes(count: int, taken_among: Callable[[set[str]], set[str]]) -> list[str]:
-    """Return so many different codes; `taken_among` tells which of those proposed are in use."""
+    """Return `count` different codes; `taken_among` returns which of the codes it gets are in use."""
     codes: set[str] = set()
     while len(codes) < count:
-        proposed = {new_code() for _ in range(count - len(codes))}
+        proposed = {_new_code() for _ in range(count - len(codes))}
         codes |= proposed - taken_among(proposed)
     return list(codes)

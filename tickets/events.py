@@ -1,4 +1,4 @@
-"""What happens to tickets, as the world is told. An event carries the ticket as it is after the change."""
+"""Define the events of tickets. An event carries the ticket's state after the change."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -63,6 +63,6 @@ class TicketCanceled(TicketEvent, frozen=True, kw_only=True, rename="camel"):
 
 @event_type("ticket.corrected")
 class TicketCorrected(TicketEvent, frozen=True, kw_only=True, rename="camel"):
-    """The ticket is otherwise than its events told; `verify_log` found it so, with its replacement, if it has one."""
+    """The ticket differed from its events; `verify_log` recorded its state, and its replacement if it has one."""
 
     new_ticket_id: Annotated[UUID | None, Meta(description="The ticket that replaces it.")] = None

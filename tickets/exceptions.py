@@ -1,4 +1,4 @@
-"""Why a change of a ticket did not come about; nothing was changed where one of these is raised."""
+"""Define why a change of a ticket is refused. Nothing has changed when one of these is raised."""
 
 
 class TicketError(Exception):
@@ -9,12 +9,12 @@ class TicketError(Exception):
 
 
 class TransitionRefused(TicketError):
-    """The ticket's status allows no such change."""
+    """The ticket's status does not allow this change."""
 
 
 class ConcurrentChange(TicketError):
-    """Somebody else changed the ticket since it was read: read it again, and decide anew."""
+    """Somebody else has changed the ticket since it was read: read it again, then decide again."""
 
 
 class DeletionRefused(TicketError):
-    """Tickets are cancelled, never deleted: call cancel()."""
+    """Tickets are never deleted: cancel the ticket with cancel()."""

@@ -1,4 +1,4 @@
-"""Tickets in bulk: written, locked and looked up in few statements."""
+"""Insert and lock tickets in bulk, with few statements."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class TicketQuerySet(models.QuerySet["Ticket"]):
-    """Its methods record no events: they are for Ticket's own, which do."""
+    """Write tickets without recording events; only methods of Ticket, which record them, call these methods."""
 
     def insert(self, tickets: Sequence["Ticket"]) -> None:
-        """Write valid tickets, giving codes to those without; raise ValidationError if a code is taken."""
+        """Insert valid tickets, with new codes where none is set; raise ValidationError if a code is taken."""
         now = timezone.now()
         for ticket in tickets:
             ticket.created_at = ticket.updated_at = now
@@ -26,9 +26,9 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         self.bulk_create(tickets)
 
     def lock(self, tickets: Sequence["Ticket"]) -> list["Ticket"]:
-        """Return the tickets' rows, locked; raise ConcurrentChange if one has another version than the ticket in hand.
+        """Lock and return the tickets' rows; raise ConcurrentChange if a row's version differs from its ticket's.
 
-        They are locked in the order of their ids, so that two who change the same tickets wait instead of deadlock.
+        Rows are locked in the order of their ids, so that two bulk changes of the same tickets do not deadlock.
         """
         rows = self.select_for_update(no_key=True).order_by("id").in_bulk([ticket.id for ticket in tickets])
         for ticket in tickets:
@@ -44,7 +44,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         unused = unused_codes(sum(not ticket.code for ticket in tickets), self._taken_among)
         for ticket in tickets:
             if ticket.code in taken:
-                raise ValidationError({"code": f"There is a ticket with the code {ticket.code} already."})
+                raise ValidationError({"code": f"A ticket with the code {ticket.code} already exists."})
             ticket.code = ticket.code or unused.pop()
             taken.add(ticket.code)
 

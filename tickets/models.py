@@ -1,4 +1,4 @@
-"""Tickets and what may happen to them; an event is recorded where the state changes.
+"""Define tickets and their changes; each change records an event where the state changes.
 
 In:   issue(), cancel(), check_in(), from the REST views, the admin and the import.
 Out:  the changed rows, and record(*events), in one unit of work.
@@ -28,7 +28,7 @@ CENT = Decimal("0.01")
 
 
 class TicketDetails(TypedDict):
-    """What a ticket is for and whose it is; its replacement has the same."""
+    """The fields that a ticket shares with its replacement."""
 
     title: str
     venue: str
@@ -41,7 +41,7 @@ class TicketDetails(TypedDict):
 
 
 class TicketFields(TicketDetails):
-    """What issue() takes; an id and a code are made where none is given."""
+    """The arguments of issue(), which makes an id and a code if none is given."""
 
     id: NotRequired[UUID]
     code: NotRequired[str]
@@ -54,7 +54,7 @@ class Status(models.TextChoices):
 
 
 class Ticket(FSMModelMixin, models.Model):
-    """A place at an event for one holder. Each change takes the next version and records an event."""
+    """A place at an event for one holder. Each change raises the version by one and records an event."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     code = models.CharField(
@@ -92,41 +92,41 @@ class Ticket(FSMModelMixin, models.Model):
 
     @classmethod
     def issue(cls, **fields: Unpack[TicketFields]) -> "Ticket":
-        """Issue a ticket; raise ValidationError, which names the fields, and write nothing if one does not fit."""
+        """Issue a ticket; raise ValidationError, which names the invalid fields, and write nothing in that case."""
         return cls.issue_many([fields])[0]
 
     @classmethod
     def issue_many(cls, tickets: Iterable[TicketFields]) -> list["Ticket"]:
-        """Issue all of the tickets or, with a ValidationError, none."""
+        """Issue all of the tickets, or none and raise ValidationError."""
         drafts = [cls.draft(**fields) for fields in tickets]
         cls.issue_drafts(drafts)
         return drafts
 
     @classmethod
     def draft(cls, **fields: Unpack[TicketFields]) -> "Ticket":
-        """Return a valid ticket that is not issued yet, and whose code may be taken; raise ValidationError."""
+        """Return a valid ticket that is not issued yet; its code may be taken. Raise ValidationError."""
         ticket = cls(**fields, status=Status.ISSUED, version=1)
         ticket.validate()
         return ticket
 
     @classmethod
     def issue_drafts(cls, drafts: Sequence["Ticket"]) -> None:
-        """Issue what draft() made; raise ValidationError if a code is taken."""
+        """Issue tickets that draft() made; raise ValidationError if a code is taken."""
         with unit_of_work():
             cls.objects.insert(drafts)
             record(*(TicketIssued(ticket=ticket.state()) for ticket in drafts))
 
     def cancel(self) -> "Ticket":
-        """Cancel an issued ticket and return its replacement: the same place and holder, a new id and code.
+        """Cancel an issued ticket and return its replacement, which has the same details, but a new id and code.
 
-        Raise TransitionRefused if the ticket was canceled or checked in already, ConcurrentChange if it was changed
+        Raise TransitionRefused if the ticket is already canceled or checked in, and ConcurrentChange if it has changed
         since it was read.
         """
         return self.cancel_many([self])[0]
 
     @classmethod
     def cancel_many(cls, tickets: Sequence["Ticket"]) -> list["Ticket"]:
-        """Cancel all of the tickets and return their replacements, in the same order, or raise as cancel() does."""
+        """Cancel all of the tickets and return their replacements in the same order, or raise as cancel() does."""
         with unit_of_work():
             canceled = cls._change(tickets, cls._to_canceled, Status.CANCELED)
             replacements = [ticket.copy() for ticket in canceled]
@@ -138,7 +138,7 @@ class Ticket(FSMModelMixin, models.Model):
         return replacements
 
     def check_in(self) -> None:
-        """Let the holder of an issued ticket in; raise as cancel() does."""
+        """Check in an issued ticket; raise as cancel() does."""
         self.check_in_many([self])
 
     @classmethod
@@ -152,7 +152,7 @@ class Ticket(FSMModelMixin, models.Model):
 
     @classmethod
     def _change(cls, tickets: Sequence["Ticket"], change: Callable[["Ticket"], None], status: str) -> list["Ticket"]:
-        """Return the tickets' rows, locked and changed; the tickets in hand stay as they are until all is written."""
+        """Lock, change and return the tickets' rows; the given tickets stay unchanged until everything is written."""
         rows = cls.objects.lock(tickets)
         now = timezone.now()
         for row in rows:
@@ -176,29 +176,29 @@ class Ticket(FSMModelMixin, models.Model):
         raise DeletionRefused
 
     def copy(self) -> "Ticket":
-        """Return the ticket's replacement, not issued yet: a new id and code, all else the same."""
+        """Return the ticket's replacement, not issued yet: the same details under a new id."""
         details = {name: getattr(self, name) for name in TicketDetails.__annotations__}
         return Ticket(**details, replaces_id=self.id)
 
     def history(self) -> str:
-        """Say what became of the ticket, for a person who wanted something else of it."""
+        """Return a sentence that explains to a person why the ticket can't be changed any more."""
         replacement = type(self).objects.filter(replaces=self).first()
         successor = f"; its replacement is {replacement.code}" if replacement else ""
-        return f"ticket {self.code} was {self.get_status_display()} already{successor}"
+        return f"ticket {self.code} is already {self.get_status_display()}{successor}"
 
     def state(self) -> TicketState:
-        """Return the ticket as its events carry it."""
+        """Return the state that the ticket's events carry."""
         fields = {name: getattr(self, name) for name in TicketState.__struct_fields__ if name != "replaces"}
         return TicketState(**fields, replaces=self.replaces_id)
 
     def take_over(self, row: "Ticket") -> None:
-        """Become what was written; past the protection of the status, as its transition was made on the locked row."""
+        """Copy what was written, past the status's protection: the locked row has made the transition."""
         self.__dict__ |= {name: row.__dict__[name] for name in ("status", "version", "updated_at")}
 
     def validate(self) -> None:
-        """Check the fields, each by itself, and turn their values into those that the database will hold."""
+        """Check each field, and convert the values to those that the database will hold."""
         self.clean_fields(exclude={"status", "replaces"})
-        self.price = (self.price + 0).quantize(CENT)  # + 0: a database has no -0
+        self.price = (self.price + 0).quantize(CENT)  # + 0 turns -0 into 0, as the database does
         self.starts_at = self.starts_at.astimezone(UTC)
 
 

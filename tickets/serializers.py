@@ -1,4 +1,4 @@
-"""Tickets as the REST interface shows and takes them."""
+"""Convert tickets to and from JSON for the REST interface."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from tickets.validators import NAIVE
 
 
 class AwareDateTimeField(serializers.DateTimeField):
-    """A time with its offset; one without is refused, where DRF would take it for the server's."""
+    """A time with its UTC offset. DRF would read a time without one as the server's; this field refuses it."""
 
     def enforce_timezone(self, value: datetime) -> datetime:
         if is_naive(value):
@@ -50,7 +50,7 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
 
 
 class CancellationSerializer(serializers.Serializer[dict[str, Ticket]]):
-    """A cancelled ticket, and the one that replaces it."""
+    """A cancelled ticket and its replacement."""
 
     canceled = TicketSerializer()
     replacement = TicketSerializer()

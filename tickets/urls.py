@@ -1,4 +1,4 @@
-"""The tickets' part of the REST interface, below /api/."""
+"""Map the URLs of the tickets' REST interface, below /api/, to views."""
 
 from rest_framework.routers import SimpleRouter
 

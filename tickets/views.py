@@ -1,4 +1,4 @@
-"""The REST interface of tickets."""
+"""Answer the REST interface of tickets."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -20,9 +20,14 @@ from tickets.models import Ticket
 from tickets.serializers import CancellationSerializer, TicketSerializer
 
 IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description='Do it only to this version, the ETag: `"1"`.'
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description='Refuse the request unless the ticket has this ETag, for example `"1"`.',
 )
-ETAG = OpenApiParameter("ETag", str, OpenApiParameter.HEADER, response=True, description="The ticket's version.")
+ETAG = OpenApiParameter(
+    "ETag", str, OpenApiParameter.HEADER, response=True, description="The ticket's version, for If-Match."
+)
 
 
 class PreconditionFailed(APIException):
@@ -30,7 +35,7 @@ class PreconditionFailed(APIException):
 
 
 class StableOrdering(OrderingFilter):
-    """Order what is equal by id, or pages would repeat some tickets and leave out others."""
+    """Order equal tickets by id; otherwise pages would repeat some tickets and leave out others."""
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: APIView) -> Sequence[str]:
         return [*(super().get_ordering(request, queryset, view) or []), "-id"]
@@ -44,7 +49,7 @@ class StableOrdering(OrderingFilter):
 class TicketViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Ticket]
 ):
-    """Tickets: list, show, issue, cancel, check in."""
+    """List, show, issue, cancel and check in tickets."""
 
     queryset = Ticket.objects.select_related("replacement")
     serializer_class = TicketSerializer
@@ -82,7 +87,9 @@ class TicketViewSet(
         ticket = self.get_object()
         expected = parse_etags(request.headers.get("If-Match", "*"))
         if not {"*", _etag(ticket.version)} & set(expected):
-            raise PreconditionFailed(f"ticket {ticket.code} is at version {ticket.version}, not {', '.join(expected)}")
+            raise PreconditionFailed(
+                f"ticket {ticket.code} has version {ticket.version}, not {', '.join(expected)}; read it again"
+            )
         return ticket
 
 

@@ -1,1 +1,4 @@
-"""Real servers on this machine, for whatever no environment variable names a server for; see running.py."""
+"""Run PostgreSQL, Valkey and Elasticsearch on this machine, where no environment variable names a server.
+
+A module per engine prepares it and knows its URL; running.py starts all of them under supervisord.
+"""

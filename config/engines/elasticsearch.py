@@ -1,15 +1,15 @@
-"""Elasticsearch from its jars, on a loopback port; elasticsearch_node.py runs them."""
+"""Prepare Elasticsearch from its jars, for a loopback port; elasticsearch_node.py runs it."""
 
 import zipfile
 from pathlib import Path, PurePosixPath
 
 from config.engines import jars
 from config.engines.engine import Engine
-from config.ports import LOOPBACK, answers
+from config.supervisord.ports import LOOPBACK, answers
 
 MODULE = "transport-netty4"
 DESCRIPTOR = f"META-INF/es-plugins/{MODULE}/plugin-descriptor.properties"
-LOGGING = """\
+LOG4J_PROPERTIES = """\
 status = error
 appender.console.type = Console
 appender.console.name = console
@@ -29,26 +29,26 @@ class Elasticsearch(Engine):
         return f"http://{LOOPBACK}:{self.port}"
 
     def install(self) -> None:
-        lay_out_home(self.folder)
+        _lay_out_home(self.folder)
 
     def is_ready(self) -> bool:
         return answers(self.port, "/_cluster/health")
 
 
-def lay_out_home(home: Path) -> None:
-    """Make the folders that the server expects, and fetch its jars; raise CannotStart."""
+def _lay_out_home(home: Path) -> None:
+    """Create the folders that the server expects, and fetch its jars; raise CannotStart."""
     for name in ("config", "logs", "plugins"):
         (home / name).mkdir(parents=True, exist_ok=True)
-    (home / "config" / "log4j2.properties").write_text(LOGGING)
+    (home / "config" / "log4j2.properties").write_text(LOG4J_PROPERTIES)
     sums = jars.expected_sums()
     module = {path for path in sums if PurePosixPath(path).name.startswith(("netty-", MODULE))}
     module_folder = home / "modules" / MODULE
     for folder, paths in ((home / "lib", sums.keys() - module), (module_folder, module)):
         jars.bring({path: sums[path] for path in paths}, folder)
-    describe_module(module_folder)
+    _describe_module(module_folder)
 
 
-def describe_module(folder: Path) -> None:
+def _describe_module(folder: Path) -> None:
     (jar,) = folder.glob(f"{MODULE}-*.jar")
     with zipfile.ZipFile(jar) as archive:
         lines = archive.read(DESCRIPTOR).decode().splitlines()

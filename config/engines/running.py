@@ -2,7 +2,7 @@
 
     with running_engines(data) as urls:  # {"DATABASE_URL": ..., "EVENT_STREAM_URL": ..., "ELASTICSEARCH_URL": ...}
 
-`manage.py up` and the tests start them here, and nowhere else.
+`manage.py up` and the tests start them only here.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -13,17 +13,16 @@ from config.engines.elasticsearch import Elasticsearch
 from config.engines.engine import Engine
 from config.engines.postgres import Postgres
 from config.engines.valkey import Valkey
-from config.supervisor import Supervisor, owned, supervised
+from config.supervisord.supervisor import Supervisor, owned, supervised
 
 ENGINES: tuple[type[Engine], ...] = (Valkey, Postgres, Elasticsearch)
 
 
 @contextmanager
 def running_engines(data: Path, *, without: Collection[str] = ()) -> Iterator[dict[str, str]]:
-    """Run the engines on a data folder, and yield their URLs by variable once all are ready.
+    """Run the engines on a data folder, and yield their URLs by variable once all are ready; raise CannotStart.
 
-    `without` names the variables whose servers are elsewhere. Whatever was started has stopped on leaving.
-    Raise CannotStart.
+    `without` names the variables of servers that run elsewhere. All engines are stopped at the end of the block.
     """
     data = data.resolve()
     with owned(data):
@@ -33,7 +32,7 @@ def running_engines(data: Path, *, without: Collection[str] = ()) -> Iterator[di
 
 
 def install_engines(data: Path, *, without: Collection[str] = ()) -> list[Engine]:
-    """Return the engines, with all that they need on this machine and fit for the data; raise CannotStart."""
+    """Return the engines, installed and able to read the data; raise CannotStart."""
     engines = [engine(data) for engine in ENGINES if engine.variable not in without]
     for engine in engines:
         engine.install()
@@ -41,23 +40,23 @@ def install_engines(data: Path, *, without: Collection[str] = ()) -> list[Engine
 
 
 def ports(engines: Iterable[Engine]) -> dict[str, str]:
-    """Return the variables of engines.conf; an engine that is elsewhere has no port here."""
-    unused = {port_variable(engine): "0" for engine in ENGINES}
-    return unused | {port_variable(engine): str(engine.port) for engine in engines}
+    """Return the variables of engines.conf; the port of an engine that is not started here is 0."""
+    unused = {_port_variable(engine): "0" for engine in ENGINES}
+    return unused | {_port_variable(engine): str(engine.port) for engine in engines}
 
 
-def port_variable(engine: Engine | type[Engine]) -> str:
+def _port_variable(engine: Engine | type[Engine]) -> str:
     return f"{engine.name.upper()}_PORT"
 
 
 def start_engines(engines: Collection[Engine], supervisor: Supervisor) -> Iterator[Engine]:
-    """Start all at once, and yield each when it is ready; raise CannotStart."""
+    """Start all engines together, and yield each when it is ready; raise CannotStart."""
     for engine in engines:
-        supervisor.start(program(engine))
+        supervisor.start(_program(engine))
     for engine in engines:
-        supervisor.wait_until(engine.is_ready, program(engine))
+        supervisor.wait_until(engine.is_ready, _program(engine))
         yield engine
 
 
-def program(engine: Engine) -> str:
+def _program(engine: Engine) -> str:
     return f"engines:{engine.name}"

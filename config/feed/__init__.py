@@ -1,1 +1,1 @@
-"""The events over HTTP, for those who consume in other languages."""
+"""Serve the events over HTTP, for consumers in other languages: page by page, or as server-sent events."""

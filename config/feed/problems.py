@@ -1,44 +1,44 @@
-"""Why the feed refuses a request, each as a problem of its own type."""
+"""Define the problems with which the feed refuses a request, each of its own type."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from config.problems import Conflict
+from config.web.problems import Conflict
 from events.feed.cursor import CursorAhead, CursorOfAnotherLog, CursorRefused
 
 
 class UnreadableCursor(Conflict):
-    """What was given as a cursor never was one."""
+    """The cursor can't be read."""
 
     status_code = HTTPStatus.BAD_REQUEST
     default_code = "malformed-cursor"
 
 
 class ForeignCursor(Conflict):
-    """The reader has to begin anew: its cursor belongs to a log with other partitions."""
+    """The cursor belongs to a log with other partitions; the reader has to start again without it."""
 
     default_code = "cursor-of-another-log"
 
 
 class AheadOfLog(Conflict):
-    """The reader has events that the log has lost, and must decide what becomes of them."""
+    """The reader has events that the log has lost, and must decide what to do with them."""
 
     default_code = "cursor-ahead"
 
 
 class TooManyClients(Conflict):
-    """Each of those who stay takes from what the process has for all requests."""
+    """The process serves as many waiting clients as it can."""
 
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
     default_code = "too-many-clients"
-    default_detail = "This server has as many waiting readers as it can take; try again, or another one."
-    wait = 5  # DRF's handler makes Retry-After of it.
+    default_detail = "This server has as many waiting readers as it can serve; try again later, or use another server."
+    wait = 5  # DRF's handler sends it as Retry-After.
 
 
 @contextmanager
 def refused_cursors() -> Iterator[None]:
-    """Raise the problem that tells of a CursorRefused."""
+    """Turn a CursorRefused into the problem that reports it."""
     try:
         yield
     except CursorOfAnotherLog as error:

@@ -1,12 +1,12 @@
-"""What the feed is asked for, and what it answers, for its documentation too."""
+"""Check the feed's parameters, and document what it answers."""
 
 from typing import Any
 
 from rest_framework import serializers
 
 from events.feed import pages as feed
-from events.feed.cursor import Cursor
-from events.feed.pages import Wanted
+from events.feed.cursor import FeedCursor
+from events.feed.pages import FeedFilter
 
 LATEST = ("latest", "$")
 CURSOR_LENGTH = 4_000
@@ -14,43 +14,43 @@ LONGEST_WAIT_SECONDS = 30
 
 
 class StreamParameters(serializers.Serializer[Any]):
-    """Where to begin, and what is wanted."""
+    """Where to start, and which events to include."""
 
     after = serializers.CharField(
         required=False,
         allow_blank=True,
         max_length=CURSOR_LENGTH,
-        help_text="A cursor, or `latest` for what comes from now on; without it, the log's first event comes first.",
+        help_text="The cursor to continue from, or `latest` for new events only. Without it, the log's start.",
     )
     type = serializers.ListField(
         child=serializers.CharField(max_length=100),
         required=False,
         max_length=100,
-        help_text="Only events of this type; as often as you like.",
+        help_text="Include events of this type only. May be repeated.",
     )
     subject = serializers.ListField(
         child=serializers.CharField(max_length=200),
         required=False,
         max_length=100,
-        help_text="Only events of this aggregate, by its id; as often as you like.",
+        help_text="Include events of the aggregate with this id only. May be repeated.",
     )
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> FeedFilter:
         found = self.validated_data
-        return Wanted(types=frozenset(found.get("type", ())), subjects=frozenset(found.get("subject", ())))
+        return FeedFilter(types=frozenset(found.get("type", ())), subjects=frozenset(found.get("subject", ())))
 
-    def cursor(self) -> Cursor:
-        """Return where to begin; raise CursorRefused."""
+    def cursor(self) -> FeedCursor:
+        """Return the cursor to start from; raise CursorRefused."""
         after = self.validated_data.get("after", "")
         if after in LATEST:
             return feed.end()
-        return Cursor.parse(after) if after else feed.start()
+        return FeedCursor.parse(after) if after else feed.start()
 
 
 class FeedParameters(StreamParameters):
-    """The same, and how much at once."""
+    """The parameters of a page: those of a stream, its length, and how long to wait."""
 
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=1_000, help_text="So many events at most.")
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=1_000, help_text="The most events to return.")
     wait = serializers.FloatField(
         default=0,
         min_value=0,
@@ -60,7 +60,7 @@ class FeedParameters(StreamParameters):
 
 
 class FeedEventSerializer(serializers.Serializer[Any]):
-    """An event: CloudEvents attributes, the project's own, and its place in the log."""
+    """An event: CloudEvents attributes, the project's own attributes, and its place in the log."""
 
     id = serializers.UUIDField()
     specversion = serializers.CharField(default="1.0")
@@ -81,8 +81,8 @@ class FeedEventSerializer(serializers.Serializer[Any]):
 
 
 class PageSerializer(serializers.Serializer[Any]):
-    """Some events, and how to go on."""
+    """A page of events, and the cursor to continue from."""
 
     events = FeedEventSerializer(many=True)
     next = serializers.CharField(help_text="The cursor after these events: the next request's `after`.")
-    has_more = serializers.BooleanField(help_text="Whether there is more already, also if `events` is empty.")
+    has_more = serializers.BooleanField(help_text="Whether more events can be read now, also if `events` is empty.")

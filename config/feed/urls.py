@@ -1,4 +1,4 @@
-"""The feed's addresses, below /api/."""
+"""Map the feed's URLs, below /api/, to views."""
 
 from django.urls import path
 

@@ -1,14 +1,15 @@
-"""The events over REST: page by page, or as a stream.
+"""Answer the events over REST: page by page, or as a stream.
 
-Whether somebody may have them, and what is asked for, REST framework's synchronous views find out in a thread; the
-asynchronous ones around them wait without one.
+REST framework's synchronous views run in a thread: they check permission and parameters. The asynchronous views around
+them build the responses, and wait without a thread.
 """
 
 import copy
 import time
+from collections.abc import Callable
 from functools import partial, wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -26,73 +27,75 @@ from config.feed.problems import TooManyClients, refused_cursors
 from config.feed.serializers import FeedParameters, PageSerializer, StreamParameters
 from events.conf import conf
 from events.feed import pages as feed
-from events.feed.cursor import Cursor
+from events.feed.cursor import FeedCursor
 from events.feed.follower import current_follower
-from events.feed.pages import Page, Wanted
+from events.feed.pages import FeedFilter, FeedPage
 from events.feed.server_sent_events import CONTENT_TYPE, server_sent
 from events.feed.threads import in_thread, release_thread
 
-PERMISSION = "events.view_logentry"
+FEED_PERMISSION = "events.view_logentry"
 LAST_EVENT_ID = "Last-Event-ID"
 REFUSALS = {
-    HTTPStatus.BAD_REQUEST: OpenApiResponse(description="A parameter does not fit; the problem names it."),
+    HTTPStatus.BAD_REQUEST: OpenApiResponse(description="A parameter is invalid; the problem names it."),
     HTTPStatus.CONFLICT: OpenApiResponse(description="The log does not know the cursor; the problem's type says why."),
-    HTTPStatus.SERVICE_UNAVAILABLE: OpenApiResponse(description="Too many clients wait here; see Retry-After."),
+    HTTPStatus.SERVICE_UNAVAILABLE: OpenApiResponse(
+        description="Too many clients wait here; try again after the seconds in Retry-After."
+    ),
 }
 
 
-class PageResponse(HttpResponse):
-    """A page, and what it was asked for by."""
+class FirstPage(NamedTuple):
+    """The page that a granted request finds at once, and the request's parameters."""
 
-    def __init__(self, page: Page, parameters: FeedParameters) -> None:
-        body = {
-            "events": [msgspec.Raw(event.json) for event in page.events],
-            "next": str(page.next),
-            "has_more": page.has_more,
-        }
-        super().__init__(msgspec.json.encode(body), content_type="application/json")
-        self.page = page
-        self.parameters = parameters
+    page: FeedPage
+    parameters: FeedParameters
 
 
-class Granted(HttpResponse):
-    """The stream may begin: from where, and with what."""
+class StreamStart(NamedTuple):
+    """The cursor where a granted stream begins, and the events that it has."""
 
-    def __init__(self, cursor: Cursor, wanted: Wanted) -> None:
-        super().__init__()
-        self.cursor = cursor
-        self.wanted = wanted
+    cursor: FeedCursor
+    wanted: FeedFilter
 
 
 class EventStreamRenderer(JSONRenderer):
-    """Lets a client ask for nothing but a stream of events; a problem is JSON all the same."""
+    """Accept a client that asks only for a stream of events; problems are still answered as JSON."""
 
     media_type = CONTENT_TYPE
     format = "events"
 
 
-class Events(APIView):
-    """The log's events, in the order of their positions within each partition."""
+class FeedView(APIView):
+    """Check a request as REST framework does, and return what `get` found; a refusal is returned as a response."""
 
-    required_permission = PERMISSION
+    required_permission = FEED_PERMISSION
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return what `get` found as it is."""
+        if isinstance(response, FirstPage | StreamStart):
+            return response
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+class Events(FeedView):
+    """List the log's events, in the order of their positions within each partition."""
 
     @extend_schema(
         operation_id="list_events", parameters=[FeedParameters], responses={HTTPStatus.OK: PageSerializer, **REFUSALS}
     )
-    def get(self, request: Request, *, has_room: bool) -> PageResponse:
+    def get(self, request: Request, *, has_room: bool) -> FirstPage:
         parameters = FeedParameters(data=request.query_params)
         parameters.is_valid(raise_exception=True)
         if parameters.validated_data["wait"] and not has_room:
             raise TooManyClients
         with refused_cursors():
-            page = feed.read(parameters.cursor(), parameters.wanted(), limit=parameters.validated_data["limit"])
-        return PageResponse(page, parameters)
+            page = feed.read_page(parameters.cursor(), parameters.wanted(), limit=parameters.validated_data["limit"])
+        return FirstPage(page, parameters)
 
 
-class EventsStream(APIView):
-    """The log's events as server-sent events, without end; each one's id is the cursor after it."""
+class EventsStream(FeedView):
+    """Stream the log's events as server-sent events, without end. The id of each is the cursor after it."""
 
-    required_permission = PERMISSION
     renderer_classes = [JSONRenderer, EventStreamRenderer]
     http_method_names = ["get", "options"]
 
@@ -101,40 +104,48 @@ class EventsStream(APIView):
         parameters=[
             StreamParameters,
             OpenApiParameter(
-                LAST_EVENT_ID, location=OpenApiParameter.HEADER, description="The last id received: goes on there."
+                LAST_EVENT_ID,
+                location=OpenApiParameter.HEADER,
+                description="The id of the last event received; the stream continues after it.",
             ),
         ],
         responses={(HTTPStatus.OK, CONTENT_TYPE): OpenApiTypes.STR, **REFUSALS},
     )
-    def get(self, request: Request, *, has_room: bool) -> Granted:
+    def get(self, request: Request, *, has_room: bool) -> StreamStart:
         parameters = StreamParameters(data=request.query_params)
         parameters.is_valid(raise_exception=True)
         if not has_room:
             raise TooManyClients
         last_id = request.headers.get(LAST_EVENT_ID)
         with refused_cursors():
-            cursor = Cursor.parse(last_id) if last_id else parameters.cursor()
+            cursor = FeedCursor.parse(last_id) if last_id else parameters.cursor()
             feed.expect_known(cursor)
-        return Granted(cursor, parameters.wanted())
+        return StreamStart(cursor, parameters.wanted())
 
 
-_page_of_events = Events.as_view()
-_start_of_stream = EventsStream.as_view()
+_first_page: Callable[..., FirstPage | HttpResponseBase] = Events.as_view()
+_stream_start: Callable[..., StreamStart | HttpResponseBase] = EventsStream.as_view()
 
 
 @transaction.non_atomic_requests
-@wraps(_page_of_events)
+@wraps(_first_page)
 async def events(request: HttpRequest) -> HttpResponseBase:
-    """Answer a page, after a while if there is nothing yet."""
+    """Answer a page; if it is empty, wait for events as long as the request asks."""
     release_thread()
-    answer = await in_thread(_page_of_events, request, has_room=_has_room())
-    if not isinstance(answer, PageResponse):
-        return answer
-    return PageResponse(await _fill(answer.page, answer.parameters), answer.parameters)
+    found = await in_thread(_first_page, request, has_room=_has_room())
+    if isinstance(found, HttpResponseBase):
+        return found
+    page = await _wait_for_events(found.page, found.parameters)
+    body = {
+        "events": [msgspec.Raw(event.json) for event in page.events],
+        "next": str(page.next),
+        "has_more": page.has_more,
+    }
+    return HttpResponse(msgspec.json.encode(body), content_type="application/json")
 
 
-async def _fill(page: Page, parameters: FeedParameters) -> Page:
-    """Return the page, or, if it is empty, the first one within the time to wait that is not."""
+async def _wait_for_events(page: FeedPage, parameters: FeedParameters) -> FeedPage:
+    """Return the page, or, if it is empty, the first page with events that comes within the time to wait."""
     wait, limit = parameters.validated_data["wait"], parameters.validated_data["limit"]
     if page.events or page.has_more or not wait:
         return page
@@ -143,19 +154,19 @@ async def _fill(page: Page, parameters: FeedParameters) -> Page:
     with follower.listening(partitions=len(page.next.positions)):
         while not page.events and not page.has_more and (left := until - time.monotonic()) > 0:
             await follower.wait_beyond(page.next, seconds=left)
-            page = await in_thread(feed.read, page.next, parameters.wanted(), limit=limit)
+            page = await in_thread(feed.read_page, page.next, parameters.wanted(), limit=limit)
     return page
 
 
 @transaction.non_atomic_requests
-@wraps(_start_of_stream)
+@wraps(_stream_start)
 async def events_stream(request: HttpRequest) -> HttpResponseBase:
-    """Answer the stream, or why there is none."""
-    answer = await in_thread(_start_of_stream, request, has_room=_has_room())
-    if not isinstance(answer, Granted):
-        return answer
+    """Answer the stream, or the refusal."""
+    start = await in_thread(_stream_start, request, has_room=_has_room())
+    if isinstance(start, HttpResponseBase):
+        return start
     return StreamingHttpResponse(
-        server_sent(answer.cursor, answer.wanted, is_allowed=partial(_is_allowed, request)),
+        server_sent(start.cursor, start.wanted, is_allowed=partial(_is_allowed, request)),
         content_type=CONTENT_TYPE,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -166,18 +177,18 @@ def _has_room() -> bool:
 
 
 async def _is_allowed(request: HttpRequest) -> bool:
-    """Ask again whether the stream may go on."""
-    return isinstance(await in_thread(_ask_again, request), Granted)
+    """Check whether the stream may still go on."""
+    return isinstance(await in_thread(_check_again, request), StreamStart)
 
 
-def _ask_again(request: HttpRequest) -> HttpResponseBase:
-    """Look up the session, the token and the user's permissions anew: a request keeps what it has found."""
+def _check_again(request: HttpRequest) -> StreamStart | HttpResponseBase:
+    """Look up the session, the token and the user's permissions anew; the request itself caches them."""
     fresh = copy.copy(request)
     vars(fresh).pop("_cached_user", None)
     for middleware in (SessionMiddleware, AuthenticationMiddleware):
         middleware(_nothing).process_request(fresh)
-    return _start_of_stream(fresh, has_room=True)
+    return _stream_start(fresh, has_room=True)
 
 
 def _nothing(_: HttpRequest) -> Any:
-    """Be what a middleware is made for, and never called."""
+    """Stand in for the next handler, which a middleware must be given; it is never called."""

@@ -1,1 +1,1 @@
-"""What Prometheus asks for at /metrics."""
+"""Serve the figures that Prometheus asks for at /metrics."""

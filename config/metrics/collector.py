@@ -1,4 +1,4 @@
-"""Measure when Prometheus asks, by few queries; of a server that does not answer, what it knows is left out."""
+"""Measure when Prometheus asks, with few queries. Figures of a server that does not answer are left out."""
 
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
@@ -17,27 +17,27 @@ from readmodel.index.document_index import shared_index
 from readmodel.models import WrongDocuments
 from readmodel.projection import projections
 
-TIMEOUT_SECONDS = 1.0
+STREAM_TIMEOUT_SECONDS = 1.0
 
 
 class ServiceCollector(Collector):
-    """Measures the log, the stream, the groups and the read model; and whether this process speaks to Redis."""
+    """Measure the log, the stream, the groups, the read model, and whether this process leaves Redis alone."""
 
     def collect(self) -> Iterator[Metric]:
         readings = Readings()
         readings.add("events_flush_breaker_open", breaker.opened)
-        with answering(readings, "database", DatabaseError):
-            with answering(readings, "stream", StreamUnavailable):
-                measure_events(readings)
-            with answering(readings, "elasticsearch", RetryLater, TargetLost):
-                measure_indices(readings)
-            measure_repairs(readings)
+        with _answering(readings, "database", DatabaseError):
+            with _answering(readings, "stream", StreamUnavailable):
+                _measure_events(readings)
+            with _answering(readings, "elasticsearch", RetryLater, TargetLost):
+                _measure_indices(readings)
+            _measure_repairs(readings)
         yield from readings
 
 
 @contextmanager
-def answering(readings: Readings, source: str, *errors: type[Exception]) -> Generator[None]:
-    """Note whether the server has answered all that is asked in the block."""
+def _answering(readings: Readings, source: str, *errors: type[Exception]) -> Generator[None]:
+    """Record whether the server answered everything that the block asks it."""
     try:
         yield
     except errors:
@@ -46,9 +46,9 @@ def answering(readings: Readings, source: str, *errors: type[Exception]) -> Gene
         readings.add("metrics_source_up", 1, source=source)
 
 
-def measure_events(readings: Readings) -> None:
-    """Raise StreamUnavailable after what the database alone knows was measured."""
-    with closing(open_stream(timeout_seconds=TIMEOUT_SECONDS)) as stream:
+def _measure_events(readings: Readings) -> None:
+    """Measure what the database knows, then raise StreamUnavailable if the stream did not answer."""
+    with closing(open_stream(timeout_seconds=STREAM_TIMEOUT_SECONDS)) as stream:
         partitions = status(stream)
     for partition in partitions:
         _measure_partition(readings, partition)
@@ -84,8 +84,8 @@ def _measure_group(readings: Readings, partition: int, found: GroupStatus) -> No
         readings.add(name, value, group=found.group, target=found.target, partition=partition)
 
 
-def measure_indices(readings: Readings) -> None:
-    """Name the indices that are kept, and say how far the searched tickets are behind; raise as `Indices.kept` does."""
+def _measure_indices(readings: Readings) -> None:
+    """Name the kept indices, and measure how far the searched tickets are behind; raise as `Indices.kept` does."""
     for projection in projections():
         indices = shared_index(projection).indices
         searched = indices.searched()
@@ -96,7 +96,7 @@ def measure_indices(readings: Readings) -> None:
             readings.add("readmodel_behind_seconds", lag_seconds(searched.uuid))
 
 
-def measure_repairs(readings: Readings) -> None:
+def _measure_repairs(readings: Readings) -> None:
     for found in WrongDocuments.objects.all():
         labels = {"projection": found.projection, "kind": found.kind, "repaired": found.is_repaired}
         readings.add("readmodel_wrong_documents_total", found.number, **labels)

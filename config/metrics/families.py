@@ -1,11 +1,11 @@
-"""The families of metrics, each with its type, its labels and what it says."""
+"""Define the families of metrics: type, labels, documentation."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-GROUP = ("group", "target", "partition")
+GROUP_LABELS = ("group", "target", "partition")
 
 
 class Family(NamedTuple):
@@ -16,21 +16,25 @@ class Family(NamedTuple):
 
 
 FAMILIES: Mapping[str, Family] = {
-    "metrics_source_up": Family(("source",), "Whether this server answered: else what it knows is missing here."),
+    "metrics_source_up": Family(("source",), "Whether this server answered; if not, its figures are missing here."),
     "events_log_position": Family(("partition",), "The last position of the log."),
     "events_log_unflushed_events": Family(("partition",), "Committed events that have no position yet."),
     "events_stream_position": Family(("partition",), "The position of the stream's last entry."),
     "events_stream_entries": Family(("partition",), "Entries of the stream."),
-    "events_stream_bytes": Family(("partition",), "Memory that the stream takes, where Redis says it."),
-    "events_stream_diverged": Family(("partition",), "Whether the stream is no window on the log any more."),
-    "events_group_checkpoint_position": Family(GROUP, "The position up to which all is handled or parked."),
-    "events_group_lag_events": Family(GROUP, "Positions that the group has not handled yet."),
-    "events_group_lag_seconds": Family(GROUP, "Age of the event that is to be handled next, 0 without one."),
-    "events_group_dead_letters": Family(GROUP, "Open dead letters."),
-    "events_group_owned": Family(GROUP, "Whether a living process owns the partition for the group."),
+    "events_stream_bytes": Family(("partition",), "Memory that the stream takes, if Redis tells it."),
+    "events_stream_diverged": Family(("partition",), "Whether the stream has diverged from the log."),
+    "events_group_checkpoint_position": Family(
+        GROUP_LABELS, "The position up to which all events are handled or parked."
+    ),
+    "events_group_lag_events": Family(GROUP_LABELS, "Positions that the group has not handled yet."),
+    "events_group_lag_seconds": Family(GROUP_LABELS, "Age of the event to be handled next, 0 if there is none."),
+    "events_group_dead_letters": Family(GROUP_LABELS, "Open dead letters."),
+    "events_group_owned": Family(GROUP_LABELS, "Whether a living process owns the partition for the group."),
     "events_group_paused": Family(("group",), "Whether somebody has paused the group."),
-    "events_flush_breaker_open": Family((), "Whether this process leaves its events to the relay, as Redis fails."),
-    "readmodel_behind_seconds": Family((), "Age of the oldest event that the searched tickets lack, 0 for none."),
+    "events_flush_breaker_open": Family((), "Whether this process leaves its events to the relay because Redis fails."),
+    "readmodel_behind_seconds": Family(
+        (), "Age of the oldest event that the searched tickets lack, 0 if they lack none."
+    ),
     "readmodel_index_info": Family(("target", "index", "projection", "searched"), "1 for each kept index."),
     "readmodel_wrong_documents_total": Family(
         ("projection", "kind", "repaired"), "Documents that were found to differ from the log."
@@ -39,18 +43,18 @@ FAMILIES: Mapping[str, Family] = {
 
 
 class Readings:
-    """What was measured for one answer."""
+    """The figures of one answer to Prometheus."""
 
     def __init__(self) -> None:
         self._metrics = {name: _metric(name, family) for name, family in FAMILIES.items()}
 
     def add(self, name: str, value: float | None, **labels: object) -> None:
-        """Take a value with its labels; leave out what is not known."""
+        """Add a value with its labels; ignore None, which means unknown."""
         if value is not None:
             self._metrics[name].add_metric([_text(labels[label]) for label in FAMILIES[name].labels], value)
 
     def __iter__(self) -> Iterator[Metric]:
-        """Yield the families of which there is anything."""
+        """Yield the families that have a value."""
         return (metric for metric in self._metrics.values() if metric.samples)
 
 

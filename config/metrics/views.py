@@ -1,4 +1,4 @@
-"""The page of metrics, for whoever has the permission: by a token, as with the REST API."""
+"""Answer /metrics to users with the permission, who authenticate as for the REST API."""
 
 from django.db import transaction
 from django.http import HttpResponse
@@ -11,11 +11,11 @@ from rest_framework.views import APIView
 
 from config.metrics.collector import ServiceCollector
 
-PERMISSION = "readmodel.view_metrics"
+METRICS_PERMISSION = "readmodel.view_metrics"
 
 
 class TextRenderer(JSONRenderer):
-    """Lets a client ask for nothing but text; a problem is JSON all the same."""
+    """Accept a client that asks only for text; problems are still answered as JSON."""
 
     media_type = "text/plain"
     format = "text"
@@ -28,9 +28,9 @@ class OpenMetricsRenderer(TextRenderer):
 
 @extend_schema(exclude=True)
 class Metrics(APIView):
-    """What is measured at this moment, in the format that Prometheus prefers."""
+    """Measure now, and answer in the format that Prometheus prefers."""
 
-    required_permission = PERMISSION
+    required_permission = METRICS_PERMISSION
     renderer_classes = [TextRenderer, OpenMetricsRenderer]
 
     def get(self, request: Request) -> HttpResponse:
@@ -40,5 +40,5 @@ class Metrics(APIView):
         return HttpResponse(encode(registry), content_type=content_type, headers={"Cache-Control": "no-store"})
 
 
-# Outside of a transaction: a query that fails must not take the others with it.
+# Outside of a transaction, so that a query that fails does not break the others.
 metrics = transaction.non_atomic_requests(Metrics.as_view())

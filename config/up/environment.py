@@ -1,4 +1,4 @@
-"""The file `env` in the data folder: it tells every other command where the servers are, while `up` runs."""
+"""Keep the secrets of a data folder, and its file `env`, from which other commands learn the servers' addresses."""
 
 import os
 import secrets
@@ -7,32 +7,32 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.errors import CannotStart
-from config.supervisor import is_owned
+from config.supervisord.errors import CannotStart
+from config.supervisord.supervisor import is_owned
 from tickets.webhooks.signing import new_secret
 
 
 def secret_key(data: Path) -> str:
-    """Return the SECRET_KEY of a data folder, which it keeps from its first start on."""
-    return kept(data / "secret_key", lambda: secrets.token_urlsafe(50))
+    """Return the SECRET_KEY of a data folder; the first start creates it."""
+    return _kept(data / "secret_key", lambda: secrets.token_urlsafe(50))
 
 
 def webhook_secret(data: Path) -> str:
-    """Return what the access system's messages are signed with; a data folder keeps it too."""
-    return kept(data / "webhook_secret", new_secret)
+    """Return the secret that signs messages to the access system; the first start creates it."""
+    return _kept(data / "webhook_secret", new_secret)
 
 
-def kept(file: Path, make: Callable[[], str]) -> str:
+def _kept(file: Path, make: Callable[[], str]) -> str:
     if not file.exists():
-        write_private(file, make())
+        _write_private(file, make())
     return file.read_text()
 
 
 @contextmanager
 def published(data: Path, variables: Mapping[str, str]) -> Iterator[None]:
-    """Let config/settings.py find the variables until the block ends."""
+    """Write the variables to the file that config/settings.py reads, until the block ends."""
     file = data / "env"
-    write_private(file, "".join(f"{name}='{value}'\n" for name, value in variables.items()))
+    _write_private(file, "".join(f"{name}='{value}'\n" for name, value in variables.items()))
     try:
         yield
     finally:
@@ -43,13 +43,15 @@ def exports(data: Path) -> str:
     """Return the published variables as lines for a shell; raise CannotStart if no `up` runs on the folder."""
     file = data / "env"
     if not is_owned(data) or not file.exists():
-        raise CannotStart(f"nothing runs on {data}: start it with `manage.py up`, or name its folder (--data DIR)")
+        raise CannotStart(
+            f"no servers run on {data}: start them with `manage.py up`, or name their folder (--data DIR)"
+        )
     pairs = (line.partition("=") for line in file.read_text().splitlines())
     return "\n".join(f"export {name}={shlex.quote(value[1:-1])}" for name, _, value in pairs)
 
 
-def write_private(file: Path, content: str) -> None:
-    """Write a file that only this user may read, at once or not at all."""
+def _write_private(file: Path, content: str) -> None:
+    """Write a file that only this user may read, completely or not at all."""
     unfinished = file.with_name(f"{file.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:

@@ -1,4 +1,4 @@
-"""What `up` says on the terminal: each sentence with the seconds since the start, downloads not counted."""
+"""Print the progress of `up`: each sentence with the seconds since the start, downloads not counted."""
 
 import time
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ class Narrator:
         self.console.print(f"[cyan]{time.monotonic() - self._start:6.2f} s[/]  {sentence}", soft_wrap=True)
 
     def meanwhile(self, doing: str) -> AbstractContextManager[object]:
-        """Show on a terminal what is being done, until the block ends."""
+        """Show an activity on the terminal until the block ends."""
         return self.console.status(doing) if self.console.is_terminal else nullcontext()
 
     @contextmanager
     def apart(self, what: str) -> Iterator[None]:
-        """Keep the time of a block out of the others, and tell it by itself."""
+        """Leave the time of a block out of the count, and print it by itself."""
         begun = time.monotonic()
         yield
         seconds = time.monotonic() - begun

@@ -1,8 +1,8 @@
-"""Make the database and the static files ready, in a process that has the settings of the servers.
+"""Prepare the database and the static files, in a process with the settings of the running servers.
 
     python -m config.up.preparation
 
-It prints the password of the user `admin` if it made that user.
+It prints the password of the user `admin` if it creates that user.
 """
 
 import secrets
@@ -17,20 +17,20 @@ from django.db import OperationalError, connection
 ADMIN = "admin"
 EMBEDDED_SECONDS = 60.0
 ELSEWHERE_SECONDS = 10.0
-POLL_SECONDS = 0.1
+DATABASE_POLL_SECONDS = 0.1
 
 
 def prepare() -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
-    wait_for_database()
+    _wait_for_database()
     call_command("migrate", interactive=False, verbosity=0)
-    password = make_admin()
+    password = _make_admin()
     if password:
         sys.stdout.write(password)
 
 
-def wait_for_database() -> None:
-    connection.settings_dict["OPTIONS"].pop("pool", None)  # Its time-out would hide what the server says.
+def _wait_for_database() -> None:
+    connection.settings_dict["OPTIONS"].pop("pool", None)  # Its time-out would hide the server's error message.
     is_elsewhere = "DATABASE_URL" in settings.NAMED_IN_ENVIRONMENT
     deadline = time.monotonic() + (ELSEWHERE_SECONDS if is_elsewhere else EMBEDDED_SECONDS)
     while True:
@@ -38,12 +38,16 @@ def wait_for_database() -> None:
             return connection.ensure_connection()
         except OperationalError as error:
             if time.monotonic() > deadline:
-                sys.exit(f"the database that DATABASE_URL names does not answer: {error}".replace("\n", " "))
-            time.sleep(POLL_SECONDS)
+                sys.exit(
+                    f"the database of DATABASE_URL does not answer; check the URL and the server: {error}".replace(
+                        "\n", " "
+                    )
+                )
+            time.sleep(DATABASE_POLL_SECONDS)
 
 
-def make_admin() -> str:
-    """Make the user `admin` if there is none; return the password of one just made, else nothing."""
+def _make_admin() -> str:
+    """Create the user `admin` if there is none, and return its password; return an empty text otherwise."""
     from django.contrib.auth import get_user_model  # noqa: PLC0415 (there are no models before django.setup())
 
     users = get_user_model().objects

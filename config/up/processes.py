@@ -1,4 +1,4 @@
-"""Processes with the settings of the running servers, which `up` itself can't have: it starts before there are any."""
+"""Run modules with the settings of the running servers; `up` itself was started before there were any."""
 
 import os
 import subprocess
@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.errors import CannotStart
+from config.supervisord.errors import CannotStart
 
-ROOT = Path(__file__).parents[2]
+PROJECT_ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def process(data: Path, module: str, *arguments: str, stdout: int | None) -> Iterator[subprocess.Popen[str]]:
-    """Run a module of ours, at the longest until the block ends."""
+    """Run a module of this project; it is killed when the block ends."""
     with subprocess.Popen(
         (sys.executable, "-m", module, *arguments),
-        cwd=ROOT,
+        cwd=PROJECT_ROOT,
         env=os.environ | {"DATA_DIR": str(data)},
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for `up` alone.
+        start_new_session=True,  # Only `up` gets Ctrl-C.
     ) as running:
         try:
             yield running
@@ -31,8 +31,11 @@ def process(data: Path, module: str, *arguments: str, stdout: int | None) -> Ite
 
 
 def outcome(running: subprocess.Popen[str]) -> str:
-    """Wait for a process and return what it printed; raise CannotStart with its last line if it fails."""
+    """Wait for a process and return what it printed; raise CannotStart with its last line of errors if it fails."""
     output, errors = running.communicate()
     if running.returncode:
-        raise CannotStart(errors.strip().rpartition("\n")[2] or f"a process ended with {running.returncode}")
+        raise CannotStart(
+            errors.strip().rpartition("\n")[2]
+            or f"a process of `up` ended with exit code {running.returncode} and no message"
+        )
     return output

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from config.engines.engine import Engine
 from config.engines.running import install_engines, ports, start_engines
-from config.ports import LOOPBACK, answers, free_port
-from config.supervisor import Supervisor, owned, supervised
+from config.supervisord.ports import LOOPBACK, answers, free_port
+from config.supervisord.supervisor import Supervisor, owned, supervised
 from config.up.checks import refuse_full_disk, refuse_taken_port
 from config.up.environment import published, secret_key, webhook_secret
 from config.up.narrator import Narrator
@@ -23,17 +23,17 @@ class Service(NamedTuple):
 
     url: str
     receiver_url: str
-    """The access system that was started; empty if ACCESS_SYSTEM_URL names another."""
+    """The address of the receiver that was started; empty if ACCESS_SYSTEM_URL names an access system."""
     admin_password: str
-    """Empty unless the user `admin` was made just now."""
+    """Empty unless the user `admin` was created just now."""
     supervisor: Supervisor
 
 
 @contextmanager
 def running_service(data: Path, port: int, named: Mapping[str, str], narrator: Narrator) -> Iterator[Service]:
-    """Start the engines that `named` has no URL of, and the service on top; yield it when it answers.
+    """Start the engines that `named` has no URL for, then the service; yield it when it answers. Raise CannotStart.
 
-    All has stopped on leaving. Raise CannotStart.
+    All of it is stopped at the end of the block.
     """
     with owned(data):
         refuse_taken_port(port)
@@ -41,31 +41,31 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
         with narrator.apart("Fetched and checked the engines' files"):
             engines = install_engines(data, without=named)
         receiver_port = free_port()
-        words = ports(engines) | {"WEB_PORT": str(port), "RECEIVER_PORT": str(receiver_port), "AUTOSTART": "false"}
-        with supervised(data, programs=PROGRAMS, variables=words) as supervisor:
+        variables = ports(engines) | {"WEB_PORT": str(port), "RECEIVER_PORT": str(receiver_port), "AUTOSTART": "false"}
+        with supervised(data, programs=PROGRAMS, variables=variables) as supervisor:
             ours = {engine.variable: engine.url for engine in engines} | {
                 "ACCESS_SYSTEM_URL": f"http://{LOOPBACK}:{receiver_port}/",
                 "ACCESS_SYSTEM_SECRETS": webhook_secret(data),
-                # Our own receiver is on this machine; another may be so only if the environment allows it.
+                # The receiver started here has a private address; another one needs the environment's permission.
                 "ACCESS_SYSTEM_ALLOW_PRIVATE": str("ACCESS_SYSTEM_URL" not in named).lower(),
                 "SECRET_KEY": secret_key(data),
                 "SUPERVISOR_URL": supervisor.url,
             }
             with published(data, ours | dict(named)):
-                password = start_engines_and_prepare(data, engines, supervisor, narrator)
+                password = _start_engines_and_prepare(data, engines, supervisor, narrator)
                 with narrator.meanwhile("The service starts …"):
-                    start_programs(supervisor, port)
+                    _start_programs(supervisor, port)
                 narrator.tell("The relay, the consumers and the web server run")
                 if not answers(port, "/readyz"):
-                    narrator.tell("[red]Not all of it works: /readyz tells what does not[/]")
+                    narrator.tell("[red]The service is not ready: open /readyz for the reasons[/]")
                 receiver_url = "" if "ACCESS_SYSTEM_URL" in named else ours["ACCESS_SYSTEM_URL"]
                 yield Service(f"http://{LOOPBACK}:{port}", receiver_url, password, supervisor)
 
 
-def start_engines_and_prepare(
+def _start_engines_and_prepare(
     data: Path, engines: Collection[Engine], supervisor: Supervisor, narrator: Narrator
 ) -> str:
-    """Make the database ready while slower engines still start; return the new password of `admin`, if any."""
+    """Prepare the database while slower engines still start; return the new password of `admin`, if any."""
     with (
         process(data, "config.up.preparation", stdout=subprocess.PIPE) as preparing,
         narrator.meanwhile("The engines start …"),
@@ -77,13 +77,13 @@ def start_engines_and_prepare(
     return password
 
 
-def start_programs(supervisor: Supervisor, port: int) -> None:
+def _start_programs(supervisor: Supervisor, port: int) -> None:
     supervisor.start("events:*")
     supervisor.start("web:*")
     supervisor.wait_until(lambda: answers(port, "/healthz"), "web:application")
 
 
 def tell_story(data: Path, service: Service) -> None:
-    """Run config/up/story.py; raise CannotStart where the story goes another way."""
+    """Run config/up/story.py; raise CannotStart if one of its steps fails."""
     with process(data, "config.up.story", service.url, service.receiver_url, stdout=None) as telling:
         outcome(telling)

@@ -1,4 +1,4 @@
-"""The log and the dead letters, to look at; the dead letters can be mended, too."""
+"""The admin of the log and of the dead letters, which can be retried, edited and discarded."""
 
 from django.contrib import admin
 
@@ -9,7 +9,7 @@ from events.models import DeadLetter, LogEntry
 
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnlyAdmin):
-    """Events are facts, and nobody edits them."""
+    """Shows events. They are facts, which nobody edits."""
 
     list_display = ["position", "type", "subject", "aggregate_version", "actor", "time"]
     list_filter = ["type"]

@@ -1,4 +1,4 @@
-"""What the admin's page of a dead letter shows beside its fields."""
+"""The content of the admin's page of a dead letter."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -44,15 +44,15 @@ EVENT_FACTS = (
 KINDS = {"+": "added", "-": "removed", ".": "left-out"}
 
 
-class Line(NamedTuple):
-    """A line of a difference, and what became of it: `added`, `removed`, `left-out` or "" for one that stayed."""
+class _Line(NamedTuple):
+    """A line of a difference with its kind: `added`, `removed`, `left-out`, or "" for an unchanged line."""
 
     text: str
     kind: str
 
 
-def describe(letter: DeadLetter, request: HttpRequest) -> dict[str, Any]:
-    """Return what the template needs; long texts are cut, and say so."""
+def detail_context(letter: DeadLetter, request: HttpRequest) -> dict[str, Any]:
+    """Return the context of the template; long texts are cut, and say so."""
     entry = LogEntry.objects.filter(event_id=letter.event_id).first() if letter.event_id else None
     behind, actions = queued_behind(letter), letter.actions.order_by("-id")
     return {
@@ -83,9 +83,9 @@ def _facts(row: DeadLetter | LogEntry | None, names: Iterable[str]) -> Iterator[
             yield name.replace("_", " "), _shown(value) if isinstance(value, str) else value
 
 
-def _difference(before: str, after: str) -> Iterator[Line]:
+def _difference(before: str, after: str) -> Iterator[_Line]:
     for line in compare(before, after):
-        yield Line(printable(cut(line, LONGEST_LINE)), KINDS.get(line[:1], ""))
+        yield _Line(printable(cut(line, LONGEST_LINE)), KINDS.get(line[:1], ""))
 
 
 def _entry_url(entry: LogEntry | None, request: HttpRequest) -> str:

@@ -16,7 +16,7 @@ ANY = "any"
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Shows what is open, unless another state is chosen."""
+    """Shows open letters, unless another state is chosen."""
 
     title = "state"
     parameter_name = "state"
@@ -36,9 +36,11 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class DiscardForm(forms.Form):
-    reason = forms.CharField(widget=AdminTextareaWidget(attrs={"rows": 3}), help_text="For those who look at it later.")
+    reason = forms.CharField(
+        widget=AdminTextareaWidget(attrs={"rows": 3}), help_text="For later readers of the letter."
+    )
     up_to = forms.IntegerField(widget=forms.HiddenInput)
-    """The last letter that was shown: later ones nobody has looked at."""
+    """The id of the last letter when the form was shown: later ones are not discarded unseen."""
 
 
 class EditForm(forms.Form):
@@ -46,4 +48,4 @@ class EditForm(forms.Form):
         strip=False,
         widget=AdminTextareaWidget(attrs={"rows": 30, "dir": "ltr", "spellcheck": "false"}),
     )
-    retry = forms.BooleanField(label="Have it tried again at once", required=False)
+    retry = forms.BooleanField(label="Retry it at once", required=False)

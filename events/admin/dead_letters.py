@@ -1,10 +1,9 @@
-"""The dead letters in the admin: looked at, and retried, edited and discarded by those who may."""
+"""The admin of dead letters: view, retry, edit and discard them, each with its permission."""
 
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.contrib.admin import ActionLocation
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Max, QuerySet
@@ -16,8 +15,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from events.admin.dead_letter_detail import describe
+from events.admin.dead_letter_detail import detail_context
 from events.admin.dead_letter_forms import DiscardForm, EditForm, StateFilter
+from events.admin.list_and_page_actions import list_and_page_action, posted_actions
 from events.admin.read_only import ReadOnlyAdmin
 from events.dead_letters import actions as dead_letter_actions
 from events.dead_letters.actions import Outcome, expect_editable
@@ -26,7 +26,6 @@ from events.dead_letters.payload_text import printable
 from events.dead_letters.queries import LONG_COLUMNS, by_error, open_letters
 from events.models import DeadLetter
 
-PLACES = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
 LONGEST_ERROR = 80
 SHOWN_LETTERS = 50
 
@@ -37,7 +36,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     search_fields = ["=event_id", "=subject", "error"]
     ordering = ["-id"]
     actions = ["retry_selected", "discard_selected"]
-    fieldsets = [(None, {"fields": []})]  # The template has it all.
+    fieldsets = [(None, {"fields": []})]  # The template shows everything.
 
     class Media:
         css: ClassVar = {"all": ["events/dead_letters.css"]}
@@ -64,7 +63,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     @transaction.non_atomic_requests
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list, or execute an action; each of its steps is a transaction of its own."""
+        """Show the list, or run an action, whose steps each have their own transaction."""
         self._refuse_forbidden_action(request)
         return super().changelist_view(request, extra_context)
 
@@ -76,24 +75,17 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         context = dict(extra_context or {})
         if isinstance(letter, DeadLetter):
             may_edit = self.has_edit_permission(request) and letter.state == DeadLetter.State.PARKED
-            context |= describe(letter, request) | {"may_edit": may_edit and letter.event_id}
+            context |= detail_context(letter, request) | {"may_edit": may_edit and letter.event_id}
         return super().change_view(request, object_id, form_url, context)
 
-    @admin.action(
-        description="Try it again",
-        description_plural="Try selected events again",
-        permissions=["retry"],
-        location=PLACES,
-    )
+    @list_and_page_action(on_the_page="Retry it", in_the_list="Retry selected events", permission="retry")
     def retry_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
         outcome = dead_letter_actions.retry(letters, request.user.get_username())
-        self._tell(request, outcome, "marked to be tried again")
+        self._tell(request, outcome, "marked to be retried")
 
-    @admin.action(
-        description="Discard it", description_plural="Discard selected events", permissions=["discard"], location=PLACES
-    )
+    @list_and_page_action(on_the_page="Discard it", in_the_list="Discard selected events", permission="discard")
     def discard_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
-        """Show first what it will be, and ask for the reason."""
+        """Show what will be discarded, and ask for the reason."""
         form = DiscardForm(request.POST) if "reason" in request.POST else DiscardForm(initial={"up_to": _last(letters)})
         if not form.is_valid():
             return self._ask_for_reason(request, letters, form)
@@ -104,7 +96,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         return None
 
     def by_error_view(self, request: HttpRequest) -> HttpResponse:
-        """Count the open letters by group, event and type of error; each count leads to the list of them."""
+        """Count the open letters by group, event and type of error, each linked to its list."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         listed = reverse("admin:events_deadletter_changelist")
@@ -115,7 +107,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         return self._page(request, "by_error.html", title="Dead letters by error", counts=counts)
 
     def edit_view(self, request: HttpRequest, letter_id: int) -> HttpResponse:
-        """Show the payload in a form, and put what comes back in its place."""
+        """Show the payload in a form, and store the edited one."""
         may_retry = self.has_retry_permission(request)
         is_allowed = self.has_view_permission(request) and self.has_edit_permission(request)
         if not is_allowed or ("retry" in request.POST and not may_retry):
@@ -125,7 +117,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         try:
             form = EditForm(request.POST or None, initial={"payload": draft(expect_editable(letter))})
         except EditRefused as error:
-            self.message_user(request, f"It can't be edited: {error}", messages.ERROR)
+            self.message_user(request, f"This dead letter can't be edited: {error}", messages.ERROR)
             return HttpResponseRedirect(letter_page)
         if form.is_valid() and self._edit(request, letter, form):
             return HttpResponseRedirect(letter_page)
@@ -139,7 +131,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             for place, problem in error.problems.items():
                 form.add_error("payload", printable(f"{place}: {problem}"))
             return False
-        self.message_user(request, "edited, and marked to be tried again" if retry else "edited; it is still parked")
+        self.message_user(request, "edited, and marked to be retried" if retry else "edited; it is still parked")
         return True
 
     def _ask_for_reason(
@@ -168,13 +160,12 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         self.message_user(request, outcome.sentence(done), messages.WARNING if outcome.left_out else messages.SUCCESS)
 
     def _refuse_forbidden_action(self, request: HttpRequest) -> None:
-        """Refuse openly what Django would pass over as an unknown action."""
+        """Answer 403 to an action without permission, which Django would ignore as unknown."""
         allowed = {
             "retry_selected": self.has_retry_permission(request),
             "discard_selected": self.has_discard_permission(request),
         }
-        named = [*request.POST.getlist("action"), *request.POST.getlist(f"{ActionLocation.CHANGE_FORM.value}-action")]
-        if not all(allowed.get(name, True) for name in named):
+        if not all(allowed.get(name, True) for name in posted_actions(request)):
             raise PermissionDenied
 
     @admin.display(description="state", ordering="state")

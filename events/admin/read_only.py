@@ -1,4 +1,4 @@
-"""An admin in which nothing is added, changed or deleted with Django's own forms."""
+"""An admin without Django's own forms to add, change or delete."""
 
 from typing import TYPE_CHECKING
 
@@ -9,12 +9,12 @@ from django.http import HttpRequest
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Model]
 else:
-    ModelAdmin = admin.ModelAdmin  # Not generic when it runs.
+    ModelAdmin = admin.ModelAdmin  # Not generic at run time.
 
 
 class ReadOnlyAdmin(ModelAdmin):
     show_full_result_count = False
-    """A log has many rows, and counting them all is slow."""
+    """Counting all rows of a large log would be slow."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 (Django's signature)
         return False

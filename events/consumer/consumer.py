@@ -1,7 +1,7 @@
-"""Run one subscriber: own partitions, read the stream, see what it lacks, acknowledge last, wait out failures.
+"""Run one subscriber: own partitions, read the stream, fill its gaps, acknowledge last, retry after failures.
 
 In:   entries of the stream.
-Out:  the same, in the partitions that this process owns, for each target of the subscriber.
+Out:  the entries of the partitions that this process owns, for each target of the subscriber.
 Next: events/consumer/subscriptions.py
 """
 
@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from events import log
 from events.consumer.delivery import Batch
-from events.consumer.fetch_size import Appetite
-from events.consumer.subscription import Progress, position_of
-from events.consumer.subscriptions import Targets
+from events.consumer.fetch_size import FetchSize
+from events.consumer.subscription import Subscription, position_of
+from events.consumer.subscriptions import Subscriptions
 from events.dead_letters import parking as dead_letters
 from events.exceptions import EventError, LeaseLost
 from events.groups.checkpoint import Claim
@@ -31,15 +31,15 @@ from events.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
 
-GLANCE_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
 
 class Consumer:
     """One process of a consumer group.
 
-    The checkpoint in the database is the truth, the stream only a fast way to what comes after it: entries at or
-    below the checkpoint are passed over, positions that the stream lacks are read from the log. After any failure
-    all is opened anew: partitions are acquired, checkpoints loaded, and Redis's groups set back to these.
+    The checkpoint in the database is the truth; the stream is only a fast way to the events after it. Entries at or
+    below the checkpoint are skipped, and positions that the stream lacks are read from the log. After a failure
+    everything is opened again: partitions are acquired, checkpoints loaded, and Redis's groups set back to them.
     """
 
     def __init__(
@@ -51,102 +51,102 @@ class Consumer:
         self.ownership = ownership
         self.shutdown = shutdown
         self.limits = limits
-        self._appetite = Appetite(limits.batch_size)
-        self._targets = Targets(subscriber, ownership, limits, self._settled)
+        self._fetch_size = FetchSize(limits.batch_size)
+        self._subscriptions = Subscriptions(subscriber, ownership, limits, self._settled)
         self._looked_at = 0.0
         self._backoff = Backoff()
 
     def run(self, *, until_idle: bool = False) -> None:
-        """Consume until the shutdown or a limit, or until the log has no more; failures are waited out.
+        """Consume until the shutdown or a limit, or until the end of the log; retry after failures.
 
-        Raise ImproperlyConfigured if the subscriber can't be opened until somebody mends the settings.
+        Raise ImproperlyConfigured if the settings must be corrected before the subscriber can be opened.
         """
         try:
             while failure := self._run_until_failure(until_idle=until_idle):
-                self._pause(failure)
+                self._back_off(failure)
         except Interrupted:
             logger.info("%s stops", self.group)
         finally:
-            self._end()
+            self._shut_down()
 
     def _run_until_failure(self, *, until_idle: bool) -> Exception | None:
         try:
-            self._targets.open()
-            while self._step() or not (until_idle and self._targets.reached_the_end()):
+            self._subscriptions.open()
+            while self._step() or not (until_idle and self._subscriptions.reached_the_end()):
                 self._backoff.succeed()
         except ImproperlyConfigured:
             raise
         except (EventError, Error) as error:
             return error
-        except Exception as error:  # The process's outermost loop: a bug must not end it.
+        except Exception as error:  # The process's outermost loop: a bug in a handler must not end it.
             logger.exception("%s failed", self.group)
             return error
         return None
 
     @property
-    def _first(self) -> Progress:
-        """That for which the stream is read."""
-        return self._targets.first
+    def _first(self) -> Subscription:
+        """The subscription that reads the stream."""
+        return self._subscriptions.first
 
     def _step(self) -> bool:
-        """Deliver what comes next, from the stream or from the log; tell whether there was anything."""
+        """Deliver the next events, from the stream or from the log; tell whether there were any."""
         self._check_whether_to_stop()
-        self.ownership.beat_if_due()
+        self.ownership.heartbeat_if_due()
         self._follow_assignment()
         owned = self._first.claims
         state = PAUSED if self.ownership.is_paused else CONSUMING if owned else STANDING_BY
         if state != CONSUMING:
-            self._targets.settle()  # First: who waits for the pause relies on what the condition says.
+            self._subscriptions.settle()  # First: the condition `paused` promises that nothing is in flight.
         self.ownership.condition = Condition(state)
         if state != CONSUMING:
-            self.ownership.wait_for_beat(self.shutdown, self.limits.block_seconds)
+            self.ownership.wait_for_heartbeat(self.shutdown, self.limits.block_seconds)
             return False
         found = self._read()
-        has_led = self._targets.lead_further(at_rest=not found)
-        if not (found or has_led) or time.monotonic() - self._looked_at >= self.limits.block_seconds:
-            found |= self._look_beyond(found)
+        has_fed = self._subscriptions.feed_further_targets(at_rest=not found)
+        if not (found or has_fed) or time.monotonic() - self._looked_at >= self.limits.block_seconds:
+            found |= self._check_beyond_stream(found)
             self._looked_at = time.monotonic()
-        return bool(found) or has_led
+        return bool(found) or has_fed
 
     def _check_whether_to_stop(self) -> None:
         self.shutdown.check()
-        reached = "somebody asked the group to stop" if self.ownership.must_stop else self.limits.reached()
+        reached = "the group was asked to stop" if self.ownership.must_stop else self.limits.reached()
         if reached:
             logger.info("%s: %s", self.group, reached)
             raise Interrupted
 
     def _follow_assignment(self) -> None:
-        """Give back the partitions that another process should own, and take over those that this one should."""
+        """Release the partitions that another process should own, and take over those that this one should."""
         if not all(map(self.ownership.owns, self._first.claims)):
-            raise LeaseLost  # Also at rest: somebody may have set the group back.
+            raise LeaseLost  # Also when idle: an operator may have set the group back.
         assigned = self.ownership.assigned
         for partition in self.ownership.epochs.keys() - assigned:
-            self._targets.give_up(partition)
+            self._subscriptions.release(partition)
             self.ownership.release(partition)
         for partition in sorted(assigned - self._first.claims.keys()):
             if self.ownership.acquire(partition):
                 self._take_over(partition)
 
     def _take_over(self, partition: int) -> None:
-        position = self._targets.take_over(partition)
+        position = self._subscriptions.take_over(partition)
         if self.stream.dsn.auto_setup:
             self.stream.create_group(partition, self.group, after=position)
         self.stream.rewind(partition, self.group, after=position)
 
     def _read(self) -> set[int]:
-        """Deliver what the stream has next, and return in which partitions; wait only if nothing else is to be done."""
+        """Deliver the stream's next entries, and return their partitions; wait for them only if nothing else is due."""
         is_complete = self._first.claims.keys() == self.ownership.assigned
-        block_seconds = self.limits.block_seconds if is_complete else GLANCE_SECONDS
+        block_seconds = self.limits.block_seconds if is_complete else POLL_SECONDS
         with self.shutdown.interruptible():
             by_partition = self.stream.read(
                 self.group,
                 self.ownership.name,
                 list(self._first.claims),
-                count=min(self._appetite.count, self.limits.events_left),
-                block_seconds=0 if self._targets.have_more else block_seconds,
+                count=min(self._fetch_size.count, self.limits.events_left),
+                block_seconds=0 if self._subscriptions.have_work else block_seconds,
             )
         for partition, entries in by_partition.items():
-            self._appetite.learn(entries)
+            self._fetch_size.adapt(entries)
             self._consume(self._first.claims[partition], entries)
         if not by_partition:
             self._first.delivery.settle()
@@ -154,29 +154,29 @@ class Consumer:
 
     def _consume(self, claim: Claim, entries: Sequence[Entry]) -> None:
         self._park_foreign(claim, entries)
-        fresh = self._first.fresh(claim.partition, [entry.envelope for entry in entries if entry.envelope])
-        unread = {f"{position_of(envelope)}-0" for envelope in fresh}
-        settled = [entry.id for entry in entries if entry.id not in unread]
-        if not self._first.consume(claim.partition, fresh):
-            self._catch_up(claim.partition, to=position_of(fresh[-1]))
+        unread = self._first.unread(claim.partition, [entry.envelope for entry in entries if entry.envelope])
+        unread_ids = {f"{position_of(envelope)}-0" for envelope in unread}
+        settled = [entry.id for entry in entries if entry.id not in unread_ids]
+        if not self._first.deliver_from_stream(claim.partition, unread):
+            self._catch_up(claim.partition, to=position_of(unread[-1]))
             self._first.delivery.settle()
-            settled = [entry.id for entry in entries]  # Some may have been dropped from the log meanwhile.
+            settled = [entry.id for entry in entries]  # Some may have been compacted away meanwhile.
         if settled:
             self.stream.acknowledge(claim.partition, self.group, settled)
 
     def _park_foreign(self, claim: Claim, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.envelope is None and dead_letters.park_foreign(claim, entry):
-                logger.error("%s parks entry %s, which is not one of this log's", self.group, entry.id)
+                logger.error("%s parks the foreign entry %s, which is not from this log", self.group, entry.id)
 
     def _settled(self, claim: Claim, batch: Batch) -> None:
-        """Acknowledge last: a crash before that means twice, never zero times."""
+        """Acknowledge last: after a crash before it an event is handled twice, never zero times."""
         self.stream.acknowledge(claim.partition, self.group, [f"{position_of(envelope)}-0" for envelope in batch])
 
-    def _look_beyond(self, read: Set[int]) -> set[int]:
-        """See what the stream does not tell: what it has lost at its end, letters to be tried, a target that is gone.
+    def _check_beyond_stream(self, read: Set[int]) -> set[int]:
+        """Check what the stream does not tell: a lost end, dead letters to retry, a target that is gone.
 
-        Where it was read just now it has lost nothing at its end. Return the partitions where it had.
+        A partition in `read`, which was just read, has not lost its end. Return the partitions that had lost it.
         """
         self.subscriber.check(self._first.claims.keys())
         behind = set()
@@ -185,39 +185,40 @@ class Consumer:
             if self._first.is_behind(partition, last):
                 behind.add(partition)
                 self._catch_up(partition, to=last)
-        for progress in self._targets:
-            progress.delivery.settle()
-            for claim in progress.claims.values():
-                while progress.delivery.retry_letter(claim):
+        for subscription in self._subscriptions:
+            subscription.delivery.settle()
+            for claim in subscription.claims.values():
+                while subscription.delivery.retry_letter(claim):
                     self._check_whether_to_stop()
         return behind
 
     def _catch_up(self, partition: int, *, to: int) -> None:
-        """Deliver the log's events up to the position, unless the group is paused; the log's own end bounds it."""
-        while not self.ownership.is_paused and self._first.is_behind(partition, to) and self._first.follow(partition):
+        """Deliver the log's events up to the position or the log's end, unless the group is paused."""
+        first = self._first
+        while not self.ownership.is_paused and first.is_behind(partition, to) and first.deliver_from_log(partition):
             self._check_whether_to_stop()
 
-    def _pause(self, error: Exception) -> None:
+    def _back_off(self, error: Exception) -> None:
         pause = self._backoff.fail(error)
         self.limits.failed += 1
-        said = f"{type(error).__name__}: {error}"
-        logger.warning("%s goes on in %.1f s: %s", self.group, pause, said)
-        self.ownership.condition = Condition(RETRYING, said, timezone.now() + timedelta(seconds=pause))
+        reason = f"{type(error).__name__}: {error}"
+        logger.warning("%s tries again in %.1f s: %s", self.group, pause, reason)
+        self.ownership.condition = Condition(RETRYING, reason, timezone.now() + timedelta(seconds=pause))
         connections.close_all()
-        self._sit_out(pause)
+        self._wait(pause)
 
-    def _sit_out(self, pause: float) -> None:
-        """Wait so long; less if another process waits for one of the partitions, or this one is to stop."""
-        until = time.monotonic() + pause
+    def _wait(self, seconds: float) -> None:
+        """Wait that many seconds, or until another process should own one of the partitions; stop if asked to."""
+        until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and self.ownership.epochs.keys() <= self.ownership.assigned:
             self._check_whether_to_stop()
-            self.shutdown.sleep(min(left, GLANCE_SECONDS))
+            self.shutdown.sleep(min(left, POLL_SECONDS))
 
-    def _end(self) -> None:
+    def _shut_down(self) -> None:
         try:
-            self._targets.settle()
+            self._subscriptions.settle()
             self.ownership.leave()
         except (EventError, Error) as error:
-            logger.warning("%s leaves its leases to run out: %s", self.group, error)
-        self._targets.close()
+            logger.warning("%s can't release its leases, which expire instead: %s", self.group, error)
+        self._subscriptions.close()
         self.subscriber.close()

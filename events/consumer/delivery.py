@@ -1,7 +1,7 @@
-"""Hand a partition's events to the subscriber, and settle each batch: handled or parked, then the checkpoint moves.
+"""Pass events to the subscriber and settle each batch: once all is handled or parked, the checkpoint moves.
 
-In:   batches of the partitions that this process owns, in the order of their positions.
-Out:  calls of the subscriber; dead letters; checkpoints, each the highest position up to which all is settled.
+In:   batches of the partitions that this process owns, in order.
+Out:  calls of the subscriber, dead letters, and checkpoints: the highest position up to which all is settled.
 Next: readmodel/subscriber.py
 """
 
@@ -28,13 +28,13 @@ from events.subscriber import Subscriber
 logger = logging.getLogger(__name__)
 
 TRANSIENT = (Transient, OperationalError, InterfaceError, ImproperlyConfigured)
-"""Failures that no event is to blame for: all is kept, and tried again."""
+"""Failures that are not caused by an event: the batch is kept and tried again."""
 
 type Batch = Sequence[Envelope]
 
 
-class InHand(NamedTuple):
-    """A batch that was handed over, and what returns or raises its result."""
+class _InFlight(NamedTuple):
+    """A batch that the subscriber is handling; `result` waits for it, and raises what the subscriber raised."""
 
     claim: Claim
     batch: Batch
@@ -42,35 +42,35 @@ class InHand(NamedTuple):
 
 
 class Delivery:
-    """The batches in hand, as many as the subscriber lets overlap; settled in the order in which they came.
+    """The batches in flight, as many as the subscriber lets overlap; they are settled in the order of delivery.
 
-    Every method raises what is transient: then this is closed, and all that is not settled is delivered again.
+    Every method raises transient failures: the caller then closes this, and delivers again what is not settled.
     """
 
     def __init__(self, subscriber: Subscriber, settled: Callable[[Claim, Batch], None]) -> None:
-        """Take what is called for each batch after its checkpoint has moved."""
+        """`settled` is called for each batch after its checkpoint has moved."""
         self._subscriber = subscriber
         self._settled = settled
-        self._in_hand: deque[InHand] = deque()
+        self._in_flight: deque[_InFlight] = deque()
         self._threads = self._start_threads()
         self._letters_end: dict[Claim, int] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._in_hand)
+        return bool(self._in_flight)
 
     def deliver(self, claim: Claim, batch: Batch) -> None:
-        """Hand over the next events of a partition, and settle what would else be too much in hand."""
+        """Pass on the next events of a partition; first settle the oldest batches if too many are in flight."""
         call = self._call(claim, batch)
-        self._in_hand.append(InHand(claim, batch, self._threads.submit(call).result if self._threads else call))
+        self._in_flight.append(_InFlight(claim, batch, self._threads.submit(call).result if self._threads else call))
         self.settle(leaving=self._subscriber.overlap - 1)
 
     def settle(self, *, leaving: int = 0) -> None:
-        """Settle the oldest until so many are left."""
-        while len(self._in_hand) > leaving:
-            self._settle(*self._in_hand.popleft())
+        """Settle the oldest batches until `leaving` are left."""
+        while len(self._in_flight) > leaving:
+            self._settle(*self._in_flight.popleft())
 
     def retry_letter(self, claim: Claim) -> bool:
-        """Try a dead letter that is marked, or that waits behind none any more; tell whether there was one."""
+        """Retry a dead letter that is marked for it, or queued behind none any more; tell whether there was one."""
         letter = dead_letters.due(claim, ordered=self._subscriber.ordered)
         if letter is None:
             return False
@@ -80,7 +80,7 @@ class Delivery:
                 self._handle(self._subscriber.select([dead_letters.envelope_of(letter)]))
                 dead_letters.close(claim, letter)
 
-        error = attempt(retry)
+        error = _attempt(retry)
         if isinstance(error, PartlyHandled):
             [error] = error.failures.values()
         if isinstance(error, TRANSIENT):
@@ -90,13 +90,13 @@ class Delivery:
         return True
 
     def abandon(self) -> None:
-        """Wait for the calls that run, and settle none of them: what they have in hand will be delivered again."""
+        """Wait for running calls, and settle none of them: their batches will be delivered again."""
         self.close()
         self._threads = self._start_threads()
 
     def close(self) -> None:
-        """Abandon what is in hand, and end the threads."""
-        self._in_hand.clear()
+        """Abandon what is in flight, and end the threads."""
+        self._in_flight.clear()
         if self._threads:
             self._threads.shutdown(cancel_futures=True)
 
@@ -108,9 +108,9 @@ class Delivery:
         def settle() -> None:
             with self._transaction():
                 result()
-                checkpoint.advance(claim, last_position(batch))
+                checkpoint.advance(claim, _last_position(batch))
 
-        error = attempt(settle)
+        error = _attempt(settle)
         if error is None:
             self._settled(claim, batch)
         elif isinstance(error, PartlyHandled):
@@ -118,20 +118,26 @@ class Delivery:
         elif len(batch) == 1:
             self._fail(claim, batch[0], error)
         else:
-            logger.warning("%s handles %d events in parts: %r", claim.group, len(batch), error, exc_info=_bug(error))
+            logger.warning(
+                "%s splits a batch of %d events after a failure: %r",
+                claim.group,
+                len(batch),
+                error,
+                exc_info=_bug(error),
+            )
             self._settle_parts(claim, batch[: len(batch) // 2], batch[len(batch) // 2 :])
 
     def _settle_parts(self, claim: Claim, *parts: Batch) -> None:
-        """Handle a batch that failed in parts, one after the other, until the event that is to blame is alone."""
+        """Handle the parts of a batch that failed, one after the other, until the event that caused it is alone."""
         for part in filter(None, parts):
             self._settle(claim, part, self._call(claim, part))
 
     def _settle_partly(self, claim: Claim, batch: Batch, failures: Mapping[UUID, Exception]) -> None:
-        """Settle up to the first event that is to be tried again, which may be none, and go on with that one."""
+        """Settle up to the first event that must be tried again, if there is one, and continue there."""
         kept = next((i for i, event in enumerate(batch) if not _is_final(failures.get(event.id))), len(batch))
         if handled := batch[:kept]:
             with transaction.atomic():
-                checkpoint.advance(claim, last_position(handled))
+                checkpoint.advance(claim, _last_position(handled))
                 self._park_failures(claim, handled, failures)
             self._settled(claim, handled)
         if kept < len(batch):
@@ -148,25 +154,25 @@ class Delivery:
                 dead_letters.queue(claim, envelope)
 
     def _fail(self, claim: Claim, envelope: Envelope, error: Exception) -> None:
-        """Park an event that can't be handled, at once or after its last attempt; else raise."""
+        """Park an event that is unprocessable or has failed too often; otherwise raise, so that it is tried again."""
         if isinstance(error, TRANSIENT):
             raise error
         attempts, most = 1, self._subscriber.max_attempts
         if not isinstance(error, Unprocessable):
-            attempts = checkpoint.count_attempt(claim, last_position([envelope]))
+            attempts = checkpoint.count_attempt(claim, _last_position([envelope]))
             if attempts < most:
-                raise AttemptFailed(f"attempt {attempts} of {most} with {describe(envelope)}: {error!r}") from error
+                raise AttemptFailed(f"attempt {attempts} of {most} with {_describe(envelope)}: {error!r}") from error
         with transaction.atomic():
-            checkpoint.advance(claim, last_position([envelope]))
+            checkpoint.advance(claim, _last_position([envelope]))
             self._park(claim, envelope, error, attempts=attempts)
         self._settled(claim, [envelope])
 
     def _park(self, claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
-        logger.error("%s parks %s: %r", claim.group, describe(envelope), error, exc_info=_bug(error))
+        logger.error("%s parks %s: %r", claim.group, _describe(envelope), error, exc_info=_bug(error))
         dead_letters.park(claim, envelope, error, attempts=attempts)
 
     def _call(self, claim: Claim, batch: Batch) -> Callable[[], None]:
-        """Return the call of the subscriber with those of the events that it may handle now."""
+        """Return a call of the subscriber with the events that it may handle now."""
         return partial(self._handle, self._without_letters(claim, self._subscriber.select(batch)))
 
     def _handle(self, selected: Batch) -> None:
@@ -174,7 +180,7 @@ class Delivery:
             self._subscriber.handle(selected)
 
     def _without_letters(self, claim: Claim, selected: Batch) -> Batch:
-        """Leave out the events that have a dead letter; of an ordered subscriber, also what has to queue behind one."""
+        """Leave out events with an open dead letter, and for an ordered subscriber those that queue behind one."""
         ordered = self._subscriber.ordered
         if not selected or not (ordered or (selected[0].position or 0) <= self._end_of_letters(claim)):
             return selected
@@ -187,7 +193,7 @@ class Delivery:
         return list(filterfalse(blocked.blocks, without_own))
 
     def _end_of_letters(self, claim: Claim) -> int:
-        """Return the last position that has an open letter: a group that was set back comes by there again."""
+        """Return the last position with an open letter; a group that was set back meets it again."""
         if claim not in self._letters_end:
             self._letters_end[claim] = dead_letters.last_open_position(claim)
         return self._letters_end[claim]
@@ -196,30 +202,30 @@ class Delivery:
         return transaction.atomic() if self._subscriber.transactional else nullcontext()
 
 
-def attempt(action: Callable[[], None]) -> Exception | None:
-    """Return what it fails with because of an event; raise what is transient."""
+def _attempt(action: Callable[[], None]) -> Exception | None:
+    """Return the exception if an event causes a failure; raise a transient one."""
     try:
         action()
     except TRANSIENT:
         raise
-    except Exception as error:  # noqa: BLE001 (whatever a subscriber raises is its answer)
+    except Exception as error:  # noqa: BLE001 (a subscriber may raise anything)
         return error
     return None
 
 
-def last_position(batch: Batch) -> int:
+def _last_position(batch: Batch) -> int:
     return batch[-1].position or 0
 
 
-def describe(envelope: Envelope) -> str:
+def _describe(envelope: Envelope) -> str:
     return f"{envelope.type} of {envelope.subject} at {envelope.position}"
 
 
 def _is_final(error: Exception | None) -> bool:
-    """Tell whether an event is settled with this: it was handled, or never can be."""
+    """Tell whether this settles the event: it was handled, or can never be handled."""
     return error is None or isinstance(error, Unprocessable)
 
 
 def _bug(error: Exception) -> Exception | None:
-    """Return what is worth a traceback: what the subscriber did not raise on purpose."""
+    """Return an error that deserves a traceback: one that the subscriber did not raise on purpose."""
     return None if isinstance(error, Unprocessable) else error

@@ -1,4 +1,4 @@
-"""How many entries a reader asks the stream for: Redis bounds an answer by their number, and not by their bytes."""
+"""Choose how many entries to read from the stream at once: Redis limits an answer by their number, not by bytes."""
 
 from collections.abc import Collection
 
@@ -8,15 +8,15 @@ from events.stream.interface import Entry
 FIRST_COUNT = 16
 
 
-class Appetite:
-    """Grows while entries are small and many, up to `most`, and shrinks to some 1 MB of large ones."""
+class FetchSize:
+    """Grows up to `most` while many small entries come, and shrinks to about 1 MB of large ones."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.count = min(FIRST_COUNT, most)
 
-    def learn(self, entries: Collection[Entry]) -> None:
-        """Take note of an answer of the stream."""
+    def adapt(self, entries: Collection[Entry]) -> None:
+        """Adapt to an answer of the stream."""
         size = sum(len(entry.envelope.data) for entry in entries if entry.envelope)
         fitting = BATCH_BYTES * len(entries) // max(size, 1)
         wanted = 2 * self.count if len(entries) >= self.count else self.count

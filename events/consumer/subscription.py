@@ -1,6 +1,6 @@
-"""How far one target of a group has come, in the partitions that this process owns, and what comes next for it.
+"""Deliver to one target of a group, in order and without gaps, in the partitions that this process owns.
 
-In:   entries of the stream, or what they lack from the log.
+In:   entries of the stream, or events of the log.
 Out:  batches without gaps.
 Next: events/consumer/delivery.py
 """
@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 5.0
 
 
-class Progress:
-    """Follows the log for one target; opening it may raise what `Subscriber.open` does."""
+class Subscription:
+    """One target's place in each partition. To create one opens the target; it raises what `Subscriber.open` does."""
 
     def __init__(
         self,
@@ -45,72 +45,74 @@ class Progress:
         self._resume_at = 0.0
 
     def take_over(self, partition: int) -> int:
-        """Follow the partition, which this process has acquired, and return the checkpoint; raise LeaseLost."""
+        """Start at the checkpoint of a partition that this process has acquired, and return it; raise LeaseLost."""
         claim = Claim(self._ownership.group, self.target, partition, self._ownership.epochs[partition])
         self._read_to[partition] = checkpoint.load(claim)
         self.claims[partition] = claim
         return self._read_to[partition]
 
-    def give_up(self, partition: int) -> None:
-        """Settle what is in hand, and follow the partition no longer."""
+    def release(self, partition: int) -> None:
+        """Settle what is in flight, and stop with the partition."""
         self.delivery.settle()
         self.claims.pop(partition, None)
 
-    def fresh(self, partition: int, envelopes: Sequence[Envelope]) -> Batch:
-        """Leave out what was read already."""
+    def unread(self, partition: int, envelopes: Sequence[Envelope]) -> Batch:
+        """Leave out the events that were read already."""
         return [envelope for envelope in envelopes if position_of(envelope) > self._read_to[partition]]
 
     def is_behind(self, partition: int, position: int) -> bool:
         return self._read_to[partition] < position
 
-    def consume(self, partition: int, fresh: Batch) -> bool:
-        """Deliver what the stream has; tell whether it lacked nothing: else nothing is delivered, and the log has all.
+    def deliver_from_stream(self, partition: int, unread: Batch) -> bool:
+        """Deliver unread events of the stream, unless it lacks any: then deliver nothing and return False.
 
-        Raise Diverged for events that the log has not: the checkpoint would pass those that it has, or its end.
+        Raise Diverged for events that the log does not have: the checkpoint would pass the log's own events or end.
         """
         before = self._read_to[partition]
-        if [position_of(envelope) for envelope in fresh] != list(range(before + 1, before + 1 + len(fresh))):
+        if [position_of(envelope) for envelope in unread] != list(range(before + 1, before + 1 + len(unread))):
             return False
-        if fresh and not log.knows(partition, log.Tail(position_of(fresh[-1]), str(fresh[-1].id))):
-            raise Diverged(f"the stream has {fresh[-1].id} at {position_of(fresh[-1])}, the log has not; {REMEDY}")
-        self._deliver(partition, fresh)
+        if unread and not log.knows(partition, position_of(unread[-1]), str(unread[-1].id)):
+            raise Diverged(
+                f"the stream has {unread[-1].id} at {position_of(unread[-1])}, but the log does not; {REMEDY}"
+            )
+        self._deliver(partition, unread)
         return True
 
-    def follow(self, partition: int) -> bool:
+    def deliver_from_log(self, partition: int) -> bool:
         """Deliver the log's next batch; tell whether there was one."""
         limit = min(self._limits.batch_size, self._limits.events_left)
         batch = log.read_after(partition, self._read_to[partition], limit=limit)
         self._deliver(partition, batch)
         return bool(batch)
 
-    def follow_after(self, first: "Progress", *, least: int) -> bool:
-        """Deliver one batch of each partition where the first is ahead by so many at least; tell whether there was one.
+    def catch_up_with(self, first: "Subscription", *, least: int) -> bool:
+        """Deliver a batch of each partition in which the first target is `least` ahead; tell whether there was one.
 
-        A target that can't take it now is left alone for a while: it must not hold up the others.
+        A target that can't take it now is skipped for a while, so that it does not delay the others.
         """
         if time.monotonic() < self._resume_at:
             return False
         try:
             behind = [partition for partition in self.claims if first.is_ahead_of(self, partition, by=least)]
-            found = [self.follow(partition) for partition in behind]
+            found = [self.deliver_from_log(partition) for partition in behind]
             if least == 1 and not behind:
                 self.delivery.settle()
         except RetryLater as error:
-            self._sit_out(error)
+            self._back_off(error)
             return False
         return any(found)
 
-    def can_follow(self, first: "Progress") -> bool:
-        """Tell whether the first target is ahead, and this one not left alone."""
-        is_left_alone = time.monotonic() < self._resume_at
-        return not is_left_alone and any(first.is_ahead_of(self, partition, by=1) for partition in self.claims)
+    def can_catch_up_with(self, first: "Subscription") -> bool:
+        """Tell whether the first target is ahead, and this one is not backing off."""
+        is_backing_off = time.monotonic() < self._resume_at
+        return not is_backing_off and any(first.is_ahead_of(self, partition, by=1) for partition in self.claims)
 
-    def is_ahead_of(self, other: "Progress", partition: int, *, by: int) -> bool:
+    def is_ahead_of(self, other: "Subscription", partition: int, *, by: int) -> bool:
         return other.is_behind(partition, self._read_to[partition] + 1 - by)
 
-    def _sit_out(self, error: RetryLater) -> None:
-        """Go back to the checkpoints, and try again after a pause."""
-        logger.warning("target %s goes on in %.0f s: %s", self.target, PAUSE_SECONDS, error)
+    def _back_off(self, error: RetryLater) -> None:
+        """Return to the checkpoints, and try again after a pause."""
+        logger.warning("target %s is tried again in %.0f s: %s", self.target, PAUSE_SECONDS, error)
         self._resume_at = time.monotonic() + PAUSE_SECONDS
         self.delivery.abandon()
         self._read_to |= {partition: checkpoint.load(claim) for partition, claim in self.claims.items()}
@@ -119,7 +121,7 @@ class Progress:
         batch = batch[: self._limits.events_left]
         if not batch:
             return
-        self._ownership.beat_if_due()  # After the process was stopped, that tells whether its leases were taken.
+        self._ownership.heartbeat_if_due()  # If the process was stopped, this notices that its leases were taken.
         if not self._ownership.owns(partition):
             raise LeaseLost
         self._read_to[partition] = position_of(batch[-1])

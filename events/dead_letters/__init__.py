@@ -1,1 +1,1 @@
-"""Dead letters: events that a group can't handle are parked here until somebody retries, edits or discards them."""
+"""Dead letters: events that a group can't handle, parked until an operator retries, edits or discards them."""

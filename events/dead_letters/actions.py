@@ -1,6 +1,6 @@
-"""What an operator does with dead letters: retry, edit and discard, each written down.
+"""An operator's actions on dead letters: retry, edit and discard. Each is recorded.
 
-A retry only marks. The partition's owner executes it, in order (events/dead_letters/parking.py).
+A retry only marks a letter; the partition's owner executes it, in order (events/dead_letters/parking.py).
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ Letters = QuerySet[DeadLetter] | Iterable[int]
 STEP_LETTERS = 500
 LONGEST_DETAIL = 5_000
 CLOSED = {State.HANDLED: "handled already", State.DISCARDED: "discarded already"}
-FOREIGN = "foreign entries can only be discarded"
+FOREIGN_ENTRY = "foreign entries can only be discarded"
 NOT_TO_BE_RETRIED = {
     State.QUEUED: "queued, they follow by themselves",
     State.RETRY: "marked already",
@@ -32,18 +32,18 @@ NOT_TO_BE_RETRIED = {
 }
 NOT_TO_BE_EDITED = {
     State.QUEUED: "it is queued, and may be handled at any moment: edit it when it is parked itself",
-    State.RETRY: "it is to be tried again, and may be handled at any moment: edit it when it is parked again",
+    State.RETRY: "it is marked to be retried, and may be handled at any moment: edit it when it is parked again",
     State.HANDLED: "it was handled already",
     State.DISCARDED: "it was discarded",
 }
 
 
 class ReasonMissing(EventError):
-    """Say why: the group will never handle what is discarded."""
+    """Give a reason: the group will never handle what is discarded."""
 
 
 class Outcome(msgspec.Struct):
-    """How many letters were done, and how many left out and why."""
+    """How many letters were changed, and how many were skipped, by reason."""
 
     done: int = 0
     left_out: Counter[str] = msgspec.field(default_factory=Counter)
@@ -53,13 +53,13 @@ class Outcome(msgspec.Struct):
         return self.done + self.left_out.total()
 
     def sentence(self, done: str) -> str:
-        """Say it: `marked: 3; left out: 2 (handled already: 2)`."""
+        """Return a sentence such as `marked: 3; left out: 2 (handled already: 2)`."""
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(self.left_out.items()))
         return f"{done}: {self.done:,}" + (f"; left out: {self.left_out.total():,} ({reasons})" if reasons else "")
 
 
-class Mark(NamedTuple):
-    """The state that letters get, and what is written down."""
+class _Mark(NamedTuple):
+    """The new state of letters, and the action that is recorded with it."""
 
     state: State
     actor: str
@@ -67,31 +67,31 @@ class Mark(NamedTuple):
 
 
 def retry(letters: Letters, actor: str, *, on_step: Callable[[Outcome], None] = lambda _: None) -> Outcome:
-    """Let the owners of the partitions try parked letters again; any other letter is left out.
+    """Mark parked letters for a retry by the owners of their partitions; skip all others.
 
-    It takes steps of 500, each a transaction; `on_step` is called after each with all that was done so far.
+    It works in steps of 500, each in its own transaction; `on_step` is called after each with the outcome so far.
     """
-    return _mark_all(letters, Mark(State.RETRY, actor), _why_not_retried, on_step)
+    return _mark_all(letters, _Mark(State.RETRY, actor), _why_not_retried, on_step)
 
 
 def discard(
     letters: Letters, actor: str, *, reason: str, on_step: Callable[[Outcome], None] = lambda _: None
 ) -> Outcome:
-    """Give up open letters, in steps like those of `retry`; what queued behind them follows by itself.
+    """Discard open letters, in steps as `retry` does; letters that are queued behind them follow by themselves.
 
-    One that is being handled at this moment ends as handled. Raise ReasonMissing.
+    A letter that is being handled right now ends as handled. Raise ReasonMissing.
     """
     if not reason.strip():
         raise ReasonMissing
-    return _mark_all(letters, Mark(State.DISCARDED, actor, reason.strip()), _why_not_discarded, on_step)
+    return _mark_all(letters, _Mark(State.DISCARDED, actor, reason.strip()), _why_not_discarded, on_step)
 
 
 @transaction.atomic
 def edit(letter: DeadLetter, data: str, *, actor: str, retry: bool = False) -> None:
-    """Put a payload in place of the event's own, for this group alone; the log keeps the original.
+    """Replace the event's payload, for this group only; the log keeps the original.
 
-    It is of the event's current version, and of the same subject and aggregate version. Raise EditRefused, also for a
-    letter that is not parked, and change nothing.
+    `data` has the event type's current schema version, and the same subject and aggregate version as before. Raise
+    EditRefused, also for a letter that is not parked, and change nothing.
     """
     locked = DeadLetter.objects.select_for_update().get(id=letter.id)
     envelope = expect_editable(locked)
@@ -106,8 +106,8 @@ def edit(letter: DeadLetter, data: str, *, actor: str, retry: bool = False) -> N
 
 
 def expect_editable(letter: DeadLetter) -> Envelope:
-    """Return the letter's event with the payload that it has now; raise EditRefused for a letter that is not parked."""
-    if why := NOT_TO_BE_EDITED.get(State(letter.state), "") or (FOREIGN if letter.event_id is None else ""):
+    """Return the letter's event with its current payload; raise EditRefused for a letter that is not parked."""
+    if why := NOT_TO_BE_EDITED.get(State(letter.state), "") or (FOREIGN_ENTRY if letter.event_id is None else ""):
         raise EditRefused({ROOT: why})
     try:
         return dead_letters.envelope_of(letter)
@@ -116,9 +116,9 @@ def expect_editable(letter: DeadLetter) -> Envelope:
 
 
 def _mark_all(
-    letters: Letters, mark: Mark, why_not: Callable[[DeadLetter], str], on_step: Callable[[Outcome], None]
+    letters: Letters, mark: _Mark, why_not: Callable[[DeadLetter], str], on_step: Callable[[Outcome], None]
 ) -> Outcome:
-    # All at the start: letters that are parked meanwhile are not those that somebody has looked at.
+    # Fixed at the start: the operator has not seen letters that are parked meanwhile.
     ids = list(letters.values_list("id", flat=True)) if isinstance(letters, QuerySet) else list(letters)
     outcome = Outcome()
     for step in batched(sorted(set(ids)), STEP_LETTERS, strict=False):
@@ -127,7 +127,7 @@ def _mark_all(
     return outcome
 
 
-def _mark(ids: tuple[int, ...], mark: Mark, why_not: Callable[[DeadLetter], str], outcome: Outcome) -> None:
+def _mark(ids: tuple[int, ...], mark: _Mark, why_not: Callable[[DeadLetter], str], outcome: Outcome) -> None:
     with transaction.atomic():
         rows = DeadLetter.objects.select_for_update().filter(id__in=ids).order_by("id")
         reasons = {letter: why_not(letter) for letter in rows.only("id", "state", "event_id")}
@@ -144,7 +144,7 @@ def _mark(ids: tuple[int, ...], mark: Mark, why_not: Callable[[DeadLetter], str]
 
 
 def _why_not_retried(letter: DeadLetter) -> str:
-    return NOT_TO_BE_RETRIED.get(State(letter.state), "") or (FOREIGN if letter.event_id is None else "")
+    return NOT_TO_BE_RETRIED.get(State(letter.state), "") or (FOREIGN_ENTRY if letter.event_id is None else "")
 
 
 def _why_not_discarded(letter: DeadLetter) -> str:

@@ -1,7 +1,7 @@
-"""What a group could not handle: parked by the partition's owner, and tried again by it, in order.
+"""Park the events that a group could not handle, and retry them in order; only the partition's owner does this.
 
-An operator only marks (events/dead_letters/actions.py). An event that has an open letter is handled by way of the
-letter alone; for an ordered subscriber the later events of its aggregate queue behind it, as letters too.
+An operator only marks letters (events/dead_letters/actions.py). An event with an open letter is handled only through
+that letter; for an ordered subscriber, later events of its aggregate become letters that queue behind it.
 """
 
 import traceback
@@ -27,24 +27,24 @@ LONGEST_TRACEBACK = 20_000
 
 
 class Blocked(NamedTuple):
-    """Which of a batch's events have an open letter, and from which position on aggregates wait behind one."""
+    """The events of a batch that have an open letter, and the position from which each aggregate waits behind one."""
 
     own: frozenset[UUID]
     subjects: Mapping[str, int]
 
     def blocks(self, envelope: Envelope) -> bool:
-        """Tell whether the event has to queue behind an earlier one of its aggregate."""
+        """Tell whether the event must queue behind an earlier one of its aggregate."""
         first = self.subjects.get(envelope.subject)
         return first is not None and (envelope.position or 0) > first
 
 
-def open_letters(claim: Claim) -> QuerySet[DeadLetter]:
+def _open_letters(claim: Claim) -> QuerySet[DeadLetter]:
     return _letters(claim).filter(state__in=DeadLetter.OPEN)
 
 
 def blocked(claim: Claim, batch: Sequence[Envelope]) -> Blocked:
-    """Look for the open letters of the batch's events and aggregates."""
-    letters = open_letters(claim)
+    """Find the open letters of the batch's events and aggregates."""
+    letters = _open_letters(claim)
     events = [envelope.id for envelope in batch]
     own = [letter.event_id for letter in letters.filter(event_id__in=events).only("event_id") if letter.event_id]
     subjects = letters.filter(subject__in={envelope.subject for envelope in batch}, position__isnull=False)
@@ -53,24 +53,24 @@ def blocked(claim: Claim, batch: Sequence[Envelope]) -> Blocked:
 
 
 def last_open_position(claim: Claim) -> int:
-    """Return the last position that has an open letter, 0 if there is none."""
-    return open_letters(claim).aggregate(last=Max("position"))["last"] or 0
+    """Return the last position with an open letter, 0 if there is none."""
+    return _open_letters(claim).aggregate(last=Max("position"))["last"] or 0
 
 
 def park(claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
-    """Keep the event as a dead letter, in the caller's transaction; one that was closed is opened again."""
+    """Park the event as a dead letter in the caller's transaction; open its letter again if it was closed."""
     letter = _keep(claim, envelope, State.PARKED, _description(error) | {"attempts": attempts})
     note(letter, CONSUMER, "parked", letter.error)
 
 
 def queue(claim: Claim, envelope: Envelope) -> None:
-    """Let the event wait behind the parked one of its aggregate, in the caller's transaction."""
-    waits = {"error_type": "", "error": "an earlier event of its aggregate is parked", "traceback": "", "attempts": 0}
-    _keep(claim, envelope, State.QUEUED, waits)
+    """Queue the event behind the parked one of its aggregate, in the caller's transaction."""
+    queued = {"error_type": "", "error": "an earlier event of its aggregate is parked", "traceback": "", "attempts": 0}
+    _keep(claim, envelope, State.QUEUED, queued)
 
 
 def queue_all(claim: Claim, envelopes: Sequence[Envelope]) -> None:
-    """Let the events wait, all or none; raise LeaseLost if another process owns the partition now."""
+    """Queue all the events or none; raise LeaseLost if another process owns the partition now."""
     with transaction.atomic():
         checkpoint.hold(claim)
         for envelope in envelopes:
@@ -78,8 +78,8 @@ def queue_all(claim: Claim, envelopes: Sequence[Envelope]) -> None:
 
 
 def park_foreign(claim: Claim, entry: Entry) -> bool:
-    """Keep the fields of an entry that is none of the log's, once; tell whether it was new."""
-    error = "the entry is not one of this log's"
+    """Park a foreign entry with its fields, once; tell whether it was new."""
+    error = "the entry is not from this log"
     with transaction.atomic():
         letter, is_new = DeadLetter.objects.get_or_create(
             **claim.place,
@@ -93,20 +93,20 @@ def park_foreign(claim: Claim, entry: Entry) -> bool:
 
 
 def due(claim: Claim, *, ordered: bool) -> DeadLetter | None:
-    """Return the first letter that is to be tried: one that is marked, or that waits behind none any more."""
-    letters = open_letters(claim)
+    """Return the first letter to retry: one that is marked for it, or queued behind none any more."""
+    letters = _open_letters(claim)
     earlier = letters.filter(subject=OuterRef("subject"), position__lt=OuterRef("position"))
     in_line = letters.filter(~Exists(earlier)) if ordered else letters
     return in_line.filter(state__in=[State.RETRY, State.QUEUED]).order_by("position").first()
 
 
 def envelope_of(letter: DeadLetter) -> Envelope:
-    """Return the letter's event from the log, with the payload that somebody may have put in place of its own.
+    """Return the letter's event from the log, with the edited payload if there is one.
 
-    Raise LogEntry.DoesNotExist for a foreign entry, and for an event that was dropped.
+    Raise LogEntry.DoesNotExist for a foreign entry, and for an event that was compacted away.
     """
     if letter.event_id is None:
-        raise LogEntry.DoesNotExist("a foreign entry is no event")
+        raise LogEntry.DoesNotExist("a foreign entry is not an event")
     envelope = log.read_event(letter.event_id)
     if letter.edited_data is None:
         return envelope
@@ -115,7 +115,7 @@ def envelope_of(letter: DeadLetter) -> Envelope:
 
 
 def close(claim: Claim, letter: DeadLetter) -> None:
-    """Note that the event was handled, in a transaction with its effects where they are in our database."""
+    """Close the letter as handled, in the transaction of the event's effects if they are in our database."""
     with transaction.atomic():
         checkpoint.hold(claim)
         DeadLetter.objects.filter(id=letter.id).update(state=State.HANDLED)
@@ -123,7 +123,7 @@ def close(claim: Claim, letter: DeadLetter) -> None:
 
 
 def fail(claim: Claim, letter: DeadLetter, error: Exception) -> None:
-    """Park the letter again, with what went wrong this time, unless somebody has discarded it meanwhile."""
+    """Park the letter again with its new error, unless it was discarded meanwhile."""
     with transaction.atomic():
         checkpoint.hold(claim)
         failed = _description(error)
@@ -134,7 +134,7 @@ def fail(claim: Claim, letter: DeadLetter, error: Exception) -> None:
 
 
 def discard_all(group: str, partition: int, target: str) -> None:
-    """Discard what is open for a target that is gone: nobody can handle it any more."""
+    """Discard the open letters of a target that is gone: nothing can handle them any more."""
     gone = DeadLetter.objects.filter(group=group, partition=partition, target=target, state__in=DeadLetter.OPEN)
     for letter in gone.iterator():
         note(letter, CONSUMER, "discarded", "its target is gone")
@@ -142,7 +142,7 @@ def discard_all(group: str, partition: int, target: str) -> None:
 
 
 def note(letter: DeadLetter, actor: str, action: str, detail: str = "") -> None:
-    """Write down what was done with the letter, and by whom."""
+    """Record an action on the letter, and who did it."""
     DeadLetterAction.objects.create(letter=letter, actor=actor, action=action, detail=detail)
 
 
@@ -163,7 +163,7 @@ def _keep(claim: Claim, envelope: Envelope, state: str, why: Mapping[str, object
             "subject": envelope.subject,
             "state": state,
             "parked_at": timezone.now(),
-            "edited_data": None,  # Of a closed letter that is opened again, the edit is done with.
+            "edited_data": None,  # A closed letter that is opened again loses its old edit.
             "edited_version": None,
             **why,
         },

@@ -1,4 +1,4 @@
-"""The payload that an operator puts in place of an event's own: proposed, and held against the event's class."""
+"""Edited payloads: draft one for an operator, and check the result against the event's class."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,11 +12,11 @@ from events.dead_letters.payload_text import pretty
 from events.envelope import Envelope
 from events.event import Event, current_class, current_version, decode
 from events.exceptions import EventError, UnknownEventType, Unprocessable
-from events.upcasting import lift
+from events.upcasting import upcast
 
 ROOT = "$"
 UPCASTER_FAILED = (EventError, LookupError, TypeError, ValueError, AttributeError)
-"""Data that no upcaster foresaw, which may be why the event was parked."""
+"""Errors of an upcaster that met unexpected data, which may be why the event was parked."""
 
 type Problem = tuple[str, str]
 
@@ -25,34 +25,34 @@ class EditRefused(EventError):
     """The payload does not fit the event."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        """Take what is wrong, by the place in the JSON; `$` is the whole of it."""
+        """`problems` has what is wrong by its place in the JSON; `$` is the whole JSON."""
         super().__init__("; ".join(f"{place}: {problem}" for place, problem in problems.items()))
         self.problems = dict(problems)
 
 
-class Edited(NamedTuple):
-    """A payload that fits, as the event's class writes it, and its schema version."""
+class EditedPayload(NamedTuple):
+    """An accepted payload, as the event's class encodes it, with its schema version."""
 
     data: str
     version: int
 
 
 def draft(envelope: Envelope) -> str:
-    """Return the payload for an editor, lifted to the current version; as it is where that is not possible."""
+    """Return the payload for an editor, upcast to the current version, or unchanged if that fails."""
     try:
         current = current_version(envelope.type)
         if envelope.schema_version < current:
-            lifted = lift(envelope.type, envelope.schema_version, envelope.data, to=current)
-            return pretty(msgspec.json.encode(lifted).decode())
+            upcasted = upcast(envelope.type, envelope.schema_version, envelope.data, to=current)
+            return pretty(msgspec.json.encode(upcasted).decode())
     except UPCASTER_FAILED:
         return pretty(envelope.data)
     return pretty(envelope.data)
 
 
-def accept(envelope: Envelope, text: str) -> Edited:
-    """Return the payload that will be handled in place of the envelope's; raise EditRefused and say all that is wrong.
+def accept(envelope: Envelope, text: str) -> EditedPayload:
+    """Return the payload that will be handled instead of the envelope's; raise EditRefused with all problems.
 
-    What the class does not know is refused too: a mistyped name would silently be another field's default.
+    Unknown fields are refused too: for a misspelt one the class would silently use the default.
     """
     try:
         event_class, version = current_class(envelope.type), current_version(envelope.type)
@@ -67,37 +67,37 @@ def accept(envelope: Envelope, text: str) -> Edited:
         raise EditRefused({ROOT: str(error)}) from error
     if problems := dict(_changed_identity(event, envelope)):
         raise EditRefused(problems)
-    return Edited(_encode(event), version)
+    return EditedPayload(_encode(event), version)
 
 
 def _parse(text: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise EditRefused({ROOT: f"no JSON, {error.msg} in line {error.lineno}, column {error.colno}"}) from error
+        raise EditRefused({ROOT: f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}"}) from error
     except RecursionError as error:
-        raise EditRefused({ROOT: "nested too deep"}) from error
+        raise EditRefused({ROOT: "nested too deeply"}) from error
 
 
 def _changed_identity(event: Event, envelope: Envelope) -> Iterator[Problem]:
     if event.subject != envelope.subject:
-        yield "subject", f"it must stay {envelope.subject!r}, and this payload tells of {event.subject!r}"
+        yield "subject", f"it must stay {envelope.subject!r}, but this payload has {event.subject!r}"
     if event.aggregate_version != envelope.aggregate_version:
         yield (
             "aggregate version",
-            f"it must stay {envelope.aggregate_version}, and this payload tells of {event.aggregate_version}",
+            f"it must stay {envelope.aggregate_version}, but this payload has {event.aggregate_version}",
         )
 
 
 def _encode(event: Event) -> str:
     data = msgspec.json.encode(event)
     if len(data) > conf.max_event_bytes:
-        raise EditRefused({ROOT: f"{len(data):,} bytes, EVENTS_MAX_EVENT_BYTES is {conf.max_event_bytes:,}"})
+        raise EditRefused({ROOT: f"it has {len(data):,} bytes, but EVENTS_MAX_EVENT_BYTES is {conf.max_event_bytes:,}"})
     return data.decode()
 
 
 def _problems(value: object, expected: Any, place: str) -> Iterator[Problem]:
-    """Find each field that does not fit, where msgspec names the first one alone."""
+    """Find all fields that do not fit; msgspec itself reports only the first."""
     expected = _plain(expected, value)
     if _is_struct(expected) and isinstance(value, dict):
         yield from _field_problems(value, expected, place)
@@ -115,7 +115,7 @@ def _problems(value: object, expected: Any, place: str) -> Iterator[Problem]:
 def _field_problems(value: dict[str, object], struct: type[msgspec.Struct], place: str) -> Iterator[Problem]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     for name in value.keys() - fields.keys() - {struct.__struct_config__.tag_field}:
-        yield f"{place}.{name}", f"there is no such field, only {', '.join(fields)}"
+        yield f"{place}.{name}", f"there is no such field; the fields are {', '.join(fields)}"
     for name, field in fields.items():
         if name in value:
             yield from _problems(value[name], field.type, f"{place}.{name}")
@@ -124,7 +124,7 @@ def _field_problems(value: dict[str, object], struct: type[msgspec.Struct], plac
 
 
 def _plain(expected: Any, value: object) -> Any:
-    """Return the one type of an optional one that the value may be of."""
+    """Return the type inside an optional type, if the value is not None and there is only one."""
     if get_origin(expected) in {Union, UnionType} and value is not None:
         others = [part for part in get_args(expected) if part is not type(None)]
         return others[0] if len(others) == 1 else expected

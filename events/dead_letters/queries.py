@@ -1,4 +1,4 @@
-"""Questions about dead letters, for the command line and the admin."""
+"""Queries of dead letters for the command line and the admin."""
 
 from datetime import datetime
 from typing import TypedDict
@@ -8,11 +8,11 @@ from django.db.models import Count, Max, Min, QuerySet
 from events.models import DeadLetter
 
 LONG_COLUMNS = ("traceback", "edited_data", "fields")
-"""What no list shows: a page of them could be 100 MB."""
+"""Columns that lists do not load: one page of them could take 100 MB."""
 
 
 class ErrorCount(TypedDict):
-    """How often a group failed in the same way with events of a type."""
+    """How many events of a type a group failed to handle with the same type of error."""
 
     group: str
     type: str
@@ -34,7 +34,7 @@ def by_error(letters: QuerySet[DeadLetter]) -> list[ErrorCount]:
 
 
 def queued_behind(letter: DeadLetter) -> QuerySet[DeadLetter]:
-    """Return what waits until an open letter is closed, in order."""
+    """Return the letters that wait until this open one is closed, in order."""
     if letter.position is None or letter.state not in DeadLetter.OPEN:
         return DeadLetter.objects.none()
     place = {"group": letter.group, "target": letter.target, "partition": letter.partition, "subject": letter.subject}

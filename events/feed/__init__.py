@@ -1,1 +1,1 @@
-"""The log over HTTP, for readers in other languages: pages, and server-sent events that resume where they broke off."""
+"""The log over HTTP, for readers in any language: pages, and server-sent events that a client can resume."""

@@ -1,4 +1,4 @@
-"""How far a reader of the feed is, as a text to come back with: a position for each partition."""
+"""A reader's place in the feed, as text: the position it has reached in each partition."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -12,23 +12,23 @@ POSITIONS = re.compile(r"\d{1,19}(-\d{1,19})*", re.ASCII)
 
 
 class CursorRefused(EventError):
-    """The feed can't go on from there."""
+    """The feed can't continue at this cursor."""
 
 
 class MalformedCursor(CursorRefused):
-    """This is no cursor: take one from the feed, as it is."""
+    """This is not a cursor: send one from the feed unchanged."""
 
 
 class CursorOfAnotherLog(CursorRefused):
-    """The cursor was made by a log with another number of partitions."""
+    """The cursor is from a log with another number of partitions."""
 
 
 class CursorAhead(CursorRefused):
-    """The log does not reach as far as the cursor: it was restored from a backup, and knows nothing of later events."""
+    """The log ends before the cursor: it was restored from a backup, and no longer has the later events."""
 
 
-class Cursor(msgspec.Struct, frozen=True):
-    """All up to these positions was read; their indices are the partitions' numbers."""
+class FeedCursor(msgspec.Struct, frozen=True):
+    """All events up to these positions were read; the index is the partition's number."""
 
     positions: tuple[int, ...]
 
@@ -36,8 +36,8 @@ class Cursor(msgspec.Struct, frozen=True):
         return urlsafe_b64encode("-".join(map(str, self.positions)).encode()).decode().rstrip("=")
 
     @classmethod
-    def parse(cls, text: str) -> "Cursor":
-        """Read what `str` made; raise MalformedCursor for anything else."""
+    def parse(cls, text: str) -> "FeedCursor":
+        """Parse the text of a cursor; raise MalformedCursor for any other text."""
         try:
             decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
         except ValueError as error:
@@ -45,12 +45,12 @@ class Cursor(msgspec.Struct, frozen=True):
         if not POSITIONS.fullmatch(decoded):
             raise MalformedCursor
         cursor = cls(tuple(map(int, decoded.split("-"))))
-        if str(cursor) != text:  # What is no base64 is passed over when it is decoded.
+        if str(cursor) != text:  # Decoding skips characters that are not base64.
             raise MalformedCursor
         return cursor
 
-    def moved(self, partition: int, position: int) -> "Cursor":
-        return Cursor((*self.positions[:partition], position, *self.positions[partition + 1 :]))
+    def moved(self, partition: int, position: int) -> "FeedCursor":
+        return FeedCursor((*self.positions[:partition], position, *self.positions[partition + 1 :]))
 
     def expect_within(self, last_positions: Sequence[int]) -> None:
         """Raise CursorOfAnotherLog or CursorAhead if the log that ends at these positions never gave the cursor."""

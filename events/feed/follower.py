@@ -1,7 +1,8 @@
-"""Follow the log for all clients of a process: its newest events are in memory once, whoever wants them.
+"""Follow the log for all clients of a process: its newest events are in memory only once.
 
-No client has a queue. Each knows its cursor, takes from the windows what comes after it, and reads the log if they do
-not reach back so far. So a slow client costs no memory, and joining and falling behind neither lose nor repeat any.
+No client has a queue. Each has a cursor, takes the events after it from the windows, and reads the log if the windows
+do not reach back that far. So a slow client costs no memory, and joining or falling behind neither loses nor repeats
+events.
 """
 
 import asyncio
@@ -16,31 +17,31 @@ from django.db import Error, close_old_connections
 
 from events import log
 from events.exceptions import StreamUnavailable
-from events.feed.cursor import Cursor
+from events.feed.cursor import FeedCursor
 from events.feed.pages import FeedEvent, feed_event
-from events.feed.window import Window
-from events.processes.throttled_log import Trouble
+from events.feed.window import FeedWindow
+from events.processes.throttled_log import ThrottledLog
 from events.stream.interface import Stream, open_stream
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-"""How often the log is read when nothing comes by Redis."""
+"""How often the log is read while Redis reports nothing."""
 
 
 class Follower:
-    """The windows, one for each partition, of an event loop; threads fill them as long as somebody listens."""
+    """The windows of an event loop, one per partition; threads fill them as long as a client listens."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.listeners = 0
         self._loop = loop
-        self._windows: dict[int, Window] = {}
+        self._windows: dict[int, FeedWindow] = {}
         self._changed = asyncio.Event()
         self._stopped = threading.Event()
 
     @contextmanager
     def listening(self, *, partitions: int) -> Iterator[None]:
-        """Have the windows filled during the block."""
+        """Keep the windows filled during the block."""
         if not self.listeners:
             self._start(partitions)
         self.listeners += 1
@@ -51,8 +52,8 @@ class Follower:
             if not self.listeners:
                 self._stopped.set()
 
-    def after(self, cursor: Cursor) -> list[FeedEvent] | None:
-        """Return what came after the cursor; None if the windows do not reach back so far, and the log must be read."""
+    def after(self, cursor: FeedCursor) -> list[FeedEvent] | None:
+        """Return the events after the cursor; None if the windows do not reach back that far, so read the log."""
         found: list[FeedEvent] = []
         for partition, position in enumerate(cursor.positions):
             window = self._windows.get(partition)
@@ -61,8 +62,8 @@ class Follower:
             found += window.after(position)
         return found
 
-    async def wait_beyond(self, cursor: Cursor, *, seconds: float) -> None:
-        """Return when there is something after the cursor, or after so many seconds."""
+    async def wait_beyond(self, cursor: FeedCursor, *, seconds: float) -> None:
+        """Return when there are events after the cursor, or after so many seconds."""
         try:
             async with asyncio.timeout(seconds):
                 while not any(window.end > cursor.positions[number] for number, window in self._windows.items()):
@@ -77,17 +78,17 @@ class Follower:
             _Reader(self, partition, stopped).start()
 
     def publish(self, partition: int, found: int | list[FeedEvent], *, stopped: threading.Event) -> None:
-        """Take from a reader's thread the position where it begins, or the events that come next."""
+        """Accept from a reader's thread the position at which it starts, or the next events."""
         self._loop.call_soon_threadsafe(partial(self._publish, partition, found, stopped=stopped))
 
     def _publish(self, partition: int, found: int | list[FeedEvent], *, stopped: threading.Event) -> None:
         if stopped is not self._stopped:
-            return  # It was stopped, and somebody else has begun anew.
+            return  # This reader was stopped, and another one has started since.
         if isinstance(found, int):
-            self._windows[partition] = Window(found)
+            self._windows[partition] = FeedWindow(found)
         else:
             self._windows[partition].add(found)
-        self._changed.set()  # Wakes all who wait now; who waits from now on waits for the next.
+        self._changed.set()  # Wakes all current waiters; later ones wait for the next event.
         self._changed = asyncio.Event()
 
 
@@ -101,7 +102,7 @@ def current_follower() -> Follower:
 
 
 class _Reader(threading.Thread):
-    """Reads a partition of the log; the stream only says when, since Redis may be down, wiped or diverged."""
+    """Reads a partition of the log; the stream only says when, since it may be down, wiped or diverged."""
 
     def __init__(self, follower: Follower, partition: int, stopped: threading.Event) -> None:
         super().__init__(name=f"feed-{partition}", daemon=True)
@@ -109,7 +110,7 @@ class _Reader(threading.Thread):
         self._partition = partition
         self._stopped = stopped
         self._position: int | None = None
-        self._trouble = Trouble(logger)
+        self._throttled_log = ThrottledLog(logger)
 
     def run(self) -> None:
         is_woken = False
@@ -117,7 +118,7 @@ class _Reader(threading.Thread):
             while not self._stopped.is_set():
                 if self._found_more():
                     continue
-                # An entry that the log has not is no event, and waiting for what comes after it would not wait at all.
+                # For an entry that is not in the log the wait would return at once, again and again.
                 is_woken = not is_woken and self._wait_for_entry(stream)
                 if not is_woken:
                     self._stopped.wait(POLL_SECONDS)
@@ -125,9 +126,9 @@ class _Reader(threading.Thread):
     def _found_more(self) -> bool:
         try:
             found = self._read()
-            self._trouble.is_over()
+            self._throttled_log.recovered()
         except Error as error:
-            self._trouble.say(f"the feed can't read the log: {error}")
+            self._throttled_log.error(f"the feed can't read the log: {error}")
             return False
         finally:
             close_old_connections()
@@ -145,7 +146,7 @@ class _Reader(threading.Thread):
         last = log.last_position(self._partition)
         if self._position is not None and last >= self._position:
             return None
-        self._position = last  # The beginning; or it was restored, and the window has what is no more.
+        self._position = last  # The start; or the log was restored, and the window has events that no longer exist.
         return last
 
     def _wait_for_entry(self, stream: Stream) -> bool:

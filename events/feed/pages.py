@@ -1,4 +1,4 @@
-"""Read the log as a feed, for those who consume over HTTP: the next events after a cursor, of all or some kinds."""
+"""Read the log as a feed for HTTP clients: the next events after a cursor, all of them or filtered."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,16 +7,16 @@ import msgspec
 from django.db.models import Func, QuerySet
 
 from events.envelope import Envelope
-from events.feed.cursor import Cursor
+from events.feed.cursor import FeedCursor
 from events.log.reading import BATCH_BYTES, ENVELOPE_COLUMNS
 from events.models import LogEntry, Partition
 
 SCANNED_AT_ONCE = 100_000
-"""So many positions are looked at for one page: few events may be wanted, and a request must end."""
+"""The most positions that one page scans: a filter may match few events, and a request must end."""
 
 
 class FeedEvent(msgspec.Struct, frozen=True):
-    """An event as the feed shows it, with what it is chosen by."""
+    """An event as the feed shows it, with the fields that filters use."""
 
     partition: int
     position: int
@@ -25,8 +25,8 @@ class FeedEvent(msgspec.Struct, frozen=True):
     json: bytes
 
 
-class Wanted(msgspec.Struct, frozen=True):
-    """The events that a reader asks for: of one of these types, and of one of these aggregates; empty is all."""
+class FeedFilter(msgspec.Struct, frozen=True):
+    """The events that a reader asks for: of one of these types and aggregates; an empty set means all."""
 
     types: frozenset[str] = frozenset()
     subjects: frozenset[str] = frozenset()
@@ -40,82 +40,84 @@ class Wanted(msgspec.Struct, frozen=True):
         return rows.filter(subject__in=self.subjects) if self.subjects else rows
 
 
-ALL = Wanted()
+ALL = FeedFilter()
 
 
-class Page(msgspec.Struct, frozen=True):
-    """Events in the order of their positions within each partition; none, perhaps, and still there are more."""
+class FeedPage(msgspec.Struct, frozen=True):
+    """Events, in order within each partition. There may be none although more follow."""
 
     events: list[FeedEvent]
-    next: Cursor
+    next: FeedCursor
     has_more: bool
 
 
-class OctetLength(Func):
+class _OctetLength(Func):
     function = "OCTET_LENGTH"
 
     def as_sqlite(self, compiler: Any, connection: Any, **options: Any) -> Any:
         return self.as_sql(compiler, connection, template="LENGTH(CAST(%(expressions)s AS BLOB))", **options)
 
 
-def read(cursor: Cursor, wanted: Wanted = ALL, *, limit: int, max_bytes: int = BATCH_BYTES) -> Page:
-    """Return the next events: so many or so large at most, but one if there is one. Raise CursorRefused.
+def read_page(cursor: FeedCursor, wanted: FeedFilter = ALL, *, limit: int, max_bytes: int = BATCH_BYTES) -> FeedPage:
+    """Return the next events, up to `limit` or `max_bytes`, but at least one if there is any. Raise CursorRefused.
 
-    The partition that is most behind comes first, so that a busy one keeps none of the others waiting for ever.
+    The partition that is furthest behind comes first, so that a busy one does not starve the others.
     """
-    ends = last_positions()
+    ends = _last_positions()
     cursor.expect_within(ends)
     page = _UnfinishedPage(wanted, limit=limit, max_bytes=max_bytes)
     for partition in sorted(range(len(ends)), key=lambda number: cursor.positions[number] - ends[number]):
         reached = page.fill(partition, cursor.positions[partition], ends[partition])
         cursor = cursor.moved(partition, reached)
-    return Page(events=page.events, next=cursor, has_more=cursor.positions != ends)
+    return FeedPage(events=page.events, next=cursor, has_more=cursor.positions != ends)
 
 
-def start() -> Cursor:
+def start() -> FeedCursor:
     """Return the cursor before the log's first event."""
-    return Cursor((0,) * len(last_positions()))
+    return FeedCursor((0,) * len(_last_positions()))
 
 
-def end() -> Cursor:
+def end() -> FeedCursor:
     """Return the cursor after the log's last event."""
-    return Cursor(last_positions())
+    return FeedCursor(_last_positions())
 
 
-def expect_known(cursor: Cursor) -> None:
+def expect_known(cursor: FeedCursor) -> None:
     """Raise CursorRefused if this log never gave the cursor."""
-    cursor.expect_within(last_positions())
+    cursor.expect_within(_last_positions())
 
 
-def last_positions() -> tuple[int, ...]:
+def _last_positions() -> tuple[int, ...]:
     return tuple(Partition.objects.order_by("number").values_list("last_position", flat=True))
 
 
 def feed_event(partition: int, envelope: Envelope) -> FeedEvent:
-    """Show the event as it is on the stream, but with JSON for what is JSON, and with its place."""
+    """Return the event as on the stream, but with real JSON for numbers and data, and with its position."""
     fields: dict[str, Any] = dict(envelope.to_fields())
     fields["data"] = msgspec.Raw(envelope.data.encode())
     fields["aggregateversion"] = envelope.aggregate_version
     fields |= {"partition": partition, "position": envelope.position}
-    json = msgspec.json.encode(fields).translate(None, b"\r\n")  # Between tokens only; one line for whoever needs it.
+    json = msgspec.json.encode(fields).translate(
+        None, b"\r\n"
+    )  # They occur only between tokens; server-sent events need one line.
     return FeedEvent(partition, envelope.position or 0, envelope.type, envelope.subject, json)
 
 
 class _UnfinishedPage:
-    """What was found so far, and how much more there is room for."""
+    """The events found so far, and the room that is left."""
 
-    def __init__(self, wanted: Wanted, *, limit: int, max_bytes: int) -> None:
+    def __init__(self, wanted: FeedFilter, *, limit: int, max_bytes: int) -> None:
         self.events: list[FeedEvent] = []
         self._wanted = wanted
         self._rows_left = limit
         self._bytes_left = max_bytes
 
     def fill(self, partition: int, after: int, last: int) -> int:
-        """Add the partition's next events as far as they fit; return the position up to which it was read."""
+        """Add the partition's next events as far as they fit; return the position that was reached."""
         until = min(after + SCANNED_AT_ONCE, last)
         rows = LogEntry.objects.filter(partition=partition, position__gt=after, position__lte=until)
         upcoming = self._wanted.narrow(rows).order_by("position")
-        sizes = list(upcoming.values_list("position", OctetLength("data"))[: self._rows_left])
+        sizes = list(upcoming.values_list("position", _OctetLength("data"))[: self._rows_left])
         is_all = len(sizes) < self._rows_left
         fitting = self._take(sizes)
         if fitting:
@@ -126,7 +128,7 @@ class _UnfinishedPage:
         return fitting[-1] if fitting else after
 
     def _take(self, sizes: Iterable[tuple[int, int]]) -> list[int]:
-        """Return the positions of those that still fit; the page's first one always does."""
+        """Return the positions of the events that still fit; the page's first event always does."""
         taken: list[int] = []
         for position, size in sizes:
             if size > self._bytes_left and (taken or self.events):

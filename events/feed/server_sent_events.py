@@ -1,4 +1,4 @@
-"""Send the feed as server-sent events; the id of each is the cursor after it, so that a client resumes just there."""
+"""Send the feed as server-sent events; each one's id is the cursor after it, at which a client can resume."""
 
 import logging
 import time
@@ -9,9 +9,9 @@ from django.db import Error
 
 from events.conf import conf
 from events.feed import pages as feed
-from events.feed.cursor import Cursor, CursorRefused
+from events.feed.cursor import CursorRefused, FeedCursor
 from events.feed.follower import Follower, current_follower
-from events.feed.pages import FeedEvent, Wanted
+from events.feed.pages import FeedEvent, FeedFilter
 from events.feed.threads import in_thread, release_thread
 
 logger = logging.getLogger(__name__)
@@ -20,16 +20,13 @@ CONTENT_TYPE = "text/event-stream"
 RETRY_MILLISECONDS = 3_000
 EVENTS_AT_ONCE = 100
 BYTES_AT_ONCE = 65_536
-"""What is kept for one client, beyond an event's own size: it may be slow, and there are many."""
+"""The most that is buffered for one client, unless one event is larger: clients may be slow, and many."""
 
 type IsAllowed = Callable[[], Awaitable[bool]]
 
 
-async def server_sent(cursor: Cursor, wanted: Wanted, *, is_allowed: IsAllowed) -> AsyncIterator[bytes]:
-    """Yield a body without end: it ends if the client may not have it any more, or if the log can't be read on.
-
-    The first is asked at every other heartbeat.
-    """
+async def server_sent(cursor: FeedCursor, wanted: FeedFilter, *, is_allowed: IsAllowed) -> AsyncIterator[bytes]:
+    """Stream until the client loses its permission, which every other heartbeat checks, or the log can't be read."""
     release_thread()
     follower = current_follower()
     with follower.listening(partitions=len(cursor.positions)):
@@ -38,33 +35,35 @@ async def server_sent(cursor: Cursor, wanted: Wanted, *, is_allowed: IsAllowed) 
             async for chunk in _chunks(follower, cursor, wanted=wanted, is_allowed=is_allowed):
                 yield chunk
         except (Error, CursorRefused) as error:
-            logger.warning("a client's stream of events ends: %s", error)
+            logger.warning("a client's event stream ends: %s", error)
 
 
-async def _chunks(follower: Follower, cursor: Cursor, *, wanted: Wanted, is_allowed: IsAllowed) -> AsyncIterator[bytes]:
-    beats = cycle((False, True))
-    beat_at = time.monotonic() + conf.feed_heartbeat_seconds
+async def _chunks(
+    follower: Follower, cursor: FeedCursor, *, wanted: FeedFilter, is_allowed: IsAllowed
+) -> AsyncIterator[bytes]:
+    must_check = cycle((False, True))
+    heartbeat_at = time.monotonic() + conf.feed_heartbeat_seconds
     while True:
-        if time.monotonic() >= beat_at:
-            if next(beats):
+        if time.monotonic() >= heartbeat_at:
+            if next(must_check):
                 await in_thread(feed.expect_known, cursor)
                 if not await is_allowed():
                     return
             yield b": alive\n" + _resume_at(cursor)
-            beat_at = time.monotonic() + conf.feed_heartbeat_seconds
+            heartbeat_at = time.monotonic() + conf.feed_heartbeat_seconds
         events, reached = await _next(follower, cursor, wanted)
         for chunk in _packed(_messages(cursor, events)):
             yield chunk
         if reached == cursor:
-            await follower.wait_beyond(cursor, seconds=beat_at - time.monotonic())
+            await follower.wait_beyond(cursor, seconds=heartbeat_at - time.monotonic())
         cursor = reached
 
 
-async def _next(follower: Follower, cursor: Cursor, wanted: Wanted) -> tuple[list[FeedEvent], Cursor]:
-    """Return the next few events that are wanted, and the cursor after them."""
+async def _next(follower: Follower, cursor: FeedCursor, wanted: FeedFilter) -> tuple[list[FeedEvent], FeedCursor]:
+    """Return the next few events that the filter includes, and the cursor after them."""
     live = follower.after(cursor)
     if live is None:
-        page = await in_thread(feed.read, cursor, wanted, limit=EVENTS_AT_ONCE, max_bytes=BYTES_AT_ONCE)
+        page = await in_thread(feed.read_page, cursor, wanted, limit=EVENTS_AT_ONCE, max_bytes=BYTES_AT_ONCE)
         return page.events, page.next
     events: list[FeedEvent] = []
     size = 0
@@ -78,16 +77,16 @@ async def _next(follower: Follower, cursor: Cursor, wanted: Wanted) -> tuple[lis
     return events, cursor
 
 
-def _messages(cursor: Cursor, events: Iterable[FeedEvent]) -> Iterator[bytes]:
+def _messages(cursor: FeedCursor, events: Iterable[FeedEvent]) -> Iterator[bytes]:
     for event in events:
         cursor = cursor.moved(event.partition, event.position)
         yield f"id: {cursor}\nevent: {event.type}\ndata: ".encode()
-        yield event.json  # All clients' chunks share a large one.
+        yield event.json  # A large event is in memory once for all clients.
         yield b"\n\n"
 
 
 def _packed(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Join small parts to chunks of some size; a large one stays what it is."""
+    """Join small parts into larger chunks; a large part stays alone."""
     chunk: list[bytes] = []
     size = 0
     for part in parts:
@@ -100,6 +99,6 @@ def _packed(parts: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(chunk)
 
 
-def _resume_at(cursor: Cursor) -> bytes:
-    """Let the client resume here if it has to: an id without data is no event."""
+def _resume_at(cursor: FeedCursor) -> bytes:
+    """Let the client resume here: an id without data sets its last event id but is not an event."""
     return f"id: {cursor}\n\n".encode()

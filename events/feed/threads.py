@@ -1,4 +1,4 @@
-"""Use the database for clients that stay: a few threads serve all of them, and none of theirs is kept."""
+"""Database access for long-lived clients: a few threads serve all of them, and none keeps a thread of its own."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ _executor = ThreadPoolExecutor(THREADS, thread_name_prefix="feed-client")
 
 
 async def in_thread[**P, T](function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call the function in one of the threads, and give its connection back afterwards."""
+    """Call the function in one of the threads, and release its connection afterwards."""
 
     def call() -> T:
         close_old_connections()
@@ -25,9 +25,9 @@ async def in_thread[**P, T](function: Callable[P, T], /, *args: P.args, **kwargs
 
 
 def release_thread() -> None:
-    """End the thread that Django has for the request's synchronous middleware; what is left of it gets a new one.
+    """End the thread that Django keeps for the request's synchronous middleware; later middleware gets a new one.
 
-    It would stay as long as the request does: hundreds of them, at rest.
+    It would live as long as the request: hundreds of idle threads.
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
     executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None

@@ -1,4 +1,4 @@
-"""The newest events of a partition, in memory, for all clients of a process."""
+"""The newest events of a partition, in memory for all clients of a process."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ EVENTS = 1_000
 BYTES = 1_000_000
 
 
-class Window:
-    """All events above `start` and up to `end` that were not compacted away; the oldest make room for new ones."""
+class FeedWindow:
+    """All events above `start` up to `end`, except those compacted away; new events push out the oldest."""
 
     def __init__(self, position: int) -> None:
         self.start = self.end = position

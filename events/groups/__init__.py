@@ -1,1 +1,1 @@
-"""Consumer groups in the database: their members, the partitions these own, and their checkpoints."""
+"""Consumer groups in the database: their member processes, who owns which partition, and their checkpoints."""

@@ -1,26 +1,29 @@
-"""How far a group has come: the highest position up to which all is handled or parked."""
+"""How far groups have come: a checkpoint is the highest position up to which all is handled or parked.
+
+A partition's owner moves it by a claim; operators, status and compaction look at the checkpoints of all groups.
+"""
 
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from events.exceptions import LeaseLost
 from events.models import Checkpoint, Partition
 
-# By hand, as it is done for each batch: the ORM would take most of the time.
+# Raw SQL, since each batch does this: the ORM would take most of the time.
 ADVANCE = """
 UPDATE events_checkpoint SET position = %s, failed_position = NULL, attempts = 0, updated_at = %s
 WHERE "group" = %s AND target = %s AND partition = %s AND epoch = %s
 """
-# For this statement alone; what a crash of PostgreSQL takes back is delivered again. See docs/adr/0007.
+# For this statement only: what a crash of PostgreSQL takes back is delivered again. See docs/adr/0007.
 WITHOUT_WAITING_FOR_THE_DISK = "AND set_config('synchronous_commit', 'off', true) = 'off'"
 
 
 class Claim(NamedTuple):
-    """The right to move a group's checkpoint in a partition, as long as nobody has a higher epoch."""
+    """The right to move a group's checkpoint in a partition, until another process has a higher epoch."""
 
     group: str
     target: str
@@ -29,12 +32,12 @@ class Claim(NamedTuple):
 
     @property
     def place(self) -> dict[str, Any]:
-        """What it is a right to, as the fields of a row."""
+        """Return the columns that identify the checkpoint."""
         return {"group": self.group, "target": self.target, "partition": self.partition}
 
 
 def load(claim: Claim) -> int:
-    """Return the checkpoint, 0 for a target that was not seen before; raise LeaseLost."""
+    """Return the checkpoint's position, 0 for a new target; raise LeaseLost."""
     checkpoint, _ = Checkpoint.objects.get_or_create(**claim.place, defaults={"epoch": claim.epoch})
     if not Checkpoint.objects.filter(id=checkpoint.id, epoch__lte=claim.epoch).update(epoch=claim.epoch):
         raise LeaseLost
@@ -42,7 +45,7 @@ def load(claim: Claim) -> int:
 
 
 def advance(claim: Claim, position: int) -> None:
-    """Move the checkpoint to the position; raise LeaseLost if another process has the right to."""
+    """Move the checkpoint to the position; raise LeaseLost if another process owns the partition."""
     may_be_repeated = connection.vendor == "postgresql" and not connection.in_atomic_block
     statement = f"{ADVANCE} {WITHOUT_WAITING_FOR_THE_DISK}" if may_be_repeated else ADVANCE
     now = connection.ops.adapt_datetimefield_value(timezone.now())
@@ -53,13 +56,13 @@ def advance(claim: Claim, position: int) -> None:
 
 
 def hold(claim: Claim) -> None:
-    """Let nobody else claim the checkpoint before this transaction has ended; raise LeaseLost if somebody has."""
+    """Lock the checkpoint until the transaction ends; raise LeaseLost if another process owns the partition."""
     if not _claimed(claim).select_for_update().exists():
         raise LeaseLost
 
 
 def count_attempt(claim: Claim, position: int) -> int:
-    """Note that the event at the position has failed once more, and return how often it has; raise LeaseLost."""
+    """Count a failure of the event at the position, and return how often it has failed; raise LeaseLost."""
     before = _claimed(claim).filter(failed_position=position).values_list("attempts", flat=True).first()
     attempts = (before or 0) + 1
     if not _claimed(claim).update(failed_position=position, attempts=attempts):
@@ -67,23 +70,79 @@ def count_attempt(claim: Claim, position: int) -> int:
     return attempts
 
 
+def fence(group: str, partition: int, epoch: int) -> None:
+    """Keep owners with an older epoch from moving the group's checkpoints in the partition."""
+    Checkpoint.objects.filter(group=group, partition=partition).update(epoch=epoch)
+
+
+def move_by_hand(group: str, target: str, partition: int, position: int) -> None:
+    """Set a checkpoint back or forward; the caller has fenced off the partition's owner."""
+    rows = Checkpoint.objects.filter(group=group, target=target, partition=partition)
+    rows.update(position=position, failed_position=None, attempts=0, updated_at=timezone.now())
+
+
+def move_back_to(partition: int, position: int) -> None:
+    """Set the checkpoints of all groups in the partition back to the position, if they are beyond it."""
+    Checkpoint.objects.filter(partition=partition, position__gt=position).update(position=position)
+
+
+def forget(group: str, target: str, *, partition: int | None = None) -> None:
+    """Delete the checkpoints of a target that is gone, in a partition or in all: unmoved, they hold compaction back."""
+    rows = Checkpoint.objects.filter(group=group, target=target)
+    (rows if partition is None else rows.filter(partition=partition)).delete()
+
+
+def forget_all_but(group: str, targets: Collection[str]) -> None:
+    """Delete the group's checkpoints of all other targets."""
+    Checkpoint.objects.filter(group=group).exclude(target__in=targets).delete()
+
+
+def groups() -> set[str]:
+    """Return the groups that have run: each has a checkpoint."""
+    return set(Checkpoint.objects.values_list("group", flat=True))
+
+
+def of_group(group: str) -> list[Checkpoint]:
+    """Return the group's checkpoints, by partition and target."""
+    return list(Checkpoint.objects.filter(group=group).order_by("partition", "target"))
+
+
+def of_partition(partition: int) -> list[Checkpoint]:
+    """Return the checkpoints of all groups in the partition, by group and target."""
+    return list(Checkpoint.objects.filter(partition=partition).order_by("group", "target"))
+
+
+def positions(group: str, target: str) -> dict[int, int]:
+    """Return the position of each partition in which the target has a checkpoint."""
+    return dict(Checkpoint.objects.filter(group=group, target=target).values_list("partition", "position"))
+
+
 def other_targets(group: str, partition: int, targets: Collection[str]) -> list[str]:
-    """Return the targets that the group was fed for in the partition, without those."""
+    """Return the targets, other than these, for which the group has a checkpoint in the partition."""
     rows = Checkpoint.objects.filter(group=group, partition=partition).exclude(target__in=targets)
     return list(rows.values_list("target", flat=True))
 
 
-def forget(group: str, partition: int, target: str) -> None:
-    """Forget a target that is gone: a checkpoint that nobody moves would hold compaction back."""
-    Checkpoint.objects.filter(group=group, partition=partition, target=target).delete()
+def behind_the_log() -> set[tuple[str, int]]:
+    """Return the groups for which events wait, each with the partition."""
+    return set(Checkpoint.objects.filter(position__lt=_end_of_log()).values_list("group", "partition"))
+
+
+def ahead_of_the_log() -> list[Checkpoint]:
+    """Return the checkpoints that are beyond the log's end: it was restored from a backup."""
+    return list(Checkpoint.objects.filter(position__gt=_end_of_log()).order_by("group", "target", "partition"))
 
 
 def reached_the_end(group: str, targets: Collection[str]) -> bool:
-    """Tell whether all positions that the log has given are settled for each target, in every partition."""
+    """Tell whether each target has come to the log's end in every partition."""
     rows = Checkpoint.objects.filter(group=group, target__in=targets)
     reached = {(row.target, row.partition): row.position for row in rows}
     given = Partition.objects.values_list("number", "last_position")
     return all(reached.get((target, number), 0) >= last for number, last in given for target in targets)
+
+
+def _end_of_log() -> Subquery:
+    return Subquery(Partition.objects.filter(number=OuterRef("partition")).values("last_position"))
 
 
 def _claimed(claim: Claim) -> QuerySet[Checkpoint]:

@@ -1,4 +1,4 @@
-"""Look up by aggregate what a group has settled, for who compares its effects with the log."""
+"""Find the events that a group has handled, to compare its effects with the log: by aggregate here, else by event."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -9,15 +9,16 @@ from django.db.models import Max, QuerySet
 from msgspec.structs import replace
 
 from events.envelope import Envelope
+from events.groups import checkpoint
 from events.log.reading import ENVELOPE_COLUMNS, Row, envelopes_of
-from events.models import Checkpoint, DeadLetter, LogEntry, Partition
+from events.models import DeadLetter, LogEntry, Partition
 
-# The choice comes first, by itself: in one statement with the rows, PostgreSQL would read the whole log for a join.
+# Ids are chosen in a separate statement: joined with the rows in one, PostgreSQL would read the whole log.
 CHOSEN = """
 WITH wanted ({keys}) AS (VALUES {rows})
 SELECT ({choice}) FROM wanted
 """
-# An event that was handled as somebody has edited it tells what was edited.
+# An event that was handled with an edited payload is returned with that payload.
 ENTRIES = """
 SELECT {columns}, letter.edited_data, letter.edited_version
 FROM events_log AS log
@@ -50,10 +51,10 @@ WHERE EXISTS (SELECT 1 FROM events_log WHERE aggregate_type = %s AND events_log.
 """
 
 
-class Settled(ABC):
-    """What a group has settled for one of its targets, by the keys of what it writes there.
+class HandledEvents(ABC):
+    """The events that a group has settled for one of its targets, by the keys of the documents that it writes.
 
-    A key is text; keys have an order of the database's own. Only events of one aggregate type and of these types count.
+    A key is text; keys are in the database's own order. Only events of one aggregate type and of `types` count.
     """
 
     def __init__(self, group: str, target: str, aggregate_type: str, types: Collection[str]) -> None:
@@ -68,43 +69,42 @@ class Settled(ABC):
 
     @abstractmethod
     def keys_after(self, key: str, limit: int) -> list[str]:
-        """Return the next keys, from the first after ""."""
+        """Return the next keys after `key`; "" is before the first."""
 
     @abstractmethod
     def versions_after(self, key: str, limit: int) -> dict[str, int]:
-        """Return the next keys with the version of each one's newest event, whether that is settled or not."""
+        """Return the next keys, each with the version of its newest event, settled or not."""
 
     @abstractmethod
     def random_keys(self, count: int) -> list[str]:
-        """Return so many of them, chosen at random."""
+        """Return that many keys, chosen at random."""
 
     @abstractmethod
     def newest(self, keys: Sequence[str]) -> dict[str, Envelope]:
-        """Return the newest event of each key that is settled, and neither parked nor discarded.
+        """Return each key's newest event that is settled, and neither parked nor discarded.
 
-        Its effect was there before this answers.
+        Its effect was complete before this returns.
         """
 
     @abstractmethod
     def first_from(self, versions: Mapping[str, int]) -> dict[str, Envelope]:
-        """Return the event with each key's version, settled or not; where it was dropped, the next one of the key."""
+        """Return each key's event of the version, settled or not; if it was compacted away, the key's next one."""
 
     @abstractmethod
     def known(self, keys: Collection[str]) -> set[str]:
-        """Return those of which the log has any event."""
+        """Return the keys of which the log has any event."""
 
     @abstractmethod
     def parked(self, keys: Collection[str]) -> dict[str, int]:
-        """Return the version of the newest event that is an open dead letter, by keys."""
+        """Return the version of each key's newest event that is an open dead letter."""
 
     @abstractmethod
     def dropped(self, sources: Mapping[str, tuple[str, int]]) -> set[str]:
-        """Return the keys whose event a compaction has dropped; known of each is which aggregate in which version."""
+        """Return the keys whose event was compacted away; `sources` has the aggregate and version of each."""
 
     def count_unsettled(self) -> int:
-        """Return how many positions of the log the group has not come to."""
-        group, target = self._place
-        reached = dict(Checkpoint.objects.filter(group=group, target=target).values_list("partition", "position"))
+        """Return how many positions of the log the group has not settled."""
+        reached = checkpoint.positions(*self._place)
         given = Partition.objects.values_list("number", "last_position")
         return sum(max(0, last - reached.get(number, 0)) for number, last in given)
 
@@ -113,15 +113,15 @@ class Settled(ABC):
         return DeadLetter.objects.filter(group=group, target=target, state__in=DeadLetter.OPEN)
 
     def read(self, condition: str, parameters: Sequence[Any]) -> list[Envelope]:
-        """Return the events for which the condition of SQL holds, as this group has handled them."""
+        """Return the events that fit the SQL condition, with the payload that this group has handled."""
         columns = ", ".join(f"log.{column}" for column in ENVELOPE_COLUMNS)
         found = fetch(ENTRIES.format(columns=columns, condition=condition), [*self._place, *parameters])
         edited = [row[-2:] for row in found]
         return list(map(_edited, envelopes_of(row[:-2] for row in found), edited))
 
 
-class SettledEvents(Settled):
-    """By aggregate: a group that writes the newest state of each. A key is its subject."""
+class HandledByAggregate(HandledEvents):
+    """For a group that writes the newest state of each aggregate. A key is the aggregate's id."""
 
     def count(self) -> int:
         return self._entries.values("subject").distinct().count()
@@ -136,7 +136,7 @@ class SettledEvents(Settled):
         return dict(newest.values_list("subject", "newest")[:limit])
 
     def random_keys(self, count: int) -> list[str]:
-        # The database keeps only so many in memory while it sorts.
+        # With a LIMIT the database keeps only that many rows in memory while it sorts.
         each = self._entries.values("subject").annotate(newest=Max("aggregate_version"))
         return list(each.order_by("?").values_list("subject", flat=True)[:count])
 
@@ -150,7 +150,7 @@ class SettledEvents(Settled):
         )
 
     def known(self, keys: Collection[str]) -> set[str]:
-        # PostgreSQL takes no text with a null character, so none is in the log.
+        # PostgreSQL refuses text with a null character, so the log has none.
         possible = [key for key in keys if "\x00" not in key]
         if not possible:
             return set()
@@ -162,7 +162,7 @@ class SettledEvents(Settled):
         events = self._entries.filter(event_id__in=letters.values("event_id"))
         return dict(events.order_by("aggregate_version").values_list("subject", "aggregate_version"))
 
-    def dropped(self, sources: Mapping[str, tuple[str, int]]) -> set[str]:  # noqa: ARG002 (of each the newest stays)
+    def dropped(self, sources: Mapping[str, tuple[str, int]]) -> set[str]:  # noqa: ARG002 (the newest event of each is never compacted away)
         return set()
 
     def _look_up(
@@ -181,17 +181,17 @@ class SettledEvents(Settled):
 
 
 def marks(count: int) -> str:
-    """Return the places of so many parameters of a statement."""
+    """Return that many placeholders for parameters."""
     return ", ".join(["%s"] * count)
 
 
 def rows(count: int, columns: int) -> str:
-    """Return the places of so many rows of VALUES."""
+    """Return placeholders for that many rows of VALUES."""
     return ", ".join([f"({marks(columns)})"] * count)
 
 
 def fetch(statement: str, parameters: Sequence[Any]) -> list[Row]:
-    """Return all rows; a model's instances would take a third of an audit's time."""
+    """Return all rows; model instances would take a third of an audit's time."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         found: list[Row] = cursor.fetchall()

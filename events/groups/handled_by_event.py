@@ -1,4 +1,4 @@
-"""Look up one by one which events a group has settled, for who compares an effect of each event with the log."""
+"""Find the events that a group has handled one by one, to compare the effect of each event with the log."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from events.envelope import Envelope
-from events.groups.handled import Settled, fetch, marks, rows
+from events.groups.handled import HandledEvents, fetch, marks, rows
 from events.models import LogEntry
 
 CHOSEN = "log.event_id IN ({ids}) AND log.aggregate_type = %s AND log.type IN ({types})"
@@ -18,7 +18,7 @@ EXISTS (
         AND checkpoint.position >= log.position
 ) AND (letter.id IS NULL OR letter.state = 'handled')
 """
-# One statement: the compaction that took the row away has moved `compacted_to` in the same transaction.
+# One statement: a compaction that deleted the row has moved `compacted_to` in the same transaction.
 DROPPED = """
 WITH wanted (subject, version) AS (VALUES {rows})
 SELECT subject, version FROM wanted
@@ -33,18 +33,18 @@ WHERE NOT EXISTS (
 """
 
 
-class SettledEachEvent(Settled):
-    """By event: a group that writes something of each. A key is the event's id, as text; the order is that of time."""
+class HandledByEvent(HandledEvents):
+    """For a group that writes a document of each event. A key is the event's id as text; the order is that of time."""
 
     def count(self) -> int:
         return self._events().count()
 
     def keys_after(self, key: str, limit: int) -> list[str]:
-        """Raise ValueError for a key that is no event's id."""
+        """Raise ValueError for a key that is not an event's id."""
         return list(self.versions_after(key, limit))
 
     def versions_after(self, key: str, limit: int) -> dict[str, int]:
-        """Raise ValueError for a key that is no event's id."""
+        """Raise ValueError for a key that is not an event's id."""
         events = self._events().filter(event_id__gt=UUID(key)) if key else self._events()
         page = events.order_by("event_id").values_list("event_id", "aggregate_version")[:limit]
         return {str(found): version for found, version in page}
@@ -60,11 +60,11 @@ class SettledEachEvent(Settled):
         return {key: event for key, event in found.items() if event.aggregate_version >= versions[key]}
 
     def known(self, keys: Collection[str]) -> set[str]:
-        ids = [key for key in keys if is_id(key)]
+        ids = [key for key in keys if _is_id(key)]
         return {str(found) for found in self._events().filter(event_id__in=ids).values_list("event_id", flat=True)}
 
     def parked(self, keys: Collection[str]) -> dict[str, int]:
-        letters = self.open_letters().filter(event_id__in=list(filter(is_id, keys)))
+        letters = self.open_letters().filter(event_id__in=list(filter(_is_id, keys)))
         events = self._events().filter(event_id__in=letters.values("event_id"))
         return {str(found): version for found, version in events.values_list("event_id", "aggregate_version")}
 
@@ -81,7 +81,7 @@ class SettledEachEvent(Settled):
         return self._entries.filter(type__in=self._types)
 
     def _read(self, keys: Collection[str], condition: str = "", parameters: Sequence[Any] = ()) -> dict[str, Envelope]:
-        ids = [UUID(key).hex for key in keys if is_id(key)]
+        ids = [UUID(key).hex for key in keys if _is_id(key)]
         if not ids:
             return {}
         chosen = CHOSEN.format(ids=marks(len(ids)), types=marks(len(self._types)))
@@ -89,8 +89,8 @@ class SettledEachEvent(Settled):
         return {str(envelope.id): envelope for envelope in found}
 
 
-def is_id(key: str) -> bool:
-    """Tell whether it is spelled as the ids of events are."""
+def _is_id(key: str) -> bool:
+    """Tell whether the key has the form of an event's id."""
     try:
         return str(UUID(key)) == key
     except ValueError:

@@ -1,4 +1,4 @@
-"""Who runs the groups: their living processes, and the owner of each partition."""
+"""The living processes of the groups, and the owner of each partition."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -16,14 +16,14 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     member: str
     is_expired: bool
     state: str
-    """What the process does, "" if it is gone."""
+    """The state of the process, "" if it is gone."""
     error: str
     """Why it is retrying."""
     retry_at: datetime | None
 
 
 class GroupMembers(msgspec.Struct, kw_only=True):
-    """The living processes of a group, and the owners of partitions that it has, by partition."""
+    """The living processes of a group, and the owners of its partitions, by partition."""
 
     is_paused: bool = False
     living: list[Member] = msgspec.field(default_factory=list)
@@ -37,7 +37,7 @@ class GroupMembers(msgspec.Struct, kw_only=True):
 
 
 def members_of_groups() -> defaultdict[str, GroupMembers]:
-    """Look at all groups at once."""
+    """Return the members of all groups, by group."""
     groups: defaultdict[str, GroupMembers] = defaultdict(GroupMembers)
     for name in ConsumerGroup.objects.filter(paused=True).values_list("name", flat=True):
         groups[name].is_paused = True

@@ -1,4 +1,4 @@
-"""Share a group's partitions among its living processes: one owner each, by leases in the database, by its clock."""
+"""Share a group's partitions among its living processes: each has one owner, by a lease in the database."""
 
 import logging
 import time
@@ -14,20 +14,21 @@ from django.db import Error, connections, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from events.groups import checkpoint
 from events.log.partitions import partition_count
-from events.models import Checkpoint, ConsumerGroup, Lease, Member
+from events.models import ConsumerGroup, Lease, Member
 from events.processes.shutdown import Shutdown
-from events.processes.throttled_log import Trouble
+from events.processes.throttled_log import ThrottledLog
 
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 3.0
-BEAT_SECONDS = 1.0
+HEARTBEAT_SECONDS = 1.0
 CONSUMING, STANDING_BY, PAUSED, RETRYING = "consuming", "standing by", "paused", "retrying"
 
 
 class Condition(NamedTuple):
-    """What a member does, for the status; if it is retrying, also why, and when the next attempt is."""
+    """A member's state for the status; if it is retrying, also the reason and the time of the next attempt."""
 
     state: str
     error: str = ""
@@ -35,10 +36,10 @@ class Condition(NamedTuple):
 
 
 class Ownership:
-    """What one process of a group may handle.
+    """The partitions that one process of a group owns.
 
-    `beat` renews all that it has, and tells what it should have: each partition belongs to one of the living members,
-    in turn. Whoever is stopped for longer than its lease loses it; the epoch tells those who come too late.
+    A heartbeat renews its leases and tells which partitions it should own: the living members share them in turn. A
+    process that is stopped for longer than a lease lasts loses it; its older epoch makes its late writes fail.
     """
 
     def __init__(self, group: str, name: str) -> None:
@@ -55,29 +56,29 @@ class Ownership:
         self._held: dict[int, int] = {}
         self._started_at: datetime | None = None
         self._lock = Lock()
-        self._beaten = Event()
+        self._had_heartbeat = Event()
         self._has_left = False
-        self._beat_at = -BEAT_SECONDS
+        self._heartbeat_at = -HEARTBEAT_SECONDS
 
     def owns(self, partition: int) -> bool:
-        """Tell whether the last beat found the partition to be this process's still."""
+        """Tell whether this process still owned the partition at the last heartbeat."""
         return partition in self.epochs and self._held.get(partition) == self.epochs[partition]
 
-    def wait_for_beat(self, shutdown: Shutdown, seconds: float) -> None:
-        """Return after the next beat, or after so many seconds."""
-        self._beaten.clear()
+    def wait_for_heartbeat(self, shutdown: Shutdown, seconds: float) -> None:
+        """Return after the next heartbeat, or after so many seconds."""
+        self._had_heartbeat.clear()
         with shutdown.interruptible():
-            self._beaten.wait(seconds)
+            self._had_heartbeat.wait(seconds)
 
-    def beat_if_due(self) -> None:
-        """Beat unless that was done within the second, by the thread of `beating` for example."""
-        if time.monotonic() - self._beat_at >= BEAT_SECONDS:
-            self.beat()
+    def heartbeat_if_due(self) -> None:
+        """Send a heartbeat unless there was one within the last second, for example from the heartbeat thread."""
+        if time.monotonic() - self._heartbeat_at >= HEARTBEAT_SECONDS:
+            self.heartbeat()
 
-    def beat(self, *, joins: bool = True) -> None:
-        """Renew the leases, and look who else lives and what is asked of the group; from any thread.
+    def heartbeat(self, *, joins: bool = True) -> None:
+        """Renew the leases, and read the group's members and what is asked of it; callable from any thread.
 
-        Whoever has left joins the group again, unless told not to.
+        A process that has left joins the group again, unless `joins` is false.
         """
         with self._lock:
             if self._has_left and not joins:
@@ -87,12 +88,12 @@ class Ownership:
             mine = Lease.objects.filter(group=self.group, member=self.member)
             mine.update(expires_at=_in_seconds(LEASE_SECONDS))
             self._held = dict(mine.values_list("partition", "epoch"))
-            self._look_around()
-            self._beat_at = time.monotonic()
-        self._beaten.set()
+            self._read_group()
+            self._heartbeat_at = time.monotonic()
+        self._had_heartbeat.set()
 
     def acquire(self, partition: int) -> bool:
-        """Become the partition's owner, unless another one's lease lasts; no older owner moves its checkpoints then."""
+        """Become the owner unless another's lease is valid, and fence off older owners; tell whether it worked."""
         with transaction.atomic():
             free = Q(member="") | Q(expires_at__lt=Now()) | Q(member=self.member)
             lease = Lease.objects.filter(group=self.group, partition=partition)
@@ -101,18 +102,18 @@ class Ownership:
                 self.epochs.pop(partition, None)
                 return False
             epoch = lease.values_list("epoch", flat=True).get()
-            Checkpoint.objects.filter(group=self.group, partition=partition).update(epoch=epoch)
+            checkpoint.fence(self.group, partition, epoch)
         self.epochs[partition] = self._held[partition] = epoch
         return True
 
     def release(self, partition: int) -> None:
-        """Let another process own the partition at once."""
+        """Release the lease, so that another process can own the partition at once."""
         epoch = self.epochs.pop(partition)
         Lease.objects.filter(group=self.group, partition=partition, member=self.member, epoch=epoch).update(member="")
 
     def leave(self) -> None:
-        """Release all, and be no member any more."""
-        with self._lock:  # A beat of the thread beside it that began before must not bring it back.
+        """Release all leases and leave the group."""
+        with self._lock:  # A heartbeat of the other thread must not bring the member back.
             for partition in list(self.epochs):
                 self.release(partition)
             Member.objects.filter(id=self.member).delete()
@@ -131,7 +132,7 @@ class Ownership:
         Member.objects.create(id=self.member, group=self.group, started_at=Now(), **said)
         self._started_at = Member.objects.values_list("started_at", flat=True).get(id=self.member)
 
-    def _look_around(self) -> None:
+    def _read_group(self) -> None:
         living = Member.objects.filter(group=self.group, alive_until__gte=Now()).order_by("id")
         members = list(living.values_list("id", flat=True))
         self.assigned = frozenset(
@@ -144,10 +145,10 @@ class Ownership:
 
 
 @contextmanager
-def beating(ownership: Ownership) -> Iterator[None]:
-    """Beat each second in a thread of its own, however long a handler takes; stop with the block."""
+def heartbeat_thread(ownership: Ownership) -> Iterator[None]:
+    """Send heartbeats each second from a thread during the block, however long a handler takes."""
     ended = Event()
-    thread = Thread(target=_beat_until, args=(ownership, ended), name="heartbeat", daemon=True)
+    thread = Thread(target=_send_heartbeats, args=(ownership, ended), name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -156,17 +157,17 @@ def beating(ownership: Ownership) -> Iterator[None]:
         thread.join()
 
 
-def _beat_until(ownership: Ownership, ended: Event) -> None:
-    trouble = Trouble(logger)
-    while not ended.wait(BEAT_SECONDS):
+def _send_heartbeats(ownership: Ownership, ended: Event) -> None:
+    throttled_log = ThrottledLog(logger)
+    while not ended.wait(HEARTBEAT_SECONDS):
         try:
-            ownership.beat(joins=False)
-            trouble.is_over()
+            ownership.heartbeat(joins=False)
+            throttled_log.recovered()
         except Error as error:
-            trouble.say(f"{ownership.group} can't renew its leases: {error}")
+            throttled_log.error(f"{ownership.group} can't renew its leases: {error}")
             connections.close_all()
     connections.close_all()
 
 
 def _in_seconds(seconds: float) -> Now:
-    return Now() + timedelta(seconds=seconds)  # type: ignore[return-value]  # what the database will make of it
+    return Now() + timedelta(seconds=seconds)  # type: ignore[return-value]  # Django evaluates it in the database

@@ -1,4 +1,4 @@
-"""Which partition an aggregate's events belong to. The database keeps the number of partitions."""
+"""The partition of an aggregate's events. The database stores the number of partitions."""
 
 from functools import cache
 from typing import Any
@@ -9,7 +9,7 @@ from events.models import Partition
 
 
 def create_partitions(*, using: str, **_: Any) -> None:
-    """Create the partitions after the first migration; later their number stays as it is."""
+    """Create the partitions after the first migration; their number never changes later."""
     partitions = Partition.objects.using(using)
     if not partitions.exists():
         partitions.bulk_create(Partition(number=number) for number in range(conf.partitions))
@@ -17,10 +17,10 @@ def create_partitions(*, using: str, **_: Any) -> None:
 
 @cache
 def partition_count() -> int:
-    """Return how many partitions there are; asked once, since it never changes."""
+    """Return the number of partitions; cached, since it never changes."""
     return Partition.objects.count()
 
 
 def partition_of(subject: str) -> int:
-    """Return the partition of the aggregate with this id: all its events stay in order there."""
+    """Return the partition of the aggregate with this id, which keeps all its events in order."""
     return crc32(subject.encode()) % partition_count()

@@ -1,8 +1,9 @@
 """Give committed rows their positions: the next numbers of the partition, in the order of the rows' ids.
 
-The partition's row is the lock. On PostgreSQL a function (migration 0006) takes it and numbers the rows, and the lock
-is gone when this one statement ends in the server: a process that is stopped or killed meanwhile holds nobody up. It
-answers one row, since further ones that nobody fetched would keep the statement open. SQLite has one writer anyway.
+The partition's row is the lock. On PostgreSQL a function (migration 0006) locks it and numbers the rows, and the lock
+is released when this one statement ends in the server: a client that is stopped or killed meanwhile blocks nobody. The
+function returns a single row, since further rows that nobody fetches would keep the statement open. SQLite has only one
+writer anyway.
 """
 
 from typing import NamedTuple
@@ -26,42 +27,46 @@ RETURNING position, event_id
 """
 
 
-class Given(NamedTuple):
-    """Positions that were given, none perhaps, to which events, and the event before them, if the log has one there."""
+class GivenPositions(NamedTuple):
+    """The positions that were given, if any, the events that got them, and the event before them, "" for none."""
 
     positions: range
     event_ids: list[UUID]
     event_before: str
 
 
-NOTHING = Given(range(0), [], "")
+NONE_GIVEN = GivenPositions(range(0), [], "")
 
 
-def give_positions(partition: int, *, wait: bool = True) -> Given:
-    """Number the oldest committed rows that have no position, 500 at most.
+def give_positions(partition: int, *, wait: bool = True) -> GivenPositions:
+    """Number the oldest committed rows that have no position, at most 500.
 
-    Without `wait` nothing is given while another process is doing the same.
+    With wait=False, give nothing while another process holds the lock.
     """
     if connection.vendor == "postgresql":
         return _give_by_function(partition, wait=wait)
     return _give_by_statements(partition)
 
 
-def _give_by_function(partition: int, *, wait: bool) -> Given:
+def _give_by_function(partition: int, *, wait: bool) -> GivenPositions:
     with connection.cursor() as cursor:
         cursor.execute("SELECT first, event_ids, event_before FROM events_give_positions(%s, %s)", [partition, wait])
         first, event_ids, event_before = cursor.fetchone()
-    return Given(range(first, first + len(event_ids)), event_ids, str(event_before or "")) if event_ids else NOTHING
+    return (
+        GivenPositions(range(first, first + len(event_ids)), event_ids, str(event_before or ""))
+        if event_ids
+        else NONE_GIVEN
+    )
 
 
-def _give_by_statements(partition: int) -> Given:
+def _give_by_statements(partition: int) -> GivenPositions:
     with transaction.atomic(), connection.cursor() as cursor:
         last = Partition.objects.values_list("last_position", flat=True).get(number=partition)
         cursor.execute(GIVE_POSITIONS, [last, partition, BATCH_ROWS])
         event_ids = [UUID(event_id) for _, event_id in sorted(cursor.fetchall())]
         if not event_ids:
-            return NOTHING
+            return NONE_GIVEN
         given = range(last + 1, last + 1 + len(event_ids))
         Partition.objects.filter(number=partition).update(last_position=given[-1])
         before = LogEntry.objects.filter(partition=partition, position=last).values_list("event_id", flat=True)
-        return Given(given, event_ids, str(before.first() or ""))
+        return GivenPositions(given, event_ids, str(before.first() or ""))

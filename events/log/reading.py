@@ -1,8 +1,8 @@
-"""Read the log."""
+"""Read events from the log, one partition at a time."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -15,7 +15,7 @@ from events.models import LogEntry, Partition
 type Row = tuple[Any, ...]
 
 BATCH_BYTES = 1_000_000
-# The database bounds the batch by bytes, so that large events are not fetched in order to be cut.
+# The database limits the batch's bytes, so that no large events are fetched and then thrown away.
 READ_AFTER = """
 SELECT {columns} FROM events_log
 WHERE partition = %s AND position > %s AND position <= (
@@ -48,22 +48,8 @@ ENVELOPE_COLUMNS = {
 }
 
 
-class Tail(NamedTuple):
-    """The last entry of a stream, or the one that is expected there; the event is "" where it is not known."""
-
-    position: int
-    event_id: str
-
-
-EMPTY = Tail(0, "")
-FOREIGN = "foreign"
-"""In the place of the event's id: the entry is no event at all."""
-NO_STREAM = Tail(0, FOREIGN)
-"""The stream's key holds something that is no stream."""
-
-
 def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> list[Envelope]:
-    """Return the next events above the position, in order: `limit` of them or 1 MB, but always one if there is one."""
+    """Return the next events above the position, in order: up to `limit` or 1 MB, but at least one if there is any."""
     size = "OCTET_LENGTH(data)" if connection.vendor == "postgresql" else "LENGTH(CAST(data AS BLOB))"
     statement = READ_AFTER.format(columns=", ".join(ENVELOPE_COLUMNS), size=size)
     with connection.cursor() as cursor:
@@ -72,8 +58,8 @@ def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> lis
 
 
 def read_event(event_id: UUID) -> Envelope:
-    """Return the event; raise LogEntry.DoesNotExist if it was dropped."""
-    statement = f"SELECT {', '.join(ENVELOPE_COLUMNS)} FROM events_log WHERE event_id = %s"  # noqa: S608 (names of ours)
+    """Return the event; raise LogEntry.DoesNotExist if compaction has deleted it."""
+    statement = f"SELECT {', '.join(ENVELOPE_COLUMNS)} FROM events_log WHERE event_id = %s"  # noqa: S608 (constant names)
     with connection.cursor() as cursor:
         cursor.execute(statement, [event_id.hex])
         row = cursor.fetchone()
@@ -83,12 +69,12 @@ def read_event(event_id: UUID) -> Envelope:
 
 
 def envelopes_of(rows: Iterable[Row]) -> list[Envelope]:
-    """Return the events of rows that have ENVELOPE_COLUMNS."""
+    """Convert rows with ENVELOPE_COLUMNS to envelopes."""
     return list(map(_reader(), rows))
 
 
 def _reader() -> Callable[[Row], Envelope]:
-    """Return what makes envelopes of the database's rows."""
+    """Return the function that converts a row of this database to an envelope."""
     return _read_row_of_sqlite if connection.vendor == "sqlite" else _read_row
 
 
@@ -100,26 +86,22 @@ def _read_row(row: Row) -> Envelope:
 
 
 def _read_row_of_sqlite(row: Row) -> Envelope:
-    """SQLite knows neither UUIDs nor time zones."""
+    """Convert a row; SQLite has neither UUIDs nor time zones."""
     envelope = _read_row(row)
     return msgspec.structs.replace(envelope, id=UUID(row[0]), time=envelope.time.replace(tzinfo=UTC))
 
 
 def last_position(partition: int) -> int:
-    """Return the highest position that was given in the partition, 0 before the first."""
+    """Return the highest position given in the partition, 0 before the first."""
     return Partition.objects.values_list("last_position", flat=True).get(number=partition)
 
 
-def knows(partition: int, tail: Tail) -> bool:
-    """Tell whether the stream's last entry is the log's own; below the compacted ones the log no longer knows."""
-    if tail.event_id == FOREIGN:
-        return False
-    if not tail.event_id:
-        return tail.position <= last_position(partition)
-    with connection.cursor() as cursor:  # By hand, as it is asked for each batch.
-        cursor.execute(EVENT_AT, [partition, tail.position])
+def knows(partition: int, position: int, event_id: str) -> bool:
+    """Tell whether the log has this event at the position, or may have had it there before a compaction."""
+    with connection.cursor() as cursor:  # Raw SQL, since each batch asks for it.
+        cursor.execute(EVENT_AT, [partition, position])
         row = cursor.fetchone()
     if row:
-        return str(UUID(str(row[0]))) == tail.event_id
-    # Afterwards: a compaction that took the row away has moved this too.
-    return tail.position <= Partition.objects.values_list("compacted_to", flat=True).get(number=partition)
+        return str(UUID(str(row[0]))) == event_id
+    # Read after the row: a compaction that deleted the row has moved `compacted_to` in the same transaction.
+    return position <= Partition.objects.values_list("compacted_to", flat=True).get(number=partition)

@@ -1,1 +1,1 @@
-"""Management commands, and what several of them share: arguments, dialogs, tables."""
+"""Management commands, and the parts that several of them share: arguments, dialogs, tables."""

@@ -1,4 +1,4 @@
-"""What the commands that pause, resume and stop consumers have in common."""
+"""The base of the commands that pause, resume and stop consumers."""
 
 import time
 from argparse import ArgumentParser, ArgumentTypeError
@@ -11,27 +11,27 @@ from events.checks import TAG
 from events.conf import conf
 from events.management.arguments import count
 from events.models import Member
-from events.operations.control import Wish, ask, laggards, living_members
+from events.operations.control import GroupRequest, ask, living_members, unfinished_members
 
 WAIT_SECONDS = 60
-GLANCE_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
 
 def declared_group(text: str) -> str:
-    """Read the name of a consumer group."""
+    """Parse the name of a declared consumer group."""
     if text not in conf.subscribers:
         known = ", ".join(sorted(conf.subscribers)) or "none"
-        raise ArgumentTypeError(f"there is no group {text!r} in EVENTS_SUBSCRIBERS; known groups: {known}")
+        raise ArgumentTypeError(f"EVENTS_SUBSCRIBERS has no group {text!r}; known groups: {known}")
     return text
 
 
 class ControlCommand(BaseCommand):
-    """Ask something of the processes of some groups, and wait for it if that is wanted."""
+    """Send a request to the processes of some groups, and with --wait, wait until they have fulfilled it."""
 
     requires_system_checks = [TAG]
-    wish: ClassVar[Wish]
+    request: ClassVar[GroupRequest]
     done: ClassVar[str]
-    """What has become of a process that did it."""
+    """The state of a process that has fulfilled the request, for messages."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -43,26 +43,26 @@ class ControlCommand(BaseCommand):
             type=count,
             const=WAIT_SECONDS,
             metavar="SECONDS",
-            help="return only when all living processes have done it; the exit code is 1 if some have not in time "
+            help="wait until all living processes have done it; the exit code is 1 if some have not in time "
             "(default: %(const)s)",
         )
 
     def handle(self, *, groups: list[str], wait: int | None, **_: Any) -> None:
         chosen = sorted(set(groups or conf.subscribers))
-        ask(self.wish, chosen)
+        ask(self.request, chosen)
         for group in chosen:
             lives = living_members([group]).count()
-            self.stdout.write(f"{group}: {lives} {'process' if lives == 1 else 'processes'} asked to {self.wish}")
+            self.stdout.write(f"{group}: {lives} {'process' if lives == 1 else 'processes'} asked to {self.request}")
         if wait:
             self._wait(chosen, wait)
 
     def _wait(self, groups: Collection[str], seconds: int) -> None:
         until = time.monotonic() + seconds
-        while members := list(laggards(self.wish, groups)):
+        while members := list(unfinished_members(self.request, groups)):
             if time.monotonic() >= until:
                 late = "; ".join(map(_describe, members))
-                raise CommandError(f"not all are {self.done} after {seconds} s: {late}")
-            time.sleep(GLANCE_SECONDS)
+                raise CommandError(f"not all processes are {self.done} after {seconds} s: {late}")
+            time.sleep(POLL_SECONDS)
         self.stdout.write(f"all processes are {self.done}")
 
 

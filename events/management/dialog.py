@@ -1,4 +1,4 @@
-"""Ask whoever sits at the terminal: a question, or for a text in their editor."""
+"""Dialogs at the terminal: ask a question, or open a text in the editor."""
 
 import os
 import shlex
@@ -11,31 +11,31 @@ from django.core.management.base import CommandError
 
 
 def agrees(question: str, *, otherwise: str) -> bool:
-    """Ask; anything but y or yes is no. Raise CommandError, with the other way to say it, if nobody is there."""
+    """Ask a question; only y or yes is a yes. Raise CommandError, with the alternative, if nobody can answer."""
     sys.stdout.flush()
     try:
         answer = input(f"{question} [y/N] ")
     except EOFError:
-        raise CommandError(f"nobody is there to answer; {otherwise}") from None
+        raise CommandError(f"nobody can answer this question here; {otherwise}") from None
     return answer.strip().lower() in {"y", "yes"}
 
 
 def confirm() -> None:
-    """Ask before something is changed; raise CommandError unless the answer is yes."""
-    if not agrees("Do that?", otherwise="--yes does it without asking"):
+    """Ask before a change; raise CommandError unless the answer is yes."""
+    if not agrees("Do that?", otherwise="use --yes to do it without a question"):
         raise CommandError("nothing was changed")
 
 
 def edit_text(text: str, *, name: str) -> str:
-    """Open the text, as a file of that name, in $VISUAL or $EDITOR, and return what it is then."""
+    """Open the text as a file in $VISUAL or $EDITOR, and return the edited text."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
-        raise CommandError("neither VISUAL nor EDITOR names an editor; --data takes a file")
+        raise CommandError("neither VISUAL nor EDITOR names an editor; set one, or give a file with --data")
     with TemporaryDirectory() as folder:
         file = Path(folder) / name
         file.write_text(text, encoding="utf-8")
         try:
             subprocess.run([*shlex.split(editor), str(file)], check=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            raise CommandError(f"the editor failed, nothing was changed: {error}") from error
+            raise CommandError(f"the editor failed, so nothing was changed: {error}") from error
         return file.read_text(encoding="utf-8")

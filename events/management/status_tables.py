@@ -1,4 +1,4 @@
-"""The status as a person reads it in a terminal."""
+"""The status as tables for the terminal."""
 
 from collections.abc import Iterator, Sequence
 
@@ -48,7 +48,7 @@ def _cells(group: GroupStatus) -> Iterator[str]:
     yield from (escape(group.group), escape(group.target), f"{group.checkpoint:,}", f"{group.lag:,}")
     yield f"{group.lag_seconds:.1f} s"
     yield "?" if group.pending is None else f"{group.pending:,}"
-    yield f"{group.dead_letters:,}" + (f" ({group.letters_to_retry:,} to be tried)" * bool(group.letters_to_retry))
+    yield f"{group.dead_letters:,}" + (f" ({group.letters_to_retry:,} to retry)" * bool(group.letters_to_retry))
     yield _owner(group)
 
 
@@ -69,13 +69,13 @@ def _style(group: GroupStatus) -> str | None:
 def _notes(group: GroupStatus) -> Iterator[str]:
     name = f"[bold]{escape(f'{group.group} {group.target}'.strip())}[/]"
     if group.is_paused:
-        yield f"{name} is paused; manage.py resume_consumers {escape(group.group)} lets it go on"
+        yield f"{name} is paused; run manage.py resume_consumers {escape(group.group)} to let it go on"
     if group.owner and group.owner.error:
         yield f"{name} is retrying{_next_attempt(group)}: [red]{escape(group.owner.error)}[/]"
     if group.attempts:
         yield f"{name} has failed {group.attempts} times with the event at {group.failed_position:,}"
     if group.reads_from_log:
-        yield f"{name} has fallen behind the stream, and reads from the log"
+        yield f"{name} has fallen behind the stream, and reads the log"
     if group.standing_by:
         yield f"{name}: {escape(', '.join(group.standing_by))} standing by"
 

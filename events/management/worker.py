@@ -1,4 +1,4 @@
-"""What the commands have in common that run for ever."""
+"""The base of the commands that run for ever."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from events.checks import TAG
 
 
 class Worker(BaseCommand):
-    """Checks at its start what the events need, of the database too; other checks load the whole web application."""
+    """Runs only the checks of the events, with those of the database: others would load the whole web application."""
 
     requires_system_checks = [TAG]
 

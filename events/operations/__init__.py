@@ -1,1 +1,1 @@
-"""What operators do and look at: status, traces, diagnosis, resets, verification. The commands only parse and print."""
+"""The work of the operators' commands: status, traces, diagnosis, resets, verification, compaction, control."""

@@ -1,4 +1,4 @@
-"""Pause, resume and stop the processes of consumer groups: rows that they look at every second."""
+"""Pause, resume and stop the processes of consumer groups, by rows that they read every second."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -11,36 +11,36 @@ from events.groups.ownership import CONSUMING, PAUSED, STANDING_BY
 from events.models import ConsumerGroup, Member
 
 
-class Wish(StrEnum):
-    """What an operator asks of a group."""
+class GroupRequest(StrEnum):
+    """A request of an operator to a group."""
 
     PAUSE = "pause"
     RESUME = "resume"
     STOP = "stop"
 
 
-def ask(wish: Wish, groups: Collection[str]) -> None:
-    """Tell all processes of the groups, each of which finishes the batch in hand first; all groups, or none.
+def ask(request: GroupRequest, groups: Collection[str]) -> None:
+    """Send the request to all processes of the groups, or to none; each finishes its current batch first.
 
-    A pause lasts until the group is resumed, also for processes that start later. A stop is for those that run now.
+    A pause lasts until the group is resumed, also for processes that start later. A stop ends only running processes.
     """
-    asked = {"stop_requested_at": Now()} if wish is Wish.STOP else {"paused": wish is Wish.PAUSE}
+    asked = {"stop_requested_at": Now()} if request is GroupRequest.STOP else {"paused": request is GroupRequest.PAUSE}
     with transaction.atomic():
         ConsumerGroup.objects.bulk_create([ConsumerGroup(name=group) for group in groups], ignore_conflicts=True)
         ConsumerGroup.objects.filter(name__in=groups).update(**asked)
 
 
-def laggards(wish: Wish, groups: Collection[str]) -> QuerySet[Member]:
-    """Return the living processes that have not done yet what was asked; one that retries does not consume."""
+def unfinished_members(request: GroupRequest, groups: Collection[str]) -> QuerySet[Member]:
+    """Return the living processes that have not fulfilled the request yet; a retrying one is not consuming."""
     living = living_members(groups)
-    if wish is Wish.PAUSE:
+    if request is GroupRequest.PAUSE:
         return living.exclude(state=PAUSED)
-    if wish is Wish.RESUME:
+    if request is GroupRequest.RESUME:
         return living.exclude(state__in=[CONSUMING, STANDING_BY])
     asked = ConsumerGroup.objects.filter(name=OuterRef("group"))
     return living.filter(started_at__lt=Subquery(asked.values("stop_requested_at")))
 
 
 def living_members(groups: Collection[str]) -> QuerySet[Member]:
-    """Return the processes whose last sign of life is not too old."""
+    """Return the processes whose last heartbeat is not too old."""
     return Member.objects.filter(group__in=groups, alive_until__gte=Now()).order_by("group", "id")

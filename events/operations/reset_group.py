@@ -1,4 +1,4 @@
-"""Set a group's checkpoints back, to repeat events, or forward, to skip them: first say what that does, then do it."""
+"""Set a group's checkpoints back to repeat events, or forward to skip them: first plan it, then execute the plan."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,23 +7,23 @@ from typing import TypedDict
 import msgspec
 from django.db import transaction
 from django.db.models import Count, F, Max, Min
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from events.conf import conf
 from events.exceptions import CheckpointMissing, EventError
+from events.groups import checkpoint
 from events.models import Checkpoint, DeadLetter, Lease, LogEntry, Partition
 from events.subscriber import handled_names
 
-type Place = int | datetime
-"""A position: all up to there counts as handled. Or a time: the first event recorded then or later comes next."""
+type Destination = int | datetime
+"""A position, up to which all counts as handled; or a time, whose first event at or after it comes next."""
 
 
 class ReplayRefused(EventError):
-    """The checkpoints can't be set there."""
+    """The checkpoints can't be set to this place."""
 
 
-class TypeCount(TypedDict):
+class _TypeCount(TypedDict):
     """The events of a type in a range."""
 
     type: str
@@ -36,19 +36,19 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
     """The events of a partition between two positions."""
 
     types: Mapping[str, int]
-    """How many there are of each type that the group handles."""
+    """The number of events of each type that the group handles."""
     others: int
-    """How many there are that it is not given."""
+    """The number of events of other types."""
     dropped: int
-    """How many the log has no more, since newer events of the same aggregates have replaced them."""
+    """The number of events that were compacted away."""
     first: datetime | None
     last: datetime | None
-    """When those that the group handles were recorded."""
+    """When the first and the last event that the group handles were recorded."""
     open_letters: int
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a checkpoint goes, and what lies in between."""
+    """The current and the new position of a checkpoint, and the events in between."""
 
     target: str
     partition: int
@@ -61,68 +61,69 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
         return self.position < self.checkpoint
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     moves: list[Move]
 
 
-def plan_replay(group: str, to: Place, *, partition: int | None = None, target: str | None = None) -> Plan:
-    """Say what moving the checkpoints of the group would do, in a partition or in all, of a target or of all.
+def plan_replay(group: str, to: Destination, *, partition: int | None = None, target: str | None = None) -> ReplayPlan:
+    """Plan to move the group's checkpoints in one or all partitions, of one or all targets.
 
-    Raise ReplayRefused for a place that is none, CheckpointMissing for a group that never ran.
+    Raise ReplayRefused for a destination that does not exist, CheckpointMissing for a group that never ran.
     """
     partitions = _partitions(to, partition)
-    checkpoints = Checkpoint.objects.filter(group=group).order_by("partition", "target")
+    checkpoints = checkpoint.of_group(group)
     if not checkpoints:
         raise CheckpointMissing
-    known = sorted(set(checkpoints.values_list("target", flat=True)))
+    known = sorted({found.target for found in checkpoints})
     if target is not None and target not in known:
         raise ReplayRefused(f"{group} has no target {target!r}; it has {', '.join(map(repr, known))}")
     positions = {found.number: _position(found, to) for found in partitions}
-    return Plan(
+    return ReplayPlan(
         group=group,
         moves=[
-            _plan_move(checkpoint, positions[checkpoint.partition])
-            for checkpoint in checkpoints.filter(partition__in=positions)
-            if target in {None, checkpoint.target}
+            _plan_move(found, positions[found.partition])
+            for found in checkpoints
+            if found.partition in positions and target in {None, found.target}
         ],
     )
 
 
-def carry_out(plan: Plan) -> None:
-    """Do it; running processes follow by themselves. Killed half-way, it is repeated."""
+def execute_replay(plan: ReplayPlan) -> None:
+    """Move the checkpoints; running processes follow by themselves. If this is killed half-way, run it again."""
     for partition in sorted({move.partition for move in plan.moves}):
         _move(plan, partition)
 
 
 @transaction.atomic
-def _move(plan: Plan, partition: int) -> None:
-    """Take the partition from its owner, so that nothing it has in hand moves the checkpoints afterwards.
+def _move(plan: ReplayPlan, partition: int) -> None:
+    """Take the partition from its owner, so that no batch in flight moves the checkpoints afterwards.
 
-    A transaction for each partition: one for all could end in a deadlock with an owner that renews its leases.
+    Each partition has its own transaction: a common one could deadlock with an owner that renews its leases.
     """
     Lease.objects.bulk_create([Lease(group=plan.group, partition=partition)], ignore_conflicts=True)
     lease = Lease.objects.filter(group=plan.group, partition=partition)
     lease.update(member="", epoch=F("epoch") + 1)
-    checkpoints = Checkpoint.objects.filter(group=plan.group, partition=partition)
-    checkpoints.update(epoch=lease.values_list("epoch", flat=True).get())
+    checkpoint.fence(plan.group, partition, lease.values_list("epoch", flat=True).get())
     for move in plan.moves:
-        moved = checkpoints.filter(target=move.target, partition=move.partition)
-        moved.update(position=move.position, failed_position=None, attempts=0, updated_at=timezone.now())
+        if move.partition == partition:
+            checkpoint.move_by_hand(plan.group, move.target, partition, move.position)
 
 
-def _partitions(to: Place, number: int | None) -> list[Partition]:
+def _partitions(to: Destination, number: int | None) -> list[Partition]:
     partitions = list(Partition.objects.order_by("number"))
     if number is not None:
         partitions = [partition for partition in partitions if partition.number == number]
     if not partitions:
         raise ReplayRefused(f"there is no partition {number}")
     if isinstance(to, int) and to and len(partitions) > 1:
-        raise ReplayRefused(f"a position is one of a partition, and there are {len(partitions)}: say which")
+        raise ReplayRefused(
+            f"a position belongs to one partition, and there are {len(partitions)}: name one with --partition"
+        )
     return partitions
 
 
-def _position(partition: Partition, to: Place) -> int:
+def _position(partition: Partition, to: Destination) -> int:
     if isinstance(to, datetime):
         later = LogEntry.objects.filter(partition=partition.number, position__isnull=False, time__gte=to)
         first = later.order_by("position").values_list("position", flat=True).first()
@@ -132,25 +133,25 @@ def _position(partition: Partition, to: Place) -> int:
     return to
 
 
-def _plan_move(checkpoint: Checkpoint, position: int) -> Move:
+def _plan_move(current: Checkpoint, position: int) -> Move:
     return Move(
-        target=checkpoint.target,
-        partition=checkpoint.partition,
-        checkpoint=checkpoint.position,
+        target=current.target,
+        partition=current.partition,
+        checkpoint=current.position,
         position=position,
-        between=_look(checkpoint, position),
+        between=_look(current, position),
     )
 
 
-def _look(checkpoint: Checkpoint, position: int) -> Range:
-    low, high = sorted((checkpoint.position, position))
-    place = {"partition": checkpoint.partition, "position__gt": low, "position__lte": high}
+def _look(current: Checkpoint, position: int) -> Range:
+    low, high = sorted((current.position, position))
+    place = {"partition": current.partition, "position__gt": low, "position__lte": high}
     found = {row["type"]: row for row in _by_type(place)}
-    names = handled_names(import_string(conf.subscribers[checkpoint.group]))
+    names = handled_names(import_string(conf.subscribers[current.group]))
     handled = {name: row for name, row in found.items() if names is None or name in names}
     total = sum(row["events"] for row in found.values())
-    letters = DeadLetter.objects.filter(**place, group=checkpoint.group, target=checkpoint.target)
-    last = Partition.objects.values_list("last_position", flat=True).get(number=checkpoint.partition)
+    letters = DeadLetter.objects.filter(**place, group=current.group, target=current.target)
+    last = Partition.objects.values_list("last_position", flat=True).get(number=current.partition)
     return Range(
         types={name: row["events"] for name, row in handled.items()},
         others=total - sum(row["events"] for row in handled.values()),
@@ -161,7 +162,7 @@ def _look(checkpoint: Checkpoint, position: int) -> Range:
     )
 
 
-def _by_type(place: Mapping[str, int]) -> list[TypeCount]:
+def _by_type(place: Mapping[str, int]) -> list[_TypeCount]:
     rows = LogEntry.objects.filter(**place).values("type").order_by("type")
     counted = rows.annotate(events=Count("id"), first=Min("time"), last=Max("time"))
-    return [TypeCount(**row) for row in counted]
+    return [_TypeCount(**row) for row in counted]

@@ -1,12 +1,13 @@
-"""Make a diverged stream a window on the log again: first say what that will do, then do it.
+"""Reset a diverged stream: first plan it, then execute the plan.
 
-The stream is deleted, and the relay fills it from the log. If it had events that the log has not, the log was restored
-from a backup: then those who have handled them know of a future that is lost, in which positions and versions were
-given that are given anew now. They forget all, and are fed from the start of the log.
+The stream is deleted, and the relay fills it from the log. If the stream had events that are not in the log, the log
+was restored from a backup: groups may have handled events that are lost, whose positions and versions will be given
+again. Their targets are emptied, and fed from the start of the log.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from operator import attrgetter
 
 import msgspec
 from django.db import transaction
@@ -14,50 +15,51 @@ from django.db import transaction
 from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import Diverged
+from events.groups import checkpoint
 from events.log.partitions import partition_count
-from events.log.reading import NO_STREAM
-from events.models import Checkpoint, LogEntry, Partition
+from events.models import LogEntry, Partition
 from events.relay.divergence import expect_own
 from events.stream.interface import Entry, Stream
+from events.stream.tail import NO_STREAM
 from events.subscriber import Subscriber, load_subscriber
 
 SCANNED_ENTRIES = 500
 
 
 class PartitionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is deleted in a partition, and what the relay sends again."""
+    """The entries that are deleted in a partition, and how many events the relay sends again."""
 
     partition: int
     key: str
     divergence: str
     entries: int | None
-    """None if the key holds no stream."""
+    """None if the key does not hold a stream."""
     lost_events: int
-    """Events of the stream, at its end, that the log has not."""
+    """The number of events at the stream's end that are not in the log."""
     log_position: int
     sent_again: int
 
 
 class GroupPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a group goes on in a partition."""
+    """The place at which a group continues in a partition."""
 
     group: str
     partition: int
     checkpoint: int
     forgets: bool
-    """What it has written is given up, and written anew."""
+    """Whether what it has written is discarded, and written again."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class ResetPlan(msgspec.Struct, frozen=True, kw_only=True):
     log_was_restored: bool
     partitions: list[PartitionPlan]
     groups: list[GroupPlan]
 
 
-def plan_reset(stream: Stream, *, log_was_restored: bool) -> Plan:
-    """Look at everything, and say what a reset would do to the diverged partitions, or to all; raise StreamUnavailable.
+def plan_reset(stream: Stream, *, log_was_restored: bool) -> ResetPlan:
+    """Plan to reset the diverged partitions, or all of them; raise StreamUnavailable.
 
-    To all if none has diverged, and if the log was restored: it has all partitions.
+    All of them if none has diverged, or if the log was restored, since a restore affects all partitions.
     """
     for number in range(partition_count()):
         with suppress(Diverged):
@@ -68,21 +70,21 @@ def plan_reset(stream: Stream, *, log_was_restored: bool) -> Plan:
     )
     if not restored and any(partition.divergence for partition in partitions):
         partitions = {partition: plan for partition, plan in partitions.items() if partition.divergence}
-    return Plan(
+    return ResetPlan(
         log_was_restored=restored,
         partitions=list(partitions.values()),
         groups=[plan for partition in partitions for plan in _plan_groups(partition, restored=restored)],
     )
 
 
-def carry_out(stream: Stream, plan: Plan) -> None:
-    """Do it; repeated, it ends the same. Raise StreamUnavailable or RetryLater, and leave the stream diverged then."""
+def execute_reset(stream: Stream, plan: ResetPlan) -> None:
+    """Reset the stream; safe to repeat. Raise StreamUnavailable or RetryLater, and leave the stream diverged then."""
     numbers = [partition.partition for partition in plan.partitions]
     if plan.log_was_restored:
-        # Kept before anything is deleted that tells so: a reset that is killed is repeated.
-        Partition.objects.filter(divergence="").update(divergence="the log was restored, and the reset has not ended")
+        # Stored before the evidence is deleted: a reset that is killed must be repeated.
+        Partition.objects.filter(divergence="").update(divergence="the log was restored, and its reset is not finished")
         Partition.objects.update(has_lost_events=True)
-    # Before the stream: a consumer that finds its group gone opens its target, which had better be the new one.
+    # Before the stream is deleted: a consumer that finds its group gone opens its target, which must be the new one.
     targets = {group: _forget(group) for group in {plan.group for plan in plan.groups if plan.forgets}}
     for number in numbers:
         stream.delete(number)
@@ -94,16 +96,15 @@ def carry_out(stream: Stream, plan: Plan) -> None:
 @transaction.atomic
 def _settle(numbers: Sequence[int], targets: Mapping[str, Sequence[str]]) -> None:
     for group, kept in targets.items():
-        # Last: until it found its target gone, a running consumer has made checkpoints of the old one.
-        Checkpoint.objects.filter(group=group).exclude(target__in=kept).delete()
+        # Last: a running consumer makes checkpoints of its old target until it finds that target gone.
+        checkpoint.forget_all_but(group, kept)
     for partition in Partition.objects.filter(number__in=numbers):
-        beyond = Checkpoint.objects.filter(partition=partition.number, position__gt=partition.last_position)
-        beyond.update(position=partition.last_position)
+        checkpoint.move_back_to(partition.number, partition.last_position)
     Partition.objects.filter(number__in=numbers).update(divergence="", has_lost_events=False)
 
 
 def _forget(group: str) -> list[str]:
-    """Return the identities of the targets that the group has from now on."""
+    """Let the group discard its targets; return the identities of its new ones."""
     with closing(load_subscriber(group)) as subscriber:
         subscriber.forget()
         return [subscriber.open(), *(further.open() for further in subscriber.further_targets())]
@@ -126,7 +127,7 @@ def _plan_partition(stream: Stream, partition: Partition) -> PartitionPlan:
 
 
 def _count_lost_events(stream: Stream, partition: int) -> int:
-    """Count the events at the stream's end that the log has not, back to the first that it has."""
+    """Count the events at the stream's end that are not in the log, back to the first batch that is."""
     lost = 0
     for entries in _batches_from_the_end(stream, partition):
         envelopes = [entry.envelope for entry in entries if entry.envelope]
@@ -153,9 +154,9 @@ def _batches_from_the_end(stream: Stream, partition: int) -> Iterator[list[Entry
 
 
 def _plan_groups(partition: Partition, *, restored: bool) -> list[GroupPlan]:
-    kept = Checkpoint.objects.filter(partition=partition.number).order_by("-position")
-    # The lowest of a group's targets: what a group reads once more, it passes over.
-    checkpoints = dict.fromkeys(conf.subscribers, 0) | dict(kept.values_list("group", "position"))
+    # The lowest of a group's targets: the others pass over what they read again.
+    from_highest = sorted(checkpoint.of_partition(partition.number), key=attrgetter("position"), reverse=True)
+    checkpoints = dict.fromkeys(conf.subscribers, 0) | {found.group: found.position for found in from_highest}
     return [
         GroupPlan(
             group=group,

@@ -1,4 +1,4 @@
-"""What the log, the stream and the groups are at, counted from the log so that it can't lie."""
+"""The status of the log, the stream and the groups; lag is counted from the log, so it is exact."""
 
 from typing import NamedTuple
 
@@ -8,39 +8,40 @@ from django.utils import timezone
 
 from events.conf import conf
 from events.exceptions import StreamUnavailable
+from events.groups import checkpoint
 from events.groups.members import GroupMembers, Owner, members_of_groups
 from events.models import Checkpoint, DeadLetter, LogEntry, Partition
 from events.stream.interface import Stream
 
 
 class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A consumer group in one partition; `lag` counts the positions that it has not handled yet."""
+    """A consumer group in one partition; `lag` is the number of positions that it has not handled yet."""
 
     group: str
     target: str
     checkpoint: int
     lag: int
     lag_seconds: float
-    """Age of the event that is to be handled next, 0 without lag."""
+    """Age of the next event to handle, 0 without lag."""
     reads_from_log: bool
-    """It has fallen behind the stream, which has its next event no more."""
+    """Whether the stream no longer has its next event."""
     pending: int | None
-    """Entries that were read and not acknowledged; None if Redis does not answer."""
+    """Entries that were read but not acknowledged; None if Redis does not answer."""
     is_paused: bool
     owner: Owner | None
     standing_by: list[str]
-    """The living processes of the group that own no partition at all."""
+    """The living processes of the group that own no partition."""
     failed_position: int | None
-    """The event that is tried again after so many attempts."""
+    """The event that is being retried; `attempts` is how often it has failed."""
     attempts: int
     dead_letters: int
-    """Those that are open."""
+    """Open dead letters."""
     letters_to_retry: int
-    """Those of them that are marked to be tried again."""
+    """Open dead letters that are marked to be retried."""
 
 
 class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A partition: the log's last position, the rows that wait for one, and the window that the stream has."""
+    """A partition: the log's last position, the number of rows without one, the stream's window, and the groups."""
 
     partition: int
     last_position: int
@@ -50,15 +51,15 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     stream_position: int | None
     stream_length: int | None
     stream_bytes: int | None
-    """None also where the server does not say."""
+    """None also if the server does not say."""
     stream_error: str
     divergence: str
-    """How the stream was found to have diverged from the log, "" if it has not."""
+    """How the stream has diverged from the log, "" if it has not."""
     groups: list[GroupStatus]
 
 
-class Window(NamedTuple):
-    """What the stream has of the log; without Redis, nothing is known."""
+class _StreamWindow(NamedTuple):
+    """The part of the log that the stream has; nothing is known while Redis is down."""
 
     first_position: int | None = None
     position: int | None = None
@@ -67,22 +68,22 @@ class Window(NamedTuple):
     error: str = ""
 
     def has_lost(self, position: int) -> bool:
-        """Tell whether readers who want this event next find it in the log alone."""
+        """Tell whether a reader finds this event only in the log."""
         if self.error or self.position is None or position > self.position:
             return False
         return self.first_position is None or position < self.first_position
 
 
 def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
-    """Return the state of every partition, with all groups or one; Redis may be down."""
+    """Return the status of every partition, with all groups or one; Redis may be down."""
     waiting = LogEntry.objects.filter(position=None).values("partition").annotate(rows=Count("id"))
     counts = dict(waiting.values_list("partition", "rows"))
     members = members_of_groups()
     found: list[PartitionStatus] = []
     for partition in Partition.objects.order_by("number"):
-        # A server that did not answer is not asked again: each time would last as long.
+        # Redis is not asked again after a failure: each call would wait for its time-out.
         error = found[-1].stream_error if found else ""
-        window = Window(error=error) if error else _look(stream, partition.number)
+        window = _StreamWindow(error=error) if error else _look(stream, partition.number)
         found.append(
             PartitionStatus(
                 partition=partition.number,
@@ -96,56 +97,56 @@ def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
                 stream_error=window.error,
                 divergence=partition.divergence,
                 groups=[
-                    _group_status(stream, partition, checkpoint, window=window, members=members[checkpoint.group])
-                    for checkpoint in _checkpoints(partition.number)
-                    if group in {"", checkpoint.group}
+                    _group_status(stream, partition, reached, window=window, members=members[reached.group])
+                    for reached in _checkpoints(partition.number)
+                    if group in {"", reached.group}
                 ],
             )
         )
     return found
 
 
-def _look(stream: Stream, partition: int) -> Window:
+def _look(stream: Stream, partition: int) -> _StreamWindow:
     try:
         first = stream.entries(partition, after="0", count=1)
-        return Window(
+        return _StreamWindow(
             first_position=int(first[0].id.partition("-")[0]) if first else None,
             position=stream.tail(partition).position,
             length=stream.length(partition),
             size=stream.memory_usage(partition),
         )
     except StreamUnavailable as error:
-        return Window(error=str(error))
+        return _StreamWindow(error=str(error))
 
 
 def _checkpoints(partition: int) -> list[Checkpoint]:
-    """Return the checkpoints of the partition, and one at 0 for each declared group that never ran."""
-    found = list(Checkpoint.objects.filter(partition=partition).order_by("group", "target"))
-    missing = sorted(conf.subscribers.keys() - {checkpoint.group for checkpoint in found})
+    """Return the partition's checkpoints, and one at 0 for each declared group that never ran."""
+    found = checkpoint.of_partition(partition)
+    missing = sorted(conf.subscribers.keys() - {known.group for known in found})
     return found + [Checkpoint(group=group, partition=partition) for group in missing]
 
 
 def _group_status(
-    stream: Stream, partition: Partition, checkpoint: Checkpoint, *, window: Window, members: GroupMembers
+    stream: Stream, partition: Partition, reached: Checkpoint, *, window: _StreamWindow, members: GroupMembers
 ) -> GroupStatus:
-    # The next one, not the oldest of all: to look at all is slow just when a group is far behind.
-    unhandled = LogEntry.objects.filter(partition=partition.number, position__gt=checkpoint.position)
+    # The next event, not the oldest of all: that would be slow just when a group is far behind.
+    unhandled = LogEntry.objects.filter(partition=partition.number, position__gt=reached.position)
     since = unhandled.order_by("position").values_list("time", flat=True).first()
-    place = {"group": checkpoint.group, "target": checkpoint.target, "partition": partition.number}
+    place = {"group": reached.group, "target": reached.target, "partition": partition.number}
     letters = DeadLetter.objects.filter(**place, state__in=DeadLetter.OPEN)
     to_retry = Count("id", filter=Q(state=DeadLetter.State.RETRY))
     return GroupStatus(
-        group=checkpoint.group,
-        target=checkpoint.target,
-        checkpoint=checkpoint.position,
-        lag=partition.last_position - checkpoint.position,
+        group=reached.group,
+        target=reached.target,
+        checkpoint=reached.position,
+        lag=partition.last_position - reached.position,
         lag_seconds=(timezone.now() - since).total_seconds() if since else 0.0,
-        reads_from_log=checkpoint.position < partition.last_position and window.has_lost(checkpoint.position + 1),
-        pending=None if window.error else stream.pending(partition.number, checkpoint.group),
+        reads_from_log=reached.position < partition.last_position and window.has_lost(reached.position + 1),
+        pending=None if window.error else stream.pending(partition.number, reached.group),
         is_paused=members.is_paused,
         owner=members.owners.get(partition.number),
         standing_by=members.standing_by,
-        failed_position=checkpoint.failed_position,
-        attempts=checkpoint.attempts,
+        failed_position=reached.failed_position,
+        attempts=reached.attempts,
         **letters.aggregate(dead_letters=Count("id"), letters_to_retry=to_retry),
     )

@@ -1,4 +1,4 @@
-"""Follow one event on its way: the log, the stream, each group, its effects, and what it caused."""
+"""Trace one event: in the log, on the stream, through each group, to its effects and the events that it caused."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,109 +14,47 @@ from events import log
 from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import EventError, StreamUnavailable
+from events.groups import checkpoint
 from events.groups.members import GroupMembers, members_of_groups
 from events.groups.ownership import RETRYING
-from events.log.reading import EMPTY
 from events.models import Checkpoint, DeadLetter, LogEntry
 from events.relay import divergence
 from events.stream.interface import Stream
+from events.stream.tail import EMPTY
 from events.subscriber import handled_names, load_subscriber
-
-
-class GroupTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """What a group, or one of its targets, has made of the event."""
-
-    group: str
-    target: str
-    state: str
-    """`handled`, `not handled by this group`, `waiting`, `tried again`, or that of its dead letter."""
-    detail: str = ""
-    at: datetime | None = None
-    """Since when that is so, or, if it was handled, since when at the latest."""
-
-
-def trace_groups(row: LogEntry) -> Iterator[GroupTrace]:
-    """Say what each declared group, and each of its targets, has made of the event."""
-    members = members_of_groups()
-    for group in sorted(conf.subscribers):
-        checkpoints = Checkpoint.objects.filter(group=group, partition=row.partition).order_by("target")
-        for checkpoint in checkpoints or [Checkpoint(group=group, partition=row.partition)]:
-            yield _trace_group(row, checkpoint, members[group])
-
-
-def _trace_group(row: LogEntry, checkpoint: Checkpoint, members: GroupMembers) -> GroupTrace:
-    group, target = checkpoint.group, checkpoint.target
-    if letter := DeadLetter.objects.filter(group=group, target=target, event_id=row.event_id).first():
-        return _trace_letter(letter)
-    types = types_of(group)
-    if types is not None and row.type not in types:
-        return GroupTrace(group=group, target=target, state="not handled by this group")
-    if row.position is not None and row.position <= checkpoint.position:
-        return GroupTrace(group=group, target=target, state="handled", at=checkpoint.updated_at)
-    state, detail = _wait(row.position, checkpoint)
-    detail = f"{detail}; {_hindrance(members, row.partition)}"
-    return GroupTrace(group=group, target=target, state=state, detail=detail)
-
-
-def _wait(position: int | None, checkpoint: Checkpoint) -> tuple[str, str]:
-    if position is None:
-        return "waiting", "for its position"
-    if position == checkpoint.failed_position:
-        return "tried again", f"failed {checkpoint.attempts} times"
-    return "waiting", f"{position - checkpoint.position - 1:,} are before it"
-
-
-def _trace_letter(letter: DeadLetter) -> GroupTrace:
-    last = letter.actions.order_by("-id").first()
-    why = f"{letter.error_type}: {letter.error}" if letter.error_type else letter.error
-    if letter.state == DeadLetter.State.DISCARDED and last:
-        why = f"by {last.actor}: {last.detail}"
-    return GroupTrace(
-        group=letter.group,
-        target=letter.target,
-        state=f"dead letter {letter.id}, {letter.get_state_display()}",
-        detail=f"{why}; {letter.attempts} attempts",
-        at=last.at if last else letter.parked_at,
-    )
-
-
-def _hindrance(members: GroupMembers, partition: int) -> str:
-    """Say why the group may not go on in the partition, or that it does."""
-    owner = members.owners.get(partition)
-    if members.is_paused:
-        return "the group is paused"
-    if not members.living:
-        return "no process of the group runs"
-    if owner is None or owner.is_expired:
-        return "no process owns the partition"
-    return f"retrying after {owner.error}" if owner.state == RETRYING else f"its owner is {owner.state}"
-
-
-def types_of(group: str) -> frozenset[str] | None:
-    """Return the types of the events that a declared group is given, None for all."""
-    return handled_names(import_string(conf.subscribers[group]))
-
 
 FIRST_FEW = 5
 HIGHEST_SEQUENCE = 2**64 - 1
 
 
+class GroupTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """The event's state in a group, or in one of the group's targets."""
+
+    group: str
+    target: str
+    state: str
+    """`handled`, `not handled by this group`, `waiting`, `tried again`, or the state of its dead letter."""
+    detail: str = ""
+    at: datetime | None = None
+    """The time since which it is in this state; of a handled event, the latest possible time."""
+
+
 class Related(msgspec.Struct, frozen=True, kw_only=True):
-    """Other events that have to do with it: how many, and the first few of them."""
+    """Related events: their number, and the first few of them."""
 
     count: int
     first: list[str]
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """An event with its whole way; what Redis or a target does not say is said to be so."""
+    """An event's whole way. What Redis or a target does not tell is given as not known."""
 
     event: Envelope
     partition: int
     stream: str
     groups: list[GroupTrace]
     effects: dict[str, str]
-    """What there is of its effect, by the groups that can tell."""
+    """The event's effects, by the groups that can describe them."""
     cause: str
     caused: Related
     correlated: Related
@@ -144,15 +82,15 @@ def _find(row: LogEntry | None, sought: str) -> LogEntry:
 
 
 def trace(stream: Stream, row: LogEntry) -> Trace:
-    """Look everywhere for the event; Redis, and what the groups write to, may be down."""
+    """Trace the event everywhere; Redis, and what the groups write to, may be down."""
     envelope = log.read_event(row.event_id)
     caused = LogEntry.objects.filter(causation_id=str(row.event_id))
     correlated = LogEntry.objects.filter(correlation_id=row.correlation_id).exclude(id=row.id)
     return Trace(
         event=envelope,
         partition=row.partition,
-        stream=_place_on_stream(stream, row),
-        groups=list(trace_groups(row)),
+        stream=_trace_stream(stream, row),
+        groups=list(_trace_groups(row)),
         effects={group: effect for group in sorted(conf.subscribers) if (effect := _find_effect(group, envelope))},
         cause=_describe_cause(row),
         caused=_related(caused),
@@ -160,16 +98,16 @@ def trace(stream: Stream, row: LogEntry) -> Trace:
     )
 
 
-def _place_on_stream(stream: Stream, row: LogEntry) -> str:
+def _trace_stream(stream: Stream, row: LogEntry) -> str:
     if row.position is None:
         return "not yet: it has no position, which relay_events gives"
     try:
-        return _look_on_stream(stream, row.partition, row.position, row.event_id)
+        return _find_on_stream(stream, row.partition, row.position, row.event_id)
     except StreamUnavailable as error:
         return f"not known: {error}"
 
 
-def _look_on_stream(stream: Stream, partition: int, position: int, event_id: UUID) -> str:
+def _find_on_stream(stream: Stream, partition: int, position: int, event_id: UUID) -> str:
     entries = stream.entries(partition, after=f"{position - 1}-{HIGHEST_SEQUENCE}", count=1)
     if entries and entries[0].id == f"{position}-0":
         is_own = entries[0].envelope and entries[0].envelope.id == event_id
@@ -184,9 +122,64 @@ def _look_on_stream(stream: Stream, partition: int, position: int, event_id: UUI
     return "lost; readers find it in the log"
 
 
+def _trace_groups(row: LogEntry) -> Iterator[GroupTrace]:
+    """Trace the event through each declared group, and each of its targets."""
+    members, checkpoints = members_of_groups(), checkpoint.of_partition(row.partition)
+    for group in sorted(conf.subscribers):
+        found = [reached for reached in checkpoints if reached.group == group]
+        for reached in found or [Checkpoint(group=group, partition=row.partition)]:
+            yield _trace_group(row, reached, members[group])
+
+
+def _trace_group(row: LogEntry, reached: Checkpoint, members: GroupMembers) -> GroupTrace:
+    group, target = reached.group, reached.target
+    if letter := DeadLetter.objects.filter(group=group, target=target, event_id=row.event_id).first():
+        return _trace_letter(letter)
+    if not _is_handled_by(group, row.type):
+        return GroupTrace(group=group, target=target, state="not handled by this group")
+    if row.position is not None and row.position <= reached.position:
+        return GroupTrace(group=group, target=target, state="handled", at=reached.updated_at)
+    state, detail = _trace_waiting(row.position, reached)
+    detail = f"{detail}; {_describe_owner(members, row.partition)}"
+    return GroupTrace(group=group, target=target, state=state, detail=detail)
+
+
+def _trace_letter(letter: DeadLetter) -> GroupTrace:
+    last = letter.actions.order_by("-id").first()
+    why = f"{letter.error_type}: {letter.error}" if letter.error_type else letter.error
+    if letter.state == DeadLetter.State.DISCARDED and last:
+        why = f"by {last.actor}: {last.detail}"
+    return GroupTrace(
+        group=letter.group,
+        target=letter.target,
+        state=f"dead letter {letter.id}, {letter.get_state_display()}",
+        detail=f"{why}; {letter.attempts} attempts",
+        at=last.at if last else letter.parked_at,
+    )
+
+
+def _trace_waiting(position: int | None, reached: Checkpoint) -> tuple[str, str]:
+    if position is None:
+        return "waiting", "for its position"
+    if position == reached.failed_position:
+        return "tried again", f"failed {reached.attempts} times"
+    return "waiting", f"{position - reached.position - 1:,} are before it"
+
+
+def _describe_owner(members: GroupMembers, partition: int) -> str:
+    """Say what the partition's owner does, or why the group does not go on."""
+    owner = members.owners.get(partition)
+    if members.is_paused:
+        return "the group is paused"
+    if not members.living:
+        return "no process of the group runs"
+    if owner is None or owner.is_expired:
+        return "no process owns the partition"
+    return f"retrying after {owner.error}" if owner.state == RETRYING else f"its owner is {owner.state}"
+
+
 def _find_effect(group: str, envelope: Envelope) -> str:
-    names = types_of(group)
-    if names is not None and envelope.type not in names:
+    if not _is_handled_by(group, envelope.type):
         return ""
     try:
         with closing(load_subscriber(group)) as subscriber:
@@ -195,11 +188,16 @@ def _find_effect(group: str, envelope: Envelope) -> str:
         return f"not known: {error}"
 
 
+def _is_handled_by(group: str, name: str) -> bool:
+    names = handled_names(import_string(conf.subscribers[group]))
+    return names is None or name in names
+
+
 def _describe_cause(row: LogEntry) -> str:
     if not row.causation_id:
         return ""
     cause = LogEntry.objects.filter(event_id=row.causation_id).first()
-    return _describe(cause) if cause else f"{row.causation_id}, which the log has no more"
+    return _describe(cause) if cause else f"{row.causation_id}, which is no longer in the log"
 
 
 def _related(rows: QuerySet[LogEntry]) -> Related:

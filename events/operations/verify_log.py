@@ -1,7 +1,7 @@
 """Compare the tables of the declared aggregates with the log, and correct the log where they differ.
 
-A difference counts only if it is still there under the row's lock: a transaction in flight is none. The table is the
-truth, and the correction an event like any other, so that whoever reads the log follows.
+A difference counts only if it is still there under the row's lock, since a transaction may be in flight. The table is
+the truth; the correction is an ordinary event, so all readers of the log follow.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -20,12 +20,12 @@ from events.models import LogEntry
 
 ROWS_AT_ONCE = 500
 
-type Told = tuple[str, str]
-"""A value in the log, and the one in the table."""
+type _Values = tuple[str, str]
+"""A value in the log, and its counterpart in the table."""
 
 
 class Kind(StrEnum):
-    """In what a row and the newest event of its aggregate differ."""
+    """How a row and the newest event of its aggregate differ."""
 
     NO_EVENT = "the log has no event"
     NO_ROW = "the table has no row"
@@ -36,26 +36,26 @@ class Kind(StrEnum):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """An aggregate whose row is not what the log tells; `fields` are those with another value."""
+    """An aggregate whose row differs from the log; `fields` are the fields with different values."""
 
     aggregate_type: str
     subject: str
     kind: Kind
     log_version: int | None
     table_version: int | None
-    fields: dict[str, Told] = {}
+    fields: dict[str, _Values] = {}
     repaired: bool = False
 
 
 class Step(NamedTuple):
-    """How many aggregates were looked at, and which of them differ."""
+    """The number of aggregates that were compared, and the differences."""
 
     compared: int
     differences: list[Difference]
 
 
-class Newest(NamedTuple):
-    """The newest event of an aggregate, as the log has it."""
+class _NewestEvent(NamedTuple):
+    """The newest event of an aggregate in the log."""
 
     subject: str
     version: int
@@ -82,12 +82,12 @@ class Verification:
             rows = list(page.filter(pk__gt=rows[-1].pk)[:ROWS_AT_ONCE])
 
     def find_events_without_row(self) -> Iterator[Step]:
-        """Find the aggregates of which there are events but no row; nothing can repair that."""
+        """Find the aggregates that have events but no row, which can't be repaired."""
         all_subjects = LogEntry.objects.filter(aggregate_type=self.aggregate_type).order_by("subject")
         page = all_subjects.values_list("subject", flat=True).distinct()
         subjects = list(page[:ROWS_AT_ONCE])
         while subjects:
-            # The row was there before its event was seen, so one that is missing now is no transaction in flight.
+            # A row is committed together with its first event, so a row that is missing here is not in flight.
             missing = sorted(set(subjects) - self._existing(subjects))
             yield Step(len(subjects), [self._without_row(newest) for newest in self._newest(missing).values()])
             subjects = list(page.filter(subject__gt=subjects[-1])[:ROWS_AT_ONCE])
@@ -95,7 +95,7 @@ class Verification:
     def _look_again(self, keys: Sequence[object]) -> list[Difference]:
         with unit_of_work():
             rows = self.aggregate.rows().filter(pk__in=keys).order_by("pk")
-            # Two statements: what the second joins to the rows is then as new as the rows that the first waited for.
+            # Two statements: the first waits for the locks; the second then reads rows and joined rows of the same age.
             list(rows.select_related(None).select_for_update(no_key=True))
             differing = [(row, difference) for row, difference in self._compare(list(rows)) if difference]
             if self.repair:
@@ -115,7 +115,7 @@ class Verification:
         for row in rows:
             yield row, self._difference(row, newest.get(str(row.pk)))
 
-    def _difference(self, row: Model, newest: Newest | None) -> Difference | None:
+    def _difference(self, row: Model, newest: _NewestEvent | None) -> Difference | None:
         version: int = getattr(row, self.aggregate.version_field)
         kind, fields = self._outcome(row, version, newest)
         if kind is None:
@@ -129,7 +129,7 @@ class Verification:
             fields=fields,
         )
 
-    def _outcome(self, row: Model, version: int, newest: Newest | None) -> tuple[Kind | None, dict[str, Told]]:
+    def _outcome(self, row: Model, version: int, newest: _NewestEvent | None) -> tuple[Kind | None, dict[str, _Values]]:
         if newest is None:
             return Kind.NO_EVENT, {}
         if newest.version != version:
@@ -145,13 +145,13 @@ class Verification:
         }
         return Kind.STATE if fields else None, fields
 
-    def _newest(self, subjects: Collection[str]) -> dict[str, Newest]:
+    def _newest(self, subjects: Collection[str]) -> dict[str, _NewestEvent]:
         of_same = LogEntry.objects.filter(aggregate_type=self.aggregate_type, subject=OuterRef("subject"))
         highest = of_same.order_by("-aggregate_version").values("aggregate_version")[:1]
         rows = LogEntry.objects.filter(
             aggregate_type=self.aggregate_type, subject__in=subjects, aggregate_version=Subquery(highest)
         ).values_list("subject", "aggregate_version", "type", "schema_version", "data")
-        return {row[0]: Newest(*row) for row in rows}
+        return {row[0]: _NewestEvent(*row) for row in rows}
 
     def _existing(self, subjects: Collection[str]) -> set[str]:
         keys = [key for subject in subjects if (key := self._key(subject)) is not None]
@@ -163,7 +163,7 @@ class Verification:
         except ValidationError:
             return None
 
-    def _without_row(self, newest: Newest) -> Difference:
+    def _without_row(self, newest: _NewestEvent) -> Difference:
         return Difference(
             aggregate_type=self.aggregate_type,
             subject=newest.subject,

@@ -1,1 +1,1 @@
-"""What long-running processes share: shutdown, limits, pauses between attempts, throttled logs. Knows no events."""
+"""Tools of long-running processes: shutdown, limits, back-off, throttled logs. They know nothing of events."""

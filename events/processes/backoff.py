@@ -1,4 +1,4 @@
-"""How long a consumer waits after a failure: longer each time, with jitter, and as long as the other side asks for."""
+"""The pauses after failures: longer each time, with jitter, and at least as long as the other side asks for."""
 
 import random
 
@@ -10,7 +10,7 @@ LONGEST_ASKED_PAUSE_SECONDS = 3600.0
 
 
 class Backoff:
-    """The pauses between attempts; a success starts them anew."""
+    """The pauses between attempts; a success resets them."""
 
     def __init__(self) -> None:
         self._failures = 0

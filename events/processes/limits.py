@@ -1,4 +1,4 @@
-"""What bounds a consumer process: how much it does at once, and when it ends, for a fresh one to take its place."""
+"""The limits of a consumer process: how much it does at once, and when it ends, so that a fresh one replaces it."""
 
 import sys
 import time
@@ -12,12 +12,12 @@ MEGABYTE = 1_000_000
 
 
 class Limits(msgspec.Struct, kw_only=True):
-    """Upper bounds of what one process does; None is no bound."""
+    """Upper bounds of what one process does, and what it has done; None is no bound."""
 
     batch_size: int = msgspec.field(default_factory=lambda: conf.batch_size)
-    """Events that are handed over at once."""
+    """The most events that the subscriber gets at once."""
     block_seconds: float = msgspec.field(default_factory=lambda: conf.block_seconds)
-    """How long it waits for the stream before it compares its checkpoints with the log."""
+    """How long to wait for the stream before comparing the checkpoints with the log."""
 
     events: int | None = None
     seconds: float | None = None
@@ -37,12 +37,12 @@ class Limits(msgspec.Struct, kw_only=True):
     def has_failed_too_often(self) -> bool:
         return self.failures is not None and self.failed >= self.failures
 
-    def unending(self) -> "Limits":
-        """Return the same bounds of what is done at once, and none of all."""
+    def without_end(self) -> "Limits":
+        """Return the same bounds of what is done at once, but none that ends the process."""
         return Limits(batch_size=self.batch_size, block_seconds=self.block_seconds)
 
     def reached(self) -> str:
-        """Say which bound is reached, "" if none is."""
+        """Return which bound is reached, "" if none is."""
         if self.events_left <= 0:
             return f"{self.handled:,} events are handled"
         if self.seconds is not None and time.monotonic() - self.started_at >= self.seconds:

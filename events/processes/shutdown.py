@@ -1,4 +1,4 @@
-"""Let a long-running command end well: SIGTERM and SIGINT end a wait at once, and work when it is done."""
+"""End a long-running command gracefully: SIGTERM and SIGINT end a wait at once, and work when it is done."""
 
 import signal
 import time
@@ -25,7 +25,7 @@ class Shutdown:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Mark a wait: a request to stop raises Interrupted in it. What is waited for must bear to be dropped."""
+        """Mark a wait, in which a request to stop raises Interrupted; it must be safe to abandon the wait."""
         self._waiting = True
         try:
             self.check()

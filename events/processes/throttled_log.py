@@ -1,4 +1,4 @@
-"""Log a trouble that lasts: at once, and again at intervals, in place of twice a second."""
+"""Log an error that a loop meets again and again: at once, and then once a minute."""
 
 import time
 from logging import Logger
@@ -6,20 +6,20 @@ from logging import Logger
 REPEATED_AFTER_SECONDS = 60.0
 
 
-class Trouble:
-    """What a loop meets again and again; another trouble is said at once, and so is that it is over."""
+class ThrottledLog:
+    """Logs each different error at once and its repetitions once a minute; logs the recovery, too."""
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
-        self._said: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
 
-    def say(self, message: str) -> None:
+    def error(self, message: str) -> None:
         now = time.monotonic()
-        if now - self._said.get(message, -REPEATED_AFTER_SECONDS) >= REPEATED_AFTER_SECONDS:
-            self._said[message] = now
+        if now - self._logged_at.get(message, -REPEATED_AFTER_SECONDS) >= REPEATED_AFTER_SECONDS:
+            self._logged_at[message] = now
             self._logger.error("%s", message)
 
-    def is_over(self) -> None:
-        if self._said:
-            self._said.clear()
-            self._logger.info("all is well again")
+    def recovered(self) -> None:
+        if self._logged_at:
+            self._logged_at.clear()
+            self._logger.info("recovered")

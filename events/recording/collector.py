@@ -1,4 +1,4 @@
-"""Hold what the events of one unit of work have in common, and flush them together once they are committed.
+"""Hold the metadata that the events of one unit of work share, and flush the events together after the commit.
 
 In:   record(*events), from model methods.
 Out:  rows in the log, inside the caller's transaction; after its commit, one flush.
@@ -21,11 +21,11 @@ from events.envelope import Envelope
 from events.event import Event, type_of
 from events.exceptions import EventTooLarge, NotInTransaction
 from events.recording.metadata import collect_extensions
-from events.recording.recorded import Recorded, Unflushed
+from events.recording.recorded import RecordedIds, UnflushedEvents
 
 
 class Collector:
-    """What belongs together: one request, one command, or one `with unit_of_work()` block."""
+    """One unit of work: a request, a command, or a `with unit_of_work()` block."""
 
     def __init__(
         self,
@@ -39,8 +39,8 @@ class Collector:
         self.causation_id = causation_id
         self.actor = actor
         self.traceparent = traceparent
-        self.unflushed = Unflushed()
-        self.recorded = Recorded()
+        self.unflushed = UnflushedEvents()
+        self.recorded = RecordedIds()
 
     def envelop(self, event: Event, extensions: dict[str, str] | None = None) -> Envelope:
         """Put the event's JSON into its envelope; raise TypeError or EventTooLarge."""
@@ -66,36 +66,38 @@ class Collector:
             extensions=extensions,
         )
 
-    def keep(self, envelope: Envelope) -> Envelope:
-        """Remember for the flush, and for a consistency token, that the event was recorded; return it."""
-        return self.unflushed.keep(self.recorded.keep(envelope))
+    def remember(self, envelope: Envelope) -> Envelope:
+        """Remember the event for the next flush and for the consistency token; return its envelope."""
+        self.recorded.add(envelope.id)
+        self.unflushed.add(envelope)
+        return envelope
 
-    def release(self) -> None:
-        """Flush after a commit, unless whoever opened the collector will do so at its end."""
+    def flush_after_commit(self) -> None:
+        """Flush, unless the unit of work still runs: then its end flushes."""
         if _current.get() is not self:
             self.flush()
 
     def close(self) -> None:
-        """Flush at the end of the unit of work, however it ended; inside of a transaction, its commit will do so.
+        """Flush at the end of the unit of work, however it ended; inside a transaction, the commit flushes instead.
 
-        A commit's own callback may never have run: Django drops those that follow one that fails.
+        The callback of an earlier commit may not have run: Django skips the callbacks after one that fails.
         """
         if not connection.in_atomic_block:
             self.flush()
 
     def flush(self) -> None:
-        """Send what was committed, as far as that is quickly done; the relay does the rest. Never raises for Redis."""
-        from events.relay.flush import flush_released  # noqa: PLC0415 (as in record)
+        """Flush committed events as far as that is fast; the relay does the rest. Never raise because of Redis."""
+        from events.relay.flush import flush_committed  # noqa: PLC0415 (as in record)
 
         if not (connection.in_atomic_block or connection.autocommit):
-            return  # Transactions are managed by hand: nobody might commit the positions that are given here.
-        unflushed, self.unflushed = self.unflushed, Unflushed()
+            return  # Transactions are managed by hand: perhaps nobody commits the positions that a flush gives.
+        unflushed, self.unflushed = self.unflushed, UnflushedEvents()
         if unflushed:
-            flush_released(unflushed.partitions, unflushed.envelopes)
+            flush_committed(unflushed.partitions, unflushed.envelopes)
 
 
-class _Unclaimed(local):
-    """The collector of a thread's transactions that are in no unit of work, kept until it is flushed."""
+class _ThreadCollector(local):
+    """The collector for a thread's transactions outside of any unit of work, kept until it is flushed."""
 
     collector: Collector | None = None
 
@@ -106,31 +108,31 @@ class _Unclaimed(local):
 
 
 _current: ContextVar[Collector | None] = ContextVar("collector", default=None)
-_unclaimed = _Unclaimed()
+_thread_collector = _ThreadCollector()
 
 
 def record(*events: Event) -> None:
-    """Store the events in the log with the change they tell of, one statement per 1,000, and flush on commit.
+    """Store the events in the log with the change that they report, one statement per 1,000, and flush on commit.
 
-    The caller holds the aggregate's row, or has updated its version. Raise NotInTransaction, EventTooLarge,
-    VersionTaken (somebody else changed the aggregate first), MetadataRefused (EVENTS_METADATA is at fault), or
+    The caller has locked the aggregate's row or updated its version. Raise NotInTransaction, EventTooLarge,
+    VersionTaken (another transaction changed the aggregate first), MetadataRefused (EVENTS_METADATA is wrong), or
     TypeError for a class that is not registered.
     """
     from events.recording.outbox import store  # noqa: PLC0415 (its models load after this package)
 
     if not connection.in_atomic_block:
         raise NotInTransaction
-    collector = _current.get() or _unclaimed.get()
+    collector = _current.get() or _thread_collector.get()
     extensions = collect_extensions()
-    partitions = store(collector.keep(collector.envelop(event, extensions)) for event in events)
+    partitions = store(collector.remember(collector.envelop(event, extensions)) for event in events)
     collector.unflushed.partitions |= partitions
     collector.recorded.partitions |= partitions
-    transaction.on_commit(collector.release, robust=True)
+    transaction.on_commit(collector.flush_after_commit, robust=True)
 
 
 @contextmanager
 def collecting(collector: Collector) -> Iterator[Collector]:
-    """Make the collector the current one; whoever opened it closes it afterwards, however the block ended."""
+    """Make the collector the current one during the block; the caller closes it afterwards, also after an exception."""
     token = _current.set(collector)
     try:
         yield collector
@@ -140,9 +142,9 @@ def collecting(collector: Collector) -> Iterator[Collector]:
 
 @contextmanager
 def caused_by(envelope: Envelope) -> Iterator[Collector]:
-    """Say of all events that are recorded in the block that this one led to them, and flush them at its end.
+    """Mark all events that are recorded in the block as caused by this one, and flush them at its end.
 
-    They have its correlation id and its trace, and its id as causation id; whose request it was they don't say.
+    They get its correlation id and trace, and its id as their causation id, but not its actor.
     """
     collector = Collector(
         correlation_id=envelope.correlation_id, causation_id=str(envelope.id), traceparent=envelope.traceparent
@@ -156,7 +158,7 @@ def caused_by(envelope: Envelope) -> Iterator[Collector]:
 
 @contextmanager
 def unit_of_work() -> Iterator[Collector]:
-    """Open a collector and a transaction in one; inside of another unit of work or a request, join its collector."""
+    """Open a collector and a transaction; inside another unit of work or a request, use that one's collector."""
     joined = _current.get()
     collector = joined or Collector()
     try:

@@ -1,6 +1,6 @@
-"""Attributes of the project's own that stand in every envelope (a tenant, a release), from the setting EVENTS_METADATA.
+"""The project's own attributes for every envelope (a tenant, a release), from the setting EVENTS_METADATA.
 
-They are extension attributes of CloudEvents: flat on the stream, one JSON object in the log.
+They are extension attributes of CloudEvents: fields of the entry on the stream, one JSON object in the log.
 """
 
 import re
@@ -13,17 +13,17 @@ from events.envelope import ATTRIBUTES
 from events.exceptions import MetadataRefused
 
 NAME = re.compile(r"[a-z0-9]{1,20}")
-# CloudEvents keeps it for binary data.
+# CloudEvents reserve data_base64 for binary data.
 TAKEN = ATTRIBUTES | {"data_base64"}
 
 
 def collect_extensions() -> dict[str, str] | None:
-    """Ask the project for its attributes, None if it has none now; raise MetadataRefused for what can't be carried."""
+    """Return the project's attributes, None if it has none; raise MetadataRefused for attributes that don't fit."""
     if not conf.metadata:
         return None
     attributes = import_string(conf.metadata)()
     if not isinstance(attributes, Mapping):
-        raise MetadataRefused(f"{conf.metadata} returned {attributes!r}; it must return a dict of names and texts")
+        raise MetadataRefused(f"{conf.metadata} returned {attributes!r} instead of a dict of names and texts")
     for name, value in attributes.items():
         _refuse_malformed(name, value)
     return dict(attributes) or None
@@ -31,11 +31,11 @@ def collect_extensions() -> dict[str, str] | None:
 
 def _refuse_malformed(name: object, value: object) -> None:
     if not (isinstance(name, str) and NAME.fullmatch(name)):
-        reason = "a name is 1 to 20 lower-case letters and digits of ASCII"
+        reason = "a name must have 1 to 20 lower-case ASCII letters and digits"
     elif name in TAKEN:
-        reason = "the envelope has an attribute of this name already"
+        reason = "the envelope already has an attribute of this name"
     elif not (isinstance(value, str) and value):
-        reason = f"its value is {value!r}; it must be text, and left out where there is none"
+        reason = f"its value is {value!r}; it must be text, and be left out if it is empty"
     else:
         return
     raise MetadataRefused(f"{conf.metadata} returned {name!r}: {reason}")

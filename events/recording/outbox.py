@@ -1,7 +1,7 @@
 """Store envelopes as rows of the log, in the caller's transaction.
 
 In:   envelopes, from events/recording/collector.py.
-Out:  rows without a position, which a rollback takes away with the change.
+Out:  rows without a position, which a rollback removes together with the change.
 Next: events/relay/flush.py
 """
 
@@ -15,7 +15,7 @@ from events.envelope import Envelope
 from events.exceptions import VersionTaken
 from events.log.partitions import partition_of
 
-type Row = tuple[Any, ...]
+type _Row = tuple[Any, ...]
 
 ROWS_PER_STATEMENT = 1_000
 BYTES_PER_STATEMENT = 8_000_000
@@ -37,15 +37,15 @@ COLUMNS = (
     "extensions",
 )
 DATA = COLUMNS.index("data")
-INSERT = f"INSERT INTO events_log ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 (names of ours)
+INSERT = f"INSERT INTO events_log ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 (constant names)
 ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
 
 
 def store(envelopes: Iterable[Envelope]) -> set[int]:
-    """Insert the envelopes, 1,000 or 8 MB per statement and in memory, and return the partitions they went to.
+    """Insert the envelopes, at most 1,000 or 8 MB per statement and in memory, and return their partitions.
 
-    Raise VersionTaken if another transaction was faster with the same version of an aggregate. As with a failed
-    save(), the block is then rolled back, even if somebody catches the exception: a part of the events is none.
+    Raise VersionTaken if another transaction was first with the same version of an aggregate. The transaction is then
+    rolled back even if the caller catches the exception: a part of the events must not be committed.
     """
     partitions = set()
     with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
@@ -58,8 +58,8 @@ def store(envelopes: Iterable[Envelope]) -> set[int]:
     return partitions
 
 
-def _statements(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
+def _statements(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    batch: list[_Row] = []
     size = 0
     for row in rows:
         size += len(row[DATA])
@@ -71,9 +71,9 @@ def _statements(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _row(envelope: Envelope) -> Row:
+def _row(envelope: Envelope) -> _Row:
     return (
-        envelope.id.hex,  # Both databases take this text for their kind of UUID.
+        envelope.id.hex,  # PostgreSQL and SQLite both read this text as a UUID.
         partition_of(envelope.subject),
         envelope.type,
         envelope.schema_version,

@@ -1,39 +1,38 @@
-"""What a unit of work has recorded since it began: which events, while they are few, and where they went."""
+"""What a unit of work remembers of the events it recorded: ids for its token, envelopes for the next flush.
+
+A rollback may have taken any of them back: only the log knows which events exist.
+"""
 
 from uuid import UUID
 
 from events.envelope import Envelope
 
-KEPT_IDS = 500
+MAX_IDS = 500
+MAX_ENVELOPES = 500
+MAX_BYTES = 1_000_000
+"""A flush gives positions to so many events and appends so many bytes at once: it has no use for more of them."""
 
 
-class Recorded:
-    """A rollback may have taken back any of it: only the log knows which events exist."""
+class RecordedIds:
+    """The ids of all events since the unit of work began, as long as they are few."""
 
     def __init__(self) -> None:
         self.partitions: set[int] = set()
         self.event_ids: list[UUID] = []
-        self.are_all_kept = True
+        self.has_all = True
 
     def __bool__(self) -> bool:
         return bool(self.partitions)
 
-    def keep(self, envelope: Envelope) -> Envelope:
-        """Remember the envelope's event, unless there are too many; return the envelope."""
-        if len(self.event_ids) < KEPT_IDS:
-            self.event_ids.append(envelope.id)
+    def add(self, event_id: UUID) -> None:
+        if len(self.event_ids) < MAX_IDS:
+            self.event_ids.append(event_id)
         else:
-            self.are_all_kept = False
-        return envelope
+            self.has_all = False
 
 
-KEPT_EVENTS = 500
-KEPT_BYTES = 1_000_000
-"""What a flush gives positions to, and appends, at once: more of them in memory would be of no use."""
-
-
-class Unflushed:
-    """A rollback may have taken back any of it: only the log knows which events exist."""
+class UnflushedEvents:
+    """The envelopes since the last flush, at most one batch of them, so that the flush need not read them again."""
 
     def __init__(self) -> None:
         self.partitions: set[int] = set()
@@ -43,17 +42,15 @@ class Unflushed:
     def __bool__(self) -> bool:
         return bool(self.partitions)
 
-    def keep(self, envelope: Envelope) -> Envelope:
-        """Keep the envelope for the flush, and others of one batch at most with it; return it."""
+    def add(self, envelope: Envelope) -> None:
         size = len(envelope.data.encode())
-        if len(self.envelopes) == KEPT_EVENTS or self._bytes + size > KEPT_BYTES:
-            self._forget()  # Those before it may be rolled back, and more than a batch is left to the relay anyway.
+        if len(self.envelopes) == MAX_ENVELOPES or self._bytes + size > MAX_BYTES:
+            self._forget()  # The earlier ones may be rolled back, and the relay flushes what exceeds a batch anyway.
         self.envelopes[envelope.id] = envelope
         self._bytes += size
-        return envelope
 
     def clear(self) -> None:
-        """Leave it all to the relay."""
+        """Leave all of them to the relay."""
         self.partitions.clear()
         self._forget()
 

@@ -1,4 +1,4 @@
-"""Let a streamed body belong to its request: it is made while it is sent, when the middleware has long answered."""
+"""Record the events of a streamed body under its request: it is generated after the middleware has returned."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -11,12 +11,12 @@ from events.recording.collector import Collector, collecting
 
 
 def collect_stream(response: HttpResponseBase, collector: Collector) -> None:
-    """Give what the body's iterator records the request's collector; flush after each chunk.
+    """Make the request's collector the current one while the body is generated, and flush after each chunk.
 
-    A FileResponse is left alone: it records nothing, and the web server may send its file by a faster way.
+    A FileResponse is left unchanged: it records nothing, and the web server may send its file in a faster way.
     """
     if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
-        chunks: Any = response.streaming_content  # Declared as one of the two, whichever it is.
+        chunks: Any = response.streaming_content  # A synchronous or an asynchronous iterator.
         collect = _collect_async if response.is_async else _collect
         response.streaming_content = collect(chunks, collector)
 
@@ -28,7 +28,7 @@ def _collect(chunks: Iterator[bytes], collector: Collector) -> Iterator[bytes]:
 
 def _next(chunks: Iterator[bytes], collector: Collector) -> bytes | None:
     try:
-        with collecting(collector):  # For each chunk anew: in between, the thread is the web server's.
+        with collecting(collector):  # Per chunk: in between, the web server uses the thread.
             return next(chunks, None)
     finally:
         collector.close()
@@ -48,6 +48,6 @@ async def _next_async(chunks: AsyncIterator[bytes], collector: Collector) -> byt
 
 
 async def close_async(collector: Collector) -> None:
-    """Close the collector in the thread that the database is used in; in none if nothing was recorded."""
+    """Close the collector in the thread that uses the database, if anything was recorded."""
     if collector.unflushed:
         await sync_to_async(collector.close)()

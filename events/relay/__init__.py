@@ -1,6 +1,6 @@
-"""Bring the stream up to the log, from a request after its commit or from `manage.py relay_events`.
+"""Bring the stream up to date with the log: in a request after its commit, and in `manage.py relay_events`.
 
 In:   committed rows of the log.
-Out:  their positions, and the entries of the stream.
+Out:  their positions, and entries of the stream.
 Next: events/stream
 """

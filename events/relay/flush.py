@@ -1,4 +1,4 @@
-"""Bring the stream up to the log: give positions, then compare and append.
+"""Bring the stream up to date with the log: give positions, then compare and append.
 
 In:   committed rows, from events/recording/outbox.py; on commit, and as the sweep of `manage.py relay_events`.
 Out:  the stream's entries, in the order of their positions. Any number of processes may do this at once.
@@ -23,20 +23,20 @@ from events import log
 from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import Diverged, StreamUnavailable
-from events.log.positions import BATCH_ROWS, Given, give_positions
-from events.log.reading import Tail
-from events.processes.throttled_log import Trouble
+from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
+from events.processes.throttled_log import ThrottledLog
 from events.relay.divergence import expect_own
 from events.stream.interface import Stream, open_stream
+from events.stream.tail import Tail
 
 logger = logging.getLogger(__name__)
 
-type Recorded = Mapping[UUID, Envelope]
-NONE_KEPT: Recorded = {}
+type EnvelopesById = Mapping[UUID, Envelope]
+NOTHING_IN_MEMORY: EnvelopesById = {}
 
-_trouble_of_requests = Trouble(logger)
+_requests_log = ThrottledLog(logger)
 
-# Keeps an outage of Redis from costing every request its time-out.
+# During an outage of Redis, requests do not all wait for their time-out.
 breaker = CircuitBreaker(failure_threshold=3, recovery_timeout=5, expected_exception=StreamUnavailable)
 
 
@@ -47,31 +47,31 @@ def _stream_of_requests() -> Stream:
 
 @receiver(setting_changed)
 def _forget_stream(*, setting: str, **_: Any) -> None:
-    """Follow a test that puts another stream in place."""
+    """Open another stream after a test has changed the settings."""
     if setting in {"EVENTS_STREAM_URL", "EVENTS_STREAM_BACKEND"}:
         _stream_of_requests.cache_clear()
         breaker.reset()
 
 
-def flush_released(partitions: Collection[int], recorded: Recorded = NONE_KEPT) -> None:
-    """Send what the current request committed, one batch per partition, or leave it to the relay; never raise.
+def flush_committed(partitions: Collection[int], in_memory: EnvelopesById = NOTHING_IN_MEMORY) -> None:
+    """Flush what the current request committed, one batch per partition, or leave it to the relay; never raise.
 
-    The recorded events, some or all of which may have been rolled back, save reading those of them that exist.
+    Events that are still in memory need not be read from the log; some of them may have been rolled back.
     """
     try:
-        _send_or_wake_unless_open(_stream_of_requests(), partitions, recorded)
+        _send_or_wake_unless_open(_stream_of_requests(), partitions, in_memory)
     except CircuitBreakerError:
         return
     except (StreamUnavailable, Error) as error:
         logger.warning("the flush is left to the relay: %s", error)
     except Diverged as error:
-        _trouble_of_requests.say(str(error))
+        _requests_log.error(str(error))
 
 
-def _send_or_wake(stream: Stream, partitions: Collection[int], recorded: Recorded) -> None:
+def _send_or_wake(stream: Stream, partitions: Collection[int], in_memory: EnvelopesById) -> None:
     until = time.monotonic() + conf.flush_timeout_seconds
     sent = [
-        conf.flush_on_commit and flush_batch(stream, partition, recorded=recorded, until=until)
+        conf.flush_on_commit and flush_batch(stream, partition, in_memory=in_memory, until=until)
         for partition in sorted(partitions)
     ]
     if not all(sent):
@@ -79,20 +79,22 @@ def _send_or_wake(stream: Stream, partitions: Collection[int], recorded: Recorde
         stream.wake()
 
 
-_send_or_wake_unless_open: Callable[[Stream, Collection[int], Recorded], None] = breaker(_send_or_wake)
+_send_or_wake_unless_open: Callable[[Stream, Collection[int], EnvelopesById], None] = breaker(_send_or_wake)
 
 
-def flush_batch(stream: Stream, partition: int, *, recorded: Recorded = NONE_KEPT, until: float = math.inf) -> bool:
-    """Give positions to one batch of rows, without waiting for the lock, and append them; tell if that was all.
+def flush_batch(
+    stream: Stream, partition: int, *, in_memory: EnvelopesById = NOTHING_IN_MEMORY, until: float = math.inf
+) -> bool:
+    """Give positions to one batch of rows, without waiting for the lock, and append them; tell whether that was all.
 
-    Raise StreamUnavailable rather than begin another exchange with the stream after `until`, a monotonic time.
+    Raise StreamUnavailable instead of calling the stream again after `until`, a monotonic time.
     """
     _expect_time_left(until)
     given = give_positions(partition, wait=False)
     positions = given.positions
     if not positions:
-        return False  # Another flusher holds the lock, and may have come too early to see our rows.
-    envelopes = _placed(given, recorded) or log.read_after(partition, positions[0] - 1)
+        return False  # Another process holds the lock, and may not have seen our rows.
+    envelopes = _placed(given, in_memory) or log.read_after(partition, positions[0] - 1)
     tail = stream.append(partition, Tail(positions[0] - 1, given.event_before), envelopes)
     if tail.position < positions[0]:
         _expect_time_left(until)
@@ -104,25 +106,25 @@ def flush_batch(stream: Stream, partition: int, *, recorded: Recorded = NONE_KEP
 
 def _expect_time_left(until: float) -> None:
     if time.monotonic() > until:
-        raise StreamUnavailable("it takes longer than EVENTS_FLUSH_TIMEOUT_SECONDS")
+        raise StreamUnavailable("Redis takes longer than EVENTS_FLUSH_TIMEOUT_SECONDS")
 
 
-def _placed(given: Given, recorded: Recorded) -> list[Envelope]:
-    """Return the events that were given positions as the log has them now, or none if any is not at hand."""
-    if not all(event_id in recorded for event_id in given.event_ids):
+def _placed(given: GivenPositions, in_memory: EnvelopesById) -> list[Envelope]:
+    """Return the events with their new positions, or nothing if one of them is not in memory."""
+    if not all(event_id in in_memory for event_id in given.event_ids):
         return []
     placed = zip(given.positions, given.event_ids, strict=True)
-    return [replace(recorded[event_id], position=position) for position, event_id in placed]
+    return [replace(in_memory[event_id], position=position) for position, event_id in placed]
 
 
 def sweep(stream: Stream, partition: int) -> int:
-    """Flush all that is waiting in the partition; return how many positions the stream has gained by it.
+    """Flush everything that waits in the partition; return how many positions the stream has advanced.
 
-    After a wipe only the window is sent again. Raise StreamUnavailable, or Diverged.
+    After a wipe only the window is sent again. Raise StreamUnavailable or Diverged.
     """
     tail = first = stream.tail(partition)
     while True:
-        expect_own(stream, partition, tail)  # First: a log restored from a backup must give no position anew.
+        expect_own(stream, partition, tail)  # First: a log restored from a backup must not give positions again.
         give_positions(partition)
         window_start = log.last_position(partition) - conf.stream_max_length
         new_tail = _append_batch(stream, partition, tail, above=window_start)
@@ -132,6 +134,6 @@ def sweep(stream: Stream, partition: int) -> int:
 
 
 def _append_batch(stream: Stream, partition: int, expected: Tail, *, above: int = 0) -> Tail:
-    """Append the events that follow the expected last entry; return the real one, which tells whether it was that."""
+    """Append the events after the expected last entry; return the real last entry, another one if nothing fitted."""
     envelopes = log.read_after(partition, max(expected.position, above))
     return stream.append(partition, expected, envelopes) if envelopes else expected

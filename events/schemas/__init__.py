@@ -1,1 +1,1 @@
-"""The event classes as data: JSON Schemas, whether a change is compatible, who records and who handles each."""
+"""The event classes as data: JSON Schemas, the compatibility of changes, and who records and handles each event."""

@@ -1,4 +1,4 @@
-"""Find, in the source code of the installed apps and without running it, where events are made."""
+"""Find where events are created, by parsing the source code of the installed apps."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -9,13 +9,13 @@ from django.apps import apps
 
 from events.event import Event
 
-PASSED_OVER = {"migrations", "tests"}
+SKIPPED_FOLDERS = {"migrations", "tests"}
 
 
-def origins(event_classes: Iterable[type[Event]]) -> dict[type[Event], list[str]]:
+def find_call_sites(event_classes: Iterable[type[Event]]) -> dict[type[Event], list[str]]:
     """Return the dotted paths of the functions that call each class.
 
-    An event that is made another way, of a class in a variable for example, is not found: no path is no proof.
+    Events that are created in other ways, such as by a class in a variable, are not found.
     """
     by_path = {f"{event_class.__module__}.{event_class.__qualname__}": event_class for event_class in event_classes}
     found: dict[type[Event], set[str]] = {event_class: set() for event_class in by_path.values()}
@@ -29,16 +29,16 @@ def origins(event_classes: Iterable[type[Event]]) -> dict[type[Event], list[str]
 
 
 def _modules() -> Iterator[tuple[str, Path]]:
-    """Return the name and the file of each module of the installed apps."""
+    """Yield the name and the file of each module of the installed apps."""
     for app in apps.get_app_configs():
         for file in sorted(Path(app.path).rglob("*.py")):
             below = file.relative_to(app.path).with_suffix("").parts
-            if PASSED_OVER.isdisjoint(below):
+            if SKIPPED_FOLDERS.isdisjoint(below):
                 yield ".".join((app.name, *below)).removesuffix(".__init__"), file
 
 
 def _calls(module: str, tree: ast.Module, *, is_package: bool) -> Iterator[tuple[str, str]]:
-    """Return the dotted path of what is called, and that of the function that calls it."""
+    """Return each call: the dotted path that is called, and that of the calling function."""
     imported = dict(_imports(module if is_package else module.rpartition(".")[0], tree))
 
     def search(node: ast.AST, scope: str) -> Iterator[tuple[str, str]]:
@@ -55,7 +55,7 @@ def _calls(module: str, tree: ast.Module, *, is_package: bool) -> Iterator[tuple
 
 
 def _imports(package: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Return the names that the module imports, and the dotted paths that they stand for."""
+    """Yield the names that the module imports, each with its dotted path."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             origin = resolve_name("." * node.level + (node.module or ""), package)

@@ -1,4 +1,4 @@
-"""All events with their fields: what they say, where they are made, and who handles them."""
+"""The catalogue of events: their fields, where they are created, and which groups handle them."""
 
 from collections.abc import Collection
 from typing import Any
@@ -8,8 +8,8 @@ from django.utils.module_loading import import_string
 
 from events.conf import conf
 from events.event import registered_types
-from events.schemas.call_sites import origins
-from events.schemas.compatibility import Schema, describe
+from events.schemas.call_sites import find_call_sites
+from events.schemas.compatibility import Schema, describe_type
 from events.subscriber import handled_names
 
 
@@ -31,7 +31,7 @@ class CatalogueType(msgspec.Struct, frozen=True):
 
 
 class CatalogueEvent(msgspec.Struct, frozen=True):
-    """An event in its current version; `made_in` has the functions whose source code makes it."""
+    """An event in its current version; `made_in` has the functions that create it."""
 
     name: str
     version: int
@@ -51,10 +51,10 @@ def catalogue() -> Catalogue:
     event_types = registered_types()
     classes = [event_type.event_class for event_type in event_types]
     references, components = msgspec.json.schema_components(classes)
-    made_in, handled = origins(classes), _handled_by_group()
+    made_in, handled = find_call_sites(classes), _handled_by_group()
     events = []
     for event_type, reference in zip(event_types, references, strict=True):
-        component = components.pop(describe(reference))
+        component = components.pop(describe_type(reference))
         events.append(
             CatalogueEvent(
                 name=event_type.name,
@@ -74,14 +74,14 @@ def _handled_by_group() -> dict[str, Collection[str] | None]:
 
 
 def _doc(schema: Schema) -> str:
-    """Return the first paragraph of what the schema says of itself; of an enumeration, its values."""
-    doc: Any = schema.get("description") or (describe(schema) if "enum" in schema else "")
+    """Return the first paragraph of the schema's description, or the values of an enumeration."""
+    doc: Any = schema.get("description") or (describe_type(schema) if "enum" in schema else "")
     return " ".join(doc.partition("\n\n")[0].split())
 
 
 def _fields(schema: Schema) -> list[CatalogueField]:
     required = schema.get("required", ())
     return [
-        CatalogueField(name, describe(field), name in required, _doc(field) if "description" in field else "")
+        CatalogueField(name, describe_type(field), name in required, _doc(field) if "description" in field else "")
         for name, field in schema.get("properties", {}).items()
     ]

@@ -1,4 +1,4 @@
-"""What is checked of the event classes and their upcasters when a process starts: all that could go wrong later."""
+"""System checks of the event classes and their upcasters, which would otherwise fail when an event is handled."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from events.upcasting import missing_steps, registered_steps
 
 TIME_HINT = "Use events.event.Instant for a point in time, Annotated[time, msgspec.Meta(tz=False)] for a time of day."
 JSON_HINT = "Use text, numbers, booleans, None, UUID, Decimal, dates, enums, lists, dicts, and Structs of these."
-# A JSON object's keys are text; msgspec makes text of all keys but these.
+# A JSON object's keys are text; msgspec can convert all keys to text except these.
 NO_KEYS = (
     inspect.NoneType,
     inspect.BoolType,
@@ -33,7 +33,7 @@ def check_event_classes(**_: Any) -> Sequence[CheckMessage]:
 @register(CODE_TAG)
 def check_all_are_registered(**_: Any) -> Sequence[CheckMessage]:
     known = {event_type.event_class for event_type in registered_types()}
-    hint = 'Decorate it with @event_type("<aggregate type>.<what happened>"), or take it out.'
+    hint = 'Decorate it with @event_type("<aggregate type>.<what happened>"), or remove it.'
     return [
         Error(
             f"{_path(event_class)} is an event class that is not registered",
@@ -42,7 +42,7 @@ def check_all_are_registered(**_: Any) -> Sequence[CheckMessage]:
             id="events.E020",
         )
         for event_class in _declared(Event)
-        if event_class not in known and not event_class.__subclasses__()  # One with subclasses is their base.
+        if event_class not in known and not event_class.__subclasses__()  # A class with subclasses is only their base.
     ]
 
 
@@ -59,15 +59,15 @@ def check_upcasters(**_: Any) -> Sequence[CheckMessage]:
 
 
 def _gap(name: str, version: int, step: int) -> CheckMessage:
-    what = f"{name} has version {version}, and nothing lifts its events of version {step}"
-    hint = f'Decorate a function from its JSON to that of version {step + 1}: @upcaster("{name}", from_version={step}).'
+    what = f"{name} has version {version}, but no upcaster for its events of version {step}"
+    hint = f'Write a function that converts its JSON to version {step + 1}: @upcaster("{name}", from_version={step}).'
     return Error(what, hint=hint, id="events.E024")
 
 
 def _useless_upcaster(path: str, name: str, step: int, version: int | None) -> CheckMessage:
     instead = f"but its class has version {version}" if version else "but no class is registered under this name"
-    hint = "An upcaster starts from a version below that of the registered class."
-    return Error(f"{path} lifts {name} from version {step}, {instead}", hint=hint, id="events.E025")
+    hint = "Remove it, or let it start from a version below that of the registered class."
+    return Error(f"{path} upcasts {name} from version {step}, {instead}", hint=hint, id="events.E025")
 
 
 def _declared(base: type[Event]) -> Iterator[type[Event]]:
@@ -79,13 +79,13 @@ def _declared(base: type[Event]) -> Iterator[type[Event]]:
 def _check_class(event_type: EventType) -> Iterator[CheckMessage]:
     event_class, what = event_type.event_class, f"{event_type.name} ({_path(event_type.event_class)})"
     if not event_class.__struct_config__.frozen:
-        yield Error(f"{what} is not frozen", hint="Take frozen=False out: a fact does not change.", id="events.E021")
+        yield Error(f"{what} is not frozen", hint="Remove frozen=False: a fact does not change.", id="events.E021")
     for name in ("subject", "aggregate_version"):
         if getattr(event_class, name) is getattr(Event, name):
-            hint = "Write it as a property: whose event it is, and which of that aggregate's."
-            yield Error(f"{what} does not say its {name}", hint=hint, id="events.E023")
+            hint = "Define it as a property: the aggregate's id, or the aggregate's version after the change."
+            yield Error(f"{what} does not define {name}", hint=hint, id="events.E023")
     if event_class.__struct_config__.array_like:
-        hint = "Take array_like=True out: upcasters and other languages' readers need the fields' names."
+        hint = "Remove array_like=True: upcasters and readers in other languages need the fields' names."
         yield Error(f"{what} is written as an array, not as an object", hint=hint, id="events.E027")
     for field in msgspec.structs.fields(event_class):
         yield from _check_field(f"{what}: field {field.name}", field.type)
@@ -103,10 +103,10 @@ def _check_field(what: str, annotation: Any) -> Iterator[CheckMessage]:
                 yield Error(f"{path} can't be written as JSON: {_path(unfit)}", hint=JSON_HINT, id="events.E022")
             case inspect.DictType(key_type=key) | inspect.FrozenDictType(key_type=key) if not _may_be_key(key):
                 yield Error(
-                    f"{path} can't be written as JSON: keys are text or numbers", hint=JSON_HINT, id="events.E022"
+                    f"{path} can't be written as JSON: keys must be text or numbers", hint=JSON_HINT, id="events.E022"
                 )
             case inspect.DateTimeType(tz=None) | inspect.TimeType(tz=None):
-                yield Error(f"{path} is a time that may or may not have a zone", hint=TIME_HINT, id="events.E026")
+                yield Error(f"{path} is a time that may lack a time zone", hint=TIME_HINT, id="events.E026")
 
 
 def _may_be_key(key: inspect.Type) -> bool:
@@ -119,7 +119,7 @@ def _may_be_key(key: inspect.Type) -> bool:
 
 
 def _types_within(part: inspect.Type, path: str, seen: set[type]) -> Iterator[tuple[str, inspect.Type]]:
-    """Walk through a type and all that it is made of, each with the way to it."""
+    """Yield the type and all types inside it, each with its path."""
     yield path, part
     if isinstance(part, WITH_FIELDS):
         fields = () if part.cls in seen else part.fields

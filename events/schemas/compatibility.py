@@ -1,4 +1,4 @@
-"""The JSON Schemas of the events, and which changes of them readers would not survive."""
+"""The JSON Schemas of the events, and which changes of them break readers."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -12,15 +12,15 @@ from events.upcasting import missing_steps
 type Schema = dict[str, Any]
 type Key = Annotated[str, msgspec.Meta(pattern=f"^{SCHEMA_PREFIX}.+:[0-9]+$")]
 type Lock = dict[Key, Schema]
-"""Schemas under what entries on the stream have as `dataschema`: one for each name and version."""
+"""Schemas by the `dataschema` of entries on the stream: one for each name and version."""
 
-# What a schema is besides these is its type.
+# All other keys of a schema describe its type.
 ANNOTATIONS = {"title", "description", "default", "discriminator"}
 PARTS = {"$defs", "$ref", "properties", "required", "items", "additionalProperties", "prefixItems", "anyOf"}
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A difference between a locked schema and the class; `remedy` is what to do about one that breaks readers."""
+    """A difference between a locked schema and the class. One that breaks readers has a remedy."""
 
     what: str
     remedy: str = ""
@@ -43,9 +43,7 @@ def changes(locked: Lock, event_types: Sequence[EventType]) -> Iterator[Change]:
         if event_type := by_name.get(name):
             yield from _changes_of_version(what, int(version), schema, event_type)
         else:
-            remedy = (
-                "Keep its class, for those that the log has; if it was never recorded, delete it from the lock file."
-            )
+            remedy = "Keep its class, since the log has such events; if there are none, delete it from the lock file."
             yield Change(f"{what}: the event is removed.", remedy)
     for event_type in event_types:
         if dataschema(event_type.name, event_type.version) not in locked:
@@ -56,20 +54,20 @@ def _changes_of_version(what: str, version: int, schema: Schema, event_type: Eve
     if version > event_type.version:
         yield Change(
             f"{what}: the version is removed; the class has version {event_type.version}.",
-            f"Versions only grow: give the class version {version} or higher.",
+            f"Versions can only grow: give the class version {version} or higher.",
         )
     elif version == event_type.version:
         yield from _changes_of_schema(what, schema, event_type)
     elif gaps := [step for step in missing_steps(event_type.name, event_type.version) if step >= version]:
         yield Change(
-            f"{what}: the version is removed; nothing lifts its events to version {event_type.version}.",
+            f"{what}: the version is removed; its events have no upcaster to version {event_type.version}.",
             f'Write @upcaster("{event_type.name}", from_version={gaps[0]}).',
         )
 
 
 def _changes_of_schema(what: str, locked: Schema, event_type: EventType) -> Iterator[Change]:
     current = schema_of(event_type)
-    differences = list(Comparison(locked, current).differences())
+    differences = list(_Comparison(locked, current).differences())
     for difference in differences:
         remedy = difference.remedy and (
             f"{difference.remedy}, or make version {event_type.version + 1}, "
@@ -80,8 +78,8 @@ def _changes_of_schema(what: str, locked: Schema, event_type: EventType) -> Iter
         yield Change(f"{what}: its documentation or a default has changed.")
 
 
-class Comparison:
-    """A locked schema beside the current one, walked through together."""
+class _Comparison:
+    """Compares a locked schema with the current one, field by field."""
 
     def __init__(self, locked: Schema, current: Schema) -> None:
         self._locked = locked
@@ -93,9 +91,9 @@ class Comparison:
     def _compare(self, path: str, old: Schema, new: Schema, above: frozenset[Any]) -> Iterator[Change]:
         names = (old.get("$ref"), new.get("$ref"))
         if all(names) and names in above:
-            return  # A type within itself.
+            return  # A recursive type.
         above |= {names}
-        old_type, new_type = resolve(old, self._locked), resolve(new, self._current)
+        old_type, new_type = _resolve(old, self._locked), _resolve(new, self._current)
         old_parts, new_parts = _parts(old_type), _parts(new_type)
         if _shape(old_type) != _shape(new_type) or [at for at, _ in old_parts] != [at for at, _ in new_parts]:
             yield Change(f"field {path} {_retyped(old, new, old_type, new_type)}", "Keep its type")
@@ -125,8 +123,8 @@ class Comparison:
                 yield Change(f"field {full_name} is new and optional")
 
 
-def resolve(schema: Schema, within: Schema) -> Schema:
-    """Follow the schema's reference, if it is one, to the definitions of the whole."""
+def _resolve(schema: Schema, within: Schema) -> Schema:
+    """Return the definition that the schema refers to, or the schema itself."""
     reference = schema.get("$ref")
     return within["$defs"][reference.rpartition("/")[2]] if reference else schema
 
@@ -136,33 +134,33 @@ def _shape(schema: Schema) -> Schema:
 
 
 def _retyped(old: Schema, new: Schema, old_type: Schema, new_type: Schema) -> str:
-    before, now = describe(old), describe(new)
-    if before == now:  # Of another length, pattern or kind under the same name.
+    before, now = describe_type(old), describe_type(new)
+    if before == now:  # The description is the same, but a length or pattern differs.
         before, now = str(_shape(old_type)), str(_shape(new_type))
     return f"was {before} and is {now}"
 
 
 def _parts(schema: Schema) -> list[tuple[str, Schema]]:
-    """Return the types that it is made of, but for its fields, each with what it adds to the path."""
+    """Return the schema's inner types except its fields, each with its addition to the path."""
     parts = [("", part) for part in schema.get("anyOf", ())]
     parts += [(f"[{number}]", part) for number, part in enumerate(schema.get("prefixItems", ()))]
     named = {"[]": schema.get("items"), "{}": schema.get("additionalProperties")}
     return parts + [(name, part) for name, part in named.items() if isinstance(part, dict)]
 
 
-def describe(schema: Schema) -> str:
-    """Say the schema's type in words, for example `string (uuid) or null`."""
+def describe_type(schema: Schema) -> str:
+    """Describe the schema's type in words, for example `string (uuid) or null`."""
     match schema:
         case {"$ref": reference}:
             text = reference.rpartition("/")[2]
         case {"anyOf": parts}:
-            text = " or ".join(map(describe, parts))
+            text = " or ".join(map(describe_type, parts))
         case {"enum": values}:
             text = f"one of {', '.join(map(str, values))}"
         case {"type": "array", "items": dict(item)}:
-            text = f"list of {describe(item)}"
+            text = f"list of {describe_type(item)}"
         case {"type": "object", "additionalProperties": dict(value)}:
-            text = f"object of {describe(value)}"
+            text = f"object of {describe_type(value)}"
         case {"type": kind, "format": form}:
             text = f"{kind} ({form})"
         case _:

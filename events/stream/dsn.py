@@ -1,4 +1,4 @@
-"""The address of the event stream, as one URL."""
+"""Parse the URL of the event stream."""
 
 import re
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ FORMS = {
     "redis+sentinel": SENTINEL,
     "rediss+sentinel": SENTINEL.replace("redis+", "rediss+"),
 }
-# No part has a character that begins another: what is left of a password that has one is never taken for a host.
+# No part may contain a character that begins another part, so no piece of a password is ever taken for a host.
 HOST = r"(?:\[[^\]@/?#\s]*\]|[^:,\[\]@/?#\s]*)(?::\d{1,5})?"
 SHAPE = re.compile(
     r"(?P<scheme>[A-Za-z+]+)://(?:(?P<user>[^:@/?#\s]*):(?P<password>[^@/?#\s]*)@)?"
     rf"(?P<hosts>{HOST}(?:,{HOST})*)(?P<path>/[^@?#\s]*)?(?:\?(?P<query>[^@#\s]*))?"
 )
-NO_URL = (
-    "it is no URL of a stream; in names and passwords @ / ? # % and white space are percent-encoded, a password alone "
-    "is written :password@, an IPv6 address in brackets, a port in digits"
+MALFORMED = (
+    "this is not the URL of a stream; percent-encode @ / ? # % and white space in names and passwords, write a "
+    "password without a user as :password@, an IPv6 address in brackets, and a port in digits"
 )
-NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 class Address(NamedTuple):
@@ -38,7 +38,7 @@ class Address(NamedTuple):
 
 
 class StreamDSN(Options, frozen=True, kw_only=True):
-    """Where the stream is and what it is called. It has passwords in it, which `str()` and `repr()` do not show."""
+    """The address and name of the stream. `str()` and `repr()` hide its passwords."""
 
     shown: str
     scheme: str
@@ -49,12 +49,12 @@ class StreamDSN(Options, frozen=True, kw_only=True):
 
     @classmethod
     def parse(cls, dsn: str) -> Self:
-        """Read the URL; raise ImproperlyConfigured, which shows it without its passwords."""
+        """Parse the URL; raise ImproperlyConfigured, whose message hides the passwords."""
         match = SHAPE.fullmatch(dsn)
         shown = _without_passwords(match) if match else "***"
         try:
             if not match:
-                raise ValueError(NO_URL)  # noqa: TRY301 (what is wrong is said in one place)
+                raise ValueError(MALFORMED)  # noqa: TRY301 (the message is composed below)
             return cls(shown=shown, **_read(match.groupdict(default="")))
         except ValueError as error:
             form = FORMS.get(dsn.partition(":")[0].lower(), REDIS)
@@ -85,7 +85,7 @@ def _without_passwords(match: re.Match[str]) -> str:
 
 
 def _read(parts: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return the DSN's fields; raise ValueError in words that tell nothing of a password."""
+    """Return the DSN's fields; raise ValueError, whose message contains no part of a password."""
     scheme = parts["scheme"].lower()
     if "cluster" in scheme:
         raise ValueError(f"Redis Cluster is not supported: {REFUSED['redis_cluster']}")
@@ -109,16 +109,16 @@ def _read_query(query: str) -> Mapping[str, str]:
 
 def _read_socket(parts: Mapping[str, str]) -> str:
     if parts["hosts"] or not parts["path"].strip("/"):
-        raise ValueError("the path of the socket begins with a third slash")
+        raise ValueError("the path of the socket must begin with a third slash")
     return _decode(parts["path"])
 
 
 def _read_names(path: str) -> Mapping[str, str]:
     names = [_decode(name) for name in path.strip("/").split("/")] if path.strip("/") else []
     if not all(names) or len(names) > 3:  # noqa: PLR2004 (stream, group, consumer)
-        raise ValueError("the path names the stream, and may name a group and a consumer")
+        raise ValueError("the path must be /stream, /stream/group or /stream/group/consumer")
     if names and names[0].isdecimal():
-        raise ValueError(f"the path names the stream; the number of a database is written ?dbindex={names[0]}")
+        raise ValueError(f"the path must name the stream; write the database's number as ?dbindex={names[0]}")
     return dict(zip(("stream", "group", "consumer"), names, strict=False))
 
 
@@ -126,7 +126,7 @@ def _read_hosts(scheme: str, hosts: str) -> tuple[Address, ...]:
     has_sentinels = scheme.endswith("+sentinel")
     texts = hosts.split(",")
     if len(texts) > 1 and not (has_sentinels and all(texts)):
-        raise ValueError("several hosts, none of them empty, can only be sentinels: redis+sentinel://")
+        raise ValueError("only redis+sentinel:// takes several hosts, and none of them may be empty")
     return tuple(_read_host(text, default_port=26379 if has_sentinels else 6379) for text in texts)
 
 
@@ -134,21 +134,21 @@ def _read_host(text: str, *, default_port: int) -> Address:
     try:
         parts = urlsplit(f"//{text}")
         host, port = _decode(parts.hostname or "localhost"), parts.port
-        host.encode("idna")  # Whoever looks it up does this too, and expects no error.
+        host.encode("idna")  # The look-up does this too, and does not expect an error.
     except ValueError as error:
-        raise ValueError(f"{text} is no host: {error}") from None
+        raise ValueError(f"{text} is not a host: {error}") from None
     if port == 0:
-        raise ValueError("nobody listens on port 0")
+        raise ValueError("a port can't be 0")
     return Address(host, default_port if port is None else port)
 
 
 def _decode(text: str) -> str:
-    if NO_ESCAPE.search(text):
-        raise ValueError("a % is followed by two hexadecimal digits, or written %25")
+    if BAD_ESCAPE.search(text):
+        raise ValueError("a % must be followed by two hexadecimal digits, or be written as %25")
     try:
         decoded = unquote_to_bytes(text).decode()
     except UnicodeDecodeError:
-        raise ValueError("what is percent-encoded must be UTF-8") from None
+        raise ValueError("percent-encoded characters must be UTF-8") from None
     if "\0" in decoded:
-        raise ValueError("a part has a zero byte")
+        raise ValueError("no part may contain a zero byte")
     return decoded

@@ -1,4 +1,4 @@
-"""The client of the stream's server: by TCP, TLS or a unix socket, or of the master that sentinels name."""
+"""Create the Redis client: over TCP, TLS or a unix socket, or to the master that sentinels name."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ from events.stream.dsn import StreamDSN
 
 
 def connect(dsn: StreamDSN, *, timeout_seconds: float) -> Any:
-    """Make the client, which connects when it is first used; it waits as the DSN says, but no longer than this.
+    """Create the client, which connects on first use; no time-out of the DSN exceeds `timeout_seconds`.
 
-    Any: the client's types describe both protocols and both kinds of decoding at once.
+    It is typed as Any because redis-py's types cover both protocols and both kinds of decoding at once.
     """
     options = _behaviour(dsn, timeout_seconds) | _tls(dsn)
     account = {"db": dsn.dbindex, **_account(dsn.user, dsn.password)}
@@ -56,11 +56,11 @@ def _behaviour(dsn: StreamDSN, timeout_seconds: float) -> dict[str, Any]:
         "decode_responses": True,
         "encoding_errors": "replace",  # A foreign entry may be anything.
         "protocol": 2,
-        "driver_info": None,  # Telling it takes two round trips, for which the first request would wait.
+        "driver_info": None,  # Sending it takes two round trips, for which the first request would wait.
         "socket_connect_timeout": min(dsn.timeout, timeout_seconds),
         "socket_timeout": min(dsn.read_timeout, timeout_seconds),
         "health_check_interval": 15,
-        "retry": Retry(NoBackoff(), 0),  # A repeat is the caller's decision: it knows what is idempotent.
+        "retry": Retry(NoBackoff(), 0),  # The caller decides about a retry: it knows what is idempotent.
     }
 
 
@@ -72,23 +72,23 @@ def _tls(dsn: StreamDSN) -> dict[str, Any]:
     if not dsn.is_encrypted:
         return {}
     return {
-        # A server may send tickets after the handshake, and an idle connection with something to read is taken for
-        # broken: the answer to this comes after them.
+        # redis-py takes an idle connection with unread data for broken, and a server may send TLS tickets after the
+        # handshake. Setting the client's name makes redis-py read them.
         "client_name": "events",
         "ssl_cert_reqs": "required" if dsn.verify_peer else "none",
         "ssl_check_hostname": dsn.verify_peer and dsn.verify_peer_name,
         "ssl_ca_certs": dsn.cafile or None,
         "ssl_certfile": dsn.local_cert or None,
         "ssl_keyfile": dsn.local_pk or None,
-        "ssl_password": dsn.passphrase,  # Even if empty: for want of one OpenSSL would ask at the terminal.
+        "ssl_password": dsn.passphrase,  # Even if empty: without one, OpenSSL would ask at the terminal.
     }
 
 
-class _Doubting(AbstractConnection):
-    """Connects anew after each refusal: it may be that of a master that is none any more.
+class _ReconnectingConnection(AbstractConnection):
+    """Reconnects after each error reply, since the server may have been demoted from master to replica.
 
-    A demoted one has many words for it (READONLY, MASTERDOWN, a script's own), and its answers to reads are stale. The
-    next connection is to the server that the sentinels, or the host's name, stand for by then.
+    A demoted server has many error replies (READONLY, MASTERDOWN, a script's own), and its answers to reads are stale.
+    The next connection is to the server that the sentinels, or the host's name, name by then.
     """
 
     def read_response(self, *args: Any, **options: Any) -> Any:
@@ -99,29 +99,29 @@ class _Doubting(AbstractConnection):
             raise
 
 
-class _Socket(_Doubting, UnixDomainSocketConnection):
+class _Socket(_ReconnectingConnection, UnixDomainSocketConnection):
     pass
 
 
-class _TCP(_Doubting, Connection):
+class _TCP(_ReconnectingConnection, Connection):
     pass
 
 
-class _TLS(_Doubting, SSLConnection):
+class _TLS(_ReconnectingConnection, SSLConnection):
     pass
 
 
-class _MasterTCP(_Doubting, SentinelManagedConnection):
+class _MasterTCP(_ReconnectingConnection, SentinelManagedConnection):
     pass
 
 
-class _MasterTLS(_Doubting, SentinelManagedSSLConnection):
+class _MasterTLS(_ReconnectingConnection, SentinelManagedSSLConnection):
     pass
 
 
 class _Sentinels(Sentinel):
     def discover_master(self, service_name: str) -> tuple[str, int]:
-        """Ask one after the other, first the one that knew it last; say in words why none does."""
+        """Ask the sentinels in turn, first the one that knew the master last; on failure, report each one's reason."""
         reasons = []
         for sentinel in self.sentinels:
             try:

@@ -1,4 +1,4 @@
-"""What the stream asks of Redis, so that a user without the permission for it is found before it is missed."""
+"""The Redis commands that the stream uses, so that `doctor` can report those that its user may not run."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ SHA = "0" * 40
 
 
 def commands(key: str, channel: str) -> Iterator[list[str]]:
-    """Yield each command with arguments of the form that events/stream/redis_stream.py gives it."""
+    """Yield each command with arguments as in events/stream/redis_stream.py."""
     yield from (["PING"], ["INFO"], ["TIME"])
     yield from (["EVALSHA", SHA, "1", key], ["SCRIPT", "LOAD", "return"], ["TYPE", key], ["XINFO", "STREAM", key])
     yield from (["XADD", key, "1-0", "id", "1"], ["XTRIM", key, "MAXLEN", "~", "1"])

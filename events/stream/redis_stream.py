@@ -1,4 +1,4 @@
-"""The stream in Redis; the only module that speaks to it."""
+"""The stream in Redis: its commands, and a script that compares and appends."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,15 +11,15 @@ from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import GroupLost, StreamUnavailable
 from events.log.partitions import partition_count
-from events.log.reading import Tail
 from events.stream.dsn import StreamDSN
 from events.stream.interface import TIMEOUT_SECONDS, Entry, Stream
 from events.stream.redis_client import connect
 from events.stream.redis_permissions import commands
+from events.stream.tail import Tail
 
-# Appends the entries if the stream's last one is the expected one, position and event, and answers the last one in
-# either case. The stream knows the last position that it ever had: also where that entry is trimmed or deleted, and
-# then nothing tells which event it was. The first field of an entry of ours is `id`.
+# Append the entries if the stream's last entry has the expected position and event, and return the last entry in either
+# case. Redis remembers the last position even after that entry was trimmed or deleted, but not its event. The first
+# field of an entry of ours is `id`; `foreign` is FOREIGN of events/stream/tail.py.
 COMPARE_AND_APPEND = """
 local function last_entry()
   local kind = redis.call('TYPE', KEYS[1]).ok
@@ -42,15 +42,15 @@ end
 redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[3])
 return last
 """
-# No tail can be this one: asking to append after it appends nothing and answers the real one.
+# No stream has this tail, so appending after it appends nothing and returns the real one.
 NOWHERE = Tail(-1, "")
 PENDING_AT_ONCE = 1_000
-# What Redis says to a reader, to one whose stream goes while it waits, and where there is no stream at all.
+# Redis's errors for a missing group, for a stream that is deleted while a reader waits, and for a missing stream.
 GROUP_IS_LOST = ("NOGROUP", "UNBLOCKED", "requires the key to exist")
 
 
 class RedisStream(Stream):
-    """The stream in Redis 7.0 or later, or in Valkey; `events.stream.interface` says what its methods guarantee."""
+    """The stream in Redis 7.0 or later, or in Valkey; `Stream` documents the methods."""
 
     def __init__(self, dsn: StreamDSN, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         super().__init__(dsn, timeout_seconds=min(timeout_seconds, dsn.read_timeout))
@@ -60,7 +60,7 @@ class RedisStream(Stream):
         self._wakes = self._client.pubsub(ignore_subscribe_messages=True)
 
     def connect(self, timeout_seconds: float) -> Any:
-        """Make the client; all else is the same on whatever it is connected to."""
+        """Create the client; tests override this."""
         return connect(self.dsn, timeout_seconds=timeout_seconds)
 
     def append(self, partition: int, expected: Tail, envelopes: Sequence[Envelope]) -> Tail:
@@ -101,7 +101,7 @@ class RedisStream(Stream):
                 self._client.xack(key, group, *(entry["message_id"] for entry in pending))
 
     def _block(self, seconds: float) -> int | None:
-        """Return milliseconds: less than the socket waits, or an idle stream would look like an outage."""
+        """Return milliseconds, fewer than the socket's time-out: otherwise an idle stream would look like an outage."""
         return max(1, int(min(seconds, self.timeout_seconds / 2) * 1000)) if seconds else None
 
     def acknowledge(self, partition: int, group: str, entry_ids: Sequence[str]) -> None:
@@ -123,7 +123,7 @@ class RedisStream(Stream):
             return int(self._client.xlen(self.key(partition)))
 
     def memory_usage(self, partition: int) -> int | None:
-        with _redis_errors(), suppress(redis.ResponseError):  # Unknown to it, or not allowed.
+        with _redis_errors(), suppress(redis.ResponseError):  # The command is unknown or not allowed.
             size = self._client.memory_usage(self.key(partition))
             return int(size or 0)
         return None
@@ -146,7 +146,7 @@ class RedisStream(Stream):
             return {name: str(value) for name, value in self._client.info().items()}
 
     def refused_commands(self) -> list[str] | None:
-        with _redis_errors(), suppress(redis.ResponseError):  # Unknown to it, or not allowed.
+        with _redis_errors(), suppress(redis.ResponseError):  # The command is unknown or not allowed.
             user = self._client.acl_whoami()
             asked = [command for key in self._keys() for command in commands(key, self._wake_channel)]
             answers = [(command, self._client.execute_command("ACL", "DRYRUN", user, *command)) for command in asked]
@@ -174,7 +174,7 @@ class RedisStream(Stream):
             if not self._wakes.subscribed:
                 self._wakes.subscribe(self._wake_channel)
             if self._wakes.get_message(timeout=seconds):
-                while self._wakes.get_message():  # Many commits, one sweep.
+                while self._wakes.get_message():  # One sweep serves all wake-ups.
                     pass
 
     def ping(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from events.exceptions import RetryLater
 from events.log.partitions import partition_of
-from events.processes.throttled_log import Trouble
+from events.processes.throttled_log import ThrottledLog
 from readmodel.conf import conf
 from readmodel.index.aliases import Target
 from readmodel.index.documents import Documents
@@ -96,7 +96,7 @@ class Audit:
             walk(comparison) for comparison in comparisons for walk in (WalkOverLog, WalkOverDocuments)
         )
         self._due_at = 0.0
-        self._trouble = Trouble(logger)
+        self._log = ThrottledLog(logger)
 
     def step(self, partitions: Collection[int], *, at_rest: bool = False) -> None:
         """Audit the next documents, once a second however often this is called; raise TargetLost without an index.
@@ -125,7 +125,7 @@ class Audit:
             self._mend(walk, [key for key in page if partition_of(key) in partitions])
         except RetryLater as error:
             # No reason to handle no events: an outage stops these by itself, and this page comes again.
-            self._trouble.say(f"the audit of {walk.comparison.documents.target.name} goes on later: {error}")
+            self._log.error(f"the audit of {walk.comparison.documents.target.name} goes on later: {error}")
             return 0
         walk.go_on()
         return len(page)
@@ -136,7 +136,7 @@ class Audit:
             if difference.repaired:
                 _tell(difference, documents.target)
             else:
-                self._trouble.say("the audit finds documents that it can't repair; verify_readmodel tells which")
+                self._log.error("the audit finds documents that it can't repair; verify_readmodel tells which")
 
 
 def _tell(difference: Difference, target: Target) -> None:

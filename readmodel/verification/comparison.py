@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from events.envelope import Envelope
-from events.groups.handled import Settled, SettledEvents
-from events.groups.handled_by_event import SettledEachEvent
+from events.groups.handled import HandledByAggregate, HandledEvents
+from events.groups.handled_by_event import HandledByEvent
 from readmodel.conf import GROUP
 from readmodel.index.documents import Documents, StoredDocument
 from readmodel.projection import VERSION_STEP, VersionedDocument
@@ -20,7 +20,7 @@ class Comparison:
     def __init__(self, documents: Documents) -> None:
         self.documents = documents
         self._projection = projection = documents.projection
-        told_by: type[Settled] = SettledEachEvent if projection.is_per_event else SettledEvents
+        told_by: type[HandledEvents] = HandledByEvent if projection.is_per_event else HandledByAggregate
         self.events = told_by(GROUP, documents.target.uuid, projection.aggregate_type, projection.event_names)
 
     def differences(self, ids: Sequence[str]) -> list[Difference]:

@@ -1,8 +1,8 @@
-"""Fixtures of the tests with the real processes."""
+"""Provide the fixtures of the tests with real processes."""
 
 import pytest
 
-from config.ports import free_port
+from config.supervisord.ports import free_port
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The service as somebody runs it who configured nothing: `manage.py up` with its real processes."""
+"""Run `manage.py up` with its real processes and an empty configuration."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ STOP_SECONDS = 60
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of somebody who configured nothing."""
+    """Return this process's environment without settings of the service, plus the given variables."""
     return {name: value for name, value in os.environ.items() if name not in OURS} | variables
 
 
@@ -30,12 +30,12 @@ def manage(*words: str | Path, **variables: str) -> subprocess.CompletedProcess[
 
 @contextmanager
 def up(data: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """Run `up` until the block ends, which begins when `up` says that all runs."""
+    """Run `up` until the block ends; the block begins when `up` reports that everything runs."""
     command = (sys.executable, "manage.py", "up", "--data", str(data), "--port", str(port))
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
-            assert any("Ctrl-C stops all" in line for line in process.stdout)
+            assert any("Ctrl-C stops everything" in line for line in process.stdout)
             yield process
         finally:
             process.terminate()

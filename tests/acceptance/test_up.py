@@ -1,4 +1,4 @@
-"""`manage.py up`: the demo, a later start, and what it refuses."""
+"""Test `manage.py up`: the demo, a second start, and what it refuses."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config.ports import free_port
+from config.supervisord.ports import free_port
 from tests.acceptance.service import STOP_SECONDS, manage, processes_of, up
 
 SAMPLE_TICKETS = 300
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder on which the demo has run."""
+    """A data folder on which the demo has run."""
     folder = tmp_path_factory.mktemp("up") / "data"
     demo = manage("up", "--demo", "--exit", "--data", folder, "--port", str(free_port()))
     assert demo.returncode == 0, demo.stdout + demo.stderr
@@ -39,17 +39,19 @@ def test_the_demo_tells_the_story_and_leaves_no_process(data: Path) -> None:
     assert not (data / "env").exists()
 
 
-def test_a_demo_that_goes_another_way_says_so_and_ends_with_1(data: Path, port: int) -> None:
+def test_a_failing_demo_names_the_step_and_exits_with_1(data: Path, port: int) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
 
     demo = manage("up", "--demo", "--exit", "--data", data, "--port", str(port), ELASTICSEARCH_URL=nobody)
 
     assert demo.returncode == 1
-    assert demo.stderr == "CommandError: the search did not find the replacement within 30 s; the logs say more\n"
+    assert demo.stderr == (
+        f"CommandError: the search did not find the replacement within 30 s; look at the files in {data / 'log'}\n"
+    )
     assert processes_of(data) == []
 
 
-def test_a_later_start_has_the_data_and_every_command_finds_its_servers(data: Path, port: int) -> None:
+def test_a_second_start_keeps_the_data_and_every_command_finds_its_servers(data: Path, port: int) -> None:
     with up(data, port) as process:
         status = manage("event_status", "--json", DATA_DIR=str(data))
         exports = manage("up", "--env", "--data", data)
@@ -67,17 +69,17 @@ def test_a_later_start_has_the_data_and_every_command_finds_its_servers(data: Pa
     assert left == []
 
 
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = manage("up", "--data", tmp_path, "--port", str(port))
 
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"CommandError: the web server can't listen on port {port}")
-    assert refused.stderr.endswith("stop what has it, or choose another (--port N)\n")
+    assert refused.stderr.endswith("stop the program that uses it, or choose another port (--port N)\n")
 
 
-def test_the_data_of_another_postgresql_is_refused_as_it_is(tmp_path: Path, port: int) -> None:
+def test_data_of_another_postgresql_version_is_refused_and_left_unchanged(tmp_path: Path, port: int) -> None:
     database = tmp_path / "postgres" / "data"
     database.mkdir(parents=True)
     (database / "PG_VERSION").write_text("16\n")
@@ -85,11 +87,11 @@ def test_the_data_of_another_postgresql_is_refused_as_it_is(tmp_path: Path, port
     refused = manage("up", "--data", tmp_path, "--port", str(port))
 
     assert refused.returncode == 1
-    assert "was made by PostgreSQL 16, and this release brings 18" in refused.stderr
+    assert "was created by PostgreSQL 16, but this release has 18" in refused.stderr
     assert [file.name for file in database.iterdir()] == ["PG_VERSION"]
 
 
-def test_a_data_folder_that_can_not_be_made_is_named(tmp_path: Path, port: int) -> None:
+def test_a_data_folder_that_can_not_be_created_is_reported(tmp_path: Path, port: int) -> None:
     file = tmp_path / "file"
     file.touch()
 
@@ -100,12 +102,13 @@ def test_a_data_folder_that_can_not_be_made_is_named(tmp_path: Path, port: int) 
     assert str(file / "data") in refused.stderr
 
 
-def test_the_variables_of_servers_that_do_not_run_are_refused(tmp_path: Path) -> None:
+def test_env_is_refused_when_no_servers_run(tmp_path: Path) -> None:
     refused = manage("up", "--env", "--data", tmp_path)
 
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"CommandError: nothing runs on {tmp_path}: start it with `manage.py up`, or name its folder (--data DIR)\n"
+        f"CommandError: no servers run on {tmp_path}: "
+        "start them with `manage.py up`, or name their folder (--data DIR)\n"
     )
 
 
@@ -113,4 +116,4 @@ def test_exit_without_demo_is_refused(tmp_path: Path) -> None:
     refused = manage("up", "--exit", "--data", tmp_path)
 
     assert refused.returncode == 1
-    assert refused.stderr == "CommandError: --exit ends `up` after the demo: it needs --demo\n"
+    assert refused.stderr == "CommandError: --exit ends `up` after the demo: add --demo\n"

@@ -1,4 +1,4 @@
-"""`manage.py up` when its processes are killed: an engine, itself, itself and its supervisord."""
+"""Test `manage.py up` when processes are killed: an engine, `up` itself, `up` and its supervisord."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("up") / "data"
 
 
-def test_a_killed_engine_comes_back_and_a_killed_up_leaves_nothing_running(data: Path, port: int) -> None:
+def test_a_killed_engine_restarts_and_a_killed_up_leaves_no_process(data: Path, port: int) -> None:
     with up(data, port) as process:
         (postmaster,) = [found for found in psutil.process_iter() if is_postmaster_of(data, found)]
         postmaster.kill()
@@ -28,8 +28,8 @@ def test_a_killed_engine_comes_back_and_a_killed_up_leaves_nothing_running(data:
         wait_until(lambda: not processes_of(data))
 
 
-def test_the_next_one_works_and_what_it_leaves_is_stopped_by_the_next(data: Path, port: int) -> None:
-    """The first has the data of a killed one, and is killed with its supervisord."""
+def test_a_start_after_a_kill_works_and_stops_leftover_processes(data: Path, port: int) -> None:
+    """The first `up` starts on the data of a killed one, and is killed together with its supervisord."""
     with up(data, port) as first:
         wait_until(lambda: is_ready(port))
         (supervisord,) = psutil.Process(first.pid).children()

@@ -1,6 +1,6 @@
-"""Fixtures of the tests of the pages in a real Chromium, on the real servers.
+"""Provide the fixtures of the tests in a real Chromium, on real servers.
 
-They are run where there is `chromedriver` (Debian: chromium and chromium-driver); tests/servers.py says so if not.
+Without `chromedriver` (Debian: chromium and chromium-driver) they are left out, and the test run ends by saying so.
 """
 
 import os
@@ -23,7 +23,7 @@ collect_ignore_glob = [] if DRIVER else ["test_*.py"]
 
 @pytest.fixture(scope="package")
 def chrome() -> Iterator[Chrome]:
-    """A browser in Berlin."""
+    """A browser whose time zone is Europe/Berlin."""
     options = ChromeOptions()
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=en"):
         options.add_argument(argument)
@@ -41,7 +41,7 @@ def read_model() -> Iterator[ReadModel]:
 
 @pytest.fixture
 def visitor(chrome: Chrome, live_server: LiveServer, read_model: ReadModel) -> Visitor:
-    """Somebody who may do everything, logged in, at a desk by day."""
+    """A logged-in user with all permissions, on a large screen in light mode."""
     client = Client()
     client.force_login(User.objects.create_superuser("ada"))
     visitor = Visitor(chrome, live_server.url)

@@ -1,4 +1,4 @@
-"""A read model with the sample tickets, for many tests: to import them into the database takes seconds."""
+"""Fill a read model with the sample tickets, without importing them into the database, which takes seconds."""
 
 import csv
 from collections.abc import Iterator
@@ -13,15 +13,14 @@ from elasticsearch import Elasticsearch
 
 from events.testing import run_until_idle
 from readmodel.index.document_index import connect
-from readmodel.projection import projections
-from readmodel.tickets.documents import VersionedDocument
+from readmodel.projection import VersionedDocument, projections
 from tests.ticket_events import document
 
 FILE = settings.BASE_DIR / "tickets/sample_tickets.csv"
 
 
 class ReadModel:
-    """Has what was written into it at first; and what a test has recorded, as soon as it says so."""
+    """The sample documents, and, after project(), the events that a test has recorded."""
 
     def __init__(self, elasticsearch: Elasticsearch) -> None:
         self._elasticsearch = elasticsearch
@@ -42,7 +41,7 @@ class ReadModel:
 
 @contextmanager
 def sample_read_model() -> Iterator[ReadModel]:
-    """Let the settings name it until the block ends."""
+    """Make the settings name a new read model until the block ends, then delete it."""
     alias = f"test-{uuid4().hex}"
     with override_settings(READMODEL_ALIAS=alias), closing(Elasticsearch(settings.ELASTICSEARCH_URL)) as elasticsearch:
         yield ReadModel(elasticsearch)

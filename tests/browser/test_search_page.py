@@ -1,4 +1,4 @@
-"""The search page in a real browser."""
+"""Test the search page in a real browser."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.waiting import PATIENCE_SECONDS
 
 
 class Holdup:
-    """Holds up the requests whose query has a text, until they are let go."""
+    """Delays requests whose query contains a text until `let_go` is set."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -40,11 +40,11 @@ def holdup() -> Iterator[Holdup]:
     request_finished.disconnect(holdup.finished)
 
 
-def test_results_come_while_somebody_types_and_the_address_follows(visitor: Visitor) -> None:
+def test_results_and_url_follow_the_typing(visitor: Visitor) -> None:
     visitor.open("/")
     assert visitor.text("#count") == "300 tickets"
 
-    visitor.press(*"phil")  # the search has the focus
+    visitor.press(*"phil")  # the search field has the focus
 
     visitor.sees(lambda page: (page.text("#count"), page.parameters) == ("8 tickets", {"q": ["phil"]}))
     assert set(visitor.texts(".results mark")) == {"Phil"}
@@ -52,7 +52,7 @@ def test_results_come_while_somebody_types_and_the_address_follows(visitor: Visi
     assert visitor.complaints() == []
 
 
-def test_an_answer_that_comes_late_is_ignored(visitor: Visitor, holdup: Holdup) -> None:
+def test_a_late_response_is_ignored(visitor: Visitor, holdup: Holdup) -> None:
     visitor.open("/?sort=price")
 
     visitor.retype("zauber")
@@ -68,7 +68,7 @@ def test_an_answer_that_comes_late_is_ignored(visitor: Visitor, holdup: Holdup) 
     assert visitor.parameters == asked
 
 
-def test_filters_are_counted_chosen_shared_and_gone_back_from(visitor: Visitor) -> None:
+def test_filters_show_counts_and_work_by_click_by_url_and_by_the_back_button(visitor: Visitor) -> None:
     visitor.open("/?q=phil")
     visitor.click("#status-checked_in")
     visitor.sees(lambda page: page.text("#count") == "1 ticket")
@@ -88,7 +88,7 @@ def test_filters_are_counted_chosen_shared_and_gone_back_from(visitor: Visitor) 
     assert visitor.complaints() == []
 
 
-def test_pages_and_the_order_go_on_with_the_search(visitor: Visitor) -> None:
+def test_paging_and_sorting_keep_the_search(visitor: Visitor) -> None:
     visitor.open("/?status=issued")
     visitor.click("[rel=next]")
     visitor.sees(lambda page: page.text("#count") == "271 tickets, page 2 of 11")
@@ -103,7 +103,7 @@ def test_pages_and_the_order_go_on_with_the_search(visitor: Visitor) -> None:
     assert prices == sorted(prices, reverse=True)
 
 
-def test_the_keyboard_is_enough(visitor: Visitor) -> None:
+def test_results_are_reached_by_keyboard_alone(visitor: Visitor) -> None:
     visitor.open("/?q=phil")
     second = visitor.chrome.find_elements("css selector", ".results a.title")[1].get_attribute("href")
 
@@ -114,7 +114,7 @@ def test_the_keyboard_is_enough(visitor: Visitor) -> None:
     visitor.sees(lambda page: page.chrome.current_url == second)
 
 
-def test_who_finds_nothing_is_helped(visitor: Visitor) -> None:
+def test_an_empty_result_offers_examples_and_a_search_without_filters(visitor: Visitor) -> None:
     visitor.open("/?q=phil&status=canceled")
     assert visitor.text("#count") == "No tickets"
     examples = visitor.texts(".examples a")
@@ -129,7 +129,7 @@ def test_who_finds_nothing_is_helped(visitor: Visitor) -> None:
         assert visitor.text("#count") != "No tickets"
 
 
-def test_it_works_without_javascript(visitor: Visitor) -> None:
+def test_the_search_works_without_javascript(visitor: Visitor) -> None:
     visitor.chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         visitor.open("/")
@@ -151,7 +151,7 @@ def test_times_are_in_the_viewers_zone(visitor: Visitor) -> None:
     assert visitor.chrome.get_cookie("time_zone")["value"] == "Europe/Berlin"
 
 
-def test_it_comes_back_by_itself_when_elasticsearch_does(visitor: Visitor, settings: Settings) -> None:
+def test_the_page_recovers_by_itself_when_elasticsearch_does(visitor: Visitor, settings: Settings) -> None:
     url = settings.ELASTICSEARCH_URL
     settings.ELASTICSEARCH_URL = "http://127.0.0.1:1"
     visitor.open("/?q=phil")
@@ -164,7 +164,7 @@ def test_it_comes_back_by_itself_when_elasticsearch_does(visitor: Visitor, setti
     assert visitor.parameters == {"q": ["phil"]}
 
 
-def test_axe_has_no_objection_and_it_fits_a_phone(visitor: Visitor) -> None:
+def test_pages_are_accessible_and_fit_a_phone(visitor: Visitor) -> None:
     visitor.resize(*PHONE)
     for path in ("/?q=phil&status=issued", "/?q=xyzzyx", "/lookup/?code=YQD5P4Q7"):
         visitor.open(path)
@@ -173,7 +173,7 @@ def test_axe_has_no_objection_and_it_fits_a_phone(visitor: Visitor) -> None:
         assert visitor.width == PHONE[0], path
 
 
-def test_the_policy_stops_what_is_not_the_pages_own(visitor: Visitor) -> None:
+def test_the_content_security_policy_blocks_an_injected_script(visitor: Visitor) -> None:
     visitor.open("/")
 
     visitor.chrome.execute_script(

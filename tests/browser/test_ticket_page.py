@@ -1,4 +1,4 @@
-"""The page of a ticket in a real browser, while events arrive."""
+"""Test the page of a ticket in a real browser while events arrive."""
 
 import pytest
 
@@ -17,14 +17,14 @@ def ticket(visitor: Visitor, read_model: ReadModel, stream: Stream) -> Ticket:
     return ticket
 
 
-def test_it_shows_the_ticket_and_what_happened(visitor: Visitor, ticket: Ticket) -> None:
+def test_the_page_shows_the_ticket_and_its_timeline(visitor: Visitor, ticket: Ticket) -> None:
     assert visitor.text("h1") == "Tea & <b>Cake</b>"
     assert visitor.texts(".timeline h3") == ["Issued version 1"]
     assert visitor.text(".facts time") == "Sat, 1 May 2027, 22:00 CEST"
     assert visitor.complaints() == []
 
 
-def test_an_event_is_shown_as_it_arrives(visitor: Visitor, ticket: Ticket, read_model: ReadModel) -> None:
+def test_an_event_appears_when_it_arrives(visitor: Visitor, ticket: Ticket, read_model: ReadModel) -> None:
     replacement = ticket.cancel()
     read_model.project()
 
@@ -39,7 +39,7 @@ def test_an_event_is_shown_as_it_arrives(visitor: Visitor, ticket: Ticket, read_
     assert visitor.complaints() == []
 
 
-def test_as_long_as_nothing_happens_the_page_is_left_alone(visitor: Visitor, ticket: Ticket) -> None:
+def test_the_page_does_not_change_without_a_new_event(visitor: Visitor, ticket: Ticket) -> None:
     visitor.chrome.execute_script(
         "window.answers = []; document.getElementById('history').same = true;"
         "document.body.addEventListener('htmx:afterRequest', e => answers.push(e.detail.xhr.status))"
@@ -50,7 +50,9 @@ def test_as_long_as_nothing_happens_the_page_is_left_alone(visitor: Visitor, tic
     assert visitor.chrome.execute_script("return document.getElementById('history').same") is True
 
 
-def test_a_ticket_that_comes_later_is_shown_then(visitor: Visitor, ticket: Ticket, read_model: ReadModel) -> None:
+def test_a_ticket_that_is_not_projected_yet_appears_later(
+    visitor: Visitor, ticket: Ticket, read_model: ReadModel
+) -> None:
     late = issue()
     visitor.open(f"/tickets/{late.id}/")
     assert visitor.text("h1") == "No such ticket"
@@ -60,7 +62,7 @@ def test_a_ticket_that_comes_later_is_shown_then(visitor: Visitor, ticket: Ticke
     visitor.sees(lambda page: page.text("h1") == late.title)
 
 
-def test_the_badge_tells_how_far_the_read_model_is_behind(
+def test_the_badge_shows_how_far_the_read_model_is_behind(
     visitor: Visitor, ticket: Ticket, read_model: ReadModel
 ) -> None:
     visitor.sees(lambda page: page.text("#freshness") == "Up to date")
@@ -71,7 +73,7 @@ def test_the_badge_tells_how_far_the_read_model_is_behind(
     visitor.sees(lambda page: page.text("#freshness") == "Up to date")
 
 
-def test_axe_has_no_objection_and_nothing_is_too_wide_for_a_phone(
+def test_the_ticket_page_is_accessible_and_fits_a_phone(
     visitor: Visitor, ticket: Ticket, read_model: ReadModel
 ) -> None:
     ticket.cancel()

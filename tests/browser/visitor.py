@@ -1,4 +1,4 @@
-"""Somebody at a browser."""
+"""Operate a browser as a person does."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ PHONE = 360, 740
 
 
 class Visitor:
-    """Opens pages, types, clicks, and tells what is to be seen."""
+    """Opens pages, types, clicks, and reads what a page shows."""
 
     def __init__(self, chrome: Chrome, url: str) -> None:
         self.chrome = chrome
@@ -27,7 +27,7 @@ class Visitor:
         self.prefer("light")
 
     def log_in(self, session: str) -> None:
-        self.chrome.get("about:blank")  # what is left of the last visit asks for nothing any more
+        self.chrome.get("about:blank")  # stops the requests of the previous test's page
         self.chrome.execute_cdp_cmd("Network.clearBrowserCookies", {})
         self.complaints()
         cookie = {"name": "sessionid", "value": session, "url": self.url}
@@ -70,7 +70,7 @@ class Visitor:
         self.find("#q").send_keys(text)
 
     def click(self, selector: str) -> None:
-        """Click even if the element is swapped for its like at this moment."""
+        """Click, also if the page replaces the element at the same moment."""
 
         def clicked(page: "Visitor") -> bool:
             page.find(selector).click()
@@ -79,7 +79,7 @@ class Visitor:
         self.sees(clicked)
 
     def sees[T](self, look: Callable[["Visitor"], T]) -> T:
-        """Wait until what is looked for is there, while the page changes."""
+        """Wait until `look` returns something true, while the page changes; return it."""
 
         def steady() -> T | None:
             try:
@@ -90,7 +90,7 @@ class Visitor:
         return wait_until(steady)  # type: ignore[return-value]
 
     def violations(self) -> list[str]:
-        """Return what axe-core finds against the page's accessibility, by day and, of its colours, by night."""
+        """Return the accessibility problems that axe-core finds in light mode, and of the colours in dark mode."""
         axe = Axe(self.chrome)
         axe.inject()
         found: list[dict[str, Any]] = axe.run()["violations"]
@@ -101,11 +101,11 @@ class Visitor:
 
     @property
     def width(self) -> int:
-        """The page's, also of what reaches beyond the window."""
+        """The page's width, including content outside the window."""
         return self.chrome.execute_script("return document.documentElement.scrollWidth")  # type: ignore[no-any-return]
 
     def complaints(self) -> list[str]:
-        """Return what the browser's console has got since the last time: also what the policy refused."""
+        """Return new messages in the browser's console, including violations of the Content Security Policy."""
         return [entry["message"] for entry in self.chrome.get_log("browser")]
 
     def photograph(self, path: Path) -> None:

@@ -15,13 +15,14 @@ from events.dead_letters.parking import close, park
 from events.exceptions import Unprocessable
 from events.groups.checkpoint import Claim, advance, load
 from events.groups.ownership import Ownership
-from events.log import compaction
 from events.log.positions import give_positions
 from events.models import Checkpoint, DeadLetter, LogEntry, Partition
+from events.operations import compaction
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
 from events.relay import flush as relay
 from events.stream.interface import Stream
+from events.stream.tail import EMPTY
 from tests.things import Recorder, ThingMoved
 
 GROUPS = {"readers": "tests.things.Recorder"}
@@ -108,7 +109,7 @@ class CompactionContract:
 
     @pytest.mark.parametrize("age", ["90", "d", "-1d", "1w", "1.5h", ""])
     def test_another_age_is_refused(self, age: str) -> None:
-        with pytest.raises(CommandError, match="is no age such as 90d, 12h or 30m"):
+        with pytest.raises(CommandError, match="is not an age such as 90d, 12h or 30m"):
             compact(age)
 
     def test_without_an_age_it_refuses(self) -> None:
@@ -144,7 +145,7 @@ class CompactionContract:
         assert compacted_to() == 0
 
     def test_a_target_that_appears_meanwhile_bounds_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(compaction, "BATCH_ROWS", 2)
+        monkeypatch.setattr(compaction, "STEP_ROWS", 2)
         move("a", "a", "a", "a", "a")
         handled(to=5)
         steps = compaction.compact(0, before=timezone.now(), dry_run=False)
@@ -157,7 +158,7 @@ class CompactionContract:
     def test_a_dry_run_counts_what_the_run_then_drops(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(compaction, "BATCH_ROWS", 2)
+        monkeypatch.setattr(compaction, "STEP_ROWS", 2)
         move("a", "b", "a", "a", "b", "a", "c", "b")
         handled(to=8)
         reports = []
@@ -226,7 +227,7 @@ class AfterCompactionContract:
     def test_a_stream_that_lost_all_but_a_compacted_event_goes_on(self, stream: Stream) -> None:
         first = stream.entries(0, after="0", count=2)
         stream._client.flushall()
-        stream.append(0, log.EMPTY, [entry.envelope for entry in first if entry.envelope])
+        stream.append(0, EMPTY, [entry.envelope for entry in first if entry.envelope])
 
         relay.sweep(stream, 0)
 

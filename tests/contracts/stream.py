@@ -7,8 +7,8 @@ from pytest_django import Settings
 
 from events.envelope import Envelope
 from events.exceptions import GroupLost
-from events.log.reading import EMPTY, Tail
 from events.stream.interface import Entry, Stream
+from events.stream.tail import EMPTY, Tail
 from tests.things import envelope_at
 
 GROUP = "readers"

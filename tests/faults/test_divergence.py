@@ -12,10 +12,11 @@ from django.test import Client
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events.log.reading import EMPTY, last_position
+from events.log.reading import last_position
 from events.models import Checkpoint, LogEntry
 from events.relay import divergence
 from events.stream.interface import Stream
+from events.stream.tail import EMPTY
 from tests.faults.conftest import Start
 from tests.faults.roles import change_one, consume, issue, relay
 from tests.faults.test_torment import assert_the_stream_is_a_window_on_the_log

@@ -14,7 +14,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from config.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK
 from events.exceptions import StreamUnavailable
 from events.log.reading import last_position
 from events.models import Checkpoint, LogEntry

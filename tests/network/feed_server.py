@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 from rest_framework.authtoken.models import Token
 
-from config.ports import LOOPBACK, answers, free_port
+from config.supervisord.ports import LOOPBACK, answers, free_port
 from events import record, unit_of_work
 from tests.processes import running
 from tests.things import ThingMade

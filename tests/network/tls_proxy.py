@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from ssl import SSLContext
 
-from config.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK
 
 CHUNK_BYTES = 65_536
 

@@ -11,18 +11,18 @@ import yaml
 from django.core.management import get_commands
 
 from config.metrics.families import FAMILIES
-from events.conf import Conf
+from events.conf import Conf, Setting
 from events.envelope import Envelope
 from events.log.positions import give_positions
 from events.log.reading import read_after
+from tests import how_to
 from tests.things import envelope_at
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 EXPLANATION = (ROOT / "docs/explanation.md").read_text()
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
-FILE_OF_THE_OTHER_PROJECT = re.compile(r"# (settings\.py|warehouse/\w+\.py)\n")
 OURS = ("config", "events", "readmodel", "readmodel.tickets", "tickets")
 
 
@@ -58,7 +58,7 @@ def test_every_command_of_ours_is_in_the_reference() -> None:
 
 def test_every_setting_is_in_the_reference_with_its_default() -> None:
     assert rows_of("Settings of the events") == {
-        f"EVENTS_{name.upper()}": as_documented(getattr(Conf, name)) for name in Conf.__annotations__
+        setting.name: as_documented(setting.default) for setting in vars(Conf).values() if isinstance(setting, Setting)
     }
 
 
@@ -95,27 +95,10 @@ def test_every_field_of_an_entry_is_in_the_reference() -> None:
     assert rows_of("An entry on the stream").keys() == full.to_fields().keys()
 
 
-def python_blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / "docs/how-to.md").read_text(), re.DOTALL)
-
-
-def test_the_other_project_has_the_files_that_the_how_to_shows() -> None:
-    shown = {
-        found[1]: block[found.end() :] for block in python_blocks() if (found := FILE_OF_THE_OTHER_PROJECT.match(block))
-    }
-    folder = ROOT / "tests/otherproject"
-
-    assert shown.keys() == {"settings.py", "warehouse/documents.py", "warehouse/search.py"}
-    assert (folder / "search_settings.py").read_text().endswith(shown.pop("settings.py"))
-    assert {name: (folder / name).read_text().partition('"""\n\n')[2] for name in shown} == shown
-
-
 @pytest.mark.django_db
 def test_the_examples_of_the_how_to_run(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {"__name__": "example"}
-    for block in python_blocks():
-        if FILE_OF_THE_OTHER_PROJECT.match(block):
-            continue
+    for block in how_to.examples():
         exec(compile(block, "docs/how-to.md", "exec"), names)  # noqa: S102 (our own documentation)
     give_positions(0)
     names["Announcer"]().handle(read_after(0, 0))  # type: ignore[operator]
@@ -170,7 +153,7 @@ def test_the_tree_of_the_architecture_has_every_folder() -> None:
         top = top if indent else folder
         named |= {f"{top}/{folder}"} if indent else set()
 
-    packages = set().union(*map(folders_below, (*OURS, "tests")))
+    packages = set().union(*map(folders_below, {*(app.partition(".")[0] for app in OURS), "tests"}))
     assert packages - named == set()
     assert [path for path in named if not (ROOT / path).is_dir()] == []
 

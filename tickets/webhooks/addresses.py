@@ -1,7 +1,7 @@
-"""Connect to public addresses alone, and to the very address that was looked at.
+"""Connect only to public addresses, and to exactly the address that was checked.
 
-A name is resolved once for each connection: between a look and a second resolution it could be made to name another
-machine. TLS still verifies the name, since only the connection below it has the address.
+A name is resolved once for each connection, because a second resolution could return another address than the one that
+was checked. TLS still verifies the name; only the connection below it uses the address.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ KEPT_IDLE_SECONDS = 5.0
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether it is a machine's on the internet; one that wraps an IPv4 address into IPv6 is not."""
+    """Return whether the address is on the public internet; an IPv4 address wrapped into IPv6 never is."""
     return address.is_global and not (
         address.is_multicast or address.is_reserved or (isinstance(address, IPv6Address) and address.is_site_local)
     )
 
 
 class DirectTransport(httpx.AsyncHTTPTransport):
-    """HTTP without proxies, which would resolve the name by themselves."""
+    """HTTP without proxies; a proxy would resolve the name itself."""
 
     def __init__(self, *, connections: int, allow_private: bool) -> None:
         super().__init__()
@@ -47,9 +47,9 @@ class CheckedNetwork(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first of the name's allowed addresses that answers; raise ConnectError or ConnectTimeout."""
+        """Connect to the name's first allowed address that answers; raise ConnectError or ConnectTimeout."""
         failure: Exception = httpcore.ConnectError(
-            f"{host} has no public address, and no other is allowed without ACCESS_SYSTEM_ALLOW_PRIVATE=true"
+            f"{host} has no public address; set ACCESS_SYSTEM_ALLOW_PRIVATE=true to allow a private one"
         )
         for address in await _addresses(host, port):
             if not (self._allow_private or is_public(address)):

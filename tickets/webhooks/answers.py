@@ -1,4 +1,4 @@
-"""Tell by the answer to a webhook what becomes of it; the type of the exception is the policy."""
+"""Decide by the answer to a webhook whether to retry it or to park it; the exception's type is the policy."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -9,10 +9,10 @@ import httpx
 from events.exceptions import RetryLater, Unprocessable
 
 QUOTED_CHARACTERS = 200
-LONGEST_WAIT_SECONDS = 3600.0
-"""A receiver that asks for a longer pause is asked again after this."""
+LONGEST_PAUSE_SECONDS = 3600.0
+"""The longest pause that a receiver can ask for."""
 
-PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+RETRIABLE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 UNABLE = {
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,
@@ -22,24 +22,24 @@ UNABLE = {
 
 
 class ReceiverUnable(RetryLater):
-    """The receiver can take no message at all for now, whatever the message is."""
+    """The receiver can't take any message at the moment."""
 
 
 def refusal(response: httpx.Response, beginning: str) -> RetryLater | Unprocessable | None:
-    """Return why a message was not taken, with the answer's first characters; None if it was taken."""
+    """Return why a message was refused, with the beginning of the answer; None if it was accepted."""
     if response.is_success:
         return None
-    # As a literal: an answer must neither forge lines of the log nor bring NUL, which PostgreSQL takes in no text.
-    said = f"{response.url.host} answered {response.status_code}: {beginning[:QUOTED_CHARACTERS]!r}"
+    # repr: an answer must not forge log lines, and PostgreSQL stores no NUL.
+    reason = f"{response.url.host} answered {response.status_code}: {beginning[:QUOTED_CHARACTERS]!r}"
     if response.status_code in UNABLE:
-        return ReceiverUnable(said, retry_after_seconds=_wait_seconds(response.headers.get("Retry-After", "")))
-    if response.is_client_error and response.status_code not in PASSING:
-        return Unprocessable(said)
-    return RetryLater(said, retry_after_seconds=_wait_seconds(response.headers.get("Retry-After", "")))
+        return ReceiverUnable(reason, retry_after_seconds=_wait_seconds(response.headers.get("Retry-After", "")))
+    if response.is_client_error and response.status_code not in RETRIABLE:
+        return Unprocessable(reason)
+    return RetryLater(reason, retry_after_seconds=_wait_seconds(response.headers.get("Retry-After", "")))
 
 
 def _wait_seconds(retry_after: str) -> float:
-    """Return how long the receiver wants to be left alone; 0 if it does not say, or not so that it can be read."""
+    """Return how long the receiver asks to pause; 0 if the header is missing or can't be read."""
     if retry_after.isdecimal():
         seconds = float(retry_after)
     else:
@@ -48,4 +48,4 @@ def _wait_seconds(retry_after: str) -> float:
         except ValueError:
             return 0
         seconds = (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0), LONGEST_WAIT_SECONDS)
+    return min(max(seconds, 0), LONGEST_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""What the settings say of the access system."""
+"""Read and check the settings of the access system."""
 
 from ipaddress import ip_address
 
@@ -8,21 +8,23 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tickets.webhooks.addresses import is_public
 from tickets.webhooks.signing import signers
-from tickets.webhooks.target import Target
+from tickets.webhooks.target import WebhookTarget
 
 
-def configured_target() -> Target:
-    """Return the access system; raise ImproperlyConfigured."""
+def configured_target() -> WebhookTarget:
+    """Return the access system as a target; raise ImproperlyConfigured."""
     allow_private = settings.ACCESS_SYSTEM_ALLOW_PRIVATE
-    return Target(configured_url(), signers(settings.ACCESS_SYSTEM_SECRETS), allow_private=allow_private)
+    return WebhookTarget(configured_url(), signers(settings.ACCESS_SYSTEM_SECRETS), allow_private=allow_private)
 
 
 def configured_url() -> httpx.URL:
-    """Return the address; raise ImproperlyConfigured, which never shows it: it may have a password.
+    """Return the address; raise ImproperlyConfigured, which never shows the address, since it may have a password.
 
-    A name is resolved when it is called; what it names then may change.
+    A host name is not resolved here, because its addresses may change; each connection checks them.
     """
-    refusal = ImproperlyConfigured("ACCESS_SYSTEM_URL must be the http(s) address that takes cancellations")
+    refusal = ImproperlyConfigured(
+        "ACCESS_SYSTEM_URL is not a valid address: set it to the http(s) URL that takes cancellations"
+    )
     try:
         url = httpx.URL(settings.ACCESS_SYSTEM_URL)
     except httpx.InvalidURL:
@@ -31,7 +33,8 @@ def configured_url() -> httpx.URL:
         raise refusal
     if not settings.ACCESS_SYSTEM_ALLOW_PRIVATE and _is_private(url.host):
         raise ImproperlyConfigured(
-            f"ACCESS_SYSTEM_URL has {url.host}, which is no public address; ACCESS_SYSTEM_ALLOW_PRIVATE=true allows it"
+            f"ACCESS_SYSTEM_URL has {url.host}, which is not a public address; "
+            "set ACCESS_SYSTEM_ALLOW_PRIVATE=true to allow it"
         )
     return url
 
@@ -40,4 +43,4 @@ def _is_private(host: str) -> bool:
     try:
         return not is_public(ip_address(host))
     except ValueError:
-        return False  # A name.
+        return False  # It is a name.

@@ -1,4 +1,4 @@
-"""Sign a message with each of the secrets, so that its receiver can change from one to the next."""
+"""Sign a message with each of the secrets, so that the receiver can switch from one to the next."""
 
 import base64
 import binascii
@@ -19,9 +19,9 @@ def new_secret() -> str:
 
 
 def signers(texts: Sequence[str]) -> list[Webhook]:
-    """Return who signs and verifies with each secret; raise ImproperlyConfigured, which never shows one."""
+    """Return a signer for each secret; raise ImproperlyConfigured, which never shows a secret."""
     if not texts:
-        raise ImproperlyConfigured(f"ACCESS_SYSTEM_SECRETS has no secret to sign with; make one: {MAKE_ONE}")
+        raise ImproperlyConfigured(f"ACCESS_SYSTEM_SECRETS is empty; create a secret: {MAKE_ONE}")
     return [_signer(text.strip(), f"secret {number} of {len(texts)}") for number, text in enumerate(texts, start=1)]
 
 
@@ -32,14 +32,14 @@ def _signer(text: str, which: str) -> Webhook:
         key = b""
     if not text.startswith(PREFIX) or not FEWEST_BYTES <= len(key) <= MOST_BYTES:
         raise ImproperlyConfigured(
-            f"ACCESS_SYSTEM_SECRETS: {which} is not {PREFIX} and the base64 of {FEWEST_BYTES} to {MOST_BYTES} bytes; "
-            f"make one: {MAKE_ONE}"
+            f"ACCESS_SYSTEM_SECRETS: {which} is not {PREFIX} and {FEWEST_BYTES} to {MOST_BYTES} bytes in base64; "
+            f"create a secret: {MAKE_ONE}"
         )
     return Webhook(key)
 
 
 def signed_headers(webhook_id: str, body: bytes, by: Sequence[Webhook]) -> Mapping[str, str]:
-    """Return the headers of one attempt, which it must be made with within minutes."""
+    """Return the headers of one attempt; receivers refuse them after some minutes."""
     now = datetime.now(UTC)
     signatures = [signer.sign(webhook_id, now, body.decode()) for signer in by]
     return {

@@ -1,4 +1,4 @@
-"""Post messages to one address, within bounds of time, size and patience."""
+"""Post messages to one address, with limits on time and size, and pauses while it fails."""
 
 import asyncio
 import time
@@ -15,27 +15,26 @@ from tickets.webhooks.answers import ReceiverUnable, refusal
 from tickets.webhooks.signing import signed_headers
 
 CONNECT_SECONDS = 3.0
-"""Then the name's next address is tried."""
+"""The time for one address of the name, before the next is tried."""
 WHOLE_SECONDS = 10.0
-"""Until the status is there."""
+"""The time until the response's status."""
 BODY_SECONDS = 2.0
 LARGEST_ANSWER_BYTES = 10_000
-FAILURES = 5
-PAUSE_SECONDS = 5
+BREAKER_FAILURES = 5
+BREAKER_PAUSE_SECONDS = 5
 
 
-class Target:
-    """An address that takes webhooks; call it from one event loop.
+class WebhookTarget:
+    """An address that takes webhooks, to be used from one event loop.
 
-    When it is found unable to take messages, the next ones are not even tried for some seconds, or for as long as it
-    asked for.
+    When it can't take messages, none is sent for some seconds, or for as long as it asked.
     """
 
     IN_FLIGHT = 8
-    """How many messages it takes at once."""
+    """The number of messages sent at the same time."""
 
     def __init__(self, url: httpx.URL, signers: Sequence[Webhook], *, allow_private: bool) -> None:
-        self.origin = f"{url.scheme}://{url.netloc.decode()}"  # The rest of a URL may have passwords and tokens.
+        self.origin = f"{url.scheme}://{url.netloc.decode()}"  # Other parts of the URL may have passwords or tokens.
         self._url = url
         self._signers = signers
         self._client = httpx.AsyncClient(
@@ -45,12 +44,12 @@ class Target:
             follow_redirects=False,
             trust_env=False,
         )
-        self._breaker = CircuitBreaker(FAILURES, PAUSE_SECONDS, expected_exception=ReceiverUnable)
+        self._breaker = CircuitBreaker(BREAKER_FAILURES, BREAKER_PAUSE_SECONDS, expected_exception=ReceiverUnable)
         self._quiet_until = 0.0
 
     async def post(self, webhook_id: str, body: bytes) -> None:
-        """Send a message; raise RetryLater or, if it will never be taken, Unprocessable."""
-        self._leave_alone()
+        """Send a message; raise RetryLater, or Unprocessable if it will never be accepted."""
+        self._check_pause()
         with self._breaker:
             try:
                 await self._post(webhook_id, body)
@@ -61,21 +60,21 @@ class Target:
     async def close(self) -> None:
         await self._client.aclose()
 
-    def _leave_alone(self) -> None:
+    def _check_pause(self) -> None:
         seconds = self._quiet_until - time.monotonic()
         if self._breaker.opened:
             seconds = max(seconds, self._breaker.open_remaining)
         if seconds > 0:
-            raise RetryLater(f"{self.origin} is left alone for {seconds:.1f} s", retry_after_seconds=seconds)
+            raise RetryLater(f"nothing is sent to {self.origin} for {seconds:.1f} s", retry_after_seconds=seconds)
 
     async def _post(self, webhook_id: str, body: bytes) -> None:
         headers = signed_headers(webhook_id, body, self._signers)
         try:
             async with (
-                asyncio.timeout(WHOLE_SECONDS) as bound,
+                asyncio.timeout(WHOLE_SECONDS) as time_limit,
                 self._client.stream("POST", self._url, content=body, headers=headers) as response,
             ):
-                bound.reschedule(None)  # The status decides; what follows it has a bound of its own.
+                time_limit.reschedule(None)  # The status decides; reading the body has its own limit.
                 reason = refusal(response, await _beginning(response))
         except (httpx.HTTPError, TimeoutError) as error:
             raise ReceiverUnable(f"{self.origin} does not answer: {error!r}") from error
@@ -84,7 +83,7 @@ class Target:
 
 
 async def _beginning(response: httpx.Response) -> str:
-    """Read what the answer says, as far as it is short and comes soon; that it does not is no failure."""
+    """Read the beginning of the answer. A body that is long, slow or broken is not a failure."""
     body = b""
     with suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(BODY_SECONDS):

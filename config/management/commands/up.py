@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
-from config.errors import CannotStart
+from config.supervisord.errors import CannotStart
 from config.up.environment import exports
 from config.up.narrator import Narrator
 from config.up.preparation import ADMIN
@@ -24,32 +24,32 @@ LAST_PORT = 65535
 
 class Command(BaseCommand):
     help = (
-        "Run everything on this machine, without Docker: PostgreSQL, Valkey and Elasticsearch where DATABASE_URL, "
-        "EVENT_STREAM_URL and ELASTICSEARCH_URL name no others, the migrations, the relay, the consumers, the web "
-        "server. Ctrl-C stops all that it started; the data stays."
+        "Run the whole service on this machine, without Docker: migrations, relay, consumers and web server, and each "
+        "of PostgreSQL, Valkey and Elasticsearch for which DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL names "
+        "no server. Ctrl-C stops everything that was started; the data stays."
     )
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=_port, default=8000, help="of the web server (default: 8000)")
+        parser.add_argument("--port", type=_port, default=8000, help="the port of the web server (default: 8000)")
         parser.add_argument(
             "--data",
             type=Path,
             metavar="DIR",
             default=settings.DATA_DIR,
-            help="the folder that keeps the servers' data, to be found again by the next start (default: %(default)s)",
+            help="the folder for the servers' data, which the next start uses again (default: %(default)s)",
         )
         parser.add_argument(
-            "--demo", action="store_true", help="when all runs, show what the cancelling of a ticket does"
+            "--demo", action="store_true", help="when everything runs, cancel a ticket and show what follows"
         )
-        parser.add_argument("--exit", action="store_true", help="end after the demo: with 0, or with 1 and the reason")
+        parser.add_argument("--exit", action="store_true", help="exit after the demo: with 0, or with 1 and the reason")
         parser.add_argument(
-            "--env", action="store_true", help="start nothing; print where the running servers are, for a shell"
+            "--env", action="store_true", help="only print the addresses of the running servers, as lines for a shell"
         )
 
     def handle(self, *, data: Path, port: int, demo: bool, **options: bool) -> None:
         if options["exit"] and not demo:
-            raise CommandError("--exit ends `up` after the demo: it needs --demo")
+            raise CommandError("--exit ends `up` after the demo: add --demo")
         try:
             if options["env"]:
                 self.stdout.write(exports(data.resolve()))
@@ -75,12 +75,12 @@ class Command(BaseCommand):
                 _welcome(console, service)
                 _wait(service)
         except KeyboardInterrupt:
-            console.print("All has stopped.")
+            console.print("Everything has stopped.")
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
-        raise ArgumentTypeError(f"{text!r} is no port: give a number from 1 to {LAST_PORT}")
+        raise ArgumentTypeError(f"{text!r} is not a port: use a number from 1 to {LAST_PORT}")
     return int(text)
 
 
@@ -95,13 +95,13 @@ def _welcome(console: Console, service: Service) -> None:
     for path, what in (("/api/docs/", "REST interface"), ("/admin/", "admin"), ("/readyz", "health")):
         console.print(f"  {service.url}{path}  {what}")
     if service.receiver_url:
-        console.print(f"  {service.receiver_url}  what the access system was told")
+        console.print(f"  {service.receiver_url}  messages to the access system")
     if service.admin_password:
-        console.print(f"\nLog in as [bold]{ADMIN}[/] with [bold]{service.admin_password}[/] (shown only now)")
-    console.print("\nEvery other `manage.py` command finds these servers. Ctrl-C stops all.")
+        console.print(f"\nLog in as [bold]{ADMIN}[/] with [bold]{service.admin_password}[/] (shown only once)")
+    console.print("\nEvery other `manage.py` command finds these servers. Ctrl-C stops everything.")
 
 
 def _wait(service: Service) -> None:
     while service.supervisor.answers():
         time.sleep(1)
-    raise CannotStart("supervisord, which ran everything, has ended; start again")
+    raise CannotStart("supervisord, which runs all programs, has ended: start `manage.py up` again")

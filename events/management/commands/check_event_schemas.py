@@ -18,15 +18,15 @@ from events.schemas.compatibility import Change, Lock, changes, schema_of
 class Command(BaseCommand):
     help = (
         "Compare the event classes with the lock file of their JSON Schemas (EVENTS_SCHEMA_LOCK), for CI. It fails if "
-        "a change would break readers of events that are written already: a field removed or of another type, a new "
-        "required field, an event removed, a version without an upcaster. Other changes fail until --write has put "
-        "them into the file, which is to be committed."
+        "a change would break readers of existing events: a removed or retyped field, a new required field, a removed "
+        "event, a version without an upcaster. For other changes it fails until --write has put them into the file; "
+        "commit the file then."
     )
     requires_system_checks = [CODE_TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--write", action="store_true", help="put the changes into the file, unless one of them breaks readers"
+            "--write", action="store_true", help="write the changes to the file, unless one of them breaks readers"
         )
 
     def handle(self, *, write: bool, **_: Any) -> None:
@@ -34,15 +34,17 @@ class Command(BaseCommand):
         locked = _read(path)
         found = list(changes(locked, event_types))
         if breaking := [change for change in found if change.is_breaking]:
-            raise CommandError(f"{path} and the event classes: readers would break.\n{_listed(breaking)}")
+            raise CommandError(f"the event classes differ from {path} in ways that break readers:\n{_listed(breaking)}")
         if write and found:
             current = {dataschema(each.name, each.version): schema_of(each) for each in event_types}
             _write(path, locked | current)
-            self.stdout.write(f"{path} is written; commit it.\n{_listed(found)}")
+            self.stdout.write(f"wrote {path}; commit it.\n{_listed(found)}")
         elif found:
-            raise CommandError(f"{path} is not current: run check_event_schemas --write, and commit.\n{_listed(found)}")
+            raise CommandError(
+                f"{path} is out of date: run check_event_schemas --write, and commit the file.\n{_listed(found)}"
+            )
         else:
-            self.stdout.write(f"{path} is current: {len(event_types)} events")
+            self.stdout.write(f"{path} is up to date: {len(event_types)} events")
 
 
 def _listed(found: Sequence[Change]) -> str:
@@ -50,15 +52,15 @@ def _listed(found: Sequence[Change]) -> str:
 
 
 def _read(path: Path) -> Lock:
-    """Return the locked schemas, none if there is no such file yet."""
+    """Return the locked schemas, none if the file does not exist yet."""
     try:
         lock: Lock = msgspec.json.decode(path.read_bytes(), type=Lock)
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise CommandError(f"{path} can't be read: {error}; EVENTS_SCHEMA_LOCK names it") from error
+        raise CommandError(f"{path}, named by EVENTS_SCHEMA_LOCK, can't be read: {error}") from error
     except msgspec.DecodeError as error:
-        raise CommandError(f"{path} is no lock file of event schemas: {error}; restore it from git") from error
+        raise CommandError(f"{path} is not a lock file of event schemas: {error}; restore it from git") from error
     return lock
 
 
@@ -67,7 +69,7 @@ def _write(path: Path, lock: Lock) -> None:
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(ordered), indent=2) + b"\n")
     except OSError as error:
-        raise CommandError(f"{path} can't be written: {error}; EVENTS_SCHEMA_LOCK names it") from error
+        raise CommandError(f"{path}, named by EVENTS_SCHEMA_LOCK, can't be written: {error}") from error
 
 
 def _name_and_version(key: str) -> tuple[str, int]:

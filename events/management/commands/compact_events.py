@@ -1,4 +1,4 @@
-"""Drop from the log what newer events of the same aggregate have replaced."""
+"""Drop events from the log that newer events of the same aggregate have replaced."""
 
 from argparse import ArgumentParser
 from datetime import datetime, timedelta
@@ -13,13 +13,13 @@ from rich.table import Table
 
 from events.checks import TAG
 from events.exceptions import CheckpointMissing
-from events.log.compaction import compact, floor_of
 from events.management.arguments import age
 from events.models import Partition
+from events.operations.compaction import compact, floor_of
 
 
-class Report(msgspec.Struct, kw_only=True):
-    """What became of a partition; what is above `floor`, the checkpoint of `held_by`, was left alone."""
+class _Report(msgspec.Struct, kw_only=True):
+    """The result for a partition. Events above `floor`, the checkpoint of `held_by`, were not compacted."""
 
     partition: int
     dropped: int = 0
@@ -32,9 +32,9 @@ class Report(msgspec.Struct, kw_only=True):
 class Command(BaseCommand):
     help = (
         "Drop events that newer ones of the same aggregate have replaced, once both are older than an age and handled "
-        "by every group of EVENTS_SUBSCRIBERS. The newest event of each aggregate stays, and so does one that is a "
-        "dead letter. It works in short transactions while traffic goes on; after an interruption, run it again. A "
-        "group that is added later sees what is left: each aggregate's newer states."
+        "by every group of EVENTS_SUBSCRIBERS. The newest event of each aggregate stays, and so do events that are "
+        "open dead letters. It works in short transactions, so traffic can go on; after an interruption, run it again. "
+        "A group that is added later gets only the events that are left."
     )
     requires_system_checks = [TAG]
 
@@ -44,10 +44,10 @@ class Command(BaseCommand):
             type=age,
             metavar="AGE",
             required=True,
-            help="an age in days, hours or minutes: 90d, 12h, 30m; younger events stay, and what they replaced too",
+            help="an age in days, hours or minutes: 90d, 12h, 30m; younger events stay, and so does what they replaced",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would be dropped, and drop nothing")
-        parser.add_argument("--json", action="store_true", help="print JSON, a list of partitions")
+        parser.add_argument("--dry-run", action="store_true", help="count what would be dropped, and drop nothing")
+        parser.add_argument("--json", action="store_true", help="print a JSON list of partitions")
 
     def handle(self, *, older_than: timedelta, dry_run: bool, json: bool, **_: Any) -> None:
         try:
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         else:
             Console(file=self.stdout).print(_table(reports, dry_run=dry_run))  # type: ignore[arg-type]
 
-    def _compact(self, reports: list[Report], *, before: datetime, dry_run: bool) -> None:
+    def _compact(self, reports: list[_Report], *, before: datetime, dry_run: bool) -> None:
         console = Console(stderr=True)
         with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
             for report in reports:
@@ -72,9 +72,9 @@ class Command(BaseCommand):
                     progress.update(task, completed=batch.compacted_to - start)
 
 
-def _report(partition: Partition) -> Report:
+def _report(partition: Partition) -> _Report:
     floor = floor_of(partition.number)
-    return Report(
+    return _Report(
         partition=partition.number,
         compacted_to=partition.compacted_to,
         floor=floor.position,
@@ -83,7 +83,7 @@ def _report(partition: Partition) -> Report:
     )
 
 
-def _table(reports: list[Report], *, dry_run: bool) -> Table:
+def _table(reports: list[_Report], *, dry_run: bool) -> Table:
     table = Table("partition")
     for column in ("would be dropped" if dry_run else "dropped", "compacted to", "last position", "lowest checkpoint"):
         table.add_column(column, justify="right")

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from events.checks import CODE_TAG, TAG
 from events.conf import conf
 from events.consumer.consumer import Consumer
-from events.groups.ownership import Ownership, beating
+from events.groups.ownership import Ownership, heartbeat_thread
 from events.management.arguments import count
 from events.management.worker import Worker
 from events.processes.limits import Limits
@@ -26,42 +26,46 @@ logger = logging.getLogger("events.consumer")
 class Command(Worker):
     help = (
         "Consume the event stream as a consumer group, in order, each event at least once. Any number of processes "
-        "may run: they share the group's partitions, and one that dies is replaced within seconds. It waits out "
-        "failures of Redis, the database and what the subscriber writes to. SIGTERM ends it after the batch in hand."
+        "may run: they share the group's partitions, and another takes over within seconds when one dies. After "
+        "failures of Redis, the database or the subscriber's target it tries again. SIGTERM ends it after the current "
+        "batch."
     )
     requires_system_checks = [TAG, CODE_TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         groups = ", ".join(sorted(conf.subscribers))
-        parser.add_argument("group", metavar="GROUP", nargs="?", help=f"one of: {groups} (default: the DSN's)")
+        parser.add_argument(
+            "group", metavar="GROUP", nargs="?", help=f"one of: {groups} (default: the group in EVENTS_STREAM_URL)"
+        )
         parser.add_argument(
             "--consumer",
             metavar="NAME",
-            help="what this process is called in the status and in Redis (default: the DSN's, else the host's name)",
+            help="the name of this process in the status and in Redis (default: the consumer in EVENTS_STREAM_URL, or "
+            "else the host's name)",
         )
         parser.add_argument("--limit", type=count, metavar="N", help="end after N events")
-        parser.add_argument("--time-limit", type=positive, metavar="SECONDS", help="end after so many seconds")
-        parser.add_argument("--memory-limit", type=positive, metavar="MB", help="end once it uses so much memory")
+        parser.add_argument("--time-limit", type=_positive, metavar="SECONDS", help="end after that many seconds")
+        parser.add_argument("--memory-limit", type=_positive, metavar="MB", help="end once it uses that much memory")
         parser.add_argument(
             "--failure-limit",
             type=count,
             metavar="N",
-            help="end, with 1, after N failures that it waited out",
+            help="end with exit code 1 after N failures",
         )
-        parser.add_argument("--until-idle", action="store_true", help="end when all that the log has is handled")
+        parser.add_argument("--until-idle", action="store_true", help="end when all events of the log are handled")
         parser.add_argument(
             "--batch-size",
             type=count,
             metavar="N",
             default=conf.batch_size,
-            help="hand over N events at once, at most (default: %(default)s)",
+            help="handle at most N events at once (default: %(default)s)",
         )
         parser.add_argument(
             "--block",
-            type=positive,
+            type=_positive,
             metavar="SECONDS",
             default=conf.block_seconds,
-            help="wait so long for the stream before looking into the log (default: %(default)s)",
+            help="wait that long for the stream before looking at the log (default: %(default)s)",
         )
 
     def handle(self, *, group: str | None, consumer: str | None, until_idle: bool, **options: Any) -> None:
@@ -82,7 +86,7 @@ class Command(Worker):
             ownership = Ownership(group, name)
             try:
                 subscriber = load_subscriber(group)
-                with beating(ownership):
+                with heartbeat_thread(ownership):
                     Consumer(subscriber, stream, ownership, shutdown=shutdown, limits=limits).run(until_idle=until_idle)
             except ImproperlyConfigured as error:
                 raise CommandError(str(error)) from error
@@ -91,11 +95,11 @@ class Command(Worker):
             raise CommandError(f"{group}: {limits.reached()}")
 
 
-def positive(text: str) -> float:
+def _positive(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is no number above 0")
+        raise ArgumentTypeError(f"{text!r} is not a number above 0")
     return number

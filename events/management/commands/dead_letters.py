@@ -1,4 +1,4 @@
-"""List, show, retry, edit and discard what consumer groups could not handle."""
+"""List, show, retry, edit and discard the events that consumer groups could not handle."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -47,18 +47,18 @@ class Command(BaseCommand):
         if options["before"]:
             letters = letters.filter(id__lt=options["before"])
         page = list(letters.defer(*LONG_COLUMNS).order_by("-id")[: options["limit"]])
-        if self._is_told(page, as_json, options):
+        if self._must_print_table(page, as_json, options):
             self.console.print(letters_table(page))
             if (total := letters.count()) > len(page):
-                self.stdout.write(f"{len(page):,} of {total:,}; the next ones: --before {page[-1].id}")
+                self.stdout.write(f"{len(page):,} of {total:,}; for the next ones add --before {page[-1].id}")
 
     def _list_errors(self, letters: QuerySet[DeadLetter], options: dict[str, Any]) -> None:
         counts = by_error(letters)
-        if self._is_told(counts, lambda count: msgspec.json.encode(count).decode(), options):
+        if self._must_print_table(counts, lambda count: msgspec.json.encode(count).decode(), options):
             self.console.print(errors_table(counts))
 
-    def _is_told[T](self, found: list[T], encode: Callable[[T], str], options: dict[str, Any]) -> bool:
-        """Print the JSON if that is asked for, or that there is nothing; tell whether a table is to be printed."""
+    def _must_print_table[T](self, found: list[T], encode: Callable[[T], str], options: dict[str, Any]) -> bool:
+        """Print JSON with --json, or that nothing was found; tell whether the caller must print a table."""
         if options["json"]:
             for item in found:
                 self.stdout.write(encode(item))
@@ -75,7 +75,7 @@ class Command(BaseCommand):
 
     def _retry(self, options: dict[str, Any]) -> None:
         letters = select(options, default_state=DeadLetter.State.PARKED)
-        self._act(letters, retry, done="marked to be tried again", options=options)
+        self._act(letters, retry, done="marked to be retried", options=options)
 
     def _discard(self, options: dict[str, Any]) -> None:
         letters = select(options, default_state=OPEN)
@@ -84,9 +84,9 @@ class Command(BaseCommand):
     def _act(
         self, letters: QuerySet[DeadLetter], act: Callable[..., Outcome], *, done: str, options: dict[str, Any]
     ) -> None:
-        """Say how many it will be and ask, then act on just these; raise CommandError if some were left out."""
+        """Say how many letters fit and ask, then act on exactly these; raise CommandError if some were left out."""
         if not (has_filter(options) or options["all"]):
-            raise CommandError("say which ones: ids, a filter, or --all", returncode=2)
+            raise CommandError("choose letters by ids, by a filter, or with --all", returncode=2)
         ids = list(letters.values_list("id", flat=True))
         if not ids:
             self.stdout.write(NOTHING_FOUND)
@@ -94,7 +94,7 @@ class Command(BaseCommand):
         if len(ids) > 1 and not options["yes"]:
             self.console.print(errors_table(by_error(letters)))
             if not agrees(
-                f"{len(ids):,} dead letters will be {done}. Do that?", otherwise="--yes does it without asking"
+                f"{len(ids):,} dead letters will be {done}. Do that?", otherwise="use --yes to do it without a question"
             ):
                 raise CommandError(NOTHING_CHANGED)
         console = Console(stderr=True)

@@ -1,4 +1,4 @@
-"""Look at what the log and the stream need."""
+"""Diagnose the database, the stream and the consumer groups."""
 
 import sys
 from argparse import ArgumentParser
@@ -16,14 +16,16 @@ from events.stream.interface import open_stream
 
 class Command(BaseCommand):
     help = (
-        "Look at the database, the stream and the consumer groups, and name each fault and what mends it, one a line. "
-        "It changes nothing. The exit code is 1 if there is a fault."
+        "Check the database, the stream and the consumer groups, and print each finding on a line, a fault with its "
+        "remedy. It changes nothing. The exit code is 1 if there is a fault."
     )
     requires_system_checks = [TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--json", action="store_true", help="print JSON, a list of findings; `remedy` is empty where all is well"
+            "--json",
+            action="store_true",
+            help="print a JSON list of findings; `remedy` is empty unless there is a fault",
         )
 
     def handle(self, *, json: bool, **_: Any) -> None:

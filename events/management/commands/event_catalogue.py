@@ -1,4 +1,4 @@
-"""Print all events, with their fields, where they are made and who handles them."""
+"""Print all events with their fields, where they are created and which groups handle them."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
@@ -17,9 +17,9 @@ FORMATS = ("table", "markdown", "json")
 
 class Command(BaseCommand):
     help = (
-        "Print all events with their fields, as JSON names and types. Who handles them is what the subscribers of "
-        "EVENTS_SUBSCRIBERS declare and are given; where they are made is found in the source code of the installed "
-        "apps, and an event that is made in a roundabout way has no place there."
+        "Print all events with their fields, as JSON names and types. The groups that handle them come from the "
+        "subscribers in EVENTS_SUBSCRIBERS. The places where they are made come from the source code of the installed "
+        "apps; an event that is made indirectly, such as by a class in a variable, is not found there."
     )
     requires_system_checks = [CODE_TAG]
 

@@ -1,4 +1,4 @@
-"""Show how far the log, the stream and the groups are, and who runs them."""
+"""Show how far the log, the stream and the groups are, and which processes run."""
 
 import time
 from argparse import ArgumentParser
@@ -26,20 +26,20 @@ WATCH_SECONDS = 2
 class Command(BaseCommand):
     help = (
         "Show, per partition, the log's last position, the stream's window, and each group's checkpoint, lag, owner "
-        "and what hinders it. It works while Redis is down."
+        "and error. It works while Redis is down."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--group", type=declared_group, metavar="GROUP", help="only this group")
         form = parser.add_mutually_exclusive_group()
-        form.add_argument("--json", action="store_true", help="print JSON, a list of partitions with their groups")
+        form.add_argument("--json", action="store_true", help="print a JSON list of partitions with their groups")
         form.add_argument(
             "--watch",
             nargs="?",
             type=count,
             const=WATCH_SECONDS,
             metavar="SECONDS",
-            help="show it anew every so many seconds (default: %(const)s), until Ctrl-C",
+            help="show it again after each interval (default: %(const)s), until Ctrl-C",
         )
 
     def handle(self, *, group: str | None, json: bool, watch: int | None, **options: Any) -> None:
@@ -69,7 +69,7 @@ def _watch(look: Callable[[], list[PartitionStatus]], console: Console, seconds:
 
 
 def _render(look: Callable[[], list[PartitionStatus]]) -> Group:
-    """Return the status, or that the database does not answer: that may pass while somebody watches."""
+    """Return the status, or the error of a database that does not answer: it may come back while this runs."""
     try:
         return render(look())
     except Error as error:

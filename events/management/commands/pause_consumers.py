@@ -1,13 +1,13 @@
 """Pause the processes of consumer groups."""
 
 from events.management.control import ControlCommand
-from events.operations.control import Wish
+from events.operations.control import GroupRequest
 
 
 class Command(ControlCommand):
     help = (
-        "Let the processes of consumer groups handle nothing until they are resumed, also those that start meanwhile. "
-        "Each finishes the batch in hand, and looks every second."
+        "Pause the processes of consumer groups until they are resumed, also processes that start meanwhile. Each "
+        "notices it within a second, and finishes its current batch."
     )
-    wish = Wish.PAUSE
+    request = GroupRequest.PAUSE
     done = "paused"

@@ -1,4 +1,4 @@
-"""Append to the stream what the log has and the stream lacks."""
+"""Append the events of the log that the stream lacks."""
 
 import logging
 from argparse import ArgumentParser
@@ -12,7 +12,7 @@ from events.exceptions import Diverged, StreamUnavailable
 from events.log.partitions import partition_count
 from events.management.worker import Worker
 from events.processes.shutdown import Interrupted, Shutdown
-from events.processes.throttled_log import Trouble
+from events.processes.throttled_log import ThrottledLog
 from events.relay.flush import sweep
 from events.stream.interface import Stream, open_stream
 
@@ -21,12 +21,12 @@ logger = logging.getLogger("events.relay")
 
 class Command(Worker):
     help = (
-        "Bring the event stream up to the log, for ever: events that a request could not flush, and all that a wiped "
-        "or failed-over Redis has lost. Any number of copies may run. SIGTERM ends it."
+        "Keep the event stream up to date with the log: append the events that a request could not flush, and those "
+        "that a wiped or failed-over Redis has lost. Any number of copies may run. SIGTERM ends it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="flush what is waiting, say how much it was, and end")
+        parser.add_argument("--once", action="store_true", help="flush the waiting events, print their number, and end")
 
     def handle(self, *, once: bool, **_: Any) -> None:
         stream = open_stream()
@@ -36,9 +36,9 @@ class Command(Worker):
         shutdown.listen()
         logger.info("relaying to %s", stream.dsn)
         try:
-            trouble = Trouble(logger)
+            throttled_log = ThrottledLog(logger)
             while True:
-                _flush_or_log(stream, trouble)
+                _flush_or_log(stream, throttled_log)
                 _wait_for_work(stream, shutdown)
         except Interrupted:
             logger.info("stopped")
@@ -62,22 +62,22 @@ def _flush(stream: Stream) -> int:
     return sum(sweep(stream, partition) for partition in range(partition_count()))
 
 
-def _flush_or_log(stream: Stream, trouble: Trouble) -> None:
+def _flush_or_log(stream: Stream, throttled_log: ThrottledLog) -> None:
     try:
-        diverged = [said for partition in range(partition_count()) if (said := _divergence_after(stream, partition))]
-        for said in diverged:
-            trouble.say(said)
+        diverged = [found for partition in range(partition_count()) if (found := _flush_or_diverge(stream, partition))]
+        for found in diverged:
+            throttled_log.error(found)
         if not diverged:
-            trouble.is_over()
+            throttled_log.recovered()
     except StreamUnavailable as error:
-        trouble.say(str(error))
+        throttled_log.error(str(error))
     except Error as error:
-        trouble.say(f"the database does not answer: {error}")
+        throttled_log.error(f"the database does not answer: {error}")
         connections.close_all()
 
 
-def _divergence_after(stream: Stream, partition: int) -> str:
-    """Flush the partition; one that has diverged keeps no other from being flushed."""
+def _flush_or_diverge(stream: Stream, partition: int) -> str:
+    """Flush the partition; return its divergence instead of raising it, so that the others are flushed too."""
     try:
         sweep(stream, partition)
     except Diverged as error:

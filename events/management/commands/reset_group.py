@@ -14,13 +14,13 @@ from events.exceptions import EventError
 from events.management.arguments import age
 from events.management.control import declared_group
 from events.management.dialog import confirm
-from events.operations.reset_group import Move, Place, Plan, carry_out, plan_replay
+from events.operations.reset_group import Destination, Move, ReplayPlan, execute_replay, plan_replay
 
 
 class Command(BaseCommand):
     help = (
-        "Set a group's checkpoints back, so that it handles events again, or forward, so that it skips them. It says "
-        "first which, and asks. The group's processes may run meanwhile: they follow by themselves."
+        "Set a group's checkpoints back, so that it handles events again, or forward, so that it skips them. It first "
+        "shows which events, and asks. The group's processes may run meanwhile: they follow by themselves."
     )
     requires_system_checks = [TAG]
 
@@ -29,16 +29,18 @@ class Command(BaseCommand):
         parser.add_argument(
             "--to",
             required=True,
-            type=place,
+            type=_place,
             metavar="POSITION|TIME",
-            help="the position up to which all counts as handled, 0 for the start; or the first event recorded at this "
-            "time or later is the next: 2027-05-01T12:00:00Z, 2027-05-01 (UTC), or an age like 2h",
+            help="the position up to which all counts as handled, 0 for the start; or a time, whose first event at or "
+            "after it comes next: 2027-05-01T12:00:00Z, 2027-05-01 (UTC), or an age like 2h",
         )
         parser.add_argument("--partition", type=int, metavar="N", help="only in this partition (default: in all)")
-        parser.add_argument("--target", metavar="T", help="only of this target (default: of all that the group had)")
+        parser.add_argument(
+            "--target", metavar="T", help="only of this target (default: of all targets that the group has had)"
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
-    def handle(self, *, group: str, to: Place, yes: bool, **options: Any) -> None:
+    def handle(self, *, group: str, to: Destination, yes: bool, **options: Any) -> None:
         try:
             plan = plan_replay(group, to, partition=options["partition"], target=options["target"])
         except EventError as error:
@@ -47,12 +49,12 @@ class Command(BaseCommand):
             self.stdout.write(line)
         if not yes:
             confirm()
-        carry_out(plan)
-        self.stdout.write(f"{group} goes on there.")
+        execute_replay(plan)
+        self.stdout.write(f"{group} continues there.")
 
 
-def place(text: str) -> Place:
-    """Read a position, a time with its zone, a date or an age."""
+def _place(text: str) -> Destination:
+    """Parse a position, a time with a time zone, a date or an age."""
     if text.isdecimal():
         return int(text)
     if re.fullmatch(r"\d+[a-z]", text):
@@ -64,17 +66,17 @@ def place(text: str) -> Place:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no position, time, date or age") from None
+        raise ArgumentTypeError(f"{text!r} is not a position, time, date or age") from None
     if moment.tzinfo is None:
-        raise ArgumentTypeError(f"{text!r} has no zone: end it with Z or +02:00, for example")
+        raise ArgumentTypeError(f"{text!r} has no time zone: end it with Z or +02:00, for example")
     return moment
 
 
-def _sentences(plan: Plan) -> Iterator[str]:
+def _sentences(plan: ReplayPlan) -> Iterator[str]:
     for move in plan.moves:
         yield from _about(plan.group, move)
     if any(move.is_back for move in plan.moves):
-        yield "Handlers see these events again: messages that they send are sent again."
+        yield "Handlers get these events again: messages that they send are sent again."
 
 
 def _about(group: str, move: Move) -> Iterator[str]:
@@ -90,7 +92,7 @@ def _about(group: str, move: Move) -> Iterator[str]:
         yield f"  These are {verb}: {types}."
         yield f"  They were recorded from {between.first:%Y-%m-%d %H:%M:%S%z} to {between.last:%Y-%m-%d %H:%M:%S%z}."
     if between.others:
-        yield f"  {between.others:,} others are passed over: the group does not handle their types."
+        yield f"  {between.others:,} others are skipped: the group does not handle their types."
     if between.dropped:
         yield f"  {between.dropped:,} are gone: newer events of the same aggregates have replaced them."
     if between.open_letters:

@@ -1,4 +1,4 @@
-"""Make a diverged stream a window on the log again."""
+"""Reset a diverged stream, so that it is filled from the log again."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ from django.core.management.base import BaseCommand, CommandError
 from events.checks import TAG
 from events.exceptions import RetryLater, StreamUnavailable
 from events.management.dialog import confirm
-from events.operations.reset_stream import GroupPlan, PartitionPlan, Plan, carry_out, plan_reset
+from events.operations.reset_stream import GroupPlan, PartitionPlan, ResetPlan, execute_reset, plan_reset
 from events.stream.interface import open_stream
 
 
 class Command(BaseCommand):
     help = (
         "Delete a stream that has diverged from the log, so that the relay fills it again, and create the consumer "
-        "groups again at their checkpoints. It says what it will do, and asks. If the stream has events that the log "
-        "has not, the log was restored from a backup: then the read models are emptied too, and fed from the start "
-        "of the log. Relays and consumers may run meanwhile."
+        "groups again at their checkpoints. It first shows what it will do, and asks. If the stream has events that "
+        "are not in the log, the log was restored from a backup: then the read models are emptied too, and fed from "
+        "the start of the log. Relays and consumers may run meanwhile."
     )
     requires_system_checks = [TAG]
 
@@ -28,8 +28,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--log-was-restored",
             action="store_true",
-            help="feed the read models anew although the stream does not tell: after a restored backup, when Redis "
-            "was wiped too",
+            help="feed the read models again from the start of the log: for a restored backup that the stream can't "
+            "show, because Redis was wiped too",
         )
 
     def handle(self, *, yes: bool, log_was_restored: bool, **_: Any) -> None:
@@ -40,15 +40,15 @@ class Command(BaseCommand):
                     self.stdout.write(line)
                 if not yes:
                     confirm()
-                carry_out(stream, plan)
+                execute_reset(stream, plan)
             except (RetryLater, StreamUnavailable) as error:
-                raise CommandError(f"not ended, repeat it: {error}") from error
+                raise CommandError(f"the reset is not finished, run it again: {error}") from error
         self.stdout.write("The stream is reset; relay_events fills it.")
 
 
-def _sentences(plan: Plan) -> Iterator[str]:
+def _sentences(plan: ResetPlan) -> Iterator[str]:
     if plan.log_was_restored:
-        yield "The log was restored from a backup: events are lost that the stream, or its readers, had."
+        yield "The log was restored from a backup: it has lost events that the stream or its readers had."
     for partition in plan.partitions:
         yield from _about_partition(partition)
     for group in plan.groups:
@@ -59,15 +59,15 @@ def _about_partition(plan: PartitionPlan) -> Iterator[str]:
     yield f"Partition {plan.partition} has {'diverged: ' + plan.divergence if plan.divergence else 'not diverged'}."
     if plan.lost_events:
         yield f"  The last {plan.lost_events:,} events of the stream are not in the log."
-    what = "what is no stream" if plan.entries is None else f"{plan.entries:,} entries"
+    what = "something that is not a stream" if plan.entries is None else f"{plan.entries:,} entries"
     yield f"  The key {plan.key} is deleted, with {what} and its groups."
     yield f"  relay_events sends {plan.sent_again:,} events again, up to position {plan.log_position:,}."
 
 
 def _about_group(plan: GroupPlan, *, log_was_restored: bool) -> str:
-    goes_on = f"  The group {plan.group} is created again in partition {plan.partition}, at {plan.checkpoint:,}"
+    continues = f"  The group {plan.group} is created again in partition {plan.partition}, at {plan.checkpoint:,}"
     if plan.forgets:
-        return f"{goes_on}; what it has written is deleted, and written anew from the start of the log."
+        return f"{continues}; what it has written is deleted, and written again from the start of the log."
     if log_was_restored:
-        return f"{goes_on}; what it did for lost events can't be undone."
-    return f"{goes_on}."
+        return f"{continues}; what it did for lost events can't be undone."
+    return f"{continues}."

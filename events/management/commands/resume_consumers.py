@@ -1,10 +1,10 @@
 """Resume the processes of consumer groups."""
 
 from events.management.control import ControlCommand
-from events.operations.control import Wish
+from events.operations.control import GroupRequest
 
 
 class Command(ControlCommand):
-    help = "Let the processes of paused consumer groups go on."
-    wish = Wish.RESUME
+    help = "Resume the processes of paused consumer groups."
+    request = GroupRequest.RESUME
     done = "consuming"

@@ -22,7 +22,7 @@ WAIT_SECONDS = 1.0
 
 
 class Command(BaseCommand):
-    help = "Print entries of the event stream, one a line. It reads beside the consumer groups and moves none of them."
+    help = "Print entries of the event stream, one per line. It does not affect the consumer groups."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             dest="start",
             type=_position,
             metavar="ID",
-            help="start at this position or entry id; 0 is the first entry, $ follows what comes from now on "
+            help="start at this position or entry id; 0 is the first entry, $ waits for new ones "
             f"(default: the newest {NEWEST})",
         )
         parser.add_argument(
@@ -65,7 +65,7 @@ class Command(BaseCommand):
 
 def _position(text: str) -> str:
     if not (text == FROM_NOW_ON or re.fullmatch(r"\d+(-\d+)?", text)):
-        raise ArgumentTypeError(f"{text!r} is no position, no entry id such as 17-0, and not $")
+        raise ArgumentTypeError(f"{text!r} is not a position, an entry id such as 17-0, or $")
     return text
 
 
@@ -80,7 +80,7 @@ def _filter(types: Collection[str], subjects: Collection[str]) -> Callable[[Entr
 
 
 def _start(stream: Stream, partition: int, start: str | None) -> str:
-    """Return the id of the entry after which to read: the last one unless a place is named."""
+    """Return the id of the entry after which to read: the last one, unless a start is given."""
     if start and start != FROM_NOW_ON:
         return f"{max(int(start.partition('-')[0]) - 1, 0)}-0"
     last = stream.last_entries(partition, count=1)
@@ -90,7 +90,7 @@ def _start(stream: Stream, partition: int, start: str | None) -> str:
 def _newest(
     stream: Stream, ends: Mapping[int, str], *, wanted: int, matches: Callable[[Entry], bool]
 ) -> Iterator[Entry]:
-    """Yield the newest entries that match up to these ends, so many of each partition."""
+    """Yield the newest entries that match, up to `ends`: `wanted` of each partition."""
     for partition, end in ends.items():
         position, _, sequence = end.partition("-")
         before, found, count = f"{position}-{int(sequence) + 1}", list[Entry](), wanted
@@ -101,7 +101,7 @@ def _newest(
 
 
 def _later(stream: Stream, after: dict[int, str], *, follow: bool) -> Iterator[Entry]:
-    """Yield what comes after these entries, to the end or without one."""
+    """Yield the entries after these, up to the end, or for ever with `follow`."""
     is_found = True
     while is_found or follow:
         is_found = False

@@ -1,4 +1,4 @@
-"""Follow one event on its way."""
+"""Trace one event: through the log, the stream and the groups."""
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError
@@ -17,8 +17,8 @@ from events.operations.trace import EventUnknown, GroupTrace, Related, Trace, fi
 from events.stream.interface import open_stream
 
 
-class Place(NamedTuple):
-    """A position; the partition is None where none is named."""
+class _Place(NamedTuple):
+    """A position; the partition is None if none is given."""
 
     partition: int | None
     position: int
@@ -26,18 +26,18 @@ class Place(NamedTuple):
 
 class Command(BaseCommand):
     help = (
-        "Show the whole way of one event: its row in the log, its entry on the stream, what each group has made of "
-        "it, what there is of its effects, and what it caused. Redis, and what the groups write to, may be down."
+        "Show the whole way of one event: its row in the log, its entry on the stream, its state in each group, its "
+        "effects, and the events that it caused. Redis, and what the groups write to, may be down."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "event", type=_event, metavar="ID", help="the event's id, or PARTITION:POSITION, or a position if there is "
-            "one partition"
+            "only one partition"
         )  # fmt: skip
         parser.add_argument("--json", action="store_true", help="print it as a JSON object")
 
-    def handle(self, *, event: UUID | Place, json: bool, **_: Any) -> None:
+    def handle(self, *, event: UUID | _Place, json: bool, **_: Any) -> None:
         try:
             row = find_event(event) if isinstance(event, UUID) else _find_at(event)
         except EventUnknown as error:
@@ -50,16 +50,16 @@ class Command(BaseCommand):
             self.stdout.write("\n".join(_lines(found)))
 
 
-def _event(text: str) -> UUID | Place:
+def _event(text: str) -> UUID | _Place:
     if found := re.fullmatch(r"(?:(\d{1,4}):)?(\d{1,18})", text):
-        return Place(int(found[1]) if found[1] else None, int(found[2]))
+        return _Place(int(found[1]) if found[1] else None, int(found[2]))
     try:
         return UUID(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no event's id (a UUID), no position and no PARTITION:POSITION") from None
+        raise ArgumentTypeError(f"{text!r} is not an event's id (a UUID), a position or PARTITION:POSITION") from None
 
 
-def _find_at(place: Place) -> LogEntry:
+def _find_at(place: _Place) -> LogEntry:
     if place.partition is None and partition_count() > 1:
         message = f"there are {partition_count()} partitions: write PARTITION:{place.position}"
         raise CommandError(message, returncode=2)

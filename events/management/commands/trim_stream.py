@@ -16,9 +16,9 @@ from events.stream.interface import Stream, open_stream
 
 class Command(BaseCommand):
     help = (
-        "Take the oldest entries off the stream, for example to give Redis its memory back. The log keeps their "
-        "events, and readers that are not so far yet read them from there. It says what it removes, and asks. The "
-        "relay keeps trimming to EVENTS_STREAM_MAX_LENGTH by itself."
+        "Remove the oldest entries from the stream, for example to free memory of Redis. The log keeps their events, "
+        "and groups that have not read them yet read them there. It first shows what it will remove, and asks. Each "
+        "flush trims to EVENTS_STREAM_MAX_LENGTH by itself."
     )
     requires_system_checks = [TAG]
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             "--length",
             type=_length,
             metavar="N",
-            help="leave just so many entries in each partition (default: EVENTS_STREAM_MAX_LENGTH)",
+            help="leave N entries in each partition (default: EVENTS_STREAM_MAX_LENGTH)",
         )
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -44,9 +44,9 @@ class Command(BaseCommand):
         for partition in longer:
             self.stdout.write(_sentence(stream, partition, left))
         if not longer:
-            self.stdout.write(f"No partition has more than {left:,} entries; nothing is to be removed.")
+            self.stdout.write(f"No partition has more than {left:,} entries, so nothing is removed.")
             return
-        self.stdout.write("Readers that are not so far yet read these events from the log.")
+        self.stdout.write("Groups that have not read these events yet read them from the log.")
         if not yes:
             confirm()
         removed = sum(stream.trim(partition, length=left) for partition in longer)
@@ -55,11 +55,11 @@ class Command(BaseCommand):
 
 def _length(text: str) -> int:
     if not text.isdecimal():
-        raise ArgumentTypeError(f"{text!r} is no number of entries")
+        raise ArgumentTypeError(f"{text!r} is not a number of entries")
     return int(text)
 
 
 def _sentence(stream: Stream, partition: int, left: int) -> str:
     length = stream.length(partition)
     [first] = stream.entries(partition, after="0", count=1)
-    return f"{stream.key(partition)}: the oldest {length - left:,} of {length:,} entries go, from {first.id} on."
+    return f"{stream.key(partition)}: removes the oldest {length - left:,} of {length:,} entries, from {first.id} on."

@@ -17,9 +17,9 @@ from events.recording.collector import Collector, collecting
 
 class Command(BaseCommand):
     help = (
-        "Compare each row of the aggregates in EVENTS_AGGREGATES with its newest event. That finds what changed a "
-        "table past the events: queryset.update, SQL, fixtures, a backup, rows older than the events. Traffic may go "
-        "on. It ends with 1 if differences remain. Events without a row are reported and can't be repaired."
+        "Compare each row of the aggregates in EVENTS_AGGREGATES with its newest event, to find changes that no event "
+        "reports: by queryset.update, SQL, fixtures or a backup, and rows older than the events. Traffic may go on. "
+        "The exit code is 1 if differences remain. Events without a row are reported, but can't be repaired."
     )
     requires_system_checks = [TAG]
 
@@ -27,14 +27,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--repair",
             action="store_true",
-            help="record an event for each row that differs, which tells what the table has; the row takes its version",
+            help="record an event with the row's state for each row that differs; the row gets that event's version",
         )
-        parser.add_argument("--json", action="store_true", help="print each difference as a JSON object, one a line")
+        parser.add_argument("--json", action="store_true", help="print each difference as a JSON object, one per line")
 
     def handle(self, *, repair: bool, json: bool, **_: Any) -> None:
         aggregates = load_aggregates()
         if not aggregates:
-            raise CommandError("EVENTS_AGGREGATES names no aggregate: declare what is to be compared")
+            raise CommandError("EVENTS_AGGREGATES is empty: declare the aggregates that are to be compared")
         self.write = _as_json if json else _as_line
         self.compared = self.found = self.repaired = 0
         console = Console(stderr=True)

@@ -1,1 +1,1 @@
-"""The parts of the command dead_letters: its arguments, its tables and its editing."""
+"""The parts of the command dead_letters: arguments, tables, and the editing dialog."""

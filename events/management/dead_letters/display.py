@@ -1,4 +1,4 @@
-"""Dead letters as tables and as JSON."""
+"""Show dead letters as tables and as JSON."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -41,7 +41,7 @@ COLUMNS = (
 
 
 def letters_table(letters: Iterable[DeadLetter]) -> Table:
-    """Make a table that fits into 80 columns: subjects are often UUIDs."""
+    """Return a table that fits into 80 columns although subjects are often UUIDs."""
     table = Table("id", "state", "group", "event and error", show_lines=True)
     for name in ("tries", "age"):
         table.add_column(name, justify="right")
@@ -76,7 +76,7 @@ def as_json(letter: DeadLetter) -> str:
 
 
 def full_json(letter: DeadLetter) -> str:
-    """Return all that is known of a letter."""
+    """Return all that is known of a letter, as JSON."""
     event = _event(letter)
     behind = queued_behind(letter).values("id", "position", "type", "event_id")
     everything = _columns(letter) | {
@@ -92,18 +92,18 @@ def full_json(letter: DeadLetter) -> str:
 
 
 def print_letter(console: Console, letter: DeadLetter) -> None:
-    """Print all that is known of a letter, the newest last."""
+    """Print all that is known of a letter, the latest action last."""
     event = _event(letter)
     console.print(_facts(letter, event))
     for title, text in _sections(letter, event):
         console.print(f"\n[bold]{title}[/]")
-        console.file.write(printable(text).rstrip("\n") + "\n")  # It may be 1 MB, which rich would wrap for long.
+        console.file.write(printable(text).rstrip("\n") + "\n")  # It may be 1 MB, which rich would take long to wrap.
     if event and letter.edited_data:
-        console.print("\n[bold]what the edit changes[/]")
+        console.print("\n[bold]changes of the edit[/]")
         print_difference(console, event.data, letter.edited_data)
     _print_behind(console, letter)
     if letter.actions.exists():
-        console.print("\n[bold]what was done[/]", _trail(letter), sep="\n")
+        console.print("\n[bold]actions[/]", _trail(letter), sep="\n")
 
 
 def print_difference(console: Console, before: str, after: str) -> None:
@@ -131,7 +131,7 @@ def _sections(letter: DeadLetter, event: Envelope | None) -> Iterator[tuple[str,
     if event:
         yield f"payload, version {event.schema_version}", pretty(event.data)
     elif letter.event_id:
-        yield "payload", "the log has this event no more"
+        yield "payload", "this event is no longer in the log"
     if letter.edited_data:
         yield f"payload that is handled instead, version {letter.edited_version}", pretty(letter.edited_data)
 
@@ -162,7 +162,7 @@ def _event(letter: DeadLetter) -> Envelope | None:
 
 
 def _raw(data: str) -> object:
-    """Return the JSON as it is written; what is none, as text."""
+    """Return the JSON as written; anything else, as text."""
     try:
         return msgspec.json.decode(data, type=msgspec.Raw)
     except msgspec.DecodeError:
@@ -176,5 +176,5 @@ def _age(since: datetime) -> str:
 
 
 def _text(text: str) -> Text:
-    """Make text that rich takes no markup from, and the terminal no commands."""
+    """Return text in which rich finds no markup and the terminal no control characters."""
     return Text(printable(text))

@@ -20,7 +20,7 @@ NOTHING_CHANGED = "nothing was changed"
 
 
 def edit_letter(console: Console, letter: DeadLetter, *, actor: str, options: dict[str, Any]) -> str:
-    """Take another payload, show what it changes and ask; return what was done. Raise CommandError."""
+    """Read the new payload, show the changes and ask; return what was done. Raise CommandError."""
     try:
         envelope = expect_editable(letter)
         data = _read(options["data"]) if options["data"] else _edit_until_it_fits(console, letter, envelope)
@@ -29,21 +29,14 @@ def edit_letter(console: Console, letter: DeadLetter, *, actor: str, options: di
             return NOTHING_CHANGED
         print_difference(console, envelope.data, edited.data)
         if not (
-            options["yes"]
-            or agrees("Have this handled in place of the event's own payload?", otherwise="--yes does it")
+            options["yes"] or agrees("Have this handled instead of the event's own payload?", otherwise="use --yes")
         ):
             raise CommandError(NOTHING_CHANGED)
-        retry = options["retry"] or (
-            not options["yes"] and agrees("Have it tried again now?", otherwise="--retry does it")
-        )
+        retry = options["retry"] or (not options["yes"] and agrees("Retry it now?", otherwise="use --retry"))
         edit(letter, data, actor=actor, retry=retry)
     except EditRefused as error:
         raise CommandError(f"{NOTHING_CHANGED}: {error}") from error
-    return (
-        "edited, and marked to be tried again"
-        if retry
-        else f"edited; `dead_letters retry {letter.id}` has it tried again"
-    )
+    return "edited, and marked to be retried" if retry else f"edited; run `dead_letters retry {letter.id}` to retry it"
 
 
 def _edit_until_it_fits(console: Console, letter: DeadLetter, envelope: Envelope) -> str:
@@ -55,7 +48,7 @@ def _edit_until_it_fits(console: Console, letter: DeadLetter, envelope: Envelope
         except EditRefused as error:
             for place, problem in error.problems.items():
                 console.print(Text(printable(f"{place}: {problem}"), "red"))
-            if not agrees("Edit it again?", otherwise="nothing was changed"):
+            if not agrees("Edit it again?", otherwise=NOTHING_CHANGED):
                 raise
         else:
             return text

@@ -1,6 +1,6 @@
-"""What the log and the stream need, looked at: each fault with what mends it, on a line of its own.
+"""Diagnose the database, the stream and the groups: each check yields findings, and a fault has a remedy.
 
-A check is a function that yields findings; a further one is added to the tuple at its module's end. It may ask the
+To add a check, write a function that yields findings, and add it to the tuple at its module's end. A check may ask the
 database, or the database and the stream, and changes nothing.
 """
 
@@ -18,7 +18,7 @@ from events.stream.interface import Stream
 
 
 def examine(stream: Stream) -> Iterator[Finding]:
-    """Yield what all checks find. Of a server that does not answer that is said once, and what needs it is left out."""
+    """Yield the findings of all checks. A silent server is reported only once, however many checks need it."""
     of_stream = [partial(check, stream) for check in (*SERVER_CHECKS, *GROUP_CHECKS)]
     checks: Sequence[Callable[[], Iterator[Finding]]] = [*DATABASE_CHECKS, *of_stream]
     silent: set[str] = set()
@@ -36,9 +36,9 @@ def examine(stream: Stream) -> Iterator[Finding]:
 
 
 def _remedy(error: str) -> str:
-    """Return what mends it; Redis says why it refuses in the first word, or redis-py does in its own ones."""
+    """Return the remedy for an error, which names its cause by Redis's first word or in redis-py's words."""
     if "NOPERM" in error or "no permissions" in error:
-        return "allow the user of EVENTS_STREAM_URL with ACL SETUSER what it needs, for its keys and its channel"
+        return "allow the user of EVENTS_STREAM_URL the commands, keys and channel that it needs, with ACL SETUSER"
     if any(said in error for said in ("WRONGPASS", "NOAUTH", "invalid username-password", "Authentication required")):
         return "correct user and password in EVENTS_STREAM_URL"
     return "start Redis, or correct EVENTS_STREAM_URL"

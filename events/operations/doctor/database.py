@@ -1,4 +1,4 @@
-"""What the log needs of its database."""
+"""Check the settings and the state of the log's database."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -23,7 +23,7 @@ ORDER BY xact_start LIMIT 1
 """
 
 
-def ask(statement: str, parameters: Sequence[Any] = ()) -> Any:
+def _first_row(statement: str, parameters: Sequence[Any] = ()) -> Any:
     """Return the first row, or None."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
@@ -31,40 +31,40 @@ def ask(statement: str, parameters: Sequence[Any] = ()) -> Any:
 
 
 def check_version() -> Iterator[Finding]:
-    """It answers, and it is one that the log was made for."""
+    """The database answers, and its version is supported."""
     if connection.vendor == "postgresql":
-        [version] = ask("SHOW server_version")
+        [version] = _first_row("SHOW server_version")
         is_old = connection.pg_version < OLDEST_POSTGRESQL  # type: ignore[attr-defined]
         yield Finding("database", f"PostgreSQL {version}", "upgrade it to version 15 or later" * is_old)
     else:
-        [version] = ask("SELECT sqlite_version()")
+        [version] = _first_row("SELECT sqlite_version()")
         yield Finding("database", f"SQLite {version}: for one machine, not for production")
 
 
 def check_isolation() -> Iterator[Finding]:
-    """Positions are given by a statement that must see what was committed since the transaction began."""
+    """The statement that gives positions must see what was committed since its transaction began."""
     if connection.vendor != "postgresql":
         return
-    with transaction.atomic():  # The client says it when a transaction begins.
-        [isolation] = ask("SHOW transaction_isolation")
+    with transaction.atomic():  # Django's isolation level is set when a transaction begins.
+        [isolation] = _first_row("SHOW transaction_isolation")
     remedy = "" if isolation == "read committed" else "remove the isolation_level from DATABASES, or the role's default"
     yield Finding("isolation level", isolation, remedy)
 
 
 def check_durability() -> Iterator[Finding]:
-    """A commit that a crash takes back would leave the stream ahead of the log."""
+    """If a crash undid a commit, the stream would be ahead of the log."""
     if connection.vendor != "postgresql":
         return
-    [synchronous] = ask("SHOW synchronous_commit")
-    remedy = "" if synchronous != "off" else "set it to on: else a crash of PostgreSQL makes the stream diverge"
+    [synchronous] = _first_row("SHOW synchronous_commit")
+    remedy = "" if synchronous != "off" else "set it to on, or a crash of PostgreSQL makes the stream diverge"
     yield Finding("synchronous_commit", synchronous, remedy)
 
 
 def check_oldest_transaction() -> Iterator[Finding]:
-    """It holds back the clean-up of the index on rows without a position, which makes giving them slower and slower."""
+    """A long transaction keeps the index of rows without a position from being cleaned: giving positions gets slow."""
     if connection.vendor != "postgresql":
         return
-    oldest = ask(OLDEST_TRANSACTION, [LONG_TRANSACTION_SECONDS])
+    oldest = _first_row(OLDEST_TRANSACTION, [LONG_TRANSACTION_SECONDS])
     if oldest is None:
         yield Finding("oldest transaction", f"younger than {LONG_TRANSACTION_SECONDS} s")
         return
@@ -77,10 +77,10 @@ def check_oldest_transaction() -> Iterator[Finding]:
 
 
 def check_sqlite_mode() -> Iterator[Finding]:
-    """Without WAL readers and the writer shut each other out; without IMMEDIATE a unit of work may fail half-way."""
+    """Without WAL, readers and the writer block each other; without IMMEDIATE, a unit of work may fail half-way."""
     if connection.vendor != "sqlite":
         return
-    [journal] = ask("PRAGMA journal_mode")
+    [journal] = _first_row("PRAGMA journal_mode")
     mode = connection.settings_dict["OPTIONS"].get("transaction_mode") or "DEFERRED"
     # A database in memory belongs to one process and can't have a WAL.
     wal = "let DATABASES' init_command say PRAGMA journal_mode=WAL" * (journal not in {"wal", "memory"})
@@ -90,15 +90,17 @@ def check_sqlite_mode() -> Iterator[Finding]:
 
 
 def check_rows_without_position() -> Iterator[Finding]:
-    """A relay gives them their positions twice a second."""
+    """A running relay gives positions twice a second."""
     before = timezone.now() - timedelta(seconds=RELAY_PATIENCE_SECONDS)
     waiting = LogEntry.objects.filter(position=None, time__lt=before).aggregate(rows=Count("id"), oldest=Min("time"))
     if not waiting["rows"]:
-        yield Finding("events without a position", "none that waits for a relay")
+        yield Finding("events without a position", "none waits for a relay")
         return
     seconds = (timezone.now() - waiting["oldest"]).total_seconds()
     found = f"{waiting['rows']:,} wait for a relay, the oldest for {seconds:,.0f} s"
-    yield Finding("events without a position", found, "run relay_events; its log says what hinders it")
+    yield Finding(
+        "events without a position", found, "run relay_events; if it runs, its log says why it does not go on"
+    )
 
 
 DATABASE_CHECKS = (

@@ -1,10 +1,10 @@
-"""What a check of the doctor says."""
+"""The result of a check of the doctor."""
 
 from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """What was looked at and what it is like; a fault says what mends it, and is one only then."""
+    """A result of a check. A result with a remedy is a fault."""
 
     about: str
     found: str

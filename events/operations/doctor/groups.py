@@ -1,17 +1,19 @@
-"""How the consumer groups are."""
+"""Check the state of the consumer groups."""
 
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 
-from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models import Count
 from django.db.models.functions import Now
 
+from events import log
 from events.conf import conf
 from events.exceptions import RetryLater
+from events.groups import checkpoint
 from events.groups.members import GroupMembers, members_of_groups
 from events.groups.ownership import RETRYING
-from events.models import Checkpoint, DeadLetter, Lease, Partition
+from events.models import DeadLetter, Lease
 from events.operations.doctor.finding import Finding
 from events.operations.status import status
 from events.stream.interface import Stream
@@ -22,37 +24,37 @@ LEASE_PATIENCE_SECONDS = 5
 
 
 def check_groups_run(_stream: Stream) -> Iterator[Finding]:
-    """Somebody runs each declared group. One that never ran has no checkpoint; compaction waits for it."""
-    ran = set(Checkpoint.objects.values_list("group", flat=True))
+    """Each declared group runs. One that never ran has no checkpoint, and holds compaction back."""
+    ran = checkpoint.groups()
     members = members_of_groups()
     for group in sorted(conf.subscribers):
         if group in ran:
             yield _about_group(group, members[group])
         else:
-            remedy = f"run consume_events {group}, or take it out of EVENTS_SUBSCRIBERS"
+            remedy = f"run consume_events {group}, or remove it from EVENTS_SUBSCRIBERS"
             yield Finding("group", f"{group} never ran", remedy)
 
 
 def _about_group(group: str, members: GroupMembers) -> Finding:
     if members.is_paused:
-        return Finding("group", f"{group} is paused", f"say manage.py resume_consumers {group}")
+        return Finding("group", f"{group} is paused", f"run manage.py resume_consumers {group}")
     if not members.living:
         return Finding("group", f"no process of {group} runs", f"run consume_events {group}")
     return Finding("group", f"{group} has living processes: {len(members.living)}")
 
 
 def check_retrying(_stream: Stream) -> Iterator[Finding]:
-    """A process that meets a failure waits and tries again, for ever: what it waits for may need a hand."""
+    """A process that fails tries again for ever, so an operator may have to repair the cause."""
     for group, members in sorted(members_of_groups().items()):
         for member in members.living:
             if member.state == RETRYING:
                 next_attempt = f", next at {member.retry_at:%H:%M:%S%z}" if member.retry_at else ""
                 found = f"{group} {member.id} is retrying{next_attempt}: {member.error}"
-                yield Finding("process", found, "mend what the error names; then it goes on by itself")
+                yield Finding("process", found, "repair what the error names; then the process goes on by itself")
 
 
 def check_targets(_stream: Stream) -> Iterator[Finding]:
-    """What a group writes into is there, and as this release wants it."""
+    """The targets of each group exist, and fit this release."""
     for group in sorted(conf.subscribers):
         with closing(load_subscriber(group)) as subscriber:
             try:
@@ -63,10 +65,9 @@ def check_targets(_stream: Stream) -> Iterator[Finding]:
 
 
 def check_leases(_stream: Stream) -> Iterator[Finding]:
-    """A partition whose owner is gone is taken over within seconds, where a process is there to do so."""
+    """A partition whose owner is gone is taken over within seconds by another process of the group."""
     members = members_of_groups()
-    last = Partition.objects.filter(number=OuterRef("partition")).values("last_position")
-    behind = set(Checkpoint.objects.filter(position__lt=Subquery(last)).values_list("group", "partition"))
+    behind = checkpoint.behind_the_log()
     unowned = Lease.objects.filter(expires_at__lt=Now() - timedelta(seconds=LEASE_PATIENCE_SECONDS))
     for lease in unowned.order_by("group", "partition"):
         found = members[lease.group]
@@ -75,34 +76,33 @@ def check_leases(_stream: Stream) -> Iterator[Finding]:
                 "lease",
                 f"{lease.group}, partition {lease.partition}: events wait, and no process has taken it since "
                 f"{lease.expires_at:%Y-%m-%d %H:%M:%S%z}",
-                f"say manage.py stop_consumers {lease.group} and let the supervisor start fresh processes; "
-                "the logs of the old ones say what hindered them",
+                f"run manage.py stop_consumers {lease.group} and let the supervisor start fresh processes; "
+                "the logs of the old ones say why they did not take it",
             )
 
 
 def check_checkpoints(_stream: Stream) -> Iterator[Finding]:
-    """A checkpoint above the log's end would pass over the next events; it comes of a restored backup."""
-    last = Partition.objects.filter(number=OuterRef("partition")).values("last_position")
-    ahead = Checkpoint.objects.annotate(last=Subquery(last)).filter(position__gt=F("last"))
-    for checkpoint in ahead.order_by("group", "target", "partition"):
-        where = f"{checkpoint.group} {checkpoint.target}".strip() + f", partition {checkpoint.partition}"
+    """A checkpoint beyond the log's end would skip the next events; it comes from a restored backup."""
+    for ahead in checkpoint.ahead_of_the_log():
+        last = log.last_position(ahead.partition)
         yield Finding(
             "checkpoint",
-            f"{where}: at {checkpoint.position:,}, and the log ends at {checkpoint.last:,}",
-            "say manage.py reset_stream --log-was-restored if a backup was restored, otherwise "
-            f"manage.py reset_group {checkpoint.group} --partition {checkpoint.partition} --to {checkpoint.last}",
+            f"{f'{ahead.group} {ahead.target}'.strip()}, partition {ahead.partition}: at {ahead.position:,}, "
+            f"but the log ends at {last:,}",
+            "run manage.py reset_stream --log-was-restored if a backup was restored, otherwise "
+            f"manage.py reset_group {ahead.group} --partition {ahead.partition} --to {last}",
         )
 
 
 def check_lag(stream: Stream) -> Iterator[Finding]:
-    """Events wait for a group whose process is down, or whose target is.
+    """Events wait long if a group's process or target is down.
 
-    One look is enough: that the oldest has waited for so long tells more than whether the lag grows just now.
+    One look is enough: how long the oldest has waited tells more than whether the lag is growing.
     """
     for partition in status(stream):
         for group in partition.groups:
             where = f"{group.group} {group.target}".strip() + f", partition {partition.partition}"
-            remedy = f"run consume_events {group.group}; event_status and its log say what hinders it"
+            remedy = f"run consume_events {group.group}; if it runs, event_status and its log say what it waits for"
             yield Finding(
                 "lag",
                 f"{where}: {group.lag:,} events, the oldest {group.lag_seconds:,.0f} s",
@@ -111,12 +111,12 @@ def check_lag(stream: Stream) -> Iterator[Finding]:
 
 
 def check_dead_letters(_stream: Stream) -> Iterator[Finding]:
-    """Events that a group could not handle wait for somebody."""
+    """Events that a group could not handle wait for an operator."""
     still_open = DeadLetter.objects.filter(state__in=DeadLetter.OPEN)
     counts = still_open.values("group").annotate(letters=Count("id")).order_by("group")
     found = dict(counts.values_list("group", "letters"))
     for group, letters in found.items():
-        remedy = "read their reasons: manage.py dead_letters list; then retry, edit or discard them"
+        remedy = "see why with manage.py dead_letters list, then retry, edit or discard them"
         yield Finding("dead letters", f"{group} has {letters:,} open", remedy)
     if not found:
         yield Finding("dead letters", "none is open")

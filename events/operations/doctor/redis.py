@@ -1,4 +1,4 @@
-"""What the stream needs of Redis, and whether the stream agrees with the log."""
+"""Check the settings of Redis, and whether the stream agrees with the log."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,11 +12,11 @@ from events.stream.interface import Stream
 
 OLDEST_REDIS = (7, 0)
 CLOCK_PATIENCE_SECONDS = 2
-RESET = "say `manage.py reset_stream`, which shows first what it will do"
+RESET = "run `manage.py reset_stream`, which first shows what it will do"
 
 
 def check_server(stream: Stream) -> Iterator[Finding]:
-    """It answers, and knows the commands of Redis 7.0."""
+    """The server answers, and knows the commands of Redis 7.0."""
     version = stream.information()["redis_version"]
     major, minor = (int(part) for part in version.split(".")[:2])
     remedy = "upgrade it to Redis 7.0 or later, or to Valkey" * ((major, minor) < OLDEST_REDIS)
@@ -24,19 +24,19 @@ def check_server(stream: Stream) -> Iterator[Finding]:
 
 
 def check_role(stream: Stream) -> Iterator[Finding]:
-    """A replica refuses to be written to."""
+    """A replica refuses writes."""
     role = stream.information()["role"]
-    yield Finding("Redis's role", role, "let EVENTS_STREAM_URL name the master" * (role != "master"))
+    yield Finding("Redis's role", role, "set EVENTS_STREAM_URL to the master" * (role != "master"))
 
 
 def check_eviction(stream: Stream) -> Iterator[Finding]:
-    """An evicting policy removes a whole stream, with its groups."""
+    """An eviction policy may remove a whole stream with its groups."""
     policy = stream.information()["maxmemory_policy"]
-    yield Finding("maxmemory-policy", policy, "CONFIG SET maxmemory-policy noeviction" * (policy != "noeviction"))
+    yield Finding("maxmemory-policy", policy, "run CONFIG SET maxmemory-policy noeviction" * (policy != "noeviction"))
 
 
 def check_persistence(stream: Stream) -> Iterator[Finding]:
-    """Told, not judged: what Redis loses, the relay sends again."""
+    """Persistence is only reported: the relay sends again what Redis loses."""
     information = stream.information()
     saved = datetime.fromtimestamp(int(information["rdb_last_save_time"]), UTC)
     snapshot = f"snapshots only, the last one (or the start) at {saved:%Y-%m-%d %H:%M:%S%z}"
@@ -45,26 +45,26 @@ def check_persistence(stream: Stream) -> Iterator[Finding]:
 
 
 def check_clock(stream: Stream) -> Iterator[Finding]:
-    """Ages are told by comparing times of several machines."""
+    """Ages come from comparing the clocks of several machines."""
     seconds = abs(stream.clock() - timezone.now()).total_seconds()
-    remedy = "let NTP set both machines' clocks" * (seconds > CLOCK_PATIENCE_SECONDS)
+    remedy = "set both machines' clocks by NTP" * (seconds > CLOCK_PATIENCE_SECONDS)
     yield Finding("Redis's clock", f"{seconds:.1f} s apart from this machine's", remedy)
 
 
 def check_permissions(stream: Stream) -> Iterator[Finding]:
-    """Its user may do all that is asked, also what is asked but seldom."""
+    """The user may run all commands that are used, also the rare ones."""
     refused = stream.refused_commands()
     if refused is None:
-        yield Finding("Redis's permissions", "it does not say what its user may do")
+        yield Finding("Redis's permissions", "Redis does not say what its user may do")
         return
-    found = f"its user may not do this: {'; '.join(refused)}" if refused else "its user may do all that is asked"
+    found = f"its user may not run these commands: {'; '.join(refused)}" if refused else "its user may run all commands"
     yield Finding(
-        "Redis's permissions", found, "allow it with ACL SETUSER, for the keys and the channel too" * bool(refused)
+        "Redis's permissions", found, "allow them with ACL SETUSER, with the keys and the channel" * bool(refused)
     )
 
 
 def check_stream(stream: Stream) -> Iterator[Finding]:
-    """It is a window on the log, up to the log's end: the relay appends twice a second."""
+    """The stream is a window on the log, and up to date: the relay appends twice a second."""
     for partition in Partition.objects.order_by("number"):
         key = stream.key(partition.number)
         if found := divergence.look(stream, partition.number):
@@ -72,7 +72,7 @@ def check_stream(stream: Stream) -> Iterator[Finding]:
             continue
         yield Finding("divergence", f"{key} is a window on the log")
         behind = max(0, partition.last_position - stream.tail(partition.number).position)
-        remedy = "run relay_events; its log says what hinders it" * bool(behind)
+        remedy = "run relay_events; if it runs, its log says why it does not go on" * bool(behind)
         yield Finding("stream's end", f"{key} is {behind:,} events behind the log", remedy)
 
 

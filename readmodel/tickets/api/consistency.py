@@ -8,7 +8,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.consistency_token import HEADER, InvalidToken, read
+from events.consistency_token import HEADER, InvalidToken, read_token
 from readmodel.consistency.reads import consistent_reads
 from readmodel.exceptions import EventParked, StateNotReached
 from readmodel.tickets.documents import TicketDocuments
@@ -59,7 +59,7 @@ def consistently(request: Request, answer: Callable[[], Response], *, stale_is_f
     if not text:
         return answer()
     try:
-        return consistent_reads(TicketDocuments).read(read(text), answer)
+        return consistent_reads(TicketDocuments).read(read_token(text), answer)
     except InvalidToken as error:
         raise InvalidConsistencyToken(str(error)) from error
     except StateNotReached as error:

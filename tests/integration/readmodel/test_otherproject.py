@@ -1,15 +1,15 @@
 """The folders `events` and `readmodel` in another project, whose read model is made by the words of docs/how-to.md."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import msgspec
 import pytest
 from elasticsearch import Elasticsearch
+from pytest_django import Settings
 
 from events.stream.interface import Stream
+from tests.how_to import files_of_the_other_project
 from tests.integration.events.test_otherproject import ROOT, OtherProject
 
 RECORD = """
@@ -29,9 +29,9 @@ from warehouse.search import crates_on
 print([hit["crate"] for hit in crates_on("B2")])
 """
 NEXT_REVISION = """
-        "room": {"type": "text", "analyzer": "letters"},
+        "room": {"type": "text", "analyzer": "words"},
     }
-    settings = {"analysis": {"analyzer": {"letters": {"type": "custom", "tokenizer": "letter"}}}}
+    settings = {"analysis": {"analyzer": {"words": {"type": "custom", "tokenizer": "standard"}}}}
 """
 
 
@@ -41,9 +41,14 @@ class ProjectWithSearch(OtherProject):
     def __init__(self, folder: Path, elasticsearch_url: str, alias: str) -> None:
         super().__init__(folder)
         shutil.copytree(ROOT / "readmodel", folder / "readmodel", ignore=shutil.ignore_patterns("tickets"))
-        with (folder / "search_settings.py").open("a") as settings:
+        written = files_of_the_other_project()
+        assert written.keys() == {"settings.py", "warehouse/documents.py", "warehouse/search.py"}
+        for name, text in written.items():
+            with (folder / name).open("a") as file:  # The settings are there already.
+                file.write(text)
+        with (folder / "settings.py").open("a") as settings:
             settings.write(f'READMODEL_ALIAS = "{alias}"\n')
-        self.variables = {"DJANGO_SETTINGS_MODULE": "search_settings", "ELASTICSEARCH_URL": elasticsearch_url}
+        self.variables = {"ELASTICSEARCH_URL": elasticsearch_url}
 
     def manage(self, *arguments: str, **variables: str) -> str:
         return super().manage(*arguments, **(self.variables | variables))
@@ -57,23 +62,22 @@ class ProjectWithSearch(OtherProject):
 
 
 @pytest.fixture
-def alias() -> str:
-    return f"test-{uuid4().hex}"
+def alias(settings: Settings, elasticsearch: Elasticsearch) -> str:
+    return settings.READMODEL_ALIAS  # type: ignore[no-any-return]  # the test's own
 
 
 @pytest.fixture
 def project(
-    tmp_path: Path, alias: str, elasticsearch: Elasticsearch, stream: Stream, settings: object
-) -> Iterator[ProjectWithSearch]:
-    project = ProjectWithSearch(tmp_path, settings.ELASTICSEARCH_URL, alias)  # type: ignore[attr-defined]
+    tmp_path: Path, alias: str, elasticsearch: Elasticsearch, stream: Stream, settings: Settings
+) -> ProjectWithSearch:
+    """The project with three crates; a fourth one is scrapped."""
+    project = ProjectWithSearch(tmp_path, settings.ELASTICSEARCH_URL, alias)
     project.manage("check", "--fail-level", "WARNING")
     project.manage("migrate")
     project.shell(RECORD)
     project.consume()
     elasticsearch.indices.refresh(index=alias)
-    yield project
-    elasticsearch.indices.delete(index=f"{alias}-*")
-    elasticsearch.indices.delete_index_template(name=alias)
+    return project
 
 
 @pytest.mark.django_db

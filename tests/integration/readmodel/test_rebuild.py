@@ -118,7 +118,7 @@ def test_a_consumer_that_was_killed_just_now_is_not_waited_for(
     tickets: list[Ticket], ticket_index: DocumentIndex
 ) -> None:
     killed = Ownership("readmodel", "killed")
-    killed.beat()
+    killed.heartbeat()
     assert killed.acquire(0)
 
     assert run()[-1].endswith("-000002 is searched now")
@@ -166,7 +166,7 @@ def test_a_rebuild_that_was_killed_just_now_is_waited_for_and_continued(
 ) -> None:
     begun = rebuild.begin(ticket_index)
     killed = Ownership("rebuild tickets", "killed")
-    killed.beat()
+    killed.heartbeat()
     assert killed.acquire(0)
 
     said = run()
@@ -177,10 +177,8 @@ def test_a_rebuild_that_was_killed_just_now_is_waited_for_and_continued(
 def test_a_second_rebuild_is_refused_while_the_first_one_lives(
     tickets: list[Ticket], ticket_index: DocumentIndex
 ) -> None:
-    with (
-        rebuild.only_one(TicketDocuments),
-        pytest.raises(CommandError, match="another process is rebuilding tickets: start"),
-    ):
+    refused = pytest.raises(CommandError, match="another process is rebuilding tickets: start")
+    with rebuild.only_one(TicketDocuments), refused:
         run()
 
     assert names(ticket_index) == ["000001"]

@@ -1,4 +1,4 @@
-"""The group `access` on real servers: what one ticket's failure does to the others, and to its own later events."""
+"""Test the group `access` on real servers: how one ticket's failure affects others and its own later events."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def canceled_tickets(count: int) -> list[Ticket]:
 
 
 def correct(ticket: Ticket) -> None:
-    """Change the ticket past its events, and let them follow."""
+    """Change the ticket without an event, then let `verify_log` record a correction."""
     Ticket.objects.filter(id=ticket.id).update(venue="Elsewhere", version=ticket.version + 1)
     call_command("verify_log", repair=True)
 
@@ -41,7 +41,7 @@ def told_about(gate: Gate, ticket: Ticket) -> list[int]:
     return [call.message["data"]["version"] for call in gate.calls if call.ticket == ticket.id]
 
 
-def test_a_cancellation_that_is_parked_holds_up_its_own_ticket_alone(gate: Gate) -> None:
+def test_a_parked_cancellation_holds_up_only_its_own_ticket(gate: Gate) -> None:
     tickets = canceled_tickets(5)
     refused = tickets[1]
     gate.answers_for = {refused.id: status(404, b"no such ticket")}
@@ -59,7 +59,7 @@ def test_a_cancellation_that_is_parked_holds_up_its_own_ticket_alone(gate: Gate)
     assert "answered 404: 'no such ticket'" in DeadLetter.objects.earliest("id").error
 
 
-def test_when_a_parked_one_is_tried_again_the_ticket_is_told_in_order(gate: Gate) -> None:
+def test_retrying_a_parked_event_sends_the_tickets_messages_in_order(gate: Gate) -> None:
     [ticket] = canceled_tickets(1)
     gate.answers_for = {ticket.id: status(404)}
     run_until_idle("access")
@@ -75,7 +75,7 @@ def test_when_a_parked_one_is_tried_again_the_ticket_is_told_in_order(gate: Gate
     assert set(DeadLetter.objects.values_list("state", flat=True)) == {"handled"}
 
 
-def test_one_that_is_tried_later_keeps_the_checkpoint_and_parks_nothing(gate: Gate) -> None:
+def test_a_retriable_failure_keeps_the_checkpoint_and_parks_nothing(gate: Gate) -> None:
     tickets = canceled_tickets(3)
     gate.answers_for = {tickets[0].id: status(500)}
 
@@ -89,7 +89,7 @@ def test_one_that_is_tried_later_keeps_the_checkpoint_and_parks_nothing(gate: Ga
     assert told_about(gate, tickets[1])[0] == told_about(gate, tickets[2])[0] == 2
 
 
-def test_a_ticket_that_was_cancelled_past_its_events_is_told_once_these_follow(gate: Gate) -> None:
+def test_a_cancellation_without_an_event_is_sent_after_its_correction(gate: Gate) -> None:
     ticket = issue()
     run_until_idle("access")
     replacement = issue(replaces=ticket)

@@ -1,4 +1,4 @@
-"""Two who change the same tickets at once, on PostgreSQL."""
+"""Test simultaneous changes of the same tickets, on PostgreSQL."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__
 
 
 class BothView(APIView):
-    """Cancels two tickets in one request, the second when both requests hold their first."""
+    """Cancel two tickets in one request; the second after both requests have locked their first ticket."""
 
     permission_classes = [AllowAny]
     meeting: Barrier
@@ -44,7 +44,7 @@ urlpatterns = [path("api/both/", BothView.as_view()), path("api/", include("tick
 
 
 def at_once(*tasks: Callable[[], Any]) -> list[Any]:
-    """Run each task in a thread with a connection of its own; return what they returned or raised."""
+    """Run each task in a thread with its own connection; return what they returned or raised."""
 
     def run(task: Callable[[], Any]) -> Any:
         try:
@@ -58,7 +58,7 @@ def at_once(*tasks: Callable[[], Any]) -> list[Any]:
         return list(threads.map(run, tasks))
 
 
-def test_of_two_changes_at_once_one_wins_and_one_is_refused() -> None:
+def test_one_of_two_simultaneous_changes_wins_and_the_other_is_refused() -> None:
     ticket = issue()
     meeting = Barrier(2)
 
@@ -81,7 +81,7 @@ def test_of_two_changes_at_once_one_wins_and_one_is_refused() -> None:
         assert Ticket.objects.get(id=ticket.id).version == 2
 
 
-def test_the_loser_leaves_nothing() -> None:
+def test_the_refused_change_leaves_no_rows_and_no_events() -> None:
     ticket = issue()
     both = [Ticket.objects.get() for _ in range(2)]
 
@@ -106,7 +106,7 @@ def test_many_requests_for_one_ticket_cancel_it_once() -> None:
     assert Ticket.objects.count() == 2
 
 
-def test_units_that_lock_in_opposite_order_end_in_one_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deadlock_between_two_requests_ends_in_one_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BothView, "meeting", Barrier(2), raising=False)
     Ticket.issue_many([{**FIELDS, "code": "A"}, {**FIELDS, "code": "B"}])
 
@@ -122,7 +122,7 @@ def test_units_that_lock_in_opposite_order_end_in_one_conflict(monkeypatch: pyte
     assert len(recorded()) == 6
 
 
-def test_two_bulk_changes_of_the_same_tickets_wait_instead_of_deadlock() -> None:
+def test_two_bulk_changes_of_the_same_tickets_do_not_deadlock() -> None:
     tickets = Ticket.issue_many([FIELDS] * 200)
     backwards = list(reversed([Ticket.objects.get(id=ticket.id) for ticket in tickets]))
 
@@ -132,7 +132,7 @@ def test_two_bulk_changes_of_the_same_tickets_wait_instead_of_deadlock() -> None
     assert Ticket.objects.count() == 400
 
 
-def test_an_import_whose_ticket_is_issued_meanwhile_writes_nothing_and_says_so(tmp_path: Path) -> None:
+def test_an_import_that_loses_a_race_writes_nothing_and_reports_it(tmp_path: Path) -> None:
     file = tmp_path / "tickets.csv"
     values = {"code": "SAME", **FIELDS, "status": "issued"}
     file.write_text(f"{','.join(values)}\n{','.join(f'"{value}"' for value in values.values())}\n")
@@ -143,7 +143,9 @@ def test_an_import_whose_ticket_is_issued_meanwhile_writes_nothing_and_says_so(t
             importing = threads.submit(at_once, lambda: call_command("import_tickets", str(file)))
             wait_until(somebody_waits_for_a_lock)
 
-        with pytest.raises(CommandError, match="Someone else issued a ticket of this file meanwhile; run it again."):
+        with pytest.raises(
+            CommandError, match="Somebody else issued a ticket of this file at the same time; run the import again."
+        ):
             importing.result()
 
     assert [ticket.code for ticket in Ticket.objects.all()] == ["SAME"]

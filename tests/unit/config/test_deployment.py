@@ -1,4 +1,4 @@
-"""The files that run the service elsewhere: supervisord's and Docker's. They say the same as the rest."""
+"""Test that the files for supervisord and Docker agree with the rest of the project."""
 
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,14 @@ def test_supervisord_in_production_runs_the_relay_and_the_consumers(tmp_path: Pa
     assert all(program.autostart and Path(program.directory).resolve() == ROOT for program in programs.values())
 
 
-def test_docker_runs_the_engines_versions_that_up_runs(services: dict[str, Any]) -> None:
+def test_docker_and_up_run_the_same_versions_of_the_engines(services: dict[str, Any]) -> None:
     (jar,) = [path for path in jars.expected_sums() if "/elasticsearch/elasticsearch/" in path]
 
     assert services["postgres"]["image"] == f"postgres:{MAJOR_VERSION}"
     assert services["elasticsearch"]["image"].rpartition(":")[2] == Path(jar).parent.name
 
 
-def test_docker_runs_commands_that_there_are(services: dict[str, Any]) -> None:
+def test_docker_runs_only_commands_that_exist(services: dict[str, Any]) -> None:
     ours = {name: service for name, service in services.items() if "build" in service}
     commands = {service["command"][2] for service in ours.values() if "command" in service}
 
@@ -62,7 +62,7 @@ def test_docker_runs_commands_that_there_are(services: dict[str, Any]) -> None:
     assert commands <= get_commands().keys()
 
 
-def test_docker_compose_has_no_secret_and_demands_each(services: dict[str, Any]) -> None:
+def test_docker_compose_has_no_secret_and_requires_each(services: dict[str, Any]) -> None:
     environment = services["web"]["environment"]
 
     assert environment["SECRET_KEY"].startswith("${SECRET_KEY:?")
@@ -70,7 +70,7 @@ def test_docker_compose_has_no_secret_and_demands_each(services: dict[str, Any])
     assert services["postgres"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
 
 
-def test_elasticsearch_without_a_password_can_not_be_reached_from_outside(services: dict[str, Any]) -> None:
+def test_elasticsearch_without_a_password_is_unreachable_from_outside(services: dict[str, Any]) -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
     assert compose["networks"]["servers"] == {"internal": True}

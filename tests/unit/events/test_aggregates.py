@@ -23,5 +23,5 @@ def test_a_declared_aggregate_is_checked_at_start_up(path: str, identifier: str 
 def test_without_a_declaration_verify_log_says_what_is_missing(settings: Settings) -> None:
     settings.EVENTS_AGGREGATES = {}
 
-    with pytest.raises(CommandError, match="EVENTS_AGGREGATES names no aggregate"):
+    with pytest.raises(CommandError, match="EVENTS_AGGREGATES is empty"):
         call_command("verify_log")

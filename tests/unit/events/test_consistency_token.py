@@ -21,13 +21,13 @@ from events.consistency_token import (
     ConsistencyToken,
     InvalidToken,
     Newest,
-    read,
-    sign,
+    read_token,
+    sign_token,
     token_of,
 )
 from events.models import LogEntry
 from events.recording.collector import Collector
-from events.recording.recorded import KEPT_IDS
+from events.recording.recorded import MAX_IDS
 from events.relay import flush as relay
 from events.stream.interface import Stream
 from tests.things import ThingMade, ThingMoved
@@ -62,7 +62,7 @@ class TestOfARequest:
     def test_it_names_what_was_committed_whatever_the_response_says(
         self, stream: Stream, ask: Any, view: str, names: str
     ) -> None:
-        token = read(ask(view))
+        token = read_token(ask(view))
 
         assert sorted(token.events) == [Newest("thing.made", name, 1) for name in names]
 
@@ -100,7 +100,7 @@ class TestWhatItNames:
             record(ThingMoved(name="a", version=4), ThingMade(name="never"))
             transaction.savepoint_rollback(savepoint)
 
-        assert sorted(read(token_of(collector)).events) == [("thing.made", "a", 1), ("thing.moved", "a", 3)]
+        assert sorted(read_token(token_of(collector)).events) == [("thing.made", "a", 1), ("thing.moved", "a", 3)]
 
     def test_it_costs_one_query_and_none_where_nothing_was_recorded(self, stream: Stream) -> None:
         collector = make("a", "b")
@@ -111,18 +111,18 @@ class TestWhatItNames:
         assert len(queries) == 1
 
     def test_more_aggregates_than_it_can_name_are_the_state_of_the_log(self, stream: Stream) -> None:
-        named = read(token_of(make(*map(str, range(MAX_NAMED)))))
+        named = read_token(token_of(make(*map(str, range(MAX_NAMED)))))
         collector = make(*map(str, range(MAX_NAMED, 2 * MAX_NAMED + 1)))
 
         assert len(named.events) == MAX_NAMED
-        assert read(token_of(collector)) == ConsistencyToken(
+        assert read_token(token_of(collector)) == ConsistencyToken(
             positions=((0, 2 * MAX_NAMED + 1),), correlation_ids=(collector.correlation_id,)
         )
 
     def test_what_has_no_position_yet_is_named_by_the_row_that_gets_it_last(self, settings: Settings) -> None:
         settings.EVENTS_FLUSH_ON_COMMIT = False
 
-        token = read(token_of(make(*map(str, range(KEPT_IDS + 1)))))
+        token = read_token(token_of(make(*map(str, range(MAX_IDS + 1)))))
 
         last = LogEntry.objects.latest("id")
         assert (token.positions, token.rows) == ((), (last.id,))
@@ -131,7 +131,7 @@ class TestWhatItNames:
         text = token_of(make(*(f"{uuid4()}{uuid4()}{uuid4()}" for _ in range(60))))
 
         assert len(text) < MAX_LENGTH
-        assert read(text).positions == ((0, 60),)
+        assert read_token(text).positions == ((0, 60),)
 
     def test_it_is_safe_in_headers_and_addresses(self, stream: Stream) -> None:
         text = token_of(make("Å/+ =&?", *map(str, range(50))))
@@ -142,7 +142,7 @@ class TestWhatItNames:
         first = ConsistencyToken(events=(Newest("thing.made", "a", 1),))
         second = ConsistencyToken(positions=((0, 7),), rows=(9,), correlation_ids=("r",))
 
-        assert read(f"{sign(first)}, {sign(second)}") == ConsistencyToken(
+        assert read_token(f"{sign_token(first)}, {sign_token(second)}") == ConsistencyToken(
             events=first.events, positions=second.positions, rows=second.rows, correlation_ids=second.correlation_ids
         )
 
@@ -165,38 +165,38 @@ class TestHostileTokens:
     )
     def test_what_is_none_is_refused(self, text: str) -> None:
         with pytest.raises(InvalidToken):
-            read(text)
+            read_token(text)
 
     def test_what_was_signed_for_something_else_is_refused(self) -> None:
         with pytest.raises(InvalidToken):
-            read(f"1~{Signer(sep='~').sign_object({'events': []})}")
+            read_token(f"1~{Signer(sep='~').sign_object({'events': []})}")
 
     def test_what_was_changed_is_refused(self) -> None:
-        text = sign(ConsistencyToken(events=(Newest("thing.made", "a", 1),)))
+        text = sign_token(ConsistencyToken(events=(Newest("thing.made", "a", 1),)))
 
         for place in range(len(text) - 1):  # The last character has bits that mean nothing.
             with pytest.raises(InvalidToken):
-                read(text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :])
+                read_token(text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :])
 
     def test_another_secret_s_is_refused_unless_it_is_known_as_the_former_one(self, settings: Settings) -> None:
-        text = sign(ConsistencyToken(rows=(1,)))
+        text = sign_token(ConsistencyToken(rows=(1,)))
         settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
-        assert read(text).rows == (1,)
+        assert read_token(text).rows == (1,)
 
         settings.SECRET_KEY_FALLBACKS = []
         with pytest.raises(InvalidToken):
-            read(text)
+            read_token(text)
 
     def test_one_that_is_too_long_is_not_even_looked_at(self, settings: Settings) -> None:
         settings.SECRET_KEY = ""  # Whoever verifies a signature fails.
 
         with pytest.raises(InvalidToken, match="8,000 characters"):
-            read("1~" + "A" * MAX_LENGTH_OF_SEVERAL)
+            read_token("1~" + "A" * MAX_LENGTH_OF_SEVERAL)
 
 
 def test_relayed_later_it_is_the_same_position(stream: Stream, transactional_db: None, settings: Settings) -> None:
     settings.EVENTS_FLUSH_ON_COMMIT = False
-    [row] = read(token_of(make(*map(str, range(MAX_NAMED + 1))))).rows
+    [row] = read_token(token_of(make(*map(str, range(MAX_NAMED + 1))))).rows
 
     relay.sweep(stream, 0)
 

@@ -94,8 +94,8 @@ class TestClasses:
         event_type("thing.broken")(msgspec.defstruct("Nobodys", [], bases=(Event,), frozen=True))
 
         assert [(message.id, message.msg.partition(") ")[2]) for message in messages("thing.broken")] == [
-            ("events.E023", "does not say its subject"),
-            ("events.E023", "does not say its aggregate_version"),
+            ("events.E023", "does not define subject"),
+            ("events.E023", "does not define aggregate_version"),
         ]
 
     @pytest.mark.parametrize(
@@ -103,15 +103,15 @@ class TestClasses:
         [
             (complex, "field extra can't be written as JSON: builtins.complex"),
             (list[Custom], f"field extra can't be written as JSON: {__name__}.Custom"),
-            (dict[tuple[int, int], int], "field extra can't be written as JSON: keys are text or numbers"),
-            (dict[str, dict[bool, int]], "field extra can't be written as JSON: keys are text or numbers"),
+            (dict[tuple[int, int], int], "field extra can't be written as JSON: keys must be text or numbers"),
+            (dict[str, dict[bool, int]], "field extra can't be written as JSON: keys must be text or numbers"),
             (
                 UUID | datetime,
                 "field extra can't be written as JSON: Type unions may not contain more than one str-like",
             ),
-            (datetime, "field extra is a time that may or may not have a zone"),
-            (time | None, "field extra is a time that may or may not have a zone"),
-            (list[Mutable], "field extra.when is a time that may or may not have a zone"),
+            (datetime, "field extra is a time that may lack a time zone"),
+            (time | None, "field extra is a time that may lack a time zone"),
+            (list[Mutable], "field extra.when is a time that may lack a time zone"),
         ],
     )
     def test_a_field_that_json_can_not_carry_is_found(self, annotation: Any, message: str) -> None:
@@ -186,7 +186,7 @@ class TestUpcasters:
 
         assert (gap.id, gap.msg) == (
             "events.E024",
-            "thing.broken has version 4, and nothing lifts its events of version 2",
+            "thing.broken has version 4, but no upcaster for its events of version 2",
         )
         assert '@upcaster("thing.broken", from_version=2)' in str(gap.hint)
 
@@ -201,7 +201,7 @@ class TestUpcasters:
     def test_one_that_is_never_asked_is_found(self, name: str, version: int, instead: str) -> None:
         upcaster(name, from_version=version)(lambda data: data)
 
-        [useless] = messages(f"lifts {name} from version {version}, ")
+        [useless] = messages(f"upcasts {name} from version {version}, ")
 
         assert useless.id == "events.E025"
         assert useless.msg.endswith(instead)
@@ -298,7 +298,7 @@ def test_the_current_version_is_one_decode(monkeypatch: pytest.MonkeyPatch) -> N
     def fail(*_: Any, **__: Any) -> Callable[..., Any]:
         raise AssertionError
 
-    monkeypatch.setattr("events.event.lift", fail)
+    monkeypatch.setattr("events.event.upcast", fail)
 
     assert decode("thing.moved", 2, '{"name":"a"}') == ThingMoved(name="a")
 

@@ -103,7 +103,7 @@ def test_a_backend_named_as_in_earlier_releases_is_found(settings: Settings) -> 
     [
         ("events.testing.FakeStream", []),
         ("events.testing.Fake", ['EVENTS_STREAM_BACKEND: Module "events.testing" does not define a "Fake"']),
-        ("events.testing.fake_stream", ["EVENTS_STREAM_BACKEND: events.testing.fake_stream is no Stream"]),
+        ("events.testing.fake_stream", ["EVENTS_STREAM_BACKEND: events.testing.fake_stream is not a Stream"]),
     ],
 )
 def test_what_is_put_in_the_stream_s_place_is_checked(settings: Settings, backend: str, said: list[str]) -> None:

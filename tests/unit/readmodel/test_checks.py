@@ -5,6 +5,12 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 
+from events.envelope import Envelope
+from events.event import Event
+from readmodel.projection import Projection
+from tests.things import ThingMade, ThingMoved
+from tickets.events import TicketIssued
+
 pytestmark = pytest.mark.django_db  # Django's own checks ask SQLite whether it knows JSON.
 
 
@@ -40,3 +46,78 @@ def test_an_audit_of_less_than_nothing_is_an_error(settings: Any) -> None:
     settings.READMODEL_AUDIT_PER_SECOND = -1
 
     assert ids() == ["readmodel.E003"]
+
+
+class Fitting(Projection):
+    name = "things"
+    handles = (ThingMade, ThingMoved)
+    mapping = {"id": {"type": "keyword"}, "version": {"type": "long"}}
+
+    def document(self, event: ThingMade, envelope: Envelope) -> None:
+        """Hide everything."""
+
+
+class Unregistered(Event, frozen=True, kw_only=True):
+    pass
+
+
+def said_of(settings: Any, monkeypatch: pytest.MonkeyPatch, **attributes: Any) -> list[str]:
+    """Return what is said of a projection that differs in some attributes from one that fits."""
+    monkeypatch.setattr(
+        f"{__name__}.Changed", type("Changed", (Fitting,), {"__module__": __name__} | attributes), raising=False
+    )
+    settings.READMODEL_PROJECTIONS = [f"{__name__}.Changed"]
+    return [f"{message.id} {message.msg}" for message in run_checks() if str(message.id).startswith("readmodel.")]
+
+
+def test_a_projection_of_all_events_of_one_aggregate_type_passes(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert said_of(settings, monkeypatch) == []
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"handles": (ThingMade,)}, "E006 {}.handles lacks thing.moved"),
+        ({"handles": ()}, "E006 {}.handles must be of one aggregate type, not of none"),
+        (
+            {"handles": (ThingMade, ThingMoved, TicketIssued)},
+            "E006 {}.handles must be of one aggregate type, not of thing, ticket",
+        ),
+        ({"handles": (Unregistered,)}, "E006 {}.handles: Unregistered is not registered"),
+        ({"name": "Things of 2027"}, "E005 {}.name can't be 'Things of 2027'"),
+        ({"mapping": {"version": {"type": "long"}}}, "E007 {}.mapping has no keyword 'id'"),
+        ({"id_field": "thing"}, "E007 {}.mapping has no keyword 'thing'"),
+        ({"mapping": {"id": {"type": "keyword"}}}, "E007 {}.mapping has no long 'version'"),
+        ({"is_per_event": True, "subject_field": "thing"}, "E007 {}.mapping has no 'thing'"),
+    ],
+)
+def test_a_projection_that_can_not_work_is_an_error(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, attributes: dict[str, Any], said: str
+) -> None:
+    [error] = said_of(settings, monkeypatch, **attributes)
+
+    assert error.startswith(f"readmodel.{said.format(f'{__name__}.Changed')}")
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        (["tests.nowhere.Things"], "E004 READMODEL_PROJECTIONS: No module named 'tests.nowhere'"),
+        ([f"{__name__}.ids"], f"E004 READMODEL_PROJECTIONS: {__name__}.ids is not a Projection"),
+        ([f"{__name__}.Fitting"] * 2, "E008 2 projections have the name 'things'"),
+    ],
+)
+def test_paths_that_name_no_projections_are_errors(settings: Any, paths: list[str], said: str) -> None:
+    settings.READMODEL_PROJECTIONS = paths
+
+    assert [f"{message.id} {message.msg}" for message in run_checks() if "readmodel" in str(message.id)] == [
+        f"readmodel.{said}"
+    ]
+
+
+def test_projections_that_no_group_feeds_are_an_error(settings: Any) -> None:
+    settings.EVENTS_SUBSCRIBERS = {}
+
+    assert ids() == ["readmodel.E009"]

@@ -1,4 +1,4 @@
-"""What the access system is told, and what its answers make of the events; it is a real HTTP server here."""
+"""Test the messages to the access system, a real HTTP server here, and how its answers are handled."""
 
 import json
 import logging
@@ -71,7 +71,7 @@ def failure_of(access: AccessSystem, event: Envelope) -> Exception:
     return failures[event.id]
 
 
-def test_a_cancellation_tells_both_ids_and_is_signed(access: AccessSystem, gate: Gate) -> None:
+def test_a_cancellations_message_has_both_ids_and_is_signed(access: AccessSystem, gate: Gate) -> None:
     event = canceled(1)
 
     access.handle([event])
@@ -95,7 +95,7 @@ def test_a_cancellation_tells_both_ids_and_is_signed(access: AccessSystem, gate:
         call.is_signed_with(new_secret())
 
 
-def test_a_repetition_has_the_same_id_and_a_signature_of_its_own(access: AccessSystem, gate: Gate) -> None:
+def test_a_repeated_message_has_the_same_id_and_a_new_signature(access: AccessSystem, gate: Gate) -> None:
     gate.answers.append(status(500))
     event = canceled(1)
 
@@ -106,7 +106,7 @@ def test_a_repetition_has_the_same_id_and_a_signature_of_its_own(access: AccessS
     assert all(call.is_signed_with(SECRET) for call in gate.calls)
 
 
-def test_while_secrets_are_changed_each_of_them_signs(gate: Gate, access: AccessSystem, settings: Any) -> None:
+def test_each_secret_signs_the_message(gate: Gate, access: AccessSystem, settings: Any) -> None:
     old, new = settings.ACCESS_SYSTEM_SECRETS = [new_secret(), new_secret()]
     with closing(AccessSystem()) as system:
         system.open()
@@ -118,13 +118,13 @@ def test_while_secrets_are_changed_each_of_them_signs(gate: Gate, access: Access
     assert call.is_signed_with(new)
 
 
-def test_other_events_are_no_news(access: AccessSystem) -> None:
+def test_other_events_send_no_message(access: AccessSystem) -> None:
     cancellation = canceled(1)
 
     assert access.select([envelope_of(TicketIssued(ticket=ticket())), cancellation]) == [cancellation]
 
 
-def test_a_correction_that_cancels_is_told_as_a_cancellation(access: AccessSystem, gate: Gate) -> None:
+def test_a_correction_to_canceled_is_sent_as_a_cancellation(access: AccessSystem, gate: Gate) -> None:
     state = ticket(1, status="canceled", version=7)
     event = envelope_of(TicketCorrected(ticket=state, new_ticket_id=ticket_id(2)))
 
@@ -136,13 +136,13 @@ def test_a_correction_that_cancels_is_told_as_a_cancellation(access: AccessSyste
     assert (call.message["data"]["version"], call.message["data"]["newTicketId"]) == (7, str(ticket_id(2)))
 
 
-def test_a_correction_of_anything_else_is_not(access: AccessSystem, gate: Gate) -> None:
+def test_another_correction_sends_no_message(access: AccessSystem, gate: Gate) -> None:
     access.handle([envelope_of(TicketCorrected(ticket=ticket(1, version=7)))])
 
     assert gate.calls == []
 
 
-def test_several_tickets_are_told_at_once_and_each_in_order(access: AccessSystem, gate: Gate) -> None:
+def test_several_tickets_are_sent_in_parallel_and_each_in_order(access: AccessSystem, gate: Gate) -> None:
     together = Barrier(8, timeout=PATIENCE_SECONDS)
 
     def wait_for_the_others(handler: Handler, call: Call) -> None:
@@ -161,7 +161,7 @@ def test_several_tickets_are_told_at_once_and_each_in_order(access: AccessSystem
     assert gate.connections == 8
 
 
-def test_after_a_failure_the_ticket_waits_and_the_others_go_on(access: AccessSystem, gate: Gate) -> None:
+def test_after_a_failure_only_the_tickets_later_events_wait(access: AccessSystem, gate: Gate) -> None:
     gate.answers_for = {ticket_id(1): status(404, b"no such ticket"), ticket_id(2): status(500)}
     batch = [canceled(number, version=version) for version in (2, 3) for number in range(4)]
 
@@ -172,7 +172,7 @@ def test_after_a_failure_the_ticket_waits_and_the_others_go_on(access: AccessSys
     assert sorted(gate.tickets) == sorted(ticket_id(number) for number in (0, 0, 1, 2, 3, 3))
 
 
-def test_what_was_told_is_not_told_again_with_what_is_tried_later(access: AccessSystem, gate: Gate) -> None:
+def test_a_retry_does_not_send_accepted_messages_again(access: AccessSystem, gate: Gate) -> None:
     batch = [canceled(number) for number in range(3)]
     gate.answers_for = {ticket_id(0): status(500)}
     failures_of(access, *batch)
@@ -181,12 +181,12 @@ def test_what_was_told_is_not_told_again_with_what_is_tried_later(access: Access
     access.handle(batch)
     assert sorted(gate.tickets) == sorted(ticket_id(number) for number in (0, 0, 1, 2))
 
-    access.handle(batch)  # Somebody has set the group back.
+    access.handle(batch)  # As after `reset_group`.
     assert len(gate.calls) == 7
 
 
 @pytest.mark.parametrize("code", [302, 307, 408, 425, 429, 500, 501, 502, 503, 504])
-def test_what_may_mend_is_tried_later(access: AccessSystem, gate: Gate, code: int) -> None:
+def test_a_temporary_failure_is_retried(access: AccessSystem, gate: Gate, code: int) -> None:
     gate.answers.append(status(code, Location="/elsewhere"))
 
     failure = failure_of(access, canceled(1))
@@ -197,7 +197,7 @@ def test_what_may_mend_is_tried_later(access: AccessSystem, gate: Gate, code: in
 
 
 @pytest.mark.parametrize("code", [400, 401, 404, 410, 422])
-def test_a_refusal_is_final_and_quoted(access: AccessSystem, gate: Gate, code: int) -> None:
+def test_a_client_error_is_final_and_quoted(access: AccessSystem, gate: Gate, code: int) -> None:
     gate.answers.append(status(code, b"\x00no\nsuch gate" + b"x" * 1000))
 
     failure = failure_of(access, canceled(1))
@@ -216,7 +216,7 @@ def test_a_refusal_is_final_and_quoted(access: AccessSystem, gate: Gate, code: i
     ],
     ids=["seconds", "date", "years"],
 )
-def test_who_asks_to_be_left_alone_is_left_alone(
+def test_nothing_is_sent_while_the_receiver_asks_to_pause(
     access: AccessSystem, gate: Gate, code: int, retry_after: Any, seconds: float
 ) -> None:
     gate.answers.append(status(code, Retry_After=retry_after() if callable(retry_after) else retry_after))
@@ -231,7 +231,7 @@ def test_who_asks_to_be_left_alone_is_left_alone(
 
 
 @pytest.mark.parametrize("retry_after", ["", "soon", "-5", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 99 Foo"])
-def test_a_pause_that_can_not_be_read_is_none(access: AccessSystem, gate: Gate, retry_after: str) -> None:
+def test_a_malformed_retry_after_is_ignored(access: AccessSystem, gate: Gate, retry_after: str) -> None:
     gate.answers.append(status(429, Retry_After=retry_after))
 
     failure = failure_of(access, canceled(1))
@@ -241,7 +241,7 @@ def test_a_pause_that_can_not_be_read_is_none(access: AccessSystem, gate: Gate, 
     assert failure.retry_after_seconds == 0
 
 
-def test_a_server_that_is_away_is_tried_later_and_not_by_each_event(access: AccessSystem, gate: Gate) -> None:
+def test_an_unreachable_server_is_retried_later_and_not_for_each_event(access: AccessSystem, gate: Gate) -> None:
     gate.shutdown()
     gate.server_close()
     batch = [canceled(number) for number in range(100)]
@@ -256,9 +256,7 @@ def test_a_server_that_is_away_is_tried_later_and_not_by_each_event(access: Acce
 
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("answer", [silence, endless_headers, cut], ids=["silence", "endless headers", "cut"])
-def test_an_answer_that_does_not_come_is_waited_for_a_bounded_time(
-    gate: Gate, access: AccessSystem, answer: Any
-) -> None:
+def test_a_missing_answer_is_awaited_for_a_limited_time(gate: Gate, access: AccessSystem, answer: Any) -> None:
     gate.answers_for = {ticket_id(1): answer}
     begun = time.monotonic()
 
@@ -272,7 +270,7 @@ def test_an_answer_that_does_not_come_is_waited_for_a_bounded_time(
 @pytest.mark.parametrize(
     ("body_seconds", "part", "pause_seconds"), [(30, b"no " * 1000, 0), (0.8, b"no " * 10, 0.05)], ids=["large", "slow"]
 )
-def test_an_endless_body_changes_nothing_of_what_the_status_says(
+def test_an_endless_body_does_not_change_the_outcome(
     gate: Gate,
     access: AccessSystem,
     monkeypatch: pytest.MonkeyPatch,
@@ -280,7 +278,7 @@ def test_an_endless_body_changes_nothing_of_what_the_status_says(
     part: bytes,
     pause_seconds: float,
 ) -> None:
-    monkeypatch.setattr("tickets.webhooks.target.WHOLE_SECONDS", 0.5)  # For the status; the body has its own.
+    monkeypatch.setattr("tickets.webhooks.target.WHOLE_SECONDS", 0.5)  # For the status only.
     monkeypatch.setattr("tickets.webhooks.target.BODY_SECONDS", body_seconds)
     gate.answers.append(endless_body(200, part, pause_seconds=pause_seconds))
     access.handle([canceled(1)])
@@ -295,14 +293,14 @@ def test_an_endless_body_changes_nothing_of_what_the_status_says(
     assert time.monotonic() - begun < 20
 
 
-def test_without_a_replacement_the_ticket_is_named_and_the_others_are_told(
+def test_a_cancellation_without_a_replacement_is_reported_and_others_are_sent(
     access: AccessSystem, gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
     batch = [canceled(1), canceled(2, new_ticket=None), canceled(3)]
 
     failures = failures_of(access, *batch)
 
-    assert str(failures.pop(batch[1].id)).endswith(f"ticket {ticket_id(2)} has no newTicketId")
+    assert str(failures.pop(batch[1].id)).endswith(f"cancels ticket {ticket_id(2)}, but has no newTicketId")
     assert failures == {}
     assert sorted(gate.tickets) == sorted([ticket_id(1), ticket_id(3)])
     [entry] = caplog.get_records("call")
@@ -310,14 +308,14 @@ def test_without_a_replacement_the_ticket_is_named_and_the_others_are_told(
     assert str(ticket_id(2)) in entry.getMessage()
 
 
-def test_an_event_without_the_field_at_all_is_the_same(access: AccessSystem) -> None:
+def test_an_event_without_the_new_ticket_field_is_refused_too(access: AccessSystem) -> None:
     event = canceled(1)
     old = msgspec.structs.replace(event, data=json.dumps({"ticket": json.loads(event.data)["ticket"]}))
 
     assert isinstance(failure_of(access, old), Unprocessable)
 
 
-def test_a_newer_releases_event_keeps_the_batch_before_anybody_is_told(access: AccessSystem, gate: Gate) -> None:
+def test_an_event_of_a_newer_release_holds_back_the_whole_batch(access: AccessSystem, gate: Gate) -> None:
     newer = msgspec.structs.replace(canceled(2), schema_version=99)
 
     with pytest.raises(UnknownEventVersion):
@@ -346,23 +344,21 @@ def test_a_password_of_the_url_is_sent_and_never_shown(
 @pytest.mark.parametrize(
     "url", ["", "gate.example", "ftp://gate.example/", "http://", "http://gate.example:port/", "http://ada:pass-word@/"]
 )
-def test_an_address_that_is_none_is_refused_at_the_start(settings: Any, url: str) -> None:
+def test_an_invalid_address_is_refused_at_the_start(settings: Any, url: str) -> None:
     settings.ACCESS_SYSTEM_URL = url
     settings.ACCESS_SYSTEM_SECRETS = [SECRET]
 
     with (
-        pytest.raises(ImproperlyConfigured, match="ACCESS_SYSTEM_URL must be") as refusal,
+        pytest.raises(ImproperlyConfigured, match="ACCESS_SYSTEM_URL is not a valid address") as refusal,
         closing(AccessSystem()) as system,
     ):
         system.open()
     assert "pass-word" not in str(refusal.value)
 
 
-def test_without_a_secret_it_does_not_start_and_says_how_to_make_one(settings: Any) -> None:
+def test_a_missing_secret_is_refused_at_the_start_with_a_command_to_make_one(settings: Any) -> None:
     settings.ACCESS_SYSTEM_URL = "https://gate.example/"
     settings.ACCESS_SYSTEM_SECRETS = []
 
-    with pytest.raises(
-        ImproperlyConfigured, match="ACCESS_SYSTEM_SECRETS has no secret to sign with; make one: python3 -c"
-    ):
+    with pytest.raises(ImproperlyConfigured, match="ACCESS_SYSTEM_SECRETS is empty; create a secret: python3 -c"):
         AccessSystem().open()

@@ -49,18 +49,18 @@ def test_a_ticket_is_issued_with_its_event() -> None:
     assert LogEntry.objects.get().actor == "clerk"
 
 
-def test_the_form_says_which_time_zone_it_means() -> None:
-    assert "In the time zone UTC." in client_with("add_ticket").get(f"{LIST}add/").content.decode()
+def test_the_form_names_its_time_zone() -> None:
+    assert "Enter it in the time zone UTC." in client_with("add_ticket").get(f"{LIST}add/").content.decode()
 
 
-def test_a_form_that_does_not_fit_says_why() -> None:
+def test_an_invalid_form_shows_the_errors() -> None:
     client = client_with("view_ticket", "add_ticket")
     form = {**FIELDS, "starts_at_0": "2027-05-01", "starts_at_1": "20:00:00", "code": issue().code, "currency": "EUX"}
 
     page = client.post(f"{LIST}add/", form, follow=True).content.decode()
 
     assert "Ticket with this Code already exists." in page
-    assert "no currency of ISO 4217" in page
+    assert "not a currency code of ISO 4217" in page
     assert Ticket.objects.count() == 1
 
 
@@ -78,7 +78,7 @@ def test_a_ticket_is_shown_with_links_and_without_a_form() -> None:
     assert 'name="_save"' not in first
 
 
-def test_nobody_edits_or_deletes() -> None:
+def test_tickets_can_not_be_edited_or_deleted() -> None:
     client = client_with("view_ticket", "add_ticket", "change_ticket", "delete_ticket")
     ticket = issue()
     before = rows()
@@ -101,7 +101,7 @@ def test_cancelling_asks_first() -> None:
     assert rows() == before
 
 
-def test_tickets_are_cancelled_each_by_itself() -> None:
+def test_one_refused_cancellation_does_not_stop_the_others() -> None:
     client = client_with("view_ticket", "cancel_ticket")
     first, gone, last = Ticket.issue_many([FIELDS] * 3)
     gone.check_in()
@@ -111,7 +111,7 @@ def test_tickets_are_cancelled_each_by_itself() -> None:
     status = dict(Ticket.objects.values_list("code", "status"))
     assert (status[first.code], status[gone.code], status[last.code]) == ("canceled", "checked_in", "canceled")
     assert Ticket.objects.count() == 5
-    assert f"Ticket {gone.code} was checked in already" in page
+    assert f"Ticket {gone.code} is already checked in" in page
     assert f"Ticket {last.code} is canceled; its replacement is" in page
     assert [type(event).__name__ for event in recorded()[4:]] == ["TicketCanceled", "TicketIssued"] * 2
 

@@ -20,7 +20,7 @@ BODY = {**FIELDS, "starts_at": "2027-05-01T22:00:00+02:00", "price": "25.00"}
 
 @pytest.fixture
 def client() -> APIClient:
-    """A client whose user may do everything with tickets, by token."""
+    """A client with the token of a user who has all permissions for tickets."""
     return client_with("view_ticket", "add_ticket", "cancel_ticket", "check_in_ticket")
 
 
@@ -63,7 +63,7 @@ class TestShow:
 
 
 class TestList:
-    def test_it_comes_in_pages_newest_first(self, client: APIClient) -> None:
+    def test_the_list_has_pages_and_starts_with_the_newest(self, client: APIClient) -> None:
         tickets = Ticket.issue_many([FIELDS] * 5)
 
         page = client.get(LIST, {"page_size": 2, "page": 2}).json()
@@ -79,7 +79,7 @@ class TestList:
         assert len(client.get(LIST, {"page_size": 1000}).json()["results"]) == 100
 
     @pytest.mark.parametrize("search", [{"status": "canceled"}, {"venue": "Elsewhere"}, {"code": "WANTED"}])
-    def test_it_is_filtered(self, client: APIClient, search: dict[str, str]) -> None:
+    def test_the_list_is_filtered(self, client: APIClient, search: dict[str, str]) -> None:
         issue()
         wanted = issue(code="WANTED", venue="Elsewhere")
         replacement = wanted.cancel()
@@ -87,20 +87,20 @@ class TestList:
 
         assert [ticket["id"] for ticket in client.get(LIST, search).json()["results"]] == [str(wanted.id)]
 
-    def test_a_filter_that_fits_nothing_known_is_refused(self, client: APIClient) -> None:
+    def test_a_filter_with_an_unknown_value_is_refused(self, client: APIClient) -> None:
         response = client.get(LIST, {"status": "lost"})
 
         assert response.status_code == 400
         assert response.json()["errors"].keys() == {"status"}
 
-    def test_it_is_ordered_and_stable_where_tickets_are_equal(self, client: APIClient) -> None:
+    def test_equal_tickets_are_ordered_by_id(self, client: APIClient) -> None:
         tickets = [issue(title=title) for title in "BAB"]
 
         results = client.get(LIST, {"ordering": "title"}).json()["results"]
 
         assert [ticket["id"] for ticket in results] == [str(tickets[number].id) for number in (1, 2, 0)]
 
-    def test_its_statements_do_not_grow_with_the_tickets(
+    def test_the_number_of_statements_does_not_depend_on_the_number_of_tickets(
         self, client: APIClient, django_assert_max_num_queries: Any
     ) -> None:
         Ticket.cancel_many(Ticket.issue_many([FIELDS] * 10))
@@ -110,7 +110,7 @@ class TestList:
 
 
 class TestIssue:
-    def test_a_ticket_is_issued_and_named_in_location(self, client: APIClient) -> None:
+    def test_an_issued_ticket_is_answered_with_its_location(self, client: APIClient) -> None:
         response = client.post(LIST, BODY, format="json")
 
         ticket = Ticket.objects.get()
@@ -127,12 +127,12 @@ class TestIssue:
             ({"starts_at": "2027-05-01T20:00:00"}, "starts_at", "This time has no time zone"),
             ({"price": "-1"}, "price", "greater than or equal to 0"),
             ({"price": 1e9}, "price", "digits"),
-            ({"currency": "EUX"}, "currency", "no currency of ISO 4217"),
+            ({"currency": "EUX"}, "currency", "not a currency code of ISO 4217"),
             ({"holder_email": "x"}, "holder_email", "valid email address"),
-            ({"seat": "\0"}, "seat", "NUL or a broken character"),
+            ({"seat": "\0"}, "seat", "NUL or an invalid character"),
         ],
     )
-    def test_what_does_not_fit_is_named_by_field(
+    def test_invalid_values_are_reported_by_field(
         self, client: APIClient, change: dict[str, Any], field: str, message: str
     ) -> None:
         response = client.post(LIST, BODY | change, format="json")
@@ -145,17 +145,17 @@ class TestIssue:
         assert (rows(), recorded()) == ([], [])
 
     @pytest.mark.parametrize(("body", "status"), [("{", 400), ("[]", 400)])
-    def test_what_is_no_object_is_a_problem(self, client: APIClient, body: str, status: int) -> None:
+    def test_a_body_that_is_not_an_object_is_a_problem(self, client: APIClient, body: str, status: int) -> None:
         response = client.generic("POST", LIST, body, content_type="application/json")
 
         assert (response.status_code, response.headers["Content-Type"]) == (status, PROBLEM)
 
-    def test_what_is_no_json_is_a_problem(self, client: APIClient) -> None:
+    def test_a_body_that_is_not_json_is_a_problem(self, client: APIClient) -> None:
         response = client.generic("POST", LIST, "title=x", content_type="application/x-www-form-urlencoded")
 
         assert (response.status_code, response.headers["Content-Type"]) == (415, PROBLEM)
 
-    def test_status_and_version_are_not_for_the_caller(self, client: APIClient) -> None:
+    def test_the_caller_can_not_set_status_and_version(self, client: APIClient) -> None:
         response = client.post(LIST, BODY | {"status": "canceled", "version": 9, "code": "MINE"}, format="json")
 
         assert (response.json()["status"], response.json()["version"]) == ("issued", 1)
@@ -175,7 +175,7 @@ class TestCancel:
         assert (answer["replacement"]["replaces"], answer["replacement"]["status"]) == (str(ticket.id), "issued")
         assert [type(event).__name__ for event in recorded()] == ["TicketIssued", "TicketCanceled", "TicketIssued"]
 
-    def test_a_second_time_is_a_conflict(self, client: APIClient) -> None:
+    def test_canceling_twice_is_a_conflict(self, client: APIClient) -> None:
         ticket = issue()
         replacement = ticket.cancel()
         before = rows(), recorded()
@@ -187,7 +187,7 @@ class TestCancel:
             "type": "urn:problem:transition-refused",
             "title": "Transition refused",
             "status": 409,
-            "detail": f"ticket {ticket.code} was canceled already; its replacement is {replacement.code}",
+            "detail": f"ticket {ticket.code} is already canceled; its replacement is {replacement.code}",
         }
         assert (rows(), recorded()) == before
 
@@ -199,7 +199,7 @@ class TestCancel:
         response = client.post(f"{LIST}{ticket.id}/{action}/", headers={"If-Match": '"7", "8"'})
 
         assert (response.status_code, response.headers["Content-Type"]) == (412, PROBLEM)
-        assert response.json()["detail"] == f'ticket {ticket.code} is at version 1, not "7", "8"'
+        assert response.json()["detail"] == f'ticket {ticket.code} has version 1, not "7", "8"; read it again'
         assert (rows(), recorded()) == before
 
     @pytest.mark.parametrize("expected", ['"1"', '"7", "1"', "*"])
@@ -236,7 +236,7 @@ class TestPermissions:
             ("post", f"{LIST}{{id}}/check-in/", "check_in_ticket"),
         ],
     )
-    def test_each_endpoint_needs_its_own(self, method: str, path: str, needed: str) -> None:
+    def test_each_endpoint_requires_its_own_permission(self, method: str, path: str, needed: str) -> None:
         path = path.format(id=issue().id)
         all_others = {"view_ticket", "add_ticket", "change_ticket", "cancel_ticket", "check_in_ticket"} - {needed}
 
@@ -255,13 +255,13 @@ class TestPermissions:
         assert response.json()["title"] == "Unauthorized"
 
     @pytest.mark.parametrize("method", ["put", "patch", "delete"])
-    def test_nothing_is_edited_or_deleted(self, client: APIClient, method: str) -> None:
+    def test_editing_and_deleting_are_not_allowed(self, client: APIClient, method: str) -> None:
         response = getattr(client, method)(f"{LIST}{issue().id}/", BODY, format="json")
 
         assert (response.status_code, response.headers["Content-Type"]) in {(403, PROBLEM), (405, PROBLEM)}
 
 
-def test_a_path_that_leads_nowhere_is_a_problem(client: APIClient) -> None:
+def test_an_unknown_path_is_a_problem(client: APIClient) -> None:
     assert client.get("/api/nothing/").headers["Content-Type"] == PROBLEM
 
 

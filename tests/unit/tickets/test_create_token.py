@@ -32,12 +32,12 @@ def test_rotate_replaces_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert [f"{token.key}\n" for token in Token.objects.all()] == [second]
 
 
-def test_an_unknown_user_is_named() -> None:
+def test_an_unknown_user_is_reported() -> None:
     with pytest.raises(CommandError, match="There is no user 'nobody'"):
         call_command("create_token", "nobody")
 
 
-def test_an_inactive_user_gets_none() -> None:
+def test_an_inactive_user_gets_no_token() -> None:
     User.objects.create_user("ada", is_active=False)
 
     with pytest.raises(CommandError, match="The user 'ada' is not active"):

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+import tickets
 from events.models import LogEntry
 from tests.tickets import issue, recorded, rows
-from tickets import importing
-from tickets.csv_rows import COLUMNS
+from tickets.csv_import import importing
+from tickets.csv_import.rows import TICKET_COLUMNS
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
@@ -27,12 +28,12 @@ ROW = {
     "currency": "EUR",
     "status": "issued",
 }
-SAMPLE = Path(importing.__file__).with_name("sample_tickets.csv")
+SAMPLE = Path(tickets.__file__).with_name("sample_tickets.csv")
 
 
 def csv_of(*changes: dict[str, str], line_end: str = "\r\n") -> bytes:
     file = io.StringIO()
-    writer = csv.DictWriter(file, COLUMNS, lineterminator=line_end)
+    writer = csv.DictWriter(file, TICKET_COLUMNS, lineterminator=line_end)
     writer.writeheader()
     writer.writerows(ROW | change for change in changes)
     return file.getvalue().encode()
@@ -40,7 +41,7 @@ def csv_of(*changes: dict[str, str], line_end: str = "\r\n") -> bytes:
 
 @pytest.fixture
 def import_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Run the command on the content, and return what it said on both outputs, its error last."""
+    """Run the command on the content; return its standard error, its output and its failure."""
 
     def run(content: bytes, *options: str) -> str:
         file = tmp_path / "tickets.csv"
@@ -91,7 +92,7 @@ class TestGoodFile:
         ],
         ids=["LF", "CR", "BOM", "blank lines", "spaces"],
     )
-    def test_files_of_other_programs_are_understood(self, import_csv: Run, content: bytes) -> None:
+    def test_files_of_spreadsheet_programs_are_accepted(self, import_csv: Run, content: bytes) -> None:
         import_csv(content)
 
         assert Ticket.objects.get().code == "A"
@@ -101,17 +102,17 @@ class TestGoodFile:
 
         assert Ticket.objects.get().title == "two\r\nlines"
 
-    def test_columns_may_stand_in_any_order(self, import_csv: Run) -> None:
-        names = sorted(COLUMNS)
+    def test_columns_may_be_in_any_order(self, import_csv: Run) -> None:
+        names = sorted(TICKET_COLUMNS)
 
         import_csv(f"{','.join(names)}\n{','.join(ROW[name] for name in names)}\n".encode())
 
         assert Ticket.objects.get().holder_name == "José Núñez"
 
-    def test_a_header_alone_is_no_ticket_and_no_error(self, import_csv: Run) -> None:
+    def test_a_file_with_only_a_header_imports_nothing(self, import_csv: Run) -> None:
         assert import_csv(csv_of()) == "0 issued, 0 of them canceled, 0 checked in; 0 already known; 0 bad\n"
 
-    def test_the_standard_input_is_read_for_a_hyphen(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_hyphen_reads_the_standard_input(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "tickets.csv").write_bytes(csv_of({"code": "A"}))
 
         with (tmp_path / "tickets.csv").open() as file:
@@ -120,7 +121,7 @@ class TestGoodFile:
 
         assert Ticket.objects.get().code == "A"
 
-    def test_the_sample_is_good_and_may_be_imported_twice(self, import_csv: Run) -> None:
+    def test_the_sample_file_can_be_imported_twice(self, import_csv: Run) -> None:
         first = import_csv(SAMPLE.read_bytes())
         before = rows(), LogEntry.objects.count()
 
@@ -132,7 +133,7 @@ class TestGoodFile:
 
 
 class TestKnownCode:
-    def test_a_row_like_the_stored_ticket_is_left_alone(self, import_csv: Run) -> None:
+    def test_a_row_equal_to_the_stored_ticket_changes_nothing(self, import_csv: Run) -> None:
         content = csv_of({"code": "A"}, {"code": "B", "status": "canceled"}, {"code": "C", "status": "checked_in"})
         import_csv(content)
         before = rows(), recorded()
@@ -140,19 +141,19 @@ class TestKnownCode:
         assert "0 issued, 0 of them canceled, 0 checked in; 3 already known; 0 bad" in import_csv(content)
         assert (rows(), recorded()) == before
 
-    def test_a_difference_is_named_by_line_and_column(self, import_csv: Run) -> None:
+    def test_a_difference_is_reported_by_line_and_column(self, import_csv: Run) -> None:
         issue(code="A", title="Ночь музеев", seat="", price=Decimal("24.00"))
         before = rows(), recorded()
 
         said = import_csv(csv_of({"code": "A", "starts_at": "2027-05-01T20:00:00Z", "status": "canceled"}))
 
-        assert "line 2: price: ticket A is known already, with '24.00'." in said
-        assert "status: ticket A is known already, with 'issued'." in said
+        assert "line 2: price: ticket A already exists, with '24.00'." in said
+        assert "status: ticket A already exists, with 'issued'." in said
         assert "starts_at" not in said
         assert (rows(), recorded()) == before
 
     @pytest.mark.parametrize("rows_per_chunk", [1, 1_000])
-    def test_a_code_known_from_earlier_in_the_file(
+    def test_a_code_used_earlier_in_the_file_is_compared_with_that_row(
         self, import_csv: Run, monkeypatch: pytest.MonkeyPatch, rows_per_chunk: int
     ) -> None:
         monkeypatch.setattr(importing, "ROWS_PER_CHUNK", rows_per_chunk)
@@ -160,7 +161,7 @@ class TestKnownCode:
 
         said = import_csv(csv_of(canceled, canceled, canceled | {"seat": "other"}), "--on-error=skip")
 
-        assert "line 4: seat: ticket A is known already, with ''." in said
+        assert "line 4: seat: ticket A already exists, with ''." in said
         assert "1 issued, 1 of them canceled, 0 checked in; 1 already known; 1 bad" in said
 
 
@@ -168,27 +169,29 @@ class TestBadRow:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"starts_at": "2027-05-01T20:00:00"}, "starts_at: This time has no time zone; write its offset"),
+            ({"starts_at": "2027-05-01T20:00:00"}, "starts_at: This time has no time zone; add its offset"),
             ({"starts_at": "1.5.2027"}, "starts_at: “1.5.2027” value has an invalid format."),
             ({"price": "12,50"}, "price: “12,50” value must be a decimal number."),
             ({"price": "-1"}, "price: Ensure this value is greater than or equal to 0."),
             ({"currency": "euro"}, "currency: "),
-            ({"status": "sold"}, "status: 'sold' is none of issued, checked_in, canceled."),
+            ({"status": "sold"}, "status: 'sold' is not one of issued, checked_in, canceled."),
             ({"title": "x" * 201}, "title: Ensure this value has at most 200 characters (it has 201)."),
-            ({"title": "\0"}, "title: This text has a NUL or a broken character; it must be UTF-8."),
+            ({"title": "\0"}, "title: This text has a NUL or an invalid character; write it in UTF-8"),
             ({"code": "x" * 21}, "code: Ensure this value has at most 20 characters (it has 21)."),
             ({"holder_email": ""}, "holder_email: This field cannot be blank."),
         ],
     )
-    def test_line_column_and_reason_are_named(self, import_csv: Run, change: dict[str, str], message: str) -> None:
+    def test_a_bad_row_is_reported_with_line_column_and_reason(
+        self, import_csv: Run, change: dict[str, str], message: str
+    ) -> None:
         said = import_csv(csv_of({}, change))
 
         assert f"line 3: {message}" in said
-        assert "Bad rows: 1; nothing was written." in said
+        assert "Bad rows: 1; nothing was written; correct the file and import it again." in said
         assert rows() == []
         assert recorded() == []
 
-    def test_every_bad_row_and_column_is_named(self, import_csv: Run) -> None:
+    def test_every_bad_row_and_column_is_reported(self, import_csv: Run) -> None:
         said = import_csv(csv_of({"price": "x", "currency": "y"}, {}, {"status": "z"}))
 
         assert "line 2: price: " in said
@@ -196,26 +199,26 @@ class TestBadRow:
         assert "line 4: status: " in said
         assert "0 issued, 0 of them canceled, 0 checked in; 0 already known; 2 bad" in said
 
-    def test_lines_are_counted_right_behind_values_of_several_lines(self, import_csv: Run) -> None:
+    def test_line_numbers_count_values_of_several_lines(self, import_csv: Run) -> None:
         said = import_csv(csv_of({"title": "two\r\nlines"}, {"venue": "three\n\nlines"}, {"price": "x"}))
 
         assert "line 7: price" in said
 
-    def test_bytes_that_are_no_utf8_are_named_by_line_and_column(self, import_csv: Run) -> None:
+    def test_bytes_that_are_not_utf8_are_reported_by_line_and_column(self, import_csv: Run) -> None:
         said = import_csv(csv_of({}, {}).replace("José".encode(), "José".encode("latin-1"), 1))
 
-        assert "line 2: holder_name: This text has a NUL or a broken character; it must be UTF-8." in said
+        assert "line 2: holder_name: This text has a NUL or an invalid character; write it in UTF-8" in said
         assert "line 3" not in said
 
-    def test_a_row_with_too_few_values(self, import_csv: Run) -> None:
-        assert "line 2: There are 2 values for 10 columns." in import_csv(csv_of() + b"A,B\n")
+    def test_a_row_with_too_few_values_is_reported(self, import_csv: Run) -> None:
+        assert "line 2: The row has 2 values for 10 columns." in import_csv(csv_of() + b"A,B\n")
 
     @pytest.mark.parametrize("tail", [b'"never closed\n' * 3, b'"closed"but not at the end\n'])
-    def test_what_follows_a_broken_quote_is_not_read(self, import_csv: Run, tail: bytes) -> None:
+    def test_rows_after_a_broken_quote_are_not_read(self, import_csv: Run, tail: bytes) -> None:
         said = import_csv(csv_of({"code": "A"}) + tail, "--on-error=skip")
 
-        assert "line 3: This is no CSV from here on" in said
-        assert "Bad rows: 1; the others were written." in said
+        assert "line 3: This is not valid CSV" in said
+        assert "Bad rows: 1; the other rows were written; import the corrected rows by themselves." in said
         assert Ticket.objects.get().code == "A"
 
     @pytest.mark.parametrize("rows_per_chunk", [1, 2, 1_000])
@@ -230,7 +233,7 @@ class TestBadRow:
         assert sorted(ticket.code for ticket in Ticket.objects.all()) == ["A", "C"]
 
     @pytest.mark.parametrize("rows_per_chunk", [1, 2, 1_000])
-    def test_stop_writes_nothing_however_late_the_bad_row(
+    def test_stop_writes_nothing_even_if_the_last_row_is_bad(
         self, import_csv: Run, monkeypatch: pytest.MonkeyPatch, rows_per_chunk: int
     ) -> None:
         monkeypatch.setattr(importing, "ROWS_PER_CHUNK", rows_per_chunk)
@@ -248,15 +251,15 @@ class TestNoTicketFile:
             (b"", "The file is empty. Its first line must name the columns: code,title,"),
             (b"code;title;venue\n", "line 1: 'code' is missing. 'title' is missing."),
             (csv_of().replace(b"seat", b"row"), "line 1: 'seat' is missing. 'row' is unknown. The columns are code,"),
-            (csv_of().replace(b"seat", b"seat,seat"), "line 1: 'seat' is there more than once."),
+            (csv_of().replace(b"seat", b"seat,seat"), "line 1: 'seat' is named more than once."),
             (csv_of().decode().encode("utf-16"), "separated by commas, in UTF-8."),
-            (b'"code', "line 1: This is no CSV"),
+            (b'"code', "line 1: This is not valid CSV"),
         ],
         ids=["empty", "semicolons", "unknown", "double", "UTF-16", "quote"],
     )
     def test_the_first_line_must_name_the_columns(self, import_csv: Run, content: bytes, message: str) -> None:
         assert message in import_csv(content)
 
-    def test_a_missing_file_is_named(self) -> None:
+    def test_a_missing_file_is_reported(self) -> None:
         with pytest.raises(CommandError, match="nowhere.csv: No such file or directory"):
             call_command("import_tickets", "nowhere.csv")

@@ -28,7 +28,7 @@ class TestIssue:
         assert {name: getattr(stored, name) for name in FIELDS} == FIELDS
         assert stored.created_at == stored.updated_at
 
-    def test_values_are_normalized_as_the_database_will_have_them(self) -> None:
+    def test_values_are_normalized_to_those_in_the_database(self) -> None:
         berlin = timezone(timedelta(hours=2))
 
         ticket = issue(price=Decimal("-0"), starts_at=datetime(2027, 5, 1, 22, 0, tzinfo=berlin))
@@ -43,21 +43,21 @@ class TestIssue:
         [
             ("title", "", "This field cannot be blank."),
             ("title", "x" * 201, "at most 200 characters"),
-            ("title", "NUL\0", "NUL or a broken character"),
-            ("holder_name", "lone \ud800", "NUL or a broken character"),
+            ("title", "NUL\0", "NUL or an invalid character"),
+            ("holder_name", "lone \ud800", "NUL or an invalid character"),
             ("holder_email", "nobody", "valid email address"),
             ("starts_at", datetime(2027, 5, 1, 20, 0), "has no time zone"),  # noqa: DTZ001
-            ("starts_at", "9999-12-31T23:59:59-23:00", "beyond the calendar"),
+            ("starts_at", "9999-12-31T23:59:59-23:00", "outside the years 1 to 9999"),
             ("starts_at", "tomorrow", "invalid format"),
             ("price", Decimal("-0.01"), "greater than or equal to 0"),
             ("price", Decimal("1.005"), "no more than 2 decimal places"),
             ("price", Decimal("NaN"), "must be a decimal number"),
-            ("currency", "EUX", "no currency of ISO 4217"),
+            ("currency", "EUX", "not a currency code of ISO 4217"),
             ("code", "no spaces", "letters A to Z, digits and hyphens only"),
             ("code", "ABC\n", "letters A to Z, digits and hyphens only"),
         ],
     )
-    def test_what_does_not_fit_is_refused_by_name_and_nothing_is_written(
+    def test_an_invalid_value_is_reported_by_field_and_nothing_is_written(
         self, field: str, value: Any, message: str
     ) -> None:
         with pytest.raises(ValidationError) as refusal:
@@ -68,7 +68,7 @@ class TestIssue:
         assert rows() == []
         assert recorded() == []
 
-    def test_status_and_version_are_not_for_the_caller(self) -> None:
+    def test_the_caller_can_not_set_status_and_version(self) -> None:
         with pytest.raises(TypeError):
             issue(status="canceled")
         with pytest.raises(TypeError):
@@ -77,7 +77,7 @@ class TestIssue:
     def test_a_taken_code_refuses_all_tickets_of_the_call(self) -> None:
         issue(code="TAKEN")
 
-        with pytest.raises(ValidationError, match="There is a ticket with the code TAKEN already"):
+        with pytest.raises(ValidationError, match="A ticket with the code TAKEN already exists"):
             Ticket.issue_many([{**FIELDS, "code": "FREE"}, {**FIELDS, "code": "TAKEN"}])
 
         assert [ticket.code for ticket in Ticket.objects.all()] == ["TAKEN"]
@@ -87,14 +87,14 @@ class TestIssue:
         with pytest.raises(ValidationError, match="SAME"):
             Ticket.issue_many([{**FIELDS, "code": "SAME"}] * 2)
 
-    def test_a_new_code_that_is_taken_is_made_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_generated_code_that_is_taken_is_replaced(self, monkeypatch: pytest.MonkeyPatch) -> None:
         issue(code="22222222")
         letters = iter("22222222" + "33333333")
         monkeypatch.setattr(codes.secrets, "choice", lambda _: next(letters))
 
         assert issue().code == "33333333"
 
-    def test_new_codes_have_no_letters_that_look_alike(self) -> None:
+    def test_generated_codes_have_no_letters_that_look_alike(self) -> None:
         tickets = Ticket.issue_many([FIELDS] * 200)
 
         assert len({ticket.code for ticket in tickets}) == 200
@@ -106,7 +106,7 @@ class TestIssue:
 
 
 class TestCancel:
-    def test_the_ticket_is_void_and_another_replaces_it(self) -> None:
+    def test_a_canceled_ticket_is_replaced_by_another(self) -> None:
         ticket = issue()
 
         replacement = ticket.cancel()
@@ -130,25 +130,25 @@ class TestCancel:
             TicketIssued(ticket=replacement.state()),
         ]
 
-    def test_a_second_time_is_refused_and_names_the_replacement(self) -> None:
+    def test_canceling_twice_is_refused_and_names_the_replacement(self) -> None:
         ticket = issue()
         replacement = ticket.cancel()
         before = rows(), recorded(), ticket.state()
 
         with pytest.raises(
             TransitionRefused,
-            match=f"ticket {ticket.code} was canceled already; its replacement is {replacement.code}",
+            match=f"ticket {ticket.code} is already canceled; its replacement is {replacement.code}",
         ):
             ticket.cancel()
 
         assert (rows(), recorded(), ticket.state()) == before
 
-    def test_after_check_in_it_is_refused(self) -> None:
+    def test_canceling_a_checked_in_ticket_is_refused(self) -> None:
         ticket = issue()
         ticket.check_in()
         before = rows(), recorded(), ticket.state()
 
-        with pytest.raises(TransitionRefused, match=f"ticket {ticket.code} was checked in already"):
+        with pytest.raises(TransitionRefused, match=f"ticket {ticket.code} is already checked in"):
             ticket.cancel()
 
         assert (rows(), recorded(), ticket.state()) == before
@@ -175,7 +175,7 @@ class TestCancel:
 
         assert (rows(), recorded(), ticket.state()) == before
 
-    def test_one_refusal_keeps_all_tickets_of_the_call(self) -> None:
+    def test_one_refusal_leaves_all_tickets_of_the_call_unchanged(self) -> None:
         fresh, stale = Ticket.issue_many([FIELDS] * 2)
         Ticket.objects.get(id=stale.id).check_in()
         before = rows(), recorded(), fresh.state()
@@ -192,7 +192,7 @@ class TestCancel:
         assert last.replaces is not None
         assert last.replaces.status == "canceled"
 
-    def test_a_rolled_back_unit_takes_change_and_events_away(self) -> None:
+    def test_a_rolled_back_unit_of_work_removes_change_and_events(self) -> None:
         ticket = issue()
         before = rows(), recorded()
 
@@ -218,7 +218,7 @@ class TestCheckIn:
         ticket.cancel()
         before = rows(), recorded()
 
-        with pytest.raises(TransitionRefused, match="was canceled already; its replacement is"):
+        with pytest.raises(TransitionRefused, match="is already canceled; its replacement is"):
             ticket.check_in()
 
         assert (rows(), recorded()) == before
@@ -242,7 +242,7 @@ class TestRow:
             ticket.status = "canceled"
 
     @pytest.mark.parametrize("values", [{"price": -1}, {"version": 0}, {"status": "lost"}])
-    def test_the_database_refuses_what_no_ticket_is(self, values: dict[str, Any]) -> None:
+    def test_the_database_refuses_invalid_values(self, values: dict[str, Any]) -> None:
         issue()
 
         with pytest.raises(IntegrityError), transaction.atomic():

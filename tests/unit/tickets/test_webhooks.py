@@ -1,4 +1,4 @@
-"""Signatures, secrets, and the addresses that webhooks may go to."""
+"""Test signatures, secrets, and the addresses to which webhooks are sent."""
 
 import re
 import shlex
@@ -35,7 +35,7 @@ def gate(settings: Any) -> Iterator[Gate]:
 
 @pytest.fixture
 def resolver(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Let names be resolved to the given addresses, one after the other; return the names that were asked for."""
+    """Resolve names to the given addresses, one list for each call; return the names that were resolved."""
     original = socket.getaddrinfo
     asked: list[str] = []
 
@@ -53,7 +53,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
 
 def tell() -> Exception | None:
-    """Tell of one cancellation with the present settings, and return why it was not possible."""
+    """Send one cancellation with the current settings; return the failure, if any."""
     with closing(AccessSystem()) as system:
         system.open()
         try:
@@ -92,16 +92,16 @@ def tell() -> Exception | None:
         "2002:7f00:1::",
     ],
 )
-def test_what_is_not_on_the_internet_is_not_public(address: str) -> None:
+def test_addresses_outside_the_internet_are_not_public(address: str) -> None:
     assert not is_public(ip_address(address))
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "1.1.1.1", "2606:4700:4700::1111"])
-def test_a_machine_on_the_internet_is_public(address: str) -> None:
+def test_addresses_on_the_internet_are_public(address: str) -> None:
     assert is_public(ip_address(address))
 
 
-def test_a_name_of_this_machine_is_not_called_but_kept_until_the_setting_is_mended(gate: Gate, settings: Any) -> None:
+def test_a_name_of_this_machine_is_not_called_and_nothing_is_parked(gate: Gate, settings: Any) -> None:
     settings.ACCESS_SYSTEM_URL = gate.url.replace("127.0.0.1", "localhost")
 
     failure = tell()
@@ -113,7 +113,7 @@ def test_a_name_of_this_machine_is_not_called_but_kept_until_the_setting_is_mend
 
 
 @pytest.mark.parametrize("host", ["2130706433", "127.1", "0x7f.1"])
-def test_another_spelling_of_an_address_is_refused_like_it(gate: Gate, settings: Any, host: str) -> None:
+def test_another_spelling_of_a_private_address_is_not_called(gate: Gate, settings: Any, host: str) -> None:
     settings.ACCESS_SYSTEM_URL = gate.url.replace("127.0.0.1", host)
 
     assert isinstance(tell(), RetryLater)
@@ -121,12 +121,12 @@ def test_another_spelling_of_an_address_is_refused_like_it(gate: Gate, settings:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254"])
-def test_a_private_address_itself_is_refused_at_the_start(settings: Any, host: str) -> None:
+def test_a_private_address_is_refused_at_the_start(settings: Any, host: str) -> None:
     settings.ACCESS_SYSTEM_URL = f"http://{host}:8080/"
     settings.ACCESS_SYSTEM_SECRETS = [SECRET]
 
     with pytest.raises(
-        ImproperlyConfigured, match="which is no public address; ACCESS_SYSTEM_ALLOW_PRIVATE=true allows"
+        ImproperlyConfigured, match="which is not a public address; set ACCESS_SYSTEM_ALLOW_PRIVATE=true to allow"
     ):
         AccessSystem().open()
 
@@ -139,13 +139,13 @@ def test_a_private_address_that_is_allowed_is_called(gate: Gate, settings: Any) 
     assert gate.calls[0].headers["host"] == f"localhost:{gate.server_port}"
 
 
-def test_a_name_is_resolved_once_and_the_address_that_was_looked_at_is_called(
+def test_a_name_is_resolved_once_and_the_checked_address_is_called(
     gate: Gate, settings: Any, resolver: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second answer would be this machine: who asked again would call it."""
+    """A second resolution would return this machine's address."""
     monkeypatch.setattr("tickets.webhooks.target.CONNECT_SECONDS", 0.2)
     settings.ACCESS_SYSTEM_URL = gate.url.replace("127.0.0.1", "gate.example")
-    asked = resolver(["192.0.0.9"], ["127.0.0.1"])  # Public by the registry, and nobody's.
+    asked = resolver(["192.0.0.9"], ["127.0.0.1"])  # A public address that no machine has.
 
     failure = tell()
 
@@ -155,7 +155,7 @@ def test_a_name_is_resolved_once_and_the_address_that_was_looked_at_is_called(
     assert gate.connections == 0
 
 
-def test_of_several_addresses_the_next_is_called_if_one_does_not_answer(
+def test_the_next_address_is_called_if_one_refuses(
     gate: Gate, settings: Any, resolver: Callable[..., list[str]]
 ) -> None:
     settings.ACCESS_SYSTEM_URL = gate.url.replace("127.0.0.1", "gate.example")
@@ -165,7 +165,7 @@ def test_of_several_addresses_the_next_is_called_if_one_does_not_answer(
     assert tell() is None
 
 
-def test_the_next_address_is_called_as_well_if_one_is_silent(
+def test_the_next_address_is_called_if_one_does_not_answer(
     gate: Gate, settings: Any, resolver: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tickets.webhooks.target.CONNECT_SECONDS", 0.2)
@@ -182,7 +182,7 @@ def test_the_next_address_is_called_as_well_if_one_is_silent(
         assert tell() is None
 
 
-def test_a_name_without_an_address_is_tried_later(settings: Any) -> None:
+def test_a_name_without_an_address_is_retried(settings: Any) -> None:
     settings.ACCESS_SYSTEM_URL = f"http://{'a' * 64}.example/"
     settings.ACCESS_SYSTEM_SECRETS = [SECRET]
 
@@ -193,7 +193,7 @@ def test_a_name_without_an_address_is_tried_later(settings: Any) -> None:
 
 
 @pytest.mark.parametrize(("certified", "is_told"), [("gate.example", True), ("other.example", False)])
-def test_tls_verifies_the_name_although_the_address_is_called(
+def test_tls_verifies_the_name_although_the_connection_uses_the_address(
     gate: Gate,
     settings: Any,
     resolver: Callable[..., list[str]],
@@ -222,7 +222,7 @@ def test_tls_verifies_the_name_although_the_address_is_called(
     assert is_told or "CERTIFICATE_VERIFY_FAILED" in str(failure)
 
 
-def test_the_command_that_the_error_names_makes_a_secret() -> None:
+def test_the_command_in_the_error_message_makes_a_valid_secret() -> None:
     printed = subprocess.run(shlex.split(MAKE_ONE), capture_output=True, text=True, check=True).stdout.strip()
 
     assert printed.startswith("whsec_")
@@ -232,7 +232,7 @@ def test_the_command_that_the_error_names_makes_a_secret() -> None:
 @pytest.mark.parametrize(
     "secret", ["", "whsec_", "c29tZXRoaW5n", "whsec_c2hvcnQ=", "whsec_not!base64", "whsec_" + "QUJD" * 22]
 )
-def test_what_is_no_secret_is_refused_and_never_shown(secret: str) -> None:
+def test_a_malformed_secret_is_refused_and_never_shown(secret: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="ACCESS_SYSTEM_SECRETS: secret 2 of 2 is not whsec_") as refusal:
         signers([new_secret(), secret])
 
@@ -251,13 +251,13 @@ def test_what_is_no_secret_is_refused_and_never_shown(secret: str) -> None:
         ("http://127.0.0.1/", [SECRET], ["tickets.E001"]),
     ],
 )
-def test_the_settings_are_checked(settings: Any, url: str, secrets: list[str], ids: list[str]) -> None:
+def test_the_checks_report_invalid_settings(settings: Any, url: str, secrets: list[str], ids: list[str]) -> None:
     settings.ACCESS_SYSTEM_URL, settings.ACCESS_SYSTEM_SECRETS = url, secrets
 
     assert [message.id for message in run_checks() if str(message.id).startswith("tickets.")] == ids
 
 
-def test_the_how_to_s_receiver_takes_what_is_sent(
+def test_the_receiver_in_the_how_to_accepts_the_messages(
     gate: Gate, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     section = HOW_TO.read_text().partition("## Receive the webhooks")[2].partition("\n## ")[0]

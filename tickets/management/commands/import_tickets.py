@@ -1,4 +1,4 @@
-"""manage.py import_tickets: issue the tickets of a CSV file."""
+"""Issue the tickets of a CSV file."""
 
 import os
 import sys
@@ -12,23 +12,29 @@ from django.db import IntegrityError
 from rich.console import Console
 from rich.progress import Progress
 
-from tickets.csv_rows import COLUMNS, BadRow, NoTicketFile
-from tickets.importing import Import
+from tickets.csv_import.importing import Import
+from tickets.csv_import.rows import TICKET_COLUMNS, BadRow, NoTicketFile
+
+OUTCOMES = {
+    "stop": "nothing was written; correct the file and import it again",
+    "skip": "the other rows were written; import the corrected rows by themselves",
+}
 
 
 class Command(BaseCommand):
     help = (
-        f"Issue the tickets of a CSV file in UTF-8 with the columns {','.join(COLUMNS)}. A row without a code gets a "
-        "new one each time; a row whose code is known already is compared and left alone. Times carry their offset."
+        f"Issue the tickets of a CSV file in UTF-8 with the columns {','.join(TICKET_COLUMNS)}. A row without a code "
+        "gets a new code at each import. A row whose code exists is compared with that ticket and changes nothing. "
+        "Write each time with its UTC offset."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help="the CSV file; - is the standard input")
+        parser.add_argument("file", help="the CSV file, or - for the standard input")
         parser.add_argument(
             "--on-error",
-            choices=["stop", "skip"],
+            choices=list(OUTCOMES),
             default="stop",
-            help="what a bad row does: stop writes nothing of the file, skip leaves out that row (default: stop)",
+            help="what to do if a row is bad: stop writes nothing, skip writes all other rows (default: stop)",
         )
 
     def handle(self, *, file: str, on_error: str, **_: Any) -> None:
@@ -46,12 +52,11 @@ class Command(BaseCommand):
             raise CommandError(f"{file}: {error}") from error
         except IntegrityError as error:
             raise CommandError(
-                f"Someone else issued a ticket of this file meanwhile; run it again. ({error})"
+                f"Somebody else issued a ticket of this file at the same time; run the import again. ({error})"
             ) from error
         self.stdout.write(str(run.report))
         if run.report.bad:
-            outcome = "nothing was written" if on_error == "stop" else "the others were written"
-            raise CommandError(f"Bad rows: {run.report.bad}; {outcome}.")
+            raise CommandError(f"Bad rows: {run.report.bad}; {OUTCOMES[on_error]}.")
 
 
 @contextmanager
@@ -60,7 +65,7 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
         yield sys.stdin.buffer
         return
     try:
-        opened = Path(file).open("rb")  # noqa: SIM115 (closed below; what is read from it has errors of its own)
+        opened = Path(file).open("rb")  # noqa: SIM115 (closed below; errors while reading it are not caught here)
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}") from error
     with opened:
@@ -69,6 +74,6 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _progress(console: Console, rows: IO[bytes]) -> Iterator[IO[bytes]]:
-    """Show on a terminal how much of the file was read."""
+    """Show on a terminal how much of the file has been read."""
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         yield progress.wrap_file(rows, total=os.fstat(rows.fileno()).st_size, description="Importing")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A web server that all tests of the feed share: it starts for some seconds."""
+"""Share one web server between all tests of the feed, since it takes seconds to start."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.network.feed_server import SETTINGS, Server, reader_token, serving
 
 @pytest.fixture(scope="package")
 def shared_server(django_db_setup: None) -> Iterator[Server]:
-    """The events of each test are its own all the same: all tables are emptied after it."""
+    """Serve all tests; each test has only its own events, since all tables are emptied after it."""
     with serving(DJANGO_SETTINGS_MODULE=SETTINGS) as server:
         yield server
 
@@ -29,7 +29,7 @@ def token() -> str:
 
 @pytest.fixture
 def partitions() -> Iterator[None]:
-    """Three of them."""
+    """Three partitions instead of one."""
     Partition.objects.bulk_create([Partition(number=1), Partition(number=2)])
     partition_count.cache_clear()
     yield

@@ -1,4 +1,4 @@
-"""The clients of streams, by a real web server: many, slow, gone, or not allowed any more."""
+"""Test clients of streams on a real web server: many, slow, disconnected, or no longer allowed."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 
-from config.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK
 from events.stream.interface import Stream as EventStream
 from tests.network.feed_server import (
     SETTINGS,
@@ -29,7 +29,8 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_50_streams_of_one_process_get_all_in_order_and_cost_little(server: Server, token: str) -> None:
+def test_50_streams_of_one_process_get_all_events_in_order_and_cost_little(server: Server, token: str) -> None:
+    assert httpx.get(f"{server.url}/api/events/", headers=headers(token)).is_success  # Loads what any request loads.
     [worker] = psutil.Process(server.process.pid).children()
     before = worker.memory_info().rss
     at_the_end = Barrier(51)
@@ -51,11 +52,11 @@ def read_twenty(server: Server, token: str, *, at_the_end: Barrier) -> list[int]
         arriving = Stream().read(response)
         found = [next(arriving)["position"] for _ in range(20)]
         at_the_end.wait(PATIENCE_SECONDS)
-        at_the_end.wait(PATIENCE_SECONDS)  # Meanwhile it is counted what all of them cost.
+        at_the_end.wait(PATIENCE_SECONDS)  # The test measures their cost meanwhile.
     return found
 
 
-def test_a_client_that_does_not_read_is_cut_off_and_resumes(server: Server, token: str) -> None:
+def test_a_client_that_does_not_read_is_disconnected_and_resumes(server: Server, token: str) -> None:
     [worker] = psutil.Process(server.process.pid).children()
     with socket.socket() as sleeper:
         sleeper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -69,14 +70,14 @@ def test_a_client_that_does_not_read_is_cut_off_and_resumes(server: Server, toke
         wait_until(lambda: not connections(worker, server))
         grown = worker.memory_info().rss - before
 
-        assert grown < 15_000_000  # Of 20 MB that it did not read.
+        assert grown < 15_000_000  # The client did not read 20 MB.
     client = Stream()
     with streaming(server, token) as response:
         found = [event["position"] for event in islice(client.read(response), 40)]
     assert found == list(range(1, 41))
 
 
-def test_a_client_that_has_hung_up_is_forgotten(server: Server, token: str) -> None:
+def test_a_disconnected_client_holds_no_resources(server: Server, token: str) -> None:
     for _ in range(2):
         with ThreadPoolExecutor(60) as pool:
             opened = list(pool.map(lambda _: open_socket(server, token), range(60)))
@@ -99,7 +100,7 @@ def open_socket(server: Server, token: str) -> socket.socket:
 
 
 @pytest.mark.parametrize("loss", ["the permission", "the token", "the account"])
-def test_who_may_not_read_any_more_is_cut_off(loss: str, server: Server, token: str) -> None:
+def test_a_client_that_loses_its_permission_is_disconnected(loss: str, server: Server, token: str) -> None:
     client = Stream()
     with streaming(server, token) as response:
         arriving = client.read(response)
@@ -107,7 +108,7 @@ def test_who_may_not_read_any_more_is_cut_off(loss: str, server: Server, token: 
         next(arriving)
         lose(loss)
 
-        assert list(arriving) == []  # It ends.
+        assert list(arriving) == []  # The stream ends.
     assert client.comments > 0
     status = httpx.get(f"{server.url}/api/events/stream", headers=headers(token)).status_code
     assert status == (403 if loss == "the permission" else 401)

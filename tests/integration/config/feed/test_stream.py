@@ -1,4 +1,4 @@
-"""Streams and pages of events, by a real web server: exact whatever happens meanwhile."""
+"""Test streams and pages of events on a real web server: no event is lost or repeated."""
 
 import json
 import random
@@ -32,13 +32,13 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_it_sends_what_is_there_and_what_comes(server: Server, token: str) -> None:
+def test_a_stream_sends_stored_and_new_events(server: Server, token: str) -> None:
     make("a", "b")
     client = Stream()
     with streaming(server, token, Accept="text/event-stream") as response:
         arriving = client.read(response)
         found = [next(arriving)["subject"] for _ in "ab"]
-        for name in "cde":  # The first of them may be read from the log, the others come live.
+        for name in "cde":  # The first may be read from the log, the others arrive live.
             make(name)
             found.append(next(arriving)["subject"])
 
@@ -50,7 +50,7 @@ def test_it_sends_what_is_there_and_what_comes(server: Server, token: str) -> No
     assert response.headers["X-Accel-Buffering"] == "no"
 
 
-def test_from_now_on_and_of_some_kinds_only(server: Server, token: str) -> None:
+def test_a_stream_can_start_at_the_end_and_filter_events(server: Server, token: str) -> None:
     make("a")
     client = Stream()
     with streaming(server, token, "after=latest&type=thing.moved&subject=b&subject=c") as response:
@@ -63,7 +63,7 @@ def test_from_now_on_and_of_some_kinds_only(server: Server, token: str) -> None:
     assert found == ["c", "b"]
 
 
-def test_who_joins_others_gets_what_was_before_them(server: Server, token: str) -> None:
+def test_a_client_that_joins_others_gets_earlier_events_too(server: Server, token: str) -> None:
     make("a", "b")
     with streaming(server, token, "after=latest") as response:
         arriving = Stream().read(response)
@@ -79,7 +79,7 @@ def test_who_joins_others_gets_what_was_before_them(server: Server, token: str) 
     assert found == ["a", "b", "c", "d", "e", "f", "f"]
 
 
-def test_a_stream_without_events_says_where_to_resume(server: Server, token: str) -> None:
+def test_a_stream_without_events_sends_a_cursor_to_resume(server: Server, token: str) -> None:
     make("a")
     with streaming(server, token, "after=latest") as response:
         [_, first_id] = islice(response.iter_lines(), 2)
@@ -88,8 +88,8 @@ def test_a_stream_without_events_says_where_to_resume(server: Server, token: str
         assert next(Stream().read(response))["subject"] == "b"
 
 
-def test_a_stream_that_is_broken_off_again_and_again_loses_and_repeats_nothing(server: Server, token: str) -> None:
-    """Two writers write meanwhile, and the client is behind at times, so that it has to join what is live."""
+def test_repeated_disconnects_lose_and_repeat_no_event(server: Server, token: str) -> None:
+    """Two writers run meanwhile, and the client sometimes falls behind and has to catch up with live events."""
     chance = random.Random(7)
     client = Stream()
     with ThreadPoolExecutor(2) as pool:
@@ -106,7 +106,9 @@ def test_a_stream_that_is_broken_off_again_and_again_loses_and_repeats_nothing(s
     assert [event["id"] for event in client.events] == in_the_log()
 
 
-def test_several_partitions_are_followed_each_in_its_order(partitions: None, stream: EventStream, token: str) -> None:
+def test_events_of_several_partitions_are_in_order_within_each(
+    partitions: None, stream: EventStream, token: str
+) -> None:
     chance = random.Random(5)
     client = Stream()
     with serving(DJANGO_SETTINGS_MODULE=SETTINGS) as server, ThreadPoolExecutor(2) as pool:
@@ -130,7 +132,7 @@ def in_the_log() -> list[str]:
     return [str(found) for found in LogEntry.objects.order_by("position").values_list("event_id", flat=True)]
 
 
-def test_without_redis_it_goes_on_from_the_log(stream: EventStream, token: str) -> None:
+def test_a_stream_continues_from_the_log_without_redis(stream: EventStream, token: str) -> None:
     nobody = "redis://127.0.0.1:1/tickets"
     client = Stream()
     with (
@@ -146,7 +148,9 @@ def test_without_redis_it_goes_on_from_the_log(stream: EventStream, token: str) 
     assert [first["subject"], second["subject"]] == ["a", "b"]
 
 
-def test_a_wiped_or_foreign_stream_is_not_believed(server: Server, token: str, stream: EventStream) -> None:
+def test_a_wiped_stream_and_foreign_entries_do_not_change_the_feed(
+    server: Server, token: str, stream: EventStream
+) -> None:
     with streaming(server, token) as response:
         arriving = Stream().read(response)
         make("a")
@@ -157,15 +161,15 @@ def test_a_wiped_or_foreign_stream_is_not_believed(server: Server, token: str, s
         assert next(arriving)["subject"] == "b"
         started, before = time.monotonic(), reads(stream)
         wait_until(lambda: reads(stream) >= before + 3)
-        assert time.monotonic() - started > 1  # It does not ask again and again what comes after that entry.
+        assert time.monotonic() - started > 1  # The server waits between its reads of the stream.
 
 
 def reads(stream: EventStream) -> int:
-    """Return how often the server was asked for what comes next."""
+    """Return how often Redis was asked for new entries."""
     return int(stream._client.info("commandstats")["cmdstat_xread"]["calls"])
 
 
-def test_a_log_that_was_restored_ends_the_stream_and_refuses_its_cursor(server: Server, token: str) -> None:
+def test_a_restored_log_ends_the_stream_and_refuses_its_cursor(server: Server, token: str) -> None:
     client = Stream()
     with streaming(server, token) as response:
         arriving = client.read(response)
@@ -181,7 +185,7 @@ def test_a_log_that_was_restored_ends_the_stream_and_refuses_its_cursor(server: 
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:cursor-ahead")
 
 
-def test_a_waiting_reader_gets_the_next_event_as_soon_as_it_is_there(server: Server, token: str) -> None:
+def test_a_waiting_request_gets_the_next_event_at_once(server: Server, token: str) -> None:
     now = httpx.get(f"{server.url}/api/events/?after=latest", headers=headers(token)).json()["next"]
 
     def wait(query: str) -> tuple[float, httpx.Response]:
@@ -203,7 +207,7 @@ def test_a_waiting_reader_gets_the_next_event_as_soon_as_it_is_there(server: Ser
     assert seconds_of_empty_one >= 0.5
 
 
-def test_pages_are_exact_while_others_write(server: Server, token: str) -> None:
+def test_pages_neither_lose_nor_repeat_events_during_writes(server: Server, token: str) -> None:
     chance = random.Random(3)
     found: list[str] = []
     after = ""
@@ -220,7 +224,7 @@ def test_pages_are_exact_while_others_write(server: Server, token: str) -> None:
     assert found == in_the_log()
 
 
-def test_a_relay_that_catches_up_is_followed(
+def test_a_stream_follows_a_relay_that_catches_up(
     server: Server, token: str, stream: EventStream, settings: Settings
 ) -> None:
     settings.EVENTS_FLUSH_ON_COMMIT = False

@@ -75,7 +75,7 @@ def test_a_retry_that_fails_again_is_parked_and_nothing_overtakes_it(
 ) -> None:
     call_command("dead_letters", "retry", "--group", "things", "--error", "broken", "--actor", "ada")
 
-    assert capsys.readouterr().out == "marked to be tried again: 1\n"
+    assert capsys.readouterr().out == "marked to be retried: 1\n"
     wait_until(lambda: letter(1).attempts == 2)
     assert states() == ["parked", "queued", "queued"]
     assert journal.read_text() == "3 sound\n"

@@ -13,10 +13,9 @@ from benchmarks.log_size import VERSIONS, fill
 from events import log
 from events.aggregates import load_aggregates
 from events.groups.checkpoint import Claim, advance, load
-from events.log import compaction
 from events.log.positions import give_positions
-from events.log.reading import Tail
 from events.models import LogEntry, Partition
+from events.operations import compaction
 from events.operations.status import status
 from events.operations.verify_log import Verification
 from events.stream.interface import Stream
@@ -102,8 +101,8 @@ def test_knowing_the_end_of_a_stream() -> None:
     event_id = LogEntry.objects.get(position=MIDDLE).event_id
 
     with plans() as seen:
-        assert log.knows(0, Tail(MIDDLE, str(event_id)))
-        assert not log.knows(0, Tail(MIDDLE + 1, str(event_id)))
+        assert log.knows(0, MIDDLE, str(event_id))
+        assert not log.knows(0, MIDDLE + 1, str(event_id))
 
     assert seen.indexes == {"events_log_position"}
     assert seen.rows == 2

@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 from django.db import DatabaseError, connection
 
-from config.problems import is_lost_race
+from config.web.problems import is_lost_race
 from events import record, unit_of_work
 from events.relay import flush as relay
 from events.stream.interface import Stream

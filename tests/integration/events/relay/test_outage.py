@@ -113,7 +113,7 @@ def test_redis_answers_just_in_time(stream: Stream, settings: Settings, caplog: 
 
     # The first answer came in time, the second one after the deadline; waking the relay would have taken a third.
     assert proxy.answers == 2
-    assert "it takes longer than EVENTS_FLUSH_TIMEOUT_SECONDS" in caplog.text
+    assert "Redis takes longer than EVENTS_FLUSH_TIMEOUT_SECONDS" in caplog.text
     assert stream.length(0) == BATCH_ROWS
     assert relay.sweep(stream, 0) == 1
 

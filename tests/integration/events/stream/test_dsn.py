@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from config.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK
 from events.exceptions import StreamUnavailable
-from events.log.reading import EMPTY
 from events.stream.dsn import StreamDSN
 from events.stream.interface import TIMEOUT_SECONDS
 from events.stream.redis_stream import RedisStream
+from events.stream.tail import EMPTY
 from tests.network.proxy import running_proxy
 from tests.network.redis_servers import VALKEY, SentinelServer, Server, running, running_server
 from tests.network.tls_proxy import running_tls_proxy

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from events import record, unit_of_work
-from events.consistency_token import HEADER, ConsistencyToken, Newest, sign, token_of
+from events.consistency_token import HEADER, ConsistencyToken, Newest, sign_token, token_of
 from events.models import Checkpoint, DeadLetter, LogEntry
 from events.stream.interface import Stream
 from readmodel.consistency.reads import consistent_reads
@@ -58,7 +58,7 @@ def search(api: APIClient, token: str, **parameters: Any) -> Any:
 
 
 def token_for(*numbers: int, version: int = 1) -> str:
-    return sign(
+    return sign_token(
         ConsistencyToken(events=tuple(Newest("ticket.issued", str(ticket_id(number)), version) for number in numbers))
     )
 
@@ -135,7 +135,7 @@ class TestWhatIsThere:
     ) -> None:
         before = refreshes(elasticsearch, index)
 
-        token = sign(ConsistencyToken(events=(Newest("thing.made", "a", 1),)))
+        token = sign_token(ConsistencyToken(events=(Newest("thing.made", "a", 1),)))
 
         assert search(api, token).status_code == 200
         assert refreshes(elasticsearch, index) == before

@@ -90,6 +90,19 @@ class TestEnsure:
         assert found["title"] == {"type": "text"}
         assert "seat" in found
 
+    def test_gives_the_alias_of_an_earlier_release_the_filter_that_hides_documents(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        alias = settings.READMODEL_ALIAS
+        elasticsearch.indices.put_index_template(name=alias, **ticket_index.indices._template())
+        elasticsearch.indices.create(index=f"{alias}-000001", aliases={alias: {}})
+        elasticsearch.index(index=alias, id="hidden", document={"version": 1}, refresh=True)
+        before = elasticsearch.count(index=alias)["count"]
+
+        target = ticket_index.indices.ensure()
+
+        assert (target.name, before, elasticsearch.count(index=alias)["count"]) == (f"{alias}-000001", 1, 0)
+
     def test_says_that_another_version_of_the_projection_made_the_index(
         self, ticket_index: DocumentIndex, settings: Any, caplog: pytest.LogCaptureFixture
     ) -> None:

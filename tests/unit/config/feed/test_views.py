@@ -1,4 +1,4 @@
-"""Who may read the feed, and what is refused."""
+"""Test who may read the feed, and which requests it refuses."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from events import record, unit_of_work
 from events.feed import pages as feed
-from events.feed.cursor import Cursor
+from events.feed.cursor import FeedCursor
 from events.log.positions import give_positions
 from tests.things import ThingMade
 
@@ -57,7 +57,7 @@ def test_pages_are_read_by_their_cursors(api: APIClient) -> None:
     assert latest == api.get(FEED, {"after": "$"}).json() == {"events": [], "next": second["next"], "has_more": False}
 
 
-def test_several_types_and_subjects_are_named_one_by_one(api: APIClient) -> None:
+def test_type_and_subject_parameters_can_be_repeated(api: APIClient) -> None:
     make(*"abc")
 
     answer = api.get(FEED, {"type": ["no.such", "thing.made"], "subject": ["a", "c"]}).json()
@@ -67,57 +67,57 @@ def test_several_types_and_subjects_are_named_one_by_one(api: APIClient) -> None
 
 @pytest.mark.parametrize("path", [FEED, STREAM])
 class TestRefused:
-    def test_strangers_are_asked_who_they_are(self, path: str) -> None:
+    def test_a_request_without_credentials_is_refused(self, path: str) -> None:
         answer = Client().get(path)
 
         assert problem(answer) == (401, "about:blank")
         assert answer["WWW-Authenticate"] == "Token"
 
-    def test_without_the_permission_nobody_reads(self, path: str, api: APIClient, reader: User) -> None:
+    def test_a_user_without_the_permission_is_refused(self, path: str, api: APIClient, reader: User) -> None:
         reader.user_permissions.clear()
 
         assert problem(api.get(path, headers={"Accept": "text/event-stream, application/json"})) == (403, "about:blank")
 
     @pytest.mark.parametrize("after", ["7", "MDE", "MTI="])
-    def test_what_is_no_cursor(self, after: str, path: str, api: APIClient) -> None:
+    def test_a_malformed_cursor_is_refused(self, after: str, path: str, api: APIClient) -> None:
         assert problem(api.get(path, {"after": after})) == (400, "urn:problem:malformed-cursor")
 
-    def test_a_cursor_of_a_log_with_other_partitions(self, path: str, api: APIClient) -> None:
-        assert problem(api.get(path, {"after": str(Cursor((0, 0)))})) == (409, "urn:problem:cursor-of-another-log")
+    def test_a_cursor_of_a_log_with_other_partitions_is_refused(self, path: str, api: APIClient) -> None:
+        assert problem(api.get(path, {"after": str(FeedCursor((0, 0)))})) == (409, "urn:problem:cursor-of-another-log")
 
-    def test_a_cursor_ahead_of_the_log(self, path: str, api: APIClient) -> None:
+    def test_a_cursor_ahead_of_the_log_is_refused(self, path: str, api: APIClient) -> None:
         make("a")
 
-        assert problem(api.get(path, {"after": str(Cursor((2,)))})) == (409, "urn:problem:cursor-ahead")
-        assert problem(api.get(path, {"after": str(Cursor((2**64,)))})) == (400, "urn:problem:malformed-cursor")
+        assert problem(api.get(path, {"after": str(FeedCursor((2,)))})) == (409, "urn:problem:cursor-ahead")
+        assert problem(api.get(path, {"after": str(FeedCursor((2**64,)))})) == (400, "urn:problem:malformed-cursor")
 
-    def test_parameters_that_do_not_fit(self, path: str, api: APIClient) -> None:
+    def test_invalid_parameters_are_refused(self, path: str, api: APIClient) -> None:
         answer = api.get(path, {"after": "x" * 4_001})
 
         assert problem(answer) == (400, "about:blank")
         assert answer.json()["errors"].keys() == {"after"}
 
-    def test_another_method(self, path: str, api: APIClient) -> None:
+    def test_another_method_is_refused(self, path: str, api: APIClient) -> None:
         assert problem(api.post(path)) == (405, "about:blank")
 
 
 @pytest.mark.parametrize(
     ("parameter", "value"), [("limit", "0"), ("limit", "1001"), ("limit", "x"), ("wait", "-1"), ("wait", "31")]
 )
-def test_bounds_of_a_page(parameter: str, value: str, api: APIClient) -> None:
+def test_limit_and_wait_outside_their_bounds_are_refused(parameter: str, value: str, api: APIClient) -> None:
     answer = api.get(FEED, {parameter: value})
 
     assert problem(answer) == (400, "about:blank")
     assert answer.json()["errors"].keys() == {parameter}
 
 
-def test_the_last_events_id_wins_over_the_address(api: APIClient) -> None:
+def test_last_event_id_takes_precedence_over_after(api: APIClient) -> None:
     answer = api.get(STREAM, {"after": str(feed.start())}, headers={"Last-Event-ID": "7"})
 
     assert problem(answer) == (400, "urn:problem:malformed-cursor")
 
 
-def test_where_too_many_wait_the_next_one_comes_again_later(api: APIClient, settings: Settings) -> None:
+def test_a_client_is_refused_when_too_many_wait(api: APIClient, settings: Settings) -> None:
     settings.EVENTS_FEED_CLIENTS = 0
     stream, waiting, page = api.get(STREAM), api.get(FEED, {"wait": 1}), api.get(FEED)
 
@@ -126,7 +126,7 @@ def test_where_too_many_wait_the_next_one_comes_again_later(api: APIClient, sett
     assert page.status_code == 200
 
 
-def test_both_are_documented(api: APIClient) -> None:
+def test_pages_and_stream_are_documented_in_the_schema(api: APIClient) -> None:
     paths = api.get("/api/schema/?format=json").json()["paths"]
 
     assert {parameter["name"] for parameter in paths[FEED]["get"]["parameters"]} == {

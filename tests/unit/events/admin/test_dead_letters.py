@@ -146,7 +146,7 @@ def test_a_foreign_entry_and_a_lost_event_are_shown_too() -> None:
     DeadLetter.objects.update(event_id="00000000-0000-0000-0000-000000000001")
 
     assert '"what": "<b>"' in text(client.get(f"{LIST}{foreign().id}/change/"))
-    assert "The log has this event no more." in text(client.get(page_of()))
+    assert "This event is no longer in the log." in text(client.get(page_of()))
     assert "the log has no event" in text(client.get(edit_page_of(), follow=True))
 
 
@@ -223,7 +223,7 @@ def test_a_letter_is_retried(send: Any) -> None:
 
     page = text(send(client, "retry_selected", *([letter()] if send is act else [])))
 
-    assert "Marked to be tried again: 1" in page
+    assert "Marked to be retried: 1" in page
     run_until_idle("things", recorder)
     assert recorder.positions == [1, 2]
     assert trail()[1] == ("retry", "grace", "")
@@ -235,7 +235,7 @@ def test_what_is_left_out_of_a_retry_is_said() -> None:
 
     page = text(act(client, "retry_selected", *DeadLetter.objects.all()))
 
-    assert "Marked to be tried again: 2; left out: 1 (queued, they follow by themselves: 1)" in page
+    assert "Marked to be retried: 2; left out: 1 (queued, they follow by themselves: 1)" in page
     assert states() == ["retry", "queued", "retry"]
 
 
@@ -308,7 +308,7 @@ def test_a_payload_is_edited_and_retried() -> None:
     page = text(client.post(edit_page_of(), {"payload": FIXED, "retry": "on"}, follow=True))
 
     assert '{\n  "name": "a",\n  "version": 1,\n  "note": "broken"\n}' in form
-    assert "Edited, and marked to be tried again" in page
+    assert "Edited, and marked to be retried" in page
     run_until_idle("things", recorder)
     assert recorder.handled[0].data == FIXED.replace(" ", "")
     assert [entry[:2] for entry in trail()[1:3]] == [("edited", "grace"), ("retry", "grace")]
@@ -322,7 +322,7 @@ def test_a_payload_that_does_not_fit_is_shown_again_with_each_problem_at_its_fie
     response = client.post(edit_page_of(), {"payload": '{"name": 1, "<b>": 2}'})
 
     assert response.context["form"].errors["payload"] == [
-        "$.<b>: there is no such field, only name, version, note",
+        "$.<b>: there is no such field; the fields are name, version, note",
         "$.name: Expected `str`, got `int`",
     ]
     assert "&lt;b&gt;" in response.content.decode()
@@ -338,7 +338,7 @@ def test_what_is_not_parked_can_not_be_edited() -> None:
 
     page = text(client.post(edit_page_of(2), {"payload": FIXED}, follow=True))
 
-    assert "It can't be edited: $: it is queued" in page
+    assert "This dead letter can't be edited: $: it is queued" in page
     assert rows() == before
     assert client.get(f"{LIST}999999/edit/").status_code == 404
 

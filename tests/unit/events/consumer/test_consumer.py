@@ -126,7 +126,7 @@ def test_a_foreign_entry_is_parked_with_its_fields_and_moves_no_checkpoint(
 
     assert checkpoint() == 3
     assert stream.pending(0, GROUP) == 0
-    assert "is not one of this log's" in caplog.text
+    assert "is not from this log" in caplog.text
     [letter] = DeadLetter.objects.all()
     assert (letter.group, letter.fields, letter.event_id) == (GROUP, {"KEY": "VALUE"}, None)
 
@@ -217,8 +217,8 @@ def test_events_that_the_log_has_not_are_not_handled(
     def stop(_consumer: Consumer, error: Exception) -> None:
         raise error
 
-    monkeypatch.setattr(Consumer, "_pause", stop)
-    with pytest.raises(Diverged, match="at 4, the log has not"):
+    monkeypatch.setattr(Consumer, "_back_off", stop)
+    with pytest.raises(Diverged, match="at 4, but the log does not"):
         consume(recorder, stream)
 
     assert recorder.positions == [1, 2]

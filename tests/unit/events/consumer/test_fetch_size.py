@@ -1,6 +1,6 @@
 import pytest
 
-from events.consumer.fetch_size import Appetite
+from events.consumer.fetch_size import FetchSize
 from events.stream.interface import Entry
 from tests.things import envelope_at
 
@@ -12,35 +12,35 @@ def entries(count: int, *, size: int = 100) -> list[Entry]:
 
 
 def test_it_grows_to_the_batch_size_while_answers_are_full() -> None:
-    appetite = Appetite(500)
+    fetch_size = FetchSize(500)
     counts = []
     for _ in range(7):
-        counts.append(appetite.count)
-        appetite.learn(entries(appetite.count))
+        counts.append(fetch_size.count)
+        fetch_size.adapt(entries(fetch_size.count))
 
     assert counts == [16, 32, 64, 128, 256, 500, 500]
 
 
 def test_it_stays_as_it_is_while_little_happens() -> None:
-    appetite = Appetite(500)
+    fetch_size = FetchSize(500)
     for _ in range(10):
-        appetite.learn(entries(1))
+        fetch_size.adapt(entries(1))
 
-    assert appetite.count == 16
+    assert fetch_size.count == 16
 
 
 def test_it_shrinks_to_a_megabyte_of_large_entries_and_one_at_least() -> None:
-    appetite = Appetite(500)
+    fetch_size = FetchSize(500)
 
-    appetite.learn(entries(16, size=300_000))
-    assert appetite.count == 3
-    appetite.learn(entries(3, size=1_500_000 // 2))
-    assert appetite.count == 1
+    fetch_size.adapt(entries(16, size=300_000))
+    assert fetch_size.count == 3
+    fetch_size.adapt(entries(3, size=1_500_000 // 2))
+    assert fetch_size.count == 1
 
 
 def test_entries_that_are_no_events_have_no_size() -> None:
-    appetite = Appetite(500)
+    fetch_size = FetchSize(500)
 
-    appetite.learn([Entry("1-0", None)] * 16)
+    fetch_size.adapt([Entry("1-0", None)] * 16)
 
-    assert appetite.count == 32
+    assert fetch_size.count == 32

@@ -62,17 +62,17 @@ class World:
     def relay(self) -> None:
         relay.sweep(self.stream, 0)
 
-    def step(self, name: str, dies: str = "", *, beats: bool = True) -> None:
+    def step(self, name: str, dies: str = "", *, heartbeat: bool = True) -> None:
         """Let the process do one step, as its loop would; it opens itself at its first, and after a failure."""
         process = self.processes.get(name) or self._start(name)
         assert isinstance(process.subscriber, Handler)
         process.subscriber.dies = dies
         try:
-            if beats:
-                process.ownership.beat()
+            if heartbeat:
+                process.ownership.heartbeat()
             process._step()
         except Transient:
-            process._targets.open()
+            process._subscriptions.open()
         except Crash:
             self._expire(process)
             del self.processes[name]
@@ -82,7 +82,7 @@ class World:
 
     def go_on_late(self, name: str) -> None:
         """Let it do a step without having looked whether it still has its lease."""
-        self.step(name, beats=False)
+        self.step(name, heartbeat=False)
 
     def stall(self, name: str) -> None:
         """Let its lease end while it thinks to have it."""
@@ -119,7 +119,7 @@ class World:
         ownership = Ownership(GROUP, name)
         limits = Limits(block_seconds=0.001)
         process = Consumer(Handler(self), self.stream, ownership, shutdown=Shutdown(), limits=limits)
-        process._targets.open()
+        process._subscriptions.open()
         self.processes[name] = process
         return process
 

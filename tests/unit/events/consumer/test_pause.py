@@ -9,7 +9,7 @@ from events.consumer.consumer import Consumer
 from events.envelope import Envelope
 from events.groups.ownership import PAUSED, Condition, Ownership
 from events.models import Checkpoint
-from events.operations.control import Wish, ask
+from events.operations.control import GroupRequest, ask
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
 from events.relay import flush as relay
@@ -27,8 +27,8 @@ class Pauser(Recorder):
         self._ownership = ownership
 
     def handle(self, batch: Sequence[Envelope]) -> None:
-        ask(Wish.PAUSE, ["recorder"])
-        self._ownership.beat()
+        ask(GroupRequest.PAUSE, ["recorder"])
+        self._ownership.heartbeat()
         super().handle(batch)
 
 

@@ -122,7 +122,7 @@ def test_each_target_is_given_all_events_in_order(stream: Stream) -> None:
 def test_the_others_follow_in_whole_batches_while_the_first_is_busy(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.consumer.subscriptions.FOLLOWING_SECONDS", 60)
+    monkeypatch.setattr("events.consumer.subscriptions.MAX_WAIT_SECONDS", 60)
     busy = Busy(stream)
     make_things(1, stream)
 

@@ -88,7 +88,7 @@ def test_discarding_needs_a_reason(reason: str) -> None:
     park("a")
     before = rows()
 
-    with pytest.raises(ReasonMissing, match="Say why"):
+    with pytest.raises(ReasonMissing, match="Give a reason"):
         discard([letter().id], "ada", reason=reason)
 
     assert rows() == before
@@ -197,17 +197,17 @@ def test_what_no_upcaster_can_lift_is_proposed_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("data", "problems"),
     [
-        ('{"name": "b"}', {"subject": "it must stay 'a', and this payload tells of 'b'"}),
-        ('{"name": "a", "version": 2}', {"aggregate version": "it must stay 1, and this payload tells of 2"}),
+        ('{"name": "b"}', {"subject": "it must stay 'a', but this payload has 'b'"}),
+        ('{"name": "a", "version": 2}', {"aggregate version": "it must stay 1, but this payload has 2"}),
         (
             '{"name": 1, "version": "x"}',
             {"$.name": "Expected `str`, got `int`", "$.version": "Expected `int`, got `str`"},
         ),
         ('{"note": ""}', {"$.name": "it is missing"}),
-        ('{"name": "a", "nota": ""}', {"$.nota": "there is no such field, only name, version, note"}),
-        ('{"name": "a"', {"$": "no JSON, Expecting ',' delimiter in line 1, column 13"}),
+        ('{"name": "a", "nota": ""}', {"$.nota": "there is no such field; the fields are name, version, note"}),
+        ('{"name": "a"', {"$": "not JSON: Expecting ',' delimiter in line 1, column 13"}),
         ("[]", {"$": "Expected `object`, got `array`"}),
-        ("", {"$": "no JSON, Expecting value in line 1, column 1"}),
+        ("", {"$": "not JSON: Expecting value in line 1, column 1"}),
         ('{"name": "a", "version": NaN}', {"$.version": "Expected `int`, got `float`"}),
     ],
 )
@@ -236,7 +236,7 @@ def test_only_a_parked_event_can_be_edited() -> None:
     discard([letter(4).id], "ada", reason="void")
     before = rows()
 
-    for position, why in ((2, "it is queued"), (3, "it is to be tried again"), (4, "it was discarded")):
+    for position, why in ((2, "it is queued"), (3, "it is marked to be retried"), (4, "it was discarded")):
         with pytest.raises(EditRefused, match=why):
             edit(letter(position), FIXED, actor="ada")
 

@@ -38,7 +38,7 @@ def test_all_that_is_wrong_is_said_at_once_with_its_place() -> None:
 
     assert found.keys() == {"$.ticket.price", "$.ticket.startsAt", "$.ticket.starts_at", "$.ticket.status"}
     assert found["$.ticket.price"] == "Invalid decimal string"
-    assert found["$.ticket.startsAt"].startswith("there is no such field, only id, code, title, ")
+    assert found["$.ticket.startsAt"].startswith("there is no such field; the fields are id, code, title, ")
 
 
 def test_a_missing_field_has_a_place_too() -> None:
@@ -50,12 +50,12 @@ def test_a_missing_field_has_a_place_too() -> None:
 
 def test_the_place_of_a_syntax_error_is_its_line() -> None:
     assert problems(draft(ISSUED).replace('"seat": ', '"seat" ')) == {
-        "$": "no JSON, Expecting ':' delimiter in line 8, column 12"
+        "$": "not JSON: Expecting ':' delimiter in line 8, column 12"
     }
 
 
 def test_json_that_is_nested_without_end_is_refused() -> None:
-    assert problems("[" * 200_000) == {"$": "nested too deep"}
+    assert problems("[" * 200_000) == {"$": "nested too deeply"}
 
 
 def test_pretty_leaves_numbers_and_scripts_as_they_are() -> None:
@@ -94,7 +94,7 @@ def test_a_small_change_of_a_large_payload_is_found_and_a_large_one_is_not_waite
         "-  50000,",
         "+  -1,",
     ]
-    assert compare(json.dumps(before), json.dumps(before[::-1])) == ["[too much has changed to be compared]"]
+    assert compare(json.dumps(before), json.dumps(before[::-1])) == ["[too much has changed to show the differences]"]
 
 
 def test_an_optional_field_and_a_list_are_looked_into(clean_registry: None) -> None:
@@ -111,7 +111,7 @@ def test_an_optional_field_and_a_list_are_looked_into(clean_registry: None) -> N
         accept(built, '{"name": "a", "parts": [{"weight": 1}, {"wait": 2, "weight": "3"}], "spare": {}}')
 
     assert refused.value.problems == {
-        "$.parts[1].wait": "there is no such field, only weight",
+        "$.parts[1].wait": "there is no such field; the fields are weight",
         "$.parts[1].weight": "Expected `int`, got `str`",
         "$.spare.weight": "it is missing",
     }

@@ -6,9 +6,9 @@ import pytest
 
 from events import record, unit_of_work
 from events.feed import pages as feed
-from events.feed.cursor import Cursor, CursorAhead
-from events.feed.pages import Wanted
-from events.feed.window import BYTES, EVENTS, Window
+from events.feed.cursor import CursorAhead, FeedCursor
+from events.feed.pages import FeedFilter
+from events.feed.window import BYTES, EVENTS, FeedWindow
 from events.log.positions import give_positions
 from events.models import LogEntry, Partition
 from tests.things import ThingMade, ThingMoved, envelope_at
@@ -20,7 +20,7 @@ def make(*names: str, note: str = "") -> None:
     give_positions(0)
 
 
-def positions(page: feed.Page) -> list[int]:
+def positions(page: feed.FeedPage) -> list[int]:
     return [event.position for event in page.events]
 
 
@@ -29,9 +29,9 @@ def positions(page: feed.Page) -> list[int]:
 class TestRead:
     def test_pages_follow_one_another_to_the_end(self) -> None:
         make(*"abcde")
-        first = feed.read(feed.start(), limit=3)
-        second = feed.read(first.next, limit=3)
-        third = feed.read(second.next, limit=3)
+        first = feed.read_page(feed.start(), limit=3)
+        second = feed.read_page(first.next, limit=3)
+        third = feed.read_page(second.next, limit=3)
 
         assert (positions(first), first.has_more) == ([1, 2, 3], True)
         assert (positions(second), second.has_more) == ([4, 5], False)
@@ -42,18 +42,18 @@ class TestRead:
         end = feed.end()
         make("b")
 
-        assert [event.subject for event in feed.read(end, limit=3).events] == ["b"]
+        assert [event.subject for event in feed.read_page(end, limit=3).events] == ["b"]
 
     def test_what_has_no_position_yet_is_not_there_yet(self) -> None:
         LogEntry.objects.all().delete()
         make("a")
         LogEntry.objects.bulk_create([LogEntry(**row | {"id": None}) for row in without_position()])
 
-        assert positions(feed.read(feed.start(), limit=9)) == [1]
+        assert positions(feed.read_page(feed.start(), limit=9)) == [1]
 
     def test_an_event_is_as_on_the_stream_but_json_and_with_its_place(self) -> None:
         make("a", note='line\nbreak "é"')
-        [event] = feed.read(feed.start(), limit=1).events
+        [event] = feed.read_page(feed.start(), limit=1).events
         said = json.loads(event.json)
 
         envelope = LogEntry.objects.get()
@@ -66,7 +66,7 @@ class TestRead:
     def test_json_that_was_written_by_hand_on_several_lines_is_one_line(self) -> None:
         make("a")
         LogEntry.objects.update(data='{\r\n  "name": "a"\n}')
-        [event] = feed.read(feed.start(), limit=1).events
+        [event] = feed.read_page(feed.start(), limit=1).events
 
         assert b"\n" not in event.json
         assert b"\r" not in event.json
@@ -75,8 +75,8 @@ class TestRead:
     def test_a_page_is_bounded_by_bytes_but_never_empty_for_that(self) -> None:
         make(*"abc", note="é" * 100)
 
-        assert positions(feed.read(feed.start(), limit=9, max_bytes=600)) == [1, 2]
-        assert positions(feed.read(feed.start(), limit=9, max_bytes=1)) == [1]
+        assert positions(feed.read_page(feed.start(), limit=9, max_bytes=600)) == [1, 2]
+        assert positions(feed.read_page(feed.start(), limit=9, max_bytes=1)) == [1]
 
     def test_only_what_is_wanted_comes_and_the_rest_is_passed_over(self) -> None:
         make(*"abc")
@@ -84,9 +84,9 @@ class TestRead:
             record(ThingMoved(name="a", version=2), ThingMoved(name="b", version=2))
         give_positions(0)
 
-        by_type = feed.read(feed.start(), Wanted(types=frozenset({"thing.moved"})), limit=1)
-        by_subject = feed.read(feed.start(), Wanted(subjects=frozenset({"a", "b"})), limit=9)
-        nothing = feed.read(feed.start(), Wanted(types=frozenset({"no.such"})), limit=9)
+        by_type = feed.read_page(feed.start(), FeedFilter(types=frozenset({"thing.moved"})), limit=1)
+        by_subject = feed.read_page(feed.start(), FeedFilter(subjects=frozenset({"a", "b"})), limit=9)
+        nothing = feed.read_page(feed.start(), FeedFilter(types=frozenset({"no.such"})), limit=9)
 
         assert (positions(by_type), by_type.has_more) == ([4], True)
         assert (positions(by_subject), by_subject.has_more) == ([1, 2, 4, 5], False)
@@ -95,11 +95,11 @@ class TestRead:
     def test_a_page_may_be_empty_though_there_is_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(feed, "SCANNED_AT_ONCE", 2)
         make(*"abcde")
-        wanted = Wanted(subjects=frozenset({"e"}))
+        wanted = FeedFilter(subjects=frozenset({"e"}))
 
-        first = feed.read(feed.start(), wanted, limit=9)
-        second = feed.read(first.next, wanted, limit=9)
-        third = feed.read(second.next, wanted, limit=9)
+        first = feed.read_page(feed.start(), wanted, limit=9)
+        second = feed.read_page(first.next, wanted, limit=9)
+        third = feed.read_page(second.next, wanted, limit=9)
 
         assert [(positions(page), page.has_more) for page in (first, second, third)] == [
             ([], True),
@@ -111,9 +111,9 @@ class TestRead:
         make(*"abcde")
         LogEntry.objects.filter(position__in=[1, 3, 4]).delete()
 
-        page = feed.read(feed.start(), limit=9)
+        page = feed.read_page(feed.start(), limit=9)
 
-        assert (positions(page), page.next) == ([2, 5], Cursor((5,)))
+        assert (positions(page), page.next) == ([2, 5], FeedCursor((5,)))
 
     def test_the_partition_that_is_most_behind_comes_first(self) -> None:
         Partition.objects.create(number=1)
@@ -122,16 +122,16 @@ class TestRead:
         Partition.objects.filter(number=0).update(last_position=2)
         Partition.objects.filter(number=1).update(last_position=5)
 
-        first = feed.read(feed.start(), limit=3)
-        second = feed.read(first.next, limit=3)
+        first = feed.read_page(feed.start(), limit=3)
+        second = feed.read_page(first.next, limit=3)
 
         assert [(event.partition, event.position) for event in first.events] == [(1, 3), (1, 4), (1, 5)]
         assert [(event.partition, event.position) for event in second.events] == [(0, 1), (0, 2)]
-        assert (first.next, second.next, second.has_more) == (Cursor((0, 5)), Cursor((2, 5)), False)
+        assert (first.next, second.next, second.has_more) == (FeedCursor((0, 5)), FeedCursor((2, 5)), False)
 
     def test_a_cursor_ahead_of_the_log_is_refused(self) -> None:
         with pytest.raises(CursorAhead):
-            feed.read(Cursor((1,)), limit=9)
+            feed.read_page(FeedCursor((1,)), limit=9)
 
 
 def without_position() -> list[dict[str, object]]:
@@ -142,7 +142,7 @@ def without_position() -> list[dict[str, object]]:
 @pytest.mark.django_db
 class TestWindow:
     def test_it_has_what_came_after_a_position(self) -> None:
-        window = Window(4)
+        window = FeedWindow(4)
         window.add(event(position) for position in (5, 6, 8))
 
         assert (window.start, window.end) == (4, 8)
@@ -151,21 +151,21 @@ class TestWindow:
         assert window.after(8) == window.after(9) == []
 
     def test_it_keeps_the_newest_of_a_bounded_number(self) -> None:
-        window = Window(0)
+        window = FeedWindow(0)
         window.add(event(position) for position in range(1, EVENTS + 11))
 
         assert (window.start, window.end) == (10, EVENTS + 10)
         assert [found.position for found in window.after(10)] == list(range(11, EVENTS + 11))
 
     def test_it_keeps_no_more_than_some_bytes(self) -> None:
-        window = Window(0)
+        window = FeedWindow(0)
         window.add(event(position, note="x" * (BYTES // 4)) for position in range(1, 10))
 
         assert (window.start, window.end) == (6, 9)
         assert sum(len(found.json) for found in window.after(6)) < BYTES
 
     def test_an_event_larger_than_all_of_it_is_read_from_the_log(self) -> None:
-        window = Window(0)
+        window = FeedWindow(0)
         window.add([event(1, note="x" * (BYTES - 100))])
 
         assert (window.start, window.end, window.after(1)) == (1, 1, [])

@@ -3,8 +3,8 @@
 import pytest
 
 from events import log, record, unit_of_work
-from events.groups.handled import Settled, SettledEvents
-from events.groups.handled_by_event import SettledEachEvent
+from events.groups.handled import HandledByAggregate, HandledEvents
+from events.groups.handled_by_event import HandledByEvent
 from events.log.positions import give_positions
 from events.models import Checkpoint, DeadLetter, LogEntry, Partition
 from tests.things import ThingMade, ThingMoved
@@ -25,16 +25,16 @@ def ids() -> list[str]:
 
 
 @pytest.fixture
-def by_aggregate() -> Settled:
-    return SettledEvents(*PLACE)
+def by_aggregate() -> HandledEvents:
+    return HandledByAggregate(*PLACE)
 
 
 @pytest.fixture
-def by_event() -> Settled:
-    return SettledEachEvent(*PLACE)
+def by_event() -> HandledEvents:
+    return HandledByEvent(*PLACE)
 
 
-def test_all_keys_are_met_in_pages(ids: list[str], by_aggregate: Settled, by_event: Settled) -> None:
+def test_all_keys_are_met_in_pages(ids: list[str], by_aggregate: HandledEvents, by_event: HandledEvents) -> None:
     for settled, keys in ((by_aggregate, ["a", "b"]), (by_event, ids)):
         assert settled.count() == len(keys)
         assert settled.keys_after("", 2) + settled.keys_after(keys[1], 2) == keys
@@ -43,14 +43,16 @@ def test_all_keys_are_met_in_pages(ids: list[str], by_aggregate: Settled, by_eve
 
 
 def test_the_newest_versions_are_told_before_they_are_settled(
-    ids: list[str], by_aggregate: Settled, by_event: Settled
+    ids: list[str], by_aggregate: HandledEvents, by_event: HandledEvents
 ) -> None:
     assert by_aggregate.versions_after("", 10) == {"a": 2, "b": 1}
     assert by_aggregate.versions_after("a", 10) == {"b": 1}
     assert by_event.versions_after(ids[0], 1) == {ids[1]: 1}
 
 
-def test_the_newest_that_is_settled_is_told(ids: list[str], by_aggregate: Settled, by_event: Settled) -> None:
+def test_the_newest_that_is_settled_is_told(
+    ids: list[str], by_aggregate: HandledEvents, by_event: HandledEvents
+) -> None:
     events = log.read_after(0, 0)
 
     assert by_aggregate.newest(["a", "b", "c"]) == {"a": events[0], "b": events[1]}
@@ -61,7 +63,9 @@ def test_the_newest_that_is_settled_is_told(ids: list[str], by_aggregate: Settle
 
 
 @pytest.mark.parametrize("state", ["parked", "discarded"])
-def test_what_is_not_handled_is_not_told(state: str, ids: list[str], by_aggregate: Settled, by_event: Settled) -> None:
+def test_what_is_not_handled_is_not_told(
+    state: str, ids: list[str], by_aggregate: HandledEvents, by_event: HandledEvents
+) -> None:
     letter = park(ids[0], state)
 
     assert by_aggregate.newest(["a"]) == by_event.newest([ids[0]]) == {}
@@ -80,7 +84,9 @@ def park(event_id: str, state: str) -> DeadLetter:
     return DeadLetter.objects.create(**place, **edited, event_id=event_id, subject="a", state=state)
 
 
-def test_what_a_compaction_has_dropped_is_told(ids: list[str], by_aggregate: Settled, by_event: Settled) -> None:
+def test_what_a_compaction_has_dropped_is_told(
+    ids: list[str], by_aggregate: HandledEvents, by_event: HandledEvents
+) -> None:
     sources = {"dropped": ("a", 1), "there": ("a", 2), "to come": ("a", 3), "unknown": ("c", 1)}
     LogEntry.objects.filter(event_id=ids[0]).delete()
     assert by_event.dropped(sources) == set()

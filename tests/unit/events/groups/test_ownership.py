@@ -24,7 +24,7 @@ def _four_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def member(name: str) -> Ownership:
     ownership = Ownership(GROUP, name)
-    ownership.beat()
+    ownership.heartbeat()
     return ownership
 
 
@@ -43,10 +43,10 @@ def test_who_has_left_is_not_brought_back_by_the_thread_that_beats_beside_it() -
     first = member("first")
     first.leave()
 
-    first.beat(joins=False)
+    first.heartbeat(joins=False)
     assert not Member.objects.exists()
 
-    first.beat()
+    first.heartbeat()
     assert Member.objects.get().id == first.member
 
 
@@ -75,7 +75,7 @@ def test_an_expired_lease_is_taken_over_and_its_owner_finds_out() -> None:
     expire(first)
 
     assert second.acquire(0)
-    first.beat()
+    first.heartbeat()
 
     assert not first.owns(0)
     assert Lease.objects.get().member == second.member
@@ -86,7 +86,7 @@ def test_a_lease_is_renewed_while_nobody_has_taken_it() -> None:
     first.acquire(0)
     expire(first)
 
-    first.beat()
+    first.heartbeat()
 
     assert first.owns(0)
     assert not member("second").acquire(0)
@@ -143,7 +143,7 @@ def test_partitions_are_assigned_evenly_to_those_who_live(names: str, shares: li
     expire(dead)
     members = [member(name) for name in names]
     for ownership in members:
-        ownership.beat()
+        ownership.heartbeat()
 
     assert [len(ownership.assigned) for ownership in members] == shares
     assert sorted(partition for ownership in members for partition in ownership.assigned) == [0, 1, 2, 3]
@@ -156,7 +156,7 @@ def test_what_is_asked_of_the_group_is_seen_at_the_next_beat() -> None:
 
     group.paused, group.stop_requested_at = True, timezone.now() + timedelta(seconds=1)
     group.save()
-    ownership.beat()
+    ownership.heartbeat()
 
     assert (ownership.is_paused, ownership.must_stop) == (True, True)
 

@@ -52,7 +52,7 @@ def test_a_file_is_put_in_place_of_the_payload_and_retried(fixed: Path) -> None:
     said = run("edit", letter().id, "--data", fixed, "--retry", "--yes")
 
     assert '-  "note": "broken"\n+  "note": "mended"' in said
-    assert said.endswith("edited, and marked to be tried again\n")
+    assert said.endswith("edited, and marked to be retried\n")
     run_until_idle("things", recorder)
     assert recorder.handled[0].data == FIXED.replace(" ", "")
 
@@ -63,7 +63,7 @@ def test_the_payload_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch
 
     said = run("edit", letter().id, "--data", "-", "--yes")
 
-    assert said.endswith(f"edited; `dead_letters retry {letter().id}` has it tried again\n")
+    assert said.endswith(f"edited; run `dead_letters retry {letter().id}` to retry it\n")
     assert (states(), letter().edited_data) == (["parked"], FIXED.replace(" ", ""))
 
 
@@ -94,7 +94,7 @@ def test_the_editor_opens_the_payload_until_it_fits(
 
     said = run("edit", letter().id)
 
-    assert "$.versoin: there is no such field, only name, version, note" in said
+    assert "$.versoin: there is no such field; the fields are name, version, note" in said
     assert "Edit it again? [y/N]" in capsys.readouterr().out
     assert opened.read_text() == '{"name": "a", "versoin": 1}'  # What was written is not lost.
     assert letter().edited_data == FIXED.replace(" ", "")

@@ -92,8 +92,8 @@ def test_what_is_no_place_is_a_wrong_argument(start: str) -> None:
 class TestTrim:
     def test_it_says_what_it_removes_and_leaves_just_so_many(self, filled: Stream) -> None:
         assert say("trim_stream", "--length", "4", "--yes") == [
-            "tickets: the oldest 26 of 30 entries go, from 1-0 on.",
-            "Readers that are not so far yet read these events from the log.",
+            "tickets: removes the oldest 26 of 30 entries, from 1-0 on.",
+            "Groups that have not read these events yet read them from the log.",
             "26 entries removed.",
         ]
         assert [entry.id for entry in filled.entries(0, after="0", count=9)] == ["27-0", "28-0", "29-0", "30-0"]
@@ -106,7 +106,7 @@ class TestTrim:
         assert filled.length(0) == 7
 
     def test_a_shorter_stream_is_left_alone(self, filled: Stream) -> None:
-        assert say("trim_stream") == ["No partition has more than 100,000 entries; nothing is to be removed."]
+        assert say("trim_stream") == ["No partition has more than 100,000 entries, so nothing is removed."]
 
     def test_without_a_yes_nothing_changes(self, filled: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("builtins.input", lambda _question: "")

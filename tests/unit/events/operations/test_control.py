@@ -11,7 +11,7 @@ from pytest_django import Settings
 from events.consumer.consumer import Consumer
 from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.models import ConsumerGroup, Member
-from events.operations.control import Wish, ask, laggards
+from events.operations.control import GroupRequest, ask, unfinished_members
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
 from events.stream.interface import Stream
@@ -36,7 +36,7 @@ def say(command: str, *arguments: str) -> list[str]:
 def member(group: str, state: str) -> Ownership:
     ownership = Ownership(group, "one")
     ownership.condition = Condition(state)
-    ownership.beat()
+    ownership.heartbeat()
     return ownership
 
 
@@ -63,34 +63,35 @@ def test_without_a_name_all_declared_groups_are_meant() -> None:
 
 @pytest.mark.parametrize("command", ["pause_consumers", "resume_consumers", "stop_consumers"])
 def test_an_unknown_group_is_refused_and_nothing_is_asked(command: str) -> None:
-    with pytest.raises(CommandError, match="no group 'recoder' in EVENTS_SUBSCRIBERS; known groups: other, recorder"):
+    with pytest.raises(CommandError, match="EVENTS_SUBSCRIBERS has no group 'recoder'; known groups: other, recorder"):
         call_command(command, "recorder", "recoder")
 
     assert not ConsumerGroup.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("wish", "done"), [(Wish.PAUSE, {PAUSED}), (Wish.RESUME, {CONSUMING, STANDING_BY}), (Wish.STOP, set())]
+    ("asked", "done"),
+    [(GroupRequest.PAUSE, {PAUSED}), (GroupRequest.RESUME, {CONSUMING, STANDING_BY}), (GroupRequest.STOP, set())],
 )
-def test_who_has_not_done_it_is_found_among_the_living_of_the_group(wish: Wish, done: set[str]) -> None:
+def test_who_has_not_done_it_is_found_among_the_living_of_the_group(asked: GroupRequest, done: set[str]) -> None:
     members = {state: member("recorder", state).member for state in (CONSUMING, STANDING_BY, PAUSED, RETRYING)}
     dead = member("recorder", CONSUMING)
     Member.objects.filter(id=dead.member).update(alive_until=LONG_AGO)
     member("other", CONSUMING)
     Member.objects.update(started_at=LONG_AGO)
 
-    ask(wish, ["recorder"])
+    ask(asked, ["recorder"])
 
     late = {members[state] for state in members.keys() - done}
-    assert {laggard.id for laggard in laggards(wish, ["recorder"])} == late
+    assert {member.id for member in unfinished_members(asked, ["recorder"])} == late
 
 
 def test_it_waits_for_them_and_names_those_who_are_late_with_their_trouble() -> None:
     late = member("recorder", RETRYING)
     late.condition = Condition(RETRYING, "RetryLater: it is down")
-    late.beat()
+    late.heartbeat()
 
-    named = f"not all are paused after 1 s: recorder {late.member} is retrying after RetryLater: it is down$"
+    named = f"not all processes are paused after 1 s: recorder {late.member} is retrying after RetryLater: it is down$"
     with pytest.raises(CommandError, match=named):
         say("pause_consumers", "--wait", "1")
 
@@ -104,14 +105,14 @@ def test_a_stop_is_not_for_those_who_start_after_it() -> None:
     fresh = member("recorder", CONSUMING)
 
     assert not fresh.must_stop
-    assert not laggards(Wish.STOP, ["recorder"])
+    assert not unfinished_members(GroupRequest.STOP, ["recorder"])
 
 
 def test_who_is_asked_to_stop_ends(stream: Stream) -> None:
     ownership = Ownership("recorder", "one")
-    ownership.beat()
+    ownership.heartbeat()
     ConsumerGroup.objects.update(stop_requested_at=timezone.now() + timedelta(seconds=1))
-    ownership.beat()
+    ownership.heartbeat()
 
     Consumer(Recorder(), stream, ownership, shutdown=Shutdown(), limits=Limits(block_seconds=0.01)).run()
 

@@ -28,7 +28,7 @@ LONG_AGO = timezone.now() - timedelta(minutes=1)
 def _groups(settings: Settings) -> None:
     settings.EVENTS_SUBSCRIBERS = {"recorder": "tests.things.Recorder"}
     Checkpoint.objects.create(group="recorder", partition=0)
-    Ownership("recorder", "one").beat()
+    Ownership("recorder", "one").heartbeat()
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ class TestExamine:
     def test_a_process_that_is_retrying(self, stream: Stream) -> None:
         ownership = Ownership("recorder", "two")
         ownership.condition = Condition(RETRYING, "RetryLater: no disk", datetime(2027, 5, 1, 20, 0, tzinfo=UTC))
-        ownership.beat()
+        ownership.heartbeat()
 
         said = f"recorder {ownership.member} is retrying, next at 20:00:00+0000: RetryLater: no disk"
         assert faults(stream) == [("process", said)]
@@ -137,13 +137,13 @@ class TestExamine:
 
         [found] = [found for found in examine(stream) if found.is_fault]
 
-        assert found.found == "recorder, partition 0: at 7, and the log ends at 0"
+        assert found.found == "recorder, partition 0: at 7, but the log ends at 0"
         assert found.remedy.endswith("manage.py reset_group recorder --partition 0 --to 0")
 
     def test_refused_commands(self, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(RedisStream, "refused_commands", lambda _stream: ["XTRIM tickets: no"])
 
-        assert faults(stream) == [("Redis's permissions", "its user may not do this: XTRIM tickets: no")]
+        assert faults(stream) == [("Redis's permissions", "its user may not run these commands: XTRIM tickets: no")]
 
     def test_every_fault_has_a_remedy_and_nothing_else_has(self, stream: Stream) -> None:
         Checkpoint.objects.all().delete()

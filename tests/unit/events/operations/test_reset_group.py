@@ -69,8 +69,8 @@ class TestPlan:
             "recorder, partition 0: from 4 back to 1.",
             "  These are handled again: 3 thing.made.",
             "  They were recorded from 2025-05-01 01:00:00+0000 to 2025-05-01 03:00:00+0000.",
-            "Handlers see these events again: messages that they send are sent again.",
-            "recorder goes on there.",
+            "Handlers get these events again: messages that they send are sent again.",
+            "recorder continues there.",
         ]
 
     def test_forward_it_says_what_is_skipped(self) -> None:
@@ -87,7 +87,7 @@ class TestPlan:
         assert reset("mover", "--to", "0", "--yes")[1:4] == [
             "  These are handled again: 2 thing.moved.",
             "  They were recorded from 2025-05-01 04:00:00+0000 to 2025-05-01 05:00:00+0000.",
-            "  4 others are passed over: the group does not handle their types.",
+            "  4 others are skipped: the group does not handle their types.",
         ]
 
     def test_what_is_compacted_and_what_is_parked_are_told(self) -> None:
@@ -153,7 +153,7 @@ class TestPlan:
         Partition.objects.create(number=1)
         Checkpoint.objects.create(group=GROUP, partition=1)
 
-        with pytest.raises(ReplayRefused, match="there are 2: say which"):
+        with pytest.raises(ReplayRefused, match="there are 2: name one with --partition"):
             plan_replay(GROUP, 1)
 
         assert [move.partition for move in plan_replay(GROUP, 1, partition=0).moves] == [0]
@@ -188,7 +188,7 @@ def test_without_a_yes_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("log")
 def test_no_owner_moves_the_checkpoint_with_what_it_has_in_hand() -> None:
     owner = Ownership(GROUP, "one")
-    owner.beat()
+    owner.heartbeat()
     assert owner.acquire(0)
     claim = Claim(GROUP, "", 0, owner.epochs[0])
     checkpoint.load(claim)
@@ -197,7 +197,7 @@ def test_no_owner_moves_the_checkpoint_with_what_it_has_in_hand() -> None:
 
     with pytest.raises(LeaseLost):
         checkpoint.advance(claim, 5)
-    owner.beat()
+    owner.heartbeat()
     assert not owner.owns(0)
     assert owner.acquire(0)
     assert checkpoint.load(Claim(GROUP, "", 0, owner.epochs[0])) == 1

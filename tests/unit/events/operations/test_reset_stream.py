@@ -9,7 +9,7 @@ from pytest_django import Settings
 from events import record, unit_of_work
 from events.exceptions import Diverged, RetryLater
 from events.models import Checkpoint, LogEntry, Partition
-from events.operations.reset_stream import carry_out, plan_reset
+from events.operations.reset_stream import execute_reset, plan_reset
 from events.relay import divergence
 from events.relay import flush as relay
 from events.stream.interface import Stream
@@ -80,7 +80,7 @@ def checkpoints() -> dict[tuple[str, str], int]:
 
 def test_it_says_what_it_will_do(diverged: Stream) -> None:
     assert reset("--yes") == [
-        "Partition 0 has diverged: the stream ends with an entry at 9 that is no event.",
+        "Partition 0 has diverged: the stream ends with an entry at 9 that is not an event.",
         "  The key tickets is deleted, with 4 entries and its groups.",
         "  relay_events sends 3 events again, up to position 3.",
         "  The group forgetful is created again in partition 0, at 2.",
@@ -119,7 +119,7 @@ def test_a_restored_log_is_told_by_the_events_below_a_foreign_entry(restored: St
 
     assert said[0].startswith("The log was restored from a backup")
     assert "  The last 2 events of the stream are not in the log." in said
-    assert said[-3].endswith("at 0; what it has written is deleted, and written anew from the start of the log.")
+    assert said[-3].endswith("at 0; what it has written is deleted, and written again from the start of the log.")
     assert said[-2].endswith("at 1; what it did for lost events can't be undone.")
 
 
@@ -132,7 +132,7 @@ def test_after_a_restore_targets_are_new_and_no_checkpoint_exceeds_the_log(resto
 
 def test_a_reset_that_a_target_hinders_leaves_the_stream_diverged_and_is_repeated(restored: Stream) -> None:
     Forgetful.is_down = True
-    with pytest.raises(CommandError, match="repeat it: it is down"):
+    with pytest.raises(CommandError, match="run it again: it is down"):
         reset("--yes")
     restored._client.flushall()  # What told of the restore is gone, but it is kept.
     with pytest.raises(Diverged):
@@ -149,7 +149,7 @@ def test_repeated_it_changes_nothing(restored: Stream) -> None:
     reset("--yes")
     relay.sweep(restored, 0)
 
-    carry_out(restored, plan_reset(restored, log_was_restored=False))
+    execute_reset(restored, plan_reset(restored, log_was_restored=False))
     relay.sweep(restored, 0)
 
     assert Forgetful().open() == "target-2"

@@ -59,7 +59,7 @@ def table(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def member(name: str, condition: Condition, *, owns: bool = False) -> Ownership:
     ownership = Ownership(GROUP, name)
     ownership.condition = condition
-    ownership.beat()
+    ownership.heartbeat()
     if owns:
         assert ownership.acquire(0)
     return ownership
@@ -158,7 +158,7 @@ def test_a_paused_group(monkeypatch: pytest.MonkeyPatch) -> None:
     assert group()["is_paused"]
     said = table(monkeypatch=monkeypatch)
     assert "none, paused" in said
-    assert "recorder is paused; manage.py resume_consumers recorder lets it go on" in said
+    assert "recorder is paused; run manage.py resume_consumers recorder to let it go on" in said
 
 
 def test_open_dead_letters_are_counted_and_closed_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ def test_open_dead_letters_are_counted_and_closed_ones_are_not(monkeypatch: pyte
     found = group()
 
     assert (found["dead_letters"], found["letters_to_retry"]) == (3, 1)
-    assert "3 (1 to be tried)" in table(monkeypatch=monkeypatch)
+    assert "3 (1 to retry)" in table(monkeypatch=monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_group_that_has_fallen_behind_the_stream(
 
     assert group()["reads_from_log"] == reads_from_log
     said = table("--group", GROUP, monkeypatch=monkeypatch)
-    assert ("recorder has fallen behind the stream, and reads from the log" in said) == reads_from_log
+    assert ("recorder has fallen behind the stream, and reads the log" in said) == reads_from_log
 
 
 def test_what_the_log_knows_is_shown_while_redis_is_down(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

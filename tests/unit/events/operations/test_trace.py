@@ -124,7 +124,7 @@ def test_an_unknown_event_is_said(event: str, row: LogEntry) -> None:
 
 @pytest.mark.parametrize("event", ["x", "2:", ":2", "1:2:3", "017f22e2-79b0"])
 def test_what_is_no_id_is_a_wrong_argument(event: str, row: LogEntry) -> None:
-    with pytest.raises(CommandError, match=f"argument ID: {event!r} is no event's id"):
+    with pytest.raises(CommandError, match=f"argument ID: {event!r} is not an event's id"):
         say(event)
 
 
@@ -191,7 +191,7 @@ class TestGroups:
     def test_waiting_for_the_owner(self, condition: Condition, said: str, row: LogEntry) -> None:
         owner = Ownership(GROUP, "one")
         owner.condition = condition
-        owner.beat()
+        owner.heartbeat()
         assert group(row) == ("waiting", "1 are before it; no process owns the partition")
 
         owner.acquire(0)

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from events.processes import throttled_log as trouble
-from events.processes.throttled_log import Trouble
+from events.processes.throttled_log import ThrottledLog
 
 
 @pytest.fixture
@@ -14,28 +14,28 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_it_is_said_once_and_again_after_a_minute(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
-    told = Trouble(logging.getLogger("test"))
+    throttled = ThrottledLog(logging.getLogger("test"))
     for _ in range(241):
-        told.say("diverged")
+        throttled.error("diverged")
         clock[0] += 0.5
 
     assert caplog.messages == ["diverged"] * 3
 
 
 def test_another_trouble_is_said_at_once(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
-    told = Trouble(logging.getLogger("test"))
+    throttled = ThrottledLog(logging.getLogger("test"))
     for said in ("diverged", "down", "diverged", "down"):
-        told.say(said)
+        throttled.error(said)
 
     assert caplog.messages == ["diverged", "down"]
 
 
 def test_what_is_over_and_comes_again_is_said_again(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    told = Trouble(logging.getLogger("test"))
-    told.say("down")
-    told.is_over()
-    told.is_over()
-    told.say("down")
+    throttled = ThrottledLog(logging.getLogger("test"))
+    throttled.error("down")
+    throttled.recovered()
+    throttled.recovered()
+    throttled.error("down")
 
-    assert caplog.messages == ["down", "all is well again", "down"]
+    assert caplog.messages == ["down", "recovered", "down"]

@@ -60,16 +60,16 @@ def test_without_attributes_nothing_is_added(hook: pytest.MonkeyPatch, stream: S
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"Tenant": "a"}, "returned 'Tenant': a name is 1 to 20 lower-case letters and digits"),
-        ({"tenant_id": "a"}, "returned 'tenant_id': a name is 1 to 20"),
-        ({"": "a"}, "returned '': a name is 1 to 20"),
-        ({"a" * 21: "a"}, "a name is 1 to 20"),
-        ({7: "a"}, "returned 7: a name is 1 to 20"),
-        ({"subject": "a"}, "returned 'subject': the envelope has an attribute of this name already"),
-        ({"actor": "a"}, "returned 'actor': the envelope has an attribute of this name already"),
+        ({"Tenant": "a"}, "returned 'Tenant': a name must have 1 to 20 lower-case ASCII letters and digits"),
+        ({"tenant_id": "a"}, "returned 'tenant_id': a name must have 1 to 20"),
+        ({"": "a"}, "returned '': a name must have 1 to 20"),
+        ({"a" * 21: "a"}, "a name must have 1 to 20"),
+        ({7: "a"}, "returned 7: a name must have 1 to 20"),
+        ({"subject": "a"}, "returned 'subject': the envelope already has an attribute of this name"),
+        ({"actor": "a"}, "returned 'actor': the envelope already has an attribute of this name"),
         ({"tenant": 7}, "returned 'tenant': its value is 7; it must be text"),
-        ({"tenant": ""}, "its value is ''; it must be text, and left out where there is none"),
-        (["tenant"], "it must return a dict of names and texts"),
+        ({"tenant": ""}, "its value is ''; it must be text, and be left out if it is empty"),
+        (["tenant"], "instead of a dict of names and texts"),
     ],
 )
 @pytest.mark.django_db(transaction=True)

@@ -2,11 +2,11 @@ import pytest
 
 from events import log, record, unit_of_work
 from events.exceptions import Diverged
-from events.log.reading import EMPTY
 from events.models import LogEntry, Partition
 from events.relay import divergence
 from events.relay import flush as relay
 from events.stream.interface import Stream
+from events.stream.tail import EMPTY
 from tests.things import ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ def test_a_foreign_entry_is_kept_as_the_reason(stream: Stream) -> None:
 
     sweep_is_refused(stream)
 
-    assert state() == ("the stream ends with an entry at 1795456618552 that is no event", False)
+    assert state() == ("the stream ends with an entry at 1795456618552 that is not an event", False)
     assert divergence.all_current() == {0: state()[0]}
 
 
@@ -67,7 +67,7 @@ def test_deleting_the_foreign_entry_mends_nothing(stream: Stream) -> None:
 
     sweep_is_refused(stream)
 
-    assert "an entry that is deleted at position" in state()[0]
+    assert "a deleted entry at position" in state()[0]
     assert stream.length(0) == 2
 
 
@@ -88,7 +88,7 @@ def test_a_key_of_another_type_is_kept_as_the_reason(stream: Stream) -> None:
 
     sweep_is_refused(stream)
 
-    assert state() == ("the stream's key holds something that is no stream", False)
+    assert state() == ("the stream's key holds something that is not a stream", False)
 
 
 def test_a_restored_log_is_marked_as_one_that_lost_events(restored: Stream) -> None:
@@ -118,7 +118,7 @@ def test_a_request_keeps_it_for_the_relay(stream: Stream) -> None:
     stream._client.delete(stream.key(0))
     stream.append(0, EMPTY, [envelope_at(1)])
     make_things(1)
-    relay.flush_released({0})
+    relay.flush_committed({0})
     stream._client.delete(stream.key(0))
 
     sweep_is_refused(stream)

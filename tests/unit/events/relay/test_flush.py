@@ -3,11 +3,11 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from events import log, record, unit_of_work
 from events.exceptions import Diverged
-from events.log.positions import NOTHING, give_positions
-from events.log.reading import EMPTY
+from events.log.positions import NONE_GIVEN, give_positions
 from events.models import LogEntry, Partition
 from events.relay import flush as relay
 from events.stream.interface import Stream
+from events.stream.tail import EMPTY
 from tests.things import ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ class TestPositions:
         assert log.last_position(0) == 5
 
     def test_without_new_rows_nothing_is_given(self) -> None:
-        assert give_positions(0) == NOTHING
+        assert give_positions(0) == NONE_GIVEN
         assert log.last_position(0) == 0
 
     def test_at_most_500_are_given_under_one_lock(self) -> None:
@@ -188,12 +188,12 @@ class TestFlushReleased:
     ) -> None:
         for _ in range(3):
             make_things(1)
-            relay.flush_released({0})
+            relay.flush_committed({0})
         assert caplog.text.count("left to the relay") == 3
 
         make_things(1)
         with django_assert_num_queries(0):
-            relay.flush_released({0})
+            relay.flush_committed({0})
 
         assert caplog.text.count("left to the relay") == 3
 
@@ -204,7 +204,7 @@ class TestFlushReleased:
         stream.append(0, EMPTY, [envelope_at(1)])
         make_things(1)
 
-        relay.flush_released({0})
+        relay.flush_committed({0})
 
         assert "until the stream is reset" in caplog.text
         assert positions_on(stream) == ["1-0"]

@@ -141,7 +141,7 @@ def test_a_new_event_is_to_be_written_down() -> None:
 def test_a_new_version_without_an_upcaster_breaks() -> None:
     assert said(event_type(("room", int)), event_type(("room", str), version=2)) == [
         (
-            "shelf.moved version 1: the version is removed; nothing lifts its events to version 2.",
+            "shelf.moved version 1: the version is removed; its events have no upcaster to version 2.",
             'Write @upcaster("shelf.moved", from_version=1).',
         ),
         ("shelf.moved version 2 is new.", ""),
@@ -161,7 +161,7 @@ def test_a_version_does_not_go_down() -> None:
 
     assert removed == (
         "shelf.moved version 3: the version is removed; the class has version 2.",
-        "Versions only grow: give the class version 3 or higher.",
+        "Versions can only grow: give the class version 3 or higher.",
     )
 
 
@@ -182,7 +182,7 @@ class TestCommand:
         call_command("check_event_schemas", "--write")
         call_command("check_event_schemas")
 
-        assert f"{lock} is current" in capsys.readouterr().out
+        assert f"{lock} is up to date" in capsys.readouterr().out
 
     def test_a_break_is_refused_even_with_write(self, lock: Path) -> None:
         call_command("check_event_schemas", "--write")
@@ -222,13 +222,15 @@ class TestCommand:
     def test_a_file_that_is_none_is_named(self, lock: Path, contents: str) -> None:
         lock.write_text(contents)
 
-        with pytest.raises(CommandError, match="lock.json is no lock file of event schemas: .*; restore it from git"):
+        with pytest.raises(
+            CommandError, match="lock.json is not a lock file of event schemas: .*; restore it from git"
+        ):
             call_command("check_event_schemas")
 
     def test_a_file_that_can_not_be_opened_is_named(self, lock: Path) -> None:
         lock.mkdir()
 
-        with pytest.raises(CommandError, match="lock.json can't be read: .*; EVENTS_SCHEMA_LOCK names it"):
+        with pytest.raises(CommandError, match="lock.json, named by EVENTS_SCHEMA_LOCK, can't be read"):
             call_command("check_event_schemas")
 
 

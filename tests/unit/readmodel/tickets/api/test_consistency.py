@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from rest_framework.test import APIClient
 
-from events.consistency_token import HEADER, Newest, read
+from events.consistency_token import HEADER, Newest, read_token
 from tests.unit.tickets.test_api import BODY
 
 pytestmark = pytest.mark.django_db
@@ -30,8 +30,8 @@ def test_each_write_answers_what_it_changed(api: APIClient) -> None:
     canceled = api.post(f"/api/tickets/{ticket}/cancel/")
 
     replacement = canceled.json()["replacement"]["id"]
-    assert read(issued.headers[HEADER]).events == (Newest("ticket.issued", ticket, 1),)
-    assert sorted(read(canceled.headers[HEADER]).events) == [
+    assert read_token(issued.headers[HEADER]).events == (Newest("ticket.issued", ticket, 1),)
+    assert sorted(read_token(canceled.headers[HEADER]).events) == [
         ("ticket.canceled", ticket, 2),
         ("ticket.issued", replacement, 1),
     ]
@@ -55,7 +55,7 @@ def test_what_is_no_token_is_a_problem_of_its_own(api: APIClient, path: str, sta
         "type": "urn:problem:invalid-consistency-token",
         "title": "Invalid consistency token",
         "status": 400,
-        "detail": "This is no consistency token of this service: leave it out, or take that of a newer response.",
+        "detail": "This is not a consistency token of this service: leave it out, or send that of a newer response.",
     }
 
 

@@ -1,0 +1,25 @@
+"""Find and probe ports of the loopback interface, where every program started here listens."""
+
+import socket
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port() -> int:
+    """Return a port on which no program listens."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def answers(port: int, path: str) -> bool:
+    """Return whether a web server on the port answers 200. Cheap enough to be called many times a second."""
+    with closing(HTTPConnection(LOOPBACK, port, timeout=5)) as connection:
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False

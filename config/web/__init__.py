@@ -1,0 +1,4 @@
+"""Serve HTTP for the project as a whole: problem details, permissions, lists, health, and the look-up of a ticket.
+
+receiver.py is a program of its own: it stands in for an access system.
+"""

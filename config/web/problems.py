@@ -1,0 +1,128 @@
+"""Answer errors of the REST interface as problem details (RFC 9457)."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.deprecation import MiddlewareMixin
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.fields import get_error_detail
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from events.exceptions import VersionTaken
+from tickets.exceptions import ConcurrentChange, TransitionRefused
+
+PROBLEM_CONTENT_TYPE = "application/problem+json"
+API = "/api/"
+LOST_RACES = {
+    "40001",  # serialization failure
+    "40P01",  # deadlock
+    "55P03",  # lock time-out
+    "SQLITE_BUSY",
+}
+LOST_RACE = "Another request changed the same data at the same time. Nothing was changed; try again."
+INVALID = "Some fields are invalid; `errors` says which and why."
+
+
+class Conflict(exceptions.APIException):
+    """The request contradicts what is stored."""
+
+    status_code = HTTPStatus.CONFLICT
+    default_code = "transition-refused"
+
+
+class ConcurrentConflict(Conflict):
+    """Another request changed the same data; a retry may succeed."""
+
+    default_code = "concurrent-change"
+
+
+def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an exception of a REST view as a problem; DRF's own handler rolls the request's transaction back."""
+    known = _as_api_exception(error)
+    response = exception_handler(known, context)
+    if response is None:
+        return None
+    if isinstance(known, exceptions.ValidationError):
+        response.data = _problem(response.status_code, INVALID, errors=_by_field(known.detail))
+    else:
+        response.data = _problem(response.status_code, str(response.data["detail"]), kind=_kind_of(known))
+    response.content_type = PROBLEM_CONTENT_TYPE
+    return response
+
+
+class LostRaceMiddleware(MiddlewareMixin):
+    """Answer 409 if the database let another transaction win, also at the start or the commit of a transaction."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if request.path.startswith(API) and is_lost_race(error):
+            return _respond(_problem(HTTPStatus.CONFLICT, LOST_RACE, kind=ConcurrentConflict.default_code))
+        return None
+
+
+def is_lost_race(error: Exception) -> bool:
+    """Return whether another transaction won, so that a retry may succeed."""
+    if isinstance(error, VersionTaken):
+        return True
+    cause = error.__cause__ if isinstance(error, DatabaseError) else None
+    return bool(LOST_RACES & {getattr(cause, "sqlstate", None), getattr(cause, "sqlite_errorname", None)})
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a path that does not exist (Django's handler404); under /api/ as a problem."""
+    if request.path.startswith(API):
+        return _respond(
+            _problem(HTTPStatus.NOT_FOUND, f"There is nothing at {request.path}; /api/docs/ lists the addresses.")
+        )
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer an unexpected error (Django's handler500); under /api/ as a problem."""
+    if request.path.startswith(API):
+        return _respond(
+            _problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "The request failed because of an error in the server; its log has the details.",
+            )
+        )
+    return defaults.server_error(request)
+
+
+def _as_api_exception(error: Exception) -> Exception:
+    if isinstance(error, ValidationError):
+        return exceptions.ValidationError(get_error_detail(error))
+    if isinstance(error, TransitionRefused):
+        return Conflict(str(error))
+    if isinstance(error, ConcurrentChange | VersionTaken):
+        return ConcurrentConflict(str(error))
+    return error
+
+
+def _kind_of(error: Exception) -> str:
+    """Return the error's code if it is one of ours, which have a hyphen; DRF's codes only repeat the status."""
+    code = getattr(error, "default_code", "")
+    return code if "-" in code else ""
+
+
+def _by_field(detail: Any) -> dict[str, Any]:
+    return detail if isinstance(detail, dict) else {"non_field_errors": detail}
+
+
+def _problem(status: int, detail: str, *, kind: str = "", **members: Any) -> dict[str, Any]:
+    title = kind.replace("-", " ").capitalize() or HTTPStatus(status).phrase
+    return {
+        "type": f"urn:problem:{kind}" if kind else "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **members,
+    }
+
+
+def _respond(problem: dict[str, Any]) -> HttpResponse:
+    return JsonResponse(problem, status=problem["status"], content_type=PROBLEM_CONTENT_TYPE)

@@ -1,0 +1,99 @@
+"""Compact the log: drop events that newer events of the same aggregate have replaced.
+
+An event is dropped once it and its replacement are older than the given age and handled by every declared group. So the
+log still tells the state of each aggregate now, and at any moment since then.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import takewhile
+from operator import attrgetter
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from events.conf import conf
+from events.exceptions import CheckpointMissing
+from events.groups import checkpoint
+from events.models import DeadLetter, LogEntry, Partition
+
+STEP_ROWS = 500
+
+
+class Floor(NamedTuple):
+    """The position up to which a partition may be compacted, and the group and target whose checkpoint that is."""
+
+    position: int
+    held_by: str
+
+
+class CompactionStep(NamedTuple):
+    """A committed step: everything up to `compacted_to` is compacted."""
+
+    compacted_to: int
+    dropped: int
+
+
+class _Replacement(NamedTuple):
+    """An event, and the id of the row that it replaces: the same aggregate's event before it, if the log has one."""
+
+    position: int
+    time: datetime
+    replaced_id: int | None
+
+
+def floor_of(partition: int) -> Floor:
+    """Return the lowest checkpoint of the declared groups; raise CheckpointMissing if one of them has none."""
+    checkpoints = [found for found in checkpoint.of_partition(partition) if found.group in conf.subscribers]
+    missing = ", ".join(sorted(conf.subscribers.keys() - {found.group for found in checkpoints}))
+    if missing:
+        raise CheckpointMissing(f"{missing} in partition {partition}: {CheckpointMissing.__doc__}")
+    if not checkpoints:
+        return Floor(Partition.objects.get(number=partition).last_position, "")
+    lowest = min(checkpoints, key=attrgetter("position"))
+    return Floor(lowest.position, f"{lowest.group} {lowest.target}".strip())
+
+
+def compact(partition: int, *, before: datetime, dry_run: bool) -> Iterator[CompactionStep]:
+    """Continue where the last compaction ended, in short transactions; any number of processes may do so at once.
+
+    It starts from the replacing events, so its cost depends on what is new and not on what the log keeps.
+    """
+    compacted_to = Partition.objects.get(number=partition).compacted_to
+    while replacements := _next_replacements(partition, compacted_to, before):
+        compacted_to = replacements[-1].position
+        replaced = _replaced_by(replacements)
+        yield CompactionStep(compacted_to, replaced.count() if dry_run else _drop(partition, compacted_to, replaced))
+
+
+def _next_replacements(partition: int, after: int, before: datetime) -> list[_Replacement]:
+    previous = LogEntry.objects.filter(
+        aggregate_type=OuterRef("aggregate_type"),
+        subject=OuterRef("subject"),
+        aggregate_version__lt=OuterRef("aggregate_version"),
+    ).order_by("-aggregate_version")
+    # Read the floor each time: a new target, which may appear meanwhile, is fed from the start.
+    rows = (
+        LogEntry.objects.filter(partition=partition, position__gt=after, position__lte=floor_of(partition).position)
+        .order_by("position")
+        .values_list("position", "time", Subquery(previous.values("id")[:1]))[:STEP_ROWS]
+    )
+    return list(takewhile(lambda row: row.time < before, (_Replacement(*row) for row in rows)))
+
+
+def _replaced_by(replacements: list[_Replacement]) -> QuerySet[LogEntry]:
+    """Return the replaced rows, except those of open dead letters, which may be retried."""
+    ids = [replacement.replaced_id for replacement in replacements if replacement.replaced_id]
+    handled = LogEntry.objects.filter(id__in=ids, position__lt=replacements[-1].position)
+    open_letters = DeadLetter.objects.filter(state__in=DeadLetter.OPEN, event_id__isnull=False)
+    return handled.exclude(event_id__in=open_letters.values("event_id"))
+
+
+def _drop(partition: int, compacted_to: int, replaced: QuerySet[LogEntry]) -> int:
+    with transaction.atomic():
+        dropped, _ = replaced.delete()
+        # In one transaction, or a missing position would look like a gap; last, since flushes wait for this row.
+        behind = Partition.objects.filter(number=partition, compacted_to__lt=compacted_to)
+        behind.update(compacted_to=compacted_to)
+    return dropped

@@ -1,0 +1,129 @@
+"""Test who may read /metrics, and what it answers while servers are down."""
+
+import secrets
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from prometheus_client.parser import text_string_to_metric_families
+from rest_framework.authtoken.models import Token
+
+from config.metrics.families import FAMILIES
+from events import record, unit_of_work
+from events.log.positions import give_positions
+from events.models import Partition
+from events.relay import flush as relay
+from events.stream.interface import Stream
+from readmodel.models import WrongDocuments
+from tests.things import ThingMade
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def token() -> str:
+    """The token of a user who may see the metrics and nothing else."""
+    user = User.objects.create_user(f"prometheus-{secrets.token_hex(4)}")
+    user.user_permissions.add(Permission.objects.get(codename="view_metrics"))
+    return Token.objects.create(user=user).key
+
+
+def scrape(client: Client, token: str) -> dict[str, dict[str, float]]:
+    """Return the values by metric name and by the values of the labels."""
+    response = client.get("/metrics", headers={"Authorization": f"Token {token}"})
+    assert response.status_code == 200
+    samples = [sample for found in text_string_to_metric_families(response.text) for sample in found.samples]
+    values: dict[str, dict[str, float]] = {}
+    for sample in samples:
+        values.setdefault(sample.name, {})[" ".join(map(sample.labels.__getitem__, FAMILIES[sample.name].labels))] = (
+            sample.value
+        )
+    assert sum(map(len, values.values())) == len(samples)  # No two samples have the same labels.
+    return values
+
+
+def test_a_scrape_without_a_token_is_refused(client: Client) -> None:
+    response = client.get("/metrics")
+
+    assert response.status_code == 401
+    assert b"events_" not in response.content
+
+
+def test_a_scrape_without_the_permission_is_refused(client: Client) -> None:
+    client.force_login(User.objects.create_user("somebody", is_staff=True))
+
+    response = client.get("/metrics")
+    assert response.status_code == 403
+    assert b"events_" not in response.content
+
+
+def test_servers_that_are_down_are_reported_and_the_databases_figures_remain(client: Client, token: str) -> None:
+    found = scrape(client, token)
+
+    assert found["metrics_source_up"] == {"database": 1, "stream": 0, "elasticsearch": 0}
+    assert found["events_log_position"] == {"0": 0}
+    assert found["events_group_lag_events"] == {"access  0": 0, "readmodel  0": 0}
+    assert found.keys().isdisjoint({"events_stream_entries", "readmodel_behind_seconds"})
+
+
+def test_a_diverged_stream_is_reported(client: Client, token: str, stream: Stream) -> None:
+    assert scrape(client, token)["events_stream_diverged"] == {"0": 0}
+    Partition.objects.update(divergence="the stream ends with an entry at 7 that is not an event")
+
+    found = scrape(client, token)
+
+    assert found["events_stream_diverged"] == {"0": 1}
+    assert found["metrics_source_up"]["stream"] == 1
+
+
+def test_an_open_breaker_of_this_process_is_reported(client: Client, token: str) -> None:
+    assert scrape(client, token)["events_flush_breaker_open"] == {"": 0}
+    for _ in range(3):
+        relay.flush_committed({0})  # No Redis listens there.
+
+    assert scrape(client, token)["events_flush_breaker_open"] == {"": 1}
+
+
+def test_repaired_documents_are_a_counter(client: Client, token: str) -> None:
+    WrongDocuments.objects.create(projection="tickets", kind="altered", is_repaired=True, number=3)
+
+    assert scrape(client, token)["readmodel_wrong_documents_total"] == {"tickets altered true": 3}
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8"),
+        ("text/plain", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.3", "application/openmetrics-text"),
+    ],
+)
+def test_the_format_follows_the_accept_header(accept: str, content_type: str, client: Client, token: str) -> None:
+    headers = {"Authorization": f"Token {token}"} | ({"Accept": accept} if accept else {})
+
+    response = client.get("/metrics", headers=headers)
+
+    assert response["Content-Type"].startswith(content_type)
+
+
+def test_a_scrape_of_a_longer_log_needs_no_more_queries(client: Client, token: str) -> None:
+    scrape(client, token)
+    with CaptureQueriesContext(connection) as of_none:
+        scrape(client, token)
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}") for number in range(50)))
+    give_positions(0)
+
+    with CaptureQueriesContext(connection) as of_fifty:
+        found = scrape(client, token)
+
+    assert found["events_group_lag_events"]["access  0"] == 50
+    assert len(of_fifty) == len(of_none)
+
+
+def test_metric_names_follow_the_prometheus_conventions() -> None:
+    for name, family in FAMILIES.items():
+        assert name.startswith(("events_", "readmodel_", "metrics_"))
+        assert family.documentation.endswith(".")

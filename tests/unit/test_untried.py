@@ -1,0 +1,45 @@
+"""A test run says in its last lines what it did not try."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.untried import PROGRAMS
+
+pytest_plugins = ["pytester"]
+PLUGINS = ("-p", "tests.untried", "-p", "no:django", "-p", "no:xdist")
+UNIT = Path(__file__).parent
+
+
+@pytest.fixture
+def programs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the only folder in which the test run finds programs."""
+    folder = pytester.mkdir("programs")
+    monkeypatch.setenv("PATH", str(folder))
+    pytester.makepyfile("def test_nothing(): pass")
+    return folder
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_run_without_a_browser_and_redis_ends_with_what_was_not_tried(pytester: pytest.Pytester) -> None:
+    *_, stream, pages, result = pytester.runpytest_inprocess(*PLUGINS).outlines
+
+    assert stream == "Not tried: the stream on Redis, beside Valkey; install redis-server"
+    assert pages == "Not tried: the pages in a browser; install chromium and chromium-driver"
+    assert " 1 passed in " in result
+
+
+def test_a_run_with_all_programs_does_not_name_them(pytester: pytest.Pytester, programs: Path) -> None:
+    for program in PROGRAMS:
+        (programs / program).touch(mode=0o755)
+
+    assert "Not tried" not in pytester.runpytest_inprocess(*PLUGINS).stdout.str()
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_run_of_the_unit_tests_does_not_name_them(pytester: pytest.Pytester) -> None:
+    finished = pytester.runpytest_inprocess(
+        *PLUGINS, "--noconftest", UNIT / "test_untried.py", "-k", "nothing_of_that_name"
+    )
+
+    assert "Not tried" not in finished.stdout.str()

@@ -1,0 +1,21 @@
+"""Say in the last lines of a test run which tests were left out, for lack of a program that is not a package."""
+
+import shutil
+
+import pytest
+
+from tests.servers import needs_no_server
+
+PROGRAMS = {
+    "redis-server": "the stream on Redis, beside Valkey; install redis-server",
+    "chromedriver": "the pages in a browser; install chromium and chromium-driver",
+}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if needs_no_server(config.known_args_namespace):
+        return
+    for program, untried in PROGRAMS.items():
+        if shutil.which(program) is None:
+            terminalreporter.write_line(f"Not tried: {untried}", yellow=True)
