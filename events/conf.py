@@ -7,13 +7,15 @@ from django.conf import settings
 
 
 class Setting[T]:
-    """The Django setting EVENTS_<NAME>, or its default. It is read at each access, so that tests can override it."""
+    """A Django setting, or its default. It is read at each access, so that tests can override it."""
 
-    def __init__(self, default: T) -> None:
+    def __init__(self, default: T, *, name: str = "") -> None:
         self.default = default
+        self.name = name
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
-        self.name = f"EVENTS_{name.upper()}"
+        """Take the attribute's name, with the prefix of its class, unless another name was given."""
+        self.name = self.name or f"{owner.prefix}_{name.upper()}"
 
     @overload
     def __get__(self, instance: None, owner: type[Any]) -> Self: ...
@@ -27,6 +29,8 @@ class Setting[T]:
 
 class Conf:
     """`conf.batch_size` is the setting EVENTS_BATCH_SIZE."""
+
+    prefix = "EVENTS"
 
     stream_url = Setting("redis://localhost:6379/events")
     """DSN of the stream; see `events.stream.dsn`."""

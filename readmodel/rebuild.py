@@ -15,8 +15,9 @@ from django.db.models.functions import Now
 
 from events.consumer.consumer import Consumer
 from events.exceptions import EventError
+from events.groups import checkpoint
 from events.groups.ownership import HEARTBEAT_SECONDS, LEASE_SECONDS, Ownership, heartbeat_thread
-from events.models import Checkpoint, DeadLetter, Member, Partition
+from events.models import DeadLetter, Member, Partition
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
 from events.stream.interface import open_stream
@@ -107,16 +108,15 @@ def begin(index: DocumentIndex) -> Target:
 
 def count(target: Target) -> Count:
     """Say how far the target is; the log may grow meanwhile."""
-    reached = dict(Checkpoint.objects.filter(group=GROUP, target=target.uuid).values_list("partition", "position"))
+    reached = checkpoint.positions(GROUP, target.uuid)
     given = dict(Partition.objects.values_list("number", "last_position"))
     return Count(sum(min(reached.get(number, 0), last) for number, last in given.items()), sum(given.values()))
 
 
 def is_as_current(target: Target, searched: Target) -> bool:
     """Tell whether the target has settled all that the searched index has, in every partition."""
-    reached = dict(Checkpoint.objects.filter(group=GROUP, target=target.uuid).values_list("partition", "position"))
-    needed = Checkpoint.objects.filter(group=GROUP, target=searched.uuid).values_list("partition", "position")
-    return all(reached.get(number, 0) >= position for number, position in needed)
+    reached, needed = checkpoint.positions(GROUP, target.uuid), checkpoint.positions(GROUP, searched.uuid)
+    return all(reached.get(number, 0) >= position for number, position in needed.items())
 
 
 def prove(index: DocumentIndex, target: Target) -> Iterator[int]:
@@ -154,5 +154,5 @@ def switch(index: DocumentIndex, target: Target, *, patience_seconds: float = 30
 def drop(index: DocumentIndex, target: Target) -> None:
     """Delete the index, with its checkpoints and dead letters: a checkpoint that nobody moves holds compaction back."""
     index.indices.delete(target)
-    Checkpoint.objects.filter(group=GROUP, target=target.uuid).delete()
+    checkpoint.forget(GROUP, target.uuid)
     DeadLetter.objects.filter(group=GROUP, target=target.uuid).delete()

@@ -17,7 +17,7 @@ from readmodel.index.document_index import shared_index
 from readmodel.models import WrongDocuments
 from readmodel.projection import projections
 
-STREAM_TIMEOUT_SECONDS = 1.0
+SCRAPE_TIMEOUT_SECONDS = 1.0
 
 
 class ServiceCollector(Collector):
@@ -48,7 +48,7 @@ def _answering(readings: Readings, source: str, *errors: type[Exception]) -> Gen
 
 def _measure_events(readings: Readings) -> None:
     """Measure what the database knows, then raise StreamUnavailable if the stream did not answer."""
-    with closing(open_stream(timeout_seconds=STREAM_TIMEOUT_SECONDS)) as stream:
+    with closing(open_stream(timeout_seconds=SCRAPE_TIMEOUT_SECONDS)) as stream:
         partitions = status(stream)
     for partition in partitions:
         _measure_partition(readings, partition)

@@ -11,7 +11,7 @@ from events.exceptions import StreamUnavailable
 from events.relay import divergence
 from events.stream.interface import open_stream
 
-STREAM_TIMEOUT_SECONDS = 1.0
+PROBE_TIMEOUT_SECONDS = 1.0
 
 
 @never_cache
@@ -41,7 +41,7 @@ def _database() -> str:
 
 def _stream() -> str:
     try:
-        with closing(open_stream(timeout_seconds=STREAM_TIMEOUT_SECONDS)) as stream:
+        with closing(open_stream(timeout_seconds=PROBE_TIMEOUT_SECONDS)) as stream:
             stream.ping()
         diverged = divergence.all_current()
     except StreamUnavailable as error:

@@ -7,7 +7,8 @@ from typing import Any
 from django.utils import timezone
 
 from events.exceptions import RetryLater
-from events.models import Checkpoint, LogEntry, Partition
+from events.groups import checkpoint
+from events.models import LogEntry, Partition
 from readmodel.conf import GROUP
 from readmodel.index.document_index import shared_index
 from readmodel.projection import Projection
@@ -27,8 +28,7 @@ def seconds_behind(projection: type[Projection]) -> float | None:
 
 def lag_seconds(target: str) -> float:
     """Return the age of the oldest event that the index has not handled, whether it has a position yet or not."""
-    checkpoints = Checkpoint.objects.filter(group=GROUP, target=target)
-    reached = dict(checkpoints.values_list("partition", "position"))
+    reached = checkpoint.positions(GROUP, target)
     behind = [
         {"partition": number, "position__gt": reached.get(number, 0)}
         for number, last in Partition.objects.values_list("number", "last_position")

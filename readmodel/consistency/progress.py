@@ -7,7 +7,8 @@ from operator import or_
 from django.db.models import Q, QuerySet
 
 from events.consistency_token import ConsistencyToken, Newest
-from events.models import Checkpoint, DeadLetter, LogEntry
+from events.groups import checkpoint
+from events.models import DeadLetter, LogEntry
 from readmodel.conf import GROUP
 from readmodel.exceptions import EventParked
 
@@ -17,8 +18,7 @@ MAX_LETTERS = 1_000
 def are_handled(token: ConsistencyToken, target: str) -> bool:
     """Tell whether the target's checkpoints are where the log was; rows that were dropped since are handled."""
     placed = list(LogEntry.objects.filter(id__in=token.rows).values_list("partition", "position"))
-    checkpoints = Checkpoint.objects.filter(group=GROUP, target=target)
-    reached = dict(checkpoints.values_list("partition", "position"))
+    reached = checkpoint.positions(GROUP, target)
     return all(
         position is not None and reached.get(partition, 0) >= position
         for partition, position in (*token.positions, *placed)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from django.core.management import get_commands
 
+import readmodel.conf
 from config.metrics.families import FAMILIES
 from events.conf import Conf, Setting
 from events.envelope import Envelope
@@ -56,9 +57,10 @@ def test_every_command_of_ours_is_in_the_reference() -> None:
     assert rows_of("Commands").keys() == {name for name, app in get_commands().items() if app in OURS}
 
 
-def test_every_setting_is_in_the_reference_with_its_default() -> None:
-    assert rows_of("Settings of the events") == {
-        setting.name: as_documented(setting.default) for setting in vars(Conf).values() if isinstance(setting, Setting)
+@pytest.mark.parametrize(("conf", "heading"), [(Conf, "the events"), (readmodel.conf.Conf, "the read model")])
+def test_every_setting_is_in_the_reference_with_its_default(conf: type, heading: str) -> None:
+    assert rows_of(f"Settings of {heading}") == {
+        setting.name: as_documented(setting.default) for setting in vars(conf).values() if isinstance(setting, Setting)
     }
 
 

@@ -9,7 +9,7 @@ import httpx
 from events.exceptions import RetryLater, Unprocessable
 
 QUOTED_CHARACTERS = 200
-LONGEST_PAUSE_SECONDS = 3600.0
+LONGEST_RETRY_AFTER_SECONDS = 3600.0
 """The longest pause that a receiver can ask for."""
 
 RETRIABLE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -48,4 +48,4 @@ def _wait_seconds(retry_after: str) -> float:
         except ValueError:
             return 0
         seconds = (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0), LONGEST_PAUSE_SECONDS)
+    return min(max(seconds, 0), LONGEST_RETRY_AFTER_SECONDS)
