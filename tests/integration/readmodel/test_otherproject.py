@@ -1,6 +1,7 @@
 """The folders `events` and `readmodel` in another project, whose read model is made by the words of docs/how-to.md."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import msgspec
@@ -39,7 +40,7 @@ class ProjectWithSearch(OtherProject):
     """The other project, with the read model of its crates behind an alias of the test's own."""
 
     def __init__(self, folder: Path, elasticsearch_url: str, alias: str) -> None:
-        super().__init__(folder)
+        super().__init__(folder, sys.executable)
         shutil.copytree(ROOT / "readmodel", folder / "readmodel", ignore=shutil.ignore_patterns("tickets"))
         written = files_of_the_other_project()
         assert written.keys() == {"settings.py", "warehouse/documents.py", "warehouse/search.py"}

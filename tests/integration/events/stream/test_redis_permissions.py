@@ -63,7 +63,7 @@ def test_the_doctor_names_what_is_refused(login: Login) -> None:
 
     assert "XADD tickets" in found.found
     assert "XTRIM tickets" in found.found
-    assert found.remedy.startswith("allow it with ACL SETUSER")
+    assert found.remedy.startswith("allow them with ACL SETUSER")
 
 
 def test_the_doctor_tells_a_missing_permission_from_a_server_that_is_down(login: Login) -> None:
