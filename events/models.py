@@ -125,7 +125,7 @@ class Checkpoint(models.Model):
 
     group = models.CharField(max_length=100)
     target = models.CharField(max_length=100, blank=True)
-    """What the group writes into, such as an index; a new target starts at 0."""
+    """The target of the group's writes, such as an index; a new one starts at 0."""
     partition = models.PositiveSmallIntegerField()
     position = models.PositiveBigIntegerField(default=0)
     epoch = models.PositiveBigIntegerField(default=0)

@@ -29,7 +29,7 @@ BLOCK_SECONDS = 0.01
 
 
 class CapturedEvents:
-    """The events that have been added to the log since the start, typed and in order; each iteration reads them anew.
+    """The events that have been added to the log since the start, typed and in order; each iteration reads them again.
 
     Events that were rolled back are not among them. No commit is needed, so this works in a TestCase, too.
     """

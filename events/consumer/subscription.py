@@ -52,7 +52,7 @@ class Subscription:
         return self._read_to[partition]
 
     def release(self, partition: int) -> None:
-        """Settle what is in flight, and stop with the partition."""
+        """Settle what is in flight, and deliver nothing more of the partition."""
         self.delivery.settle()
         self.claims.pop(partition, None)
 

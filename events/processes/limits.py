@@ -22,7 +22,7 @@ class Limits(msgspec.Struct, kw_only=True):
     events: int | None = None
     seconds: float | None = None
     megabytes: float | None = None
-    """Of resident memory."""
+    """Resident memory."""
     failures: int | None = None
 
     handled: int = 0

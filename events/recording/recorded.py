@@ -1,4 +1,4 @@
-"""What a unit of work remembers of the events it recorded: ids for its token, envelopes for the next flush.
+"""The memory of a unit of work: the ids of its events for its token, their envelopes for the next flush.
 
 A rollback may have taken any of them back: only the log knows which events exist.
 """

@@ -20,7 +20,7 @@ def expect_own(stream: Stream, partition: int, tail: Tail) -> None:
     found = current(partition)
     if not found and not _is_own(partition, tail):
         tail = stream.tail(partition)  # Read again: a reset may just have deleted the stream with that end.
-        found = "" if _is_own(partition, tail) else _keep(partition, tail)
+        found = "" if _is_own(partition, tail) else _store(partition, tail)
     if found:
         raise Diverged(f"partition {partition}: {found}; {REMEDY}")
 
@@ -35,7 +35,7 @@ def _is_own(partition: int, tail: Tail) -> bool:
     return log.knows(partition, tail.position, tail.event_id)
 
 
-def _keep(partition: int, tail: Tail) -> str:
+def _store(partition: int, tail: Tail) -> str:
     found = _describe(tail)
     # An event may come from this log before it was restored: readers may have handled it.
     may_be_lost = tail.event_id != FOREIGN and tail.position < LOWEST_CLOCK_POSITION

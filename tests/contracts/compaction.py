@@ -1,4 +1,4 @@
-"""What compact_events guarantees, whichever servers are behind it; a test class of each tier derives from this."""
+"""The guarantees of compact_events on any servers; a test class of each tier derives from these."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ GROUPS = {"readers": "tests.things.Recorder"}
 
 
 def move(*things: str) -> None:
-    """Record an event for each of the things, with the next version, and give them positions."""
+    """Record an event for each thing, with its next version, and give positions."""
     with unit_of_work():
         for name in things:
             newest = LogEntry.objects.filter(subject=name).aggregate(Max("aggregate_version", default=0))
@@ -65,7 +65,7 @@ class CompactionContract:
     def _declared_group(self, settings: Settings) -> None:
         settings.EVENTS_SUBSCRIBERS = GROUPS
 
-    def test_what_newer_events_have_replaced_goes_and_the_newest_stay(self) -> None:
+    def test_replaced_events_are_dropped_and_the_newest_stay(self) -> None:
         move("a", "b", "a", "c", "a", "b")
         handled(to=6)
 
@@ -74,7 +74,7 @@ class CompactionContract:
         assert positions() == [4, 5, 6]
         assert compacted_to() == 6
 
-    def test_a_second_run_finds_nothing_and_goes_on_with_what_is_new(self) -> None:
+    def test_a_second_run_drops_nothing_and_a_later_one_continues_there(self) -> None:
         move("a", "a")
         handled(to=2)
         compact()
@@ -108,15 +108,15 @@ class CompactionContract:
         assert positions() == left
 
     @pytest.mark.parametrize("age", ["90", "d", "-1d", "1w", "1.5h", ""])
-    def test_another_age_is_refused(self, age: str) -> None:
+    def test_a_malformed_age_is_refused(self, age: str) -> None:
         with pytest.raises(CommandError, match="is not an age such as 90d, 12h or 30m"):
             compact(age)
 
-    def test_without_an_age_it_refuses(self) -> None:
+    def test_an_age_is_required(self) -> None:
         with pytest.raises(CommandError, match="required: --older-than"):
             call_command("compact_events")
 
-    def test_the_lowest_checkpoint_of_all_declared_groups_and_their_targets_bounds_it(
+    def test_it_stops_at_the_lowest_checkpoint_of_all_declared_groups_and_targets(
         self, settings: Settings, capsys: pytest.CaptureFixture[str]
     ) -> None:
         settings.EVENTS_SUBSCRIBERS = GROUPS | {"others": "tests.things.Recorder"}
@@ -133,7 +133,7 @@ class CompactionContract:
             {"partition": 0, "dropped": 1, "compacted_to": 2, "floor": 2, "held_by": "others old", "last_position": 5}
         ]
 
-    def test_a_declared_group_without_a_checkpoint_stops_it_and_is_named(self, settings: Settings) -> None:
+    def test_a_declared_group_without_a_checkpoint_stops_it_with_an_error(self, settings: Settings) -> None:
         settings.EVENTS_SUBSCRIBERS = GROUPS | {"never run": "tests.things.Recorder"}
         move("a", "a")
         handled(to=2)
@@ -144,7 +144,9 @@ class CompactionContract:
         assert positions() == [1, 2]
         assert compacted_to() == 0
 
-    def test_a_target_that_appears_meanwhile_bounds_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_stops_at_the_checkpoint_of_a_target_that_appears_meanwhile(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(compaction, "STEP_ROWS", 2)
         move("a", "a", "a", "a", "a")
         handled(to=5)
@@ -169,7 +171,7 @@ class CompactionContract:
 
         assert reports == [(5, 8, 8), (5, 8, 3)]
 
-    def test_an_event_without_a_position_neither_goes_nor_replaces(self) -> None:
+    def test_an_event_without_a_position_is_not_dropped_and_replaces_nothing(self) -> None:
         move("a")
         with unit_of_work():
             record(ThingMoved(name="a", version=2), ThingMoved(name="b", version=1), ThingMoved(name="b", version=2))
@@ -179,7 +181,7 @@ class CompactionContract:
 
         assert LogEntry.objects.count() == 4
 
-    def test_a_dead_letter_keeps_its_event(self) -> None:
+    def test_the_event_of_an_open_dead_letter_is_kept(self) -> None:
         move("a", "a", "a")
         [parked] = log.read_after(0, 0, limit=1)
         park(Claim("readers", "", 0, epoch=0), parked, Unprocessable("it can't be handled"), attempts=1)
@@ -189,7 +191,7 @@ class CompactionContract:
 
         assert positions() == [1, 3]
 
-    def test_a_closed_dead_letter_keeps_nothing(self) -> None:
+    def test_the_event_of_a_closed_dead_letter_is_dropped(self) -> None:
         move("a", "a", "a")
         claim = Claim("readers", "", 0, epoch=0)
         [parked] = log.read_after(0, 0, limit=1)
@@ -204,7 +206,7 @@ class CompactionContract:
 
 @pytest.mark.django_db(transaction=True)
 class AfterCompactionContract:
-    """What reads the log and the stream ends right."""
+    """Readers of the log and the stream end right after a compaction."""
 
     @pytest.fixture(autouse=True)
     def _compacted(self, stream: Stream, settings: Settings) -> None:
@@ -215,7 +217,7 @@ class AfterCompactionContract:
         compact()
         assert positions() == [5, 6, 7]
 
-    def test_a_wiped_stream_is_filled_with_what_is_left(self, stream: Stream) -> None:
+    def test_a_wiped_stream_is_filled_with_the_remaining_events(self, stream: Stream) -> None:
         stream._client.flushall()
 
         relay.sweep(stream, 0)
@@ -224,7 +226,7 @@ class AfterCompactionContract:
 
         assert [entry.id for entry in stream.entries(0, after="0", count=10)] == ["5-0", "6-0", "7-0", "8-0"]
 
-    def test_a_stream_that_lost_all_but_a_compacted_event_goes_on(self, stream: Stream) -> None:
+    def test_a_stream_that_ends_with_a_compacted_event_goes_on(self, stream: Stream) -> None:
         first = stream.entries(0, after="0", count=2)
         stream._client.flushall()
         stream.append(0, EMPTY, [entry.envelope for entry in first if entry.envelope])
@@ -247,7 +249,7 @@ class AfterCompactionContract:
         assert newest == {"a": 3, "b": 3, "c": 1}
         assert Checkpoint.objects.get(group="readers", target="new").position == 7
 
-    def test_a_group_that_goes_on_meets_no_gap(self, stream: Stream) -> None:
+    def test_compacted_positions_do_not_stop_a_group(self, stream: Stream) -> None:
         move("a")
         relay.sweep(stream, 0)
         reader = Recorder()

@@ -1,4 +1,4 @@
-"""Views that record in every way that Django offers. Each answers how long the stream is while it still works."""
+"""Views that record in every way that Django offers. Each returns the stream's length while the view still runs."""
 
 from asyncio import gather
 from collections.abc import AsyncIterator, Iterator
@@ -36,7 +36,7 @@ def in_the_request(_: HttpRequest) -> HttpResponse:
 
 
 def several_blocks(_: HttpRequest) -> HttpResponse:
-    """Commit, roll back, commit; nest in one, and drop a savepoint in the last."""
+    """Commit, roll back, commit; the last unit contains a nested one and a rolled back savepoint."""
     with transaction.atomic():
         change("a")
         with unit_of_work():

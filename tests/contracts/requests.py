@@ -1,4 +1,4 @@
-"""What holds for requests, whichever database is behind them; a test class of each tier derives from this."""
+"""The guarantees of requests on any database; a test class of each tier derives from these."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -75,7 +75,7 @@ class RequestContract:
             ("invalid", 400, ""),
         ],
     )
-    def test_what_was_committed_is_sent_as_this_request_s_when_it_ends(
+    def test_committed_events_are_sent_with_the_request_s_metadata_at_its_end(
         self, ask: Ask, stream: Stream, view: str, status: int, names: str, *, atomic_requests: bool
     ) -> None:
         answer = ask(view)
@@ -88,7 +88,7 @@ class RequestContract:
         assert set(LogEntry.objects.values_list("correlation_id", flat=True)) <= {"request-17"}
 
     @pytest.mark.parametrize(("view", "status"), [("failed_afterwards", 500), ("invalid_afterwards", 400)])
-    def test_an_exception_after_the_unit_takes_it_back_only_where_the_request_is_atomic(
+    def test_an_exception_after_the_unit_rolls_it_back_only_if_the_request_is_atomic(
         self, ask: Ask, stream: Stream, view: str, status: int, *, atomic_requests: bool
     ) -> None:
         assert ask(view).status == status
@@ -97,7 +97,7 @@ class RequestContract:
         assert names_in_log() == names_on(stream) == names
         assert Group.objects.count() == len(names)
 
-    def test_the_request_s_own_transaction_is_enough(self, ask: Ask, stream: Stream, *, atomic_requests: bool) -> None:
+    def test_an_atomic_request_needs_no_unit_of_work(self, ask: Ask, stream: Stream, *, atomic_requests: bool) -> None:
         answer = ask("in_the_request")
 
         assert answer.status == (200 if atomic_requests else 500)
@@ -105,7 +105,7 @@ class RequestContract:
         assert Group.objects.count() == len(names_in_log())
 
     @pytest.mark.parametrize("view", ["streamed", "streamed_asynchronously"])
-    def test_a_streamed_body_is_a_part_of_its_request_and_flushes_as_it_goes(
+    def test_a_streamed_body_belongs_to_its_request_and_is_flushed_chunk_by_chunk(
         self, ask: Ask, stream: Stream, view: str, *, atomic_requests: bool
     ) -> None:
         answer = ask(view)
@@ -114,24 +114,24 @@ class RequestContract:
         assert names_in_log() == names_on(stream) == ["a", "b"]
         assert set(LogEntry.objects.values_list("correlation_id", flat=True)) == {"request-17"}
 
-    def test_a_body_that_breaks_off_keeps_what_it_committed(self, ask: Ask, stream: Stream) -> None:
+    def test_a_streamed_body_that_fails_keeps_what_it_committed(self, ask: Ask, stream: Stream) -> None:
         ask("broken_off")
 
         assert names_in_log() == names_on(stream) == ["a"]
 
-    def test_units_that_an_asynchronous_view_runs_at_once_are_all_sent(self, ask: Ask, stream: Stream) -> None:
+    def test_concurrent_units_of_an_asynchronous_view_are_all_sent(self, ask: Ask, stream: Stream) -> None:
         assert ask("at_once").body == "0 0"
 
         assert sorted(names_in_log()) == sorted(names_on(stream)) == ["a", "b"]
 
-    def test_a_foreign_callback_that_fails_fails_the_request_but_not_the_flush(
+    def test_a_failing_callback_of_another_fails_the_request_but_not_the_flush(
         self, ask: Ask, stream: Stream, *, atomic_requests: bool
     ) -> None:
         assert ask("foreign_callback").status == 500
 
         assert names_in_log() == names_on(stream) == ["a"]
 
-    def test_where_nothing_is_recorded_nobody_is_asked(
+    def test_a_request_without_events_calls_no_server(
         self, ask: Ask, django_assert_num_queries: DjangoAssertNumQueries, *, atomic_requests: bool
     ) -> None:
         with django_assert_num_queries(2 if atomic_requests else 0):  # Django's own BEGIN and COMMIT.

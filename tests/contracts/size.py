@@ -1,4 +1,4 @@
-"""Many events, and large ones, in memory that does not grow with them; a test class of each tier derives from this."""
+"""Many or large events take a bounded amount of memory; a test class of each tier derives from these."""
 
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -27,14 +27,14 @@ AROUND_THE_NOTE = len('{"name":"thing-00","version":1,"note":""}')
 
 
 class Peak:
-    """The most memory that a block had besides what was there before, in bytes."""
+    """The highest additional memory of a block, in bytes."""
 
     size = 0
 
 
 @contextmanager
 def traced() -> Iterator[Peak]:
-    """Measure Python's objects, exactly and slowly."""
+    """Measure Python's objects: exact, but slow."""
     peak = Peak()
     tracemalloc.start()
     try:
@@ -46,9 +46,9 @@ def traced() -> Iterator[Peak]:
 
 @contextmanager
 def watched() -> Iterator[Peak]:
-    """Measure the process, at no cost, and coarsely: what earlier tests had is not counted again."""
+    """Measure the process: free, but coarse, since memory that earlier tests left is not counted."""
     peak = Peak()
-    Path("/proc/self/clear_refs").write_text("5")  # Forgets the highest so far.
+    Path("/proc/self/clear_refs").write_text("5")  # Resets the highest value.
     before = _memory("VmRSS")
     yield peak
     peak.size = _memory("VmHWM") - before
@@ -60,7 +60,7 @@ def _memory(name: str) -> int:
 
 
 def thing_of(size: int, number: int = 0) -> ThingMade:
-    """Return an event whose JSON has just so many bytes."""
+    """Return an event whose JSON has exactly that many bytes."""
     return ThingMade(name=f"thing-{number:02}", note="x" * (size - AROUND_THE_NOTE))
 
 
@@ -71,7 +71,7 @@ def record_large() -> None:
 
 
 class Weigher(Recorder):
-    """Keeps how many events and bytes each batch had, and not the batches."""
+    """Keeps the numbers of events and bytes of each batch instead of the batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class SizeContract:
         assert peak.size < 25 * MEGABYTE < self.many * len(note)
 
     @pytest.mark.parametrize("limit", [MEGABYTE, 5_000])
-    def test_an_event_of_just_the_limit_is_taken_and_one_byte_more_is_refused(
+    def test_an_event_at_the_size_limit_is_accepted_and_one_byte_more_is_refused(
         self, limit: int, settings: Settings
     ) -> None:
         settings.EVENTS_MAX_EVENT_BYTES = limit

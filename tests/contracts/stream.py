@@ -1,4 +1,4 @@
-"""What a stream guarantees, whichever server is behind it; a test class of each tier derives from this."""
+"""The guarantees of a stream on any server; a test class of each tier derives from these."""
 
 import time
 
@@ -31,11 +31,11 @@ def entries_of(envelopes: list[Envelope]) -> list[Entry]:
 
 @pytest.mark.django_db
 class StreamContract:
-    def test_an_empty_stream_ends_nowhere(self, stream: Stream) -> None:
+    def test_a_new_stream_has_the_empty_tail(self, stream: Stream) -> None:
         assert stream.tail(0) == EMPTY
         assert stream.length(0) == 0
 
-    def test_what_was_appended_is_read_as_it_was(self, stream: Stream) -> None:
+    def test_appended_events_are_read_unchanged(self, stream: Stream) -> None:
         envelopes = filled(stream, 3)
 
         assert stream.entries(0, after="0", count=10) == entries_of(envelopes)
@@ -49,7 +49,7 @@ class StreamContract:
 
         assert stream.entries(0, after="0", count=10) == entries_of(envelopes)
 
-    def test_an_append_after_another_event_than_the_last_is_refused(self, stream: Stream) -> None:
+    def test_an_append_is_refused_unless_the_expected_event_is_the_last(self, stream: Stream) -> None:
         envelopes = filled(stream, 2)
         another = Tail(2, str(envelope_at(2).id))
 
@@ -57,7 +57,7 @@ class StreamContract:
 
         assert stream.length(0) == 2
 
-    def test_a_later_position_first_is_refused(self, stream: Stream) -> None:
+    def test_an_append_that_would_skip_positions_is_refused(self, stream: Stream) -> None:
         envelopes = filled(stream, 1)
         later = envelope_at(3)
 
@@ -65,7 +65,7 @@ class StreamContract:
 
         assert stream.length(0) == 1
 
-    def test_a_stream_trimmed_to_nothing_knows_its_last_position(self, stream: Stream) -> None:
+    def test_a_stream_trimmed_to_nothing_keeps_its_last_position(self, stream: Stream) -> None:
         filled(stream, 3)
         stream._client.xtrim(stream.key(0), maxlen=0, approximate=False)
 
@@ -73,14 +73,14 @@ class StreamContract:
         fourth = envelope_at(4)
         assert stream.append(0, Tail(3, ""), [fourth]) == tail_of([fourth])
 
-    def test_a_foreign_entry_is_told_apart(self, stream: Stream) -> None:
+    def test_a_foreign_entry_is_recognized(self, stream: Stream) -> None:
         filled(stream, 1)
         stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id="7-0")
 
         assert stream.tail(0) == Tail(7, "foreign")
         assert stream.entries(0, after="1-0", count=10) == [Entry("7-0", None, {"KEY": "VALUE"})]
 
-    def test_a_wake_since_the_last_wait_ends_the_next_one(self, stream: Stream) -> None:
+    def test_a_wake_up_before_a_wait_ends_the_wait_at_once(self, stream: Stream) -> None:
         stream.wait_for_wake(0.01)
         stream.wake()
 
@@ -99,7 +99,7 @@ class StreamContract:
         stream.acknowledge(0, GROUP, [entries[0].id])
         assert stream.pending(0, GROUP) == 2
 
-    def test_a_rewound_group_reads_on_after_the_position_with_nothing_pending(self, stream: Stream) -> None:
+    def test_a_rewound_group_reads_from_after_the_position_with_nothing_pending(self, stream: Stream) -> None:
         entries = entries_of(filled(stream, 5))
         stream.create_group(0, GROUP, after=0)
         stream.read(GROUP, READER, [0], count=4, block_seconds=0)
@@ -120,7 +120,7 @@ class StreamContract:
 
         assert stream.pending(0, GROUP) == 0
 
-    def test_a_group_that_is_gone_can_not_be_rewound(self, stream: Stream) -> None:
+    def test_rewinding_a_missing_group_raises_group_lost(self, stream: Stream) -> None:
         with pytest.raises(GroupLost):
             stream.rewind(0, GROUP, after=0)
         filled(stream, 1)
@@ -134,7 +134,7 @@ class StreamContract:
 
         assert stream.read(GROUP, READER, [0], count=10, block_seconds=0.01) == {0: entries[2:]}
 
-    def test_a_missing_group_is_said_to_be_lost(self, stream: Stream) -> None:
+    def test_reading_with_a_missing_group_raises_group_lost(self, stream: Stream) -> None:
         filled(stream, 1)
 
         with pytest.raises(GroupLost):
@@ -147,7 +147,7 @@ class StreamContract:
 
         assert 100 <= stream.length(0) < 300
 
-    def test_trimming_by_hand_leaves_just_so_many_of_the_newest(self, stream: Stream) -> None:
+    def test_trimming_by_hand_leaves_exactly_the_newest_entries(self, stream: Stream) -> None:
         entries = entries_of(filled(stream, 5))
 
         assert stream.trim(0, length=2) == 3
@@ -155,7 +155,7 @@ class StreamContract:
 
         assert stream.entries(0, after="0", count=10) == entries[3:]
 
-    def test_more_entries_take_more_memory_where_the_server_says_it(self, stream: Stream) -> None:
+    def test_memory_usage_grows_with_the_entries_if_the_server_tells_it(self, stream: Stream) -> None:
         before = stream.memory_usage(0)
 
         filled(stream, 400)
@@ -164,5 +164,5 @@ class StreamContract:
         assert (before is None) == (after is None)
         assert after is None or after > 40_000
 
-    def test_nothing_is_refused_to_a_user_who_may_do_all(self, stream: Stream) -> None:
+    def test_no_commands_are_refused_to_a_user_with_all_permissions(self, stream: Stream) -> None:
         assert not stream.refused_commands()

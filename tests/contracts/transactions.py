@@ -1,4 +1,4 @@
-"""What holds for transactions, whichever database is behind them; a test class of each tier derives from this."""
+"""The guarantees of transactions on any database; a test class of each tier derives from these."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -32,14 +32,14 @@ def names_in_log() -> list[str]:
 
 
 def change(*names: str) -> None:
-    """Record first: outside of a transaction that is refused, and the change must not have been made then."""
+    """Record before the change: outside of a transaction that is refused, and nothing may have changed by then."""
     record(*(ThingMade(name=name) for name in names))
     Group.objects.bulk_create(Group(name=name) for name in names)
 
 
 @contextmanager
 def request(correlation_id: str = "") -> Iterator[None]:
-    """Do what the middleware does."""
+    """Act like the middleware."""
     collector = Collector(correlation_id=correlation_id)
     try:
         with collecting(collector):
@@ -49,7 +49,7 @@ def request(correlation_id: str = "") -> Iterator[None]:
 
 
 class Database:
-    """The world of `tests.nesting` in which everything is real."""
+    """The implementation of `tests.nesting` with a real database."""
 
     def __init__(self, prefix: str, stream: Stream) -> None:
         self.prefix = prefix
@@ -88,7 +88,7 @@ class Database:
 
 @contextmanager
 def savepoint(*, drops: bool) -> Iterator[None]:
-    """A savepoint by hand; an exception leaves it as it is."""
+    """Open a savepoint by hand; an exception leaves it open."""
     name = transaction.savepoint_create()
     yield
     (transaction.savepoint_rollback if drops else transaction.savepoint_commit)(name)
@@ -96,14 +96,14 @@ def savepoint(*, drops: bool) -> Iterator[None]:
 
 @pytest.mark.django_db(transaction=True)
 class TransactionContract:
-    # The stream and the log are not emptied between examples: each looks at the names of its own.
+    # The stream and the log are not emptied between examples: each example looks only at its own names.
     # A process may run it for both databases.
     @settings(
         max_examples=100,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )
     @given(nesting=nestings())
-    def test_log_and_stream_have_what_was_committed_once_and_in_order(self, stream: Stream, nesting: Block) -> None:
+    def test_log_and_stream_have_committed_events_once_and_in_order(self, stream: Stream, nesting: Block) -> None:
         prefix = f"example{next(_prefixes)}"
         model, database = Model(prefix), Database(prefix, stream)
         play(nesting, model)
@@ -117,10 +117,10 @@ class TransactionContract:
         sent = names_on(stream, after=database.start)
         assert [name for name in sent if name.startswith(f"{prefix}-")] == names
 
-    def test_a_version_that_is_taken_dooms_the_block_even_if_that_is_caught(self) -> None:
+    def test_a_taken_version_rolls_the_block_back_even_if_the_error_is_caught(self) -> None:
         events = [ThingMade(name=f"thing-{number}") for number in range(1_000)]
         with transaction.atomic(), pytest.raises(VersionTaken):
-            record(*events, events[0])  # Refused by the second statement, when the first has been executed.
+            record(*events, events[0])  # The second statement refuses it, after the first was executed.
 
         assert names_in_log() == []
 
@@ -139,7 +139,7 @@ class TransactionContract:
                     record(ThingMade(name=name))
             return len(queries)
 
-        statements("first")  # A process asks once how many partitions there are.
+        statements("first")  # A process reads the number of partitions only once.
         assert statements("a", "b", "c", "d") == statements("e") + 3
 
         assert names_on(stream) == ["first", "a", "b", "c", "d", "e"]
@@ -151,14 +151,14 @@ class TransactionContract:
 
         assert len(set(LogEntry.objects.values_list("correlation_id", flat=True))) == 1
 
-    def test_two_transactions_outside_of_a_unit_have_nothing_in_common(self, stream: Stream) -> None:
+    def test_transactions_outside_of_a_unit_have_different_correlation_ids(self, stream: Stream) -> None:
         for name in "ab":
             with transaction.atomic():
                 record(ThingMade(name=name))
 
         assert len(set(LogEntry.objects.values_list("correlation_id", flat=True))) == 2
 
-    def test_where_transactions_are_managed_by_hand_the_relay_flushes(self, stream: Stream) -> None:
+    def test_the_relay_flushes_if_transactions_are_managed_by_hand(self, stream: Stream) -> None:
         transaction.set_autocommit(False)
         try:
             with request(), transaction.atomic():
@@ -178,11 +178,11 @@ def fail() -> None:
 
 @pytest.mark.django_db(transaction=True)
 class ForeignCallbackContract:
-    """Another's callback fails after the commit."""
+    """A callback of other code fails after the commit."""
 
     @pytest.mark.parametrize("opened", [unit_of_work, transaction.atomic])
     @pytest.mark.parametrize("is_first", [True, False])
-    def test_one_that_is_robust_keeps_nobody_from_flushing(
+    def test_a_failing_robust_callback_does_not_stop_the_flush(
         self, stream: Stream, opened: Callable[[], AbstractContextManager[object]], *, is_first: bool
     ) -> None:
         with opened():
@@ -195,7 +195,7 @@ class ForeignCallbackContract:
         assert names_on(stream) == ["a"]
 
     @pytest.mark.parametrize("is_first", [True, False])
-    def test_one_that_is_not_robust_fails_the_unit_but_not_the_flush(self, stream: Stream, *, is_first: bool) -> None:
+    def test_a_failing_callback_fails_the_unit_but_not_the_flush(self, stream: Stream, *, is_first: bool) -> None:
         with pytest.raises(Failed), unit_of_work():
             for registers in (is_first, not is_first):
                 if registers:
@@ -205,7 +205,7 @@ class ForeignCallbackContract:
 
         assert names_on(stream) == ["a"]
 
-    def test_one_that_is_not_robust_and_comes_first_in_a_bare_block_leaves_the_flush_to_the_next(
+    def test_a_failing_callback_that_runs_first_in_a_bare_block_leaves_the_flush_to_the_next_one(
         self, stream: Stream
     ) -> None:
         with pytest.raises(Failed), transaction.atomic():

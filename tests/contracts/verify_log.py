@@ -1,4 +1,4 @@
-"""What verify_log finds and corrects, whichever database is behind it; a test class of each tier derives from this."""
+"""The guarantees of verify_log on any database; a test class of each tier derives from these."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def as_sql(ticket: Ticket) -> str:
 
 
 def assert_corrected(ticket: Ticket, version: int) -> None:
-    """The newest event says what the row is, and both have the version."""
+    """The newest event has the row's state, and both have the same version."""
     row, event = Ticket.objects.get(id=ticket.id), newest_event(ticket)
     assert (event.type, event.aggregate_version, row.version) == ("ticket.corrected", version, version)
     data = msgspec.json.decode(event.data)
@@ -49,18 +49,18 @@ def assert_corrected(ticket: Ticket, version: int) -> None:
 class VerifyLogContract:
     @pytest.fixture(autouse=True)
     def _undamaged(self) -> None:
-        """Tickets in each state, which no test damages."""
+        """Create tickets in each state, which no test damages."""
         issue().cancel()
         issue().check_in()
 
-    def test_nothing_is_found_where_nothing_was_damaged(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_an_undamaged_table_has_no_differences(self, capsys: pytest.CaptureFixture[str]) -> None:
         before = LogEntry.objects.count()
 
         assert found(capsys, "--repair") == []
 
         assert LogEntry.objects.count() == before
 
-    def test_an_update_past_the_events(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_an_update_without_an_event_is_corrected(self, capsys: pytest.CaptureFixture[str]) -> None:
         ticket = issue(title="As issued")
         Ticket.objects.filter(id=ticket.id).update(title="Updated", seat="")
 
@@ -78,7 +78,7 @@ class VerifyLogContract:
         assert found(capsys) == []
         assert_corrected(ticket, version=2)
 
-    def test_raw_sql(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_change_by_raw_sql_is_corrected(self, capsys: pytest.CaptureFixture[str]) -> None:
         ticket = issue()
         with connection.cursor() as cursor:
             cursor.execute("UPDATE tickets_ticket SET price = 99.5 WHERE id = %s", [as_sql(ticket)])
@@ -88,7 +88,7 @@ class VerifyLogContract:
         assert found(capsys) == []
         assert_corrected(ticket, version=2)
 
-    def test_rows_from_before_there_were_events(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_rows_older_than_the_events_get_their_first_event(self, capsys: pytest.CaptureFixture[str]) -> None:
         tickets = [Ticket.draft(**FIELDS, code=f"OLD{number}") for number in range(3)]
         Ticket.objects.bulk_create(tickets)
 
@@ -100,7 +100,7 @@ class VerifyLogContract:
         for ticket in tickets:
             assert_corrected(ticket, version=2)
 
-    def test_a_table_older_than_its_events(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_table_older_than_its_events_is_reported_and_corrected(self, capsys: pytest.CaptureFixture[str]) -> None:
         ticket = issue()
         [as_backed_up] = Ticket.objects.filter(id=ticket.id).values()
         ticket.check_in()
@@ -113,7 +113,7 @@ class VerifyLogContract:
         assert_corrected(ticket, version=3)
         assert Ticket.objects.get(id=ticket.id).status == "issued"
 
-    def test_a_table_newer_than_its_events(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_table_newer_than_its_events_is_reported_and_corrected(self, capsys: pytest.CaptureFixture[str]) -> None:
         ticket = issue()
         Ticket.objects.filter(id=ticket.id).update(version=F("version") + 6)
 
@@ -122,7 +122,7 @@ class VerifyLogContract:
         assert found(capsys) == []
         assert_corrected(ticket, version=8)
 
-    def test_a_deleted_row_is_reported_and_stays_so(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_deleted_row_is_reported_and_not_repaired(self, capsys: pytest.CaptureFixture[str]) -> None:
         ticket = issue()
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM tickets_ticket WHERE id = %s", [as_sql(ticket)])
@@ -133,7 +133,7 @@ class VerifyLogContract:
             assert (difference["log_version"], difference["table_version"]) == (1, None)
         assert newest_event(ticket).type == "ticket.issued"
 
-    def test_an_event_that_can_not_be_read(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_an_unreadable_event_is_reported_and_corrected(self, capsys: pytest.CaptureFixture[str]) -> None:
         ticket = issue()
         LogEntry.objects.filter(subject=str(ticket.id)).update(data='{"ticket": 1}')
 
@@ -142,7 +142,7 @@ class VerifyLogContract:
         assert found(capsys) == []
         assert_corrected(ticket, version=2)
 
-    def test_events_whose_subject_no_row_can_have(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_an_event_with_an_impossible_subject_is_reported(self, capsys: pytest.CaptureFixture[str]) -> None:
         ticket = issue()
         LogEntry.objects.filter(subject=str(ticket.id)).update(subject="no UUID")
 
@@ -156,7 +156,7 @@ class VerifyLogContract:
 
         assert found(capsys) == []
 
-    def test_a_replacement_that_became_that_of_another(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_changed_foreign_key_is_corrected(self, capsys: pytest.CaptureFixture[str]) -> None:
         first, second = issue(), issue()
         first_replacement = first.cancel()
         Ticket.objects.filter(id=first_replacement.id).update(replaces=second)
@@ -172,7 +172,7 @@ class VerifyLogContract:
         assert msgspec.json.decode(newest_event(first).data)["newTicketId"] is None
         assert msgspec.json.decode(newest_event(second).data)["newTicketId"] == str(first_replacement.id)
 
-    def test_many_differences_are_worked_off_in_pages(
+    def test_many_differences_are_repaired_in_pages(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("events.operations.verify_log.ROWS_AT_ONCE", 3)
@@ -183,7 +183,7 @@ class VerifyLogContract:
         assert len(found(capsys, "--repair")) == Ticket.objects.count() == 10
         assert found(capsys) == []
 
-    def test_a_corrected_ticket_goes_on(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_corrected_ticket_can_change_again(self, capsys: pytest.CaptureFixture[str]) -> None:
         ticket = issue()
         Ticket.objects.filter(id=ticket.id).update(title="Updated")
         found(capsys, "--repair")
@@ -193,7 +193,7 @@ class VerifyLogContract:
         assert (newest_event(ticket).type, newest_event(ticket).aggregate_version) == ("ticket.canceled", 3)
         assert found(capsys) == []
 
-    def test_it_says_in_words_what_differs(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_differences_are_printed_in_words(self, capsys: pytest.CaptureFixture[str]) -> None:
         ticket = issue(title="As issued")
         Ticket.objects.filter(id=ticket.id).update(title="Updated")
 

@@ -1,4 +1,4 @@
-"""Processes that may be killed, forked from one that has loaded the project."""
+"""Fork processes to be killed from one that has loaded the project."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ type Start = Callable[..., BaseProcess]
 def start(
     elasticsearch: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch, transactional_db: None
 ) -> Iterator[Start]:
-    """Return what starts a role in a process of its own; all are killed at the end."""
+    """Return a function that starts a role in a process of its own; all processes are killed at the end."""
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     context = multiprocessing.get_context("forkserver")

@@ -1,4 +1,4 @@
-"""What the killed processes do. Loaded once, by the process that they are forked from."""
+"""The roles of the killed processes. The process that they are forked from loads this once."""
 
 import os
 import random
@@ -46,7 +46,7 @@ def play(alias: str, role: Callable[..., None], *arguments: str) -> None:
 
 
 def write() -> None:
-    """Change tickets without end, as web processes do; now and then a transaction is slow."""
+    """Change tickets for ever, as web processes do; now and then a transaction is slow."""
     random.seed()
     while True:
         with suppress(ConcurrentChange, TransitionRefused), unit_of_work():
@@ -64,16 +64,16 @@ def consume() -> None:
 
 
 def make_things(partitions: str) -> None:
-    """Record events without end, of a new thing each time."""
+    """Record events for ever, each of a new thing."""
     settings.EVENTS_PARTITIONS = int(partitions)
     while True:
         with unit_of_work():
             record(*(ThingMade(name=f"thing-{uuid4()}") for _ in range(random.randrange(1, 20))))
-        time.sleep(0.005)  # The load that the consumers of the test can bear.
+        time.sleep(0.005)  # A load that the test's consumers can handle.
 
 
 def keep_journal(name: str, file: str, partitions: str, seconds_per_batch: str = "0") -> None:
-    """Consume, and write down what is handled."""
+    """Consume, and write a journal of the handled events."""
     settings.EVENTS_PARTITIONS = int(partitions)
     settings.EVENTS_SUBSCRIBERS = {"journal": f"{__name__}.Journal"}
     Journal.name, Journal.file, Journal.seconds_per_batch = name, file, float(seconds_per_batch)
@@ -81,7 +81,7 @@ def keep_journal(name: str, file: str, partitions: str, seconds_per_batch: str =
 
 
 class Journal(Subscriber):
-    """Writes a line for each event that it handles: by whom, partition, position."""
+    """Writes a line for each event that it handles: process, partition, position."""
 
     name = file = ""
     seconds_per_batch = 0.0
@@ -99,7 +99,7 @@ def keep_ledger() -> None:
 
 
 class Ledger(Subscriber):
-    """Writes a row for each event into the table that the test has made."""
+    """Writes a row for each event into the test's table."""
 
     transactional = True
 
@@ -113,13 +113,13 @@ def rebuild() -> None:
 
 
 def die_in_rebuild() -> None:
-    """Rebuild, and be killed when the new index is filled and about to be searched."""
+    """Rebuild, and be killed when the new index is filled, just before searches move to it."""
     die_at("readmodel.index.aliases.Indices", "choose")
     rebuild()
 
 
 def stop_in_handle() -> None:
-    """Consume, and stop the process itself when it is about to write the first batch; it may be continued."""
+    """Consume, and stop this process with SIGSTOP just before it writes the first batch."""
     handle = ReadModel.handle
 
     def stop(subscriber: ReadModel, batch: Sequence[Envelope]) -> None:
@@ -132,20 +132,20 @@ def stop_in_handle() -> None:
 
 
 def through(address: str, role: str) -> None:
-    """Play a role with the stream at that address."""
+    """Play a role with the stream at another address."""
     at(f"redis://{address}/tickets", role)
 
 
 def at(dsn: str, role: str) -> None:
-    """Play a role with the stream of that DSN."""
+    """Play a role with the stream of another DSN."""
     settings.EVENTS_STREAM_URL = dsn
-    settings.EVENTS_RELAY_INTERVAL_SECONDS = 0.02  # Many round trips, to be harmed.
-    settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 0.25  # As everywhere but in the tests: a late answer is none.
+    settings.EVENTS_RELAY_INTERVAL_SECONDS = 0.02  # Many round trips, each of which may be harmed.
+    settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 0.25  # As in production: a late answer is an error.
     {"write": write, "relay": relay, "consume": consume}[role]()
 
 
 def compact() -> None:
-    """Drop without end whatever may be dropped."""
+    """Compact for ever."""
     declare_only_the_read_model()
     while True:
         with suppress(CommandError):  # Until the consumer has its checkpoint.
@@ -154,19 +154,19 @@ def compact() -> None:
 
 
 def compact_until_death(owner: str, method: str) -> None:
-    """Compact, and be killed as soon as the method of the owner (a dotted path) is called."""
+    """Compact, and be killed as soon as a method is called; `owner` is the dotted path of its class or module."""
     declare_only_the_read_model()
     die_at(owner, method)
     call_command("compact_events", "--older-than=0m", stdout=StringIO())
 
 
 def declare_only_the_read_model() -> None:
-    """Nobody runs the other group here, and its checkpoint would be missed."""
+    """Declare only the group that runs here: compaction would miss the checkpoint of another."""
     settings.EVENTS_SUBSCRIBERS = {"readmodel": settings.EVENTS_SUBSCRIBERS["readmodel"]}
 
 
 def consume_until_death(owner: str, method: str) -> None:
-    """Consume, and be killed as soon as the method of the owner (a dotted path) is called."""
+    """Consume, and be killed as soon as a method is called; `owner` is the dotted path of its class or module."""
     die_at(owner, method)
     consume()
 

@@ -1,4 +1,4 @@
-"""PostgreSQL crashes: what that takes back of the checkpoints is delivered again, and nothing is lost."""
+"""PostgreSQL crashes: events are delivered again if their checkpoint was lost, and no event is lost."""
 
 import os
 import signal
@@ -26,8 +26,10 @@ CLAIM = Claim("group", "", 0, epoch=1)
 
 @pytest.fixture
 def crash(transactional_db: None) -> Iterator[Callable[[], None]]:
-    """Return what kills one of the server's processes, after which it ends all, and recovers from its disk."""
-    configure("ALTER SYSTEM SET wal_writer_delay = '10s'")  # It writes down then what nobody waits for.
+    """Return a function that kills a process of the server, which then restarts and recovers from its disk."""
+    configure(
+        "ALTER SYSTEM SET wal_writer_delay = '10s'"
+    )  # A checkpoint of PostgreSQL would flush what is not flushed yet.
     yield crash_and_recover
     configure("ALTER SYSTEM RESET wal_writer_delay")
 
@@ -41,26 +43,26 @@ def configure(statement: str) -> None:
 def crash_and_recover() -> None:
     connection.ensure_connection()
     own = psutil.Process(connection.connection.info.backend_pid)
-    assert connection.settings_dict["NAME"] in " ".join(own.cmdline())  # It is on this machine, and of the tests.
+    assert connection.settings_dict["NAME"] in " ".join(own.cmdline())  # The server is the tests' own, on this machine.
     os.kill(own.pid, signal.SIGKILL)
     wait_until(is_there)
 
 
 def is_there() -> bool:
     connection.close()
-    connection.close_pool()  # What it has kept is dead.
+    connection.close_pool()  # The pooled connections are dead.
     with suppress(Error):
         connection.ensure_connection()
         return connection.is_usable()
     return False
 
 
-def test_only_a_checkpoint_by_itself_may_be_taken_back(crash: Callable[[], None]) -> None:
+def test_a_crash_may_undo_only_a_checkpoint_that_is_moved_alone(crash: Callable[[], None]) -> None:
     checkpoint.load(CLAIM)
     # The server writes down at moments of its own what nobody waits for; it hardly meets this one again and again.
     assert any(is_taken_back(position, crash) for position in range(1, 6))
 
-    with transaction.atomic():  # As that of a subscriber with effects in this database.
+    with transaction.atomic():  # As for a subscriber with effects in this database.
         checkpoint.advance(CLAIM, 8)
     crash()
     assert checkpoint.load(CLAIM) == 8
@@ -72,12 +74,12 @@ def is_taken_back(position: int, crash: Callable[[], None]) -> bool:
     return checkpoint.load(CLAIM) < position
 
 
-def test_crashes_in_full_traffic(
+def test_crashes_of_the_database_under_load_lose_nothing(
     start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings, crash: Callable[[], None]
 ) -> None:
     relaying, consumer = start(relay), start(consume)
     for _ in range(3):
-        writer = start(write)  # A request fails with its database.
+        writer = start(write)  # A request fails while its database is down.
         before = reached()
         wait_until(lambda before=before: reached() > before)
         crash()

@@ -1,4 +1,4 @@
-"""Damage documents by hand while tickets change and the consumer runs: just that is found, and repaired."""
+"""Damage documents by hand while tickets change and a consumer runs: exactly the damage is found and repaired."""
 
 import random
 import time
@@ -39,7 +39,7 @@ def is_all_handled() -> bool:
 
 
 def differences() -> str:
-    """Return what verify_readmodel complains of, "" if all is right."""
+    """Return the complaint of verify_readmodel, "" if there is none."""
     try:
         call_command("verify_readmodel")
     except CommandError as error:
@@ -67,7 +67,7 @@ def test_a_running_consumer_repairs_all_within_a_minute(
 
 
 @pytest.mark.timeout(300)
-def test_under_load_nothing_is_found_but_the_damage_and_all_is_repaired(
+def test_under_load_exactly_the_damage_is_found_and_repaired(
     start: Start, stream: Stream, damage: Damage, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     writers = [start(write), start(write)]
@@ -91,12 +91,12 @@ def test_under_load_nothing_is_found_but_the_damage_and_all_is_repaired(
 
 
 def damage_many(damage: Damage, keys: list[str]) -> None:
-    """Damage each in another way than its neighbour, and invent a few."""
+    """Damage the documents in various ways, and invent a few."""
     harms: list[Callable[[str], None]] = list(damage.kinds.values())
     for number, key in enumerate(keys):
         try:
             harms[number % len(harms)](key)
         except ApiError:
-            continue  # A consumer, or an audit, has written it at the same moment.
+            continue  # The consumer or its audit has written the document at the same moment.
     for number in range(5):
         damage.invent(f"ghost {number}", **{damage.field: "Invented"})

@@ -1,4 +1,4 @@
-"""Make the stream diverge from the log in every way, beside running processes; all is right after a reset."""
+"""Make the stream diverge from the log in every way while processes run; after a reset everything is right."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ TABLES = ("tickets_ticket", "events_log", "events_partition", "events_checkpoint
 
 @pytest.fixture
 def restore(transactional_db: None) -> Iterator[Callable[[], None]]:
-    """Back the database up when asked for, and return what brings that state back."""
+    """Return a function that backs the database up, and returns one that restores the backup."""
     with connection.cursor() as cursor:
         issue_some(3)
         for table in TABLES:
@@ -104,7 +104,7 @@ def assert_it_is_seen_everywhere(reason: str) -> None:
     "harm",
     [add_foreign_entry, add_and_delete_foreign_entry, take_the_key_for_something_else, put_another_project_there],
 )
-def test_a_stream_that_others_write_to(
+def test_a_stream_with_foreign_entries_is_right_after_a_reset(
     harm: Callable[[Stream], None], start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     issue_some(3)
@@ -131,7 +131,7 @@ def test_a_stream_that_others_write_to(
 
 
 @pytest.mark.parametrize("new_changes", [0, 5, 60], ids=["at once", "with new events", "after it has caught up"])
-def test_a_log_that_was_restored_from_a_backup(
+def test_a_log_restored_from_a_backup_is_right_after_a_reset(
     new_changes: int,
     start: Start,
     stream: Stream,
@@ -163,7 +163,7 @@ def test_a_log_that_was_restored_from_a_backup(
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
 
 
-def test_a_restored_log_and_a_wiped_redis_tell_nothing_but_the_operator_does(
+def test_a_restored_log_with_a_wiped_redis_is_right_after_a_reset_with_the_option(
     start: Start, stream: Stream, restore: Callable[[], None], elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     start(relay)

@@ -1,4 +1,4 @@
-"""Kill a compaction within its transaction, and find that nothing was dropped that is not noted."""
+"""Kill a compaction within its transaction: no event is dropped that `compacted_to` does not cover."""
 
 import signal
 
@@ -20,7 +20,7 @@ COMMIT = ("django.db.backends.base.base.BaseDatabaseWrapper", "commit")
 @pytest.mark.parametrize(
     "place", [DELETE, NOTE, COMMIT], ids=["before it drops", "before it notes it", "before the commit"]
 )
-def test_the_next_one_goes_on_where_the_killed_one_was(
+def test_the_next_compaction_continues_where_the_killed_one_was(
     place: tuple[str, str], start: Start, settings: Settings
 ) -> None:
     settings.EVENTS_SUBSCRIBERS = {"readmodel": settings.EVENTS_SUBSCRIBERS["readmodel"]}

@@ -1,4 +1,4 @@
-"""Kill a consumer between reading and acknowledging, and find the read model right."""
+"""Kill a consumer between reading and acknowledging: the read model ends right."""
 
 import signal
 
@@ -27,7 +27,7 @@ ACKNOWLEDGE = ("events.stream.redis_stream.RedisStream", "acknowledge")
         pytest.param(ACKNOWLEDGE, 3, 4, id="checkpoint moved, not acknowledged"),
     ],
 )
-def test_the_next_process_goes_on_where_the_killed_one_was(
+def test_the_next_process_continues_where_the_killed_one_was(
     place: tuple[str, str],
     written: int,
     handled_to: int,
@@ -50,14 +50,14 @@ def test_the_next_process_goes_on_where_the_killed_one_was(
 
     start(consume)
     wait_until(lambda: reached() == 4)
-    # Not before: whoever takes over empties the list first of all, and reads again.
+    # Not before: a process that takes over empties the pending list first, and reads again.
     wait_until(lambda: stream.pending(0, "readmodel") == 0)
 
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
 
 
 def reached() -> int:
-    """Return the checkpoint of the index that is searched: the others follow it."""
+    """Return the checkpoint of the searched index, which the others follow."""
     return max(Checkpoint.objects.filter(group="readmodel").values_list("position", flat=True))
 
 

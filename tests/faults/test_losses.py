@@ -1,4 +1,4 @@
-"""Take from the consumers what they read from, in full traffic and at rest: every group ends right, by itself."""
+"""Take the stream, an index or the database away, under load and at rest: every group recovers by itself."""
 
 import random
 import time
@@ -33,7 +33,7 @@ LOSSES: dict[str, Loss] = {
 
 
 def reached() -> int:
-    """Return how far all indices are."""
+    """Return the lowest checkpoint of all indices."""
     return min(Checkpoint.objects.filter(group="readmodel").values_list("position", flat=True), default=0)
 
 
@@ -41,7 +41,9 @@ def has_reached_the_end() -> bool:
     return not LogEntry.objects.filter(position=None).exists() and reached() == last_position(0) > 0
 
 
-def test_losses_in_full_traffic(start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings) -> None:
+def test_losses_under_load_are_repaired(
+    start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
     writers = [start(write), start(write)]
     start(relay)
     consumer = start(consume)
@@ -59,7 +61,9 @@ def test_losses_in_full_traffic(start: Start, stream: Stream, elasticsearch: Ela
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
 
 
-def test_losses_at_rest(start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings) -> None:
+def test_losses_at_rest_are_repaired(
+    start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
     start(relay)
     start(consume)
     issue()
@@ -98,11 +102,11 @@ def targets() -> set[str]:
 
 
 def are_fed_anew(before: set[str]) -> bool:
-    """One of the two targets is another one, and the old one is forgotten."""
+    """Tell whether one of the two targets was replaced, and its checkpoint deleted."""
     return len(targets()) == 2 and targets() != before and Checkpoint.objects.count() == 2
 
 
-def test_a_bad_connection_to_redis(
+def test_a_bad_connection_to_redis_loses_nothing(
     start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     there = urlsplit(settings.EVENTS_STREAM_URL)
@@ -121,7 +125,7 @@ def test_a_bad_connection_to_redis(
 
 @contextmanager
 def database_away() -> Iterator[None]:
-    """End all connections but the test's own, and let nobody connect."""
+    """End all connections except the test's own, and refuse new ones."""
     name, parameters = connection.settings_dict["NAME"], connection.get_connection_params()
     own = connection.connection.info.backend_pid
     address = {key: parameters[key] for key in ("host", "user", "port") if key in parameters}
@@ -135,10 +139,10 @@ def database_away() -> Iterator[None]:
         finally:
             server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
             connection.close()
-            connection.close_pool()  # What it has kept is dead.
+            connection.close_pool()  # The pooled connections are dead.
 
 
-def test_without_the_database_nothing_is_acknowledged_and_nothing_lost(
+def test_without_the_database_nothing_is_acknowledged_and_nothing_is_lost(
     start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     consumer = start(consume)
@@ -161,7 +165,7 @@ def test_without_the_database_nothing_is_acknowledged_and_nothing_lost(
 
 @pytest.fixture
 def ledger(transactional_db: None) -> Iterator[Callable[[], list[str]]]:
-    """A table that a subscriber writes a row into for each event; return what reads it."""
+    """Create a table into which a subscriber writes a row for each event; return a function that reads it."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE ledger (event uuid)")
 
@@ -180,7 +184,7 @@ def test_effects_in_our_database_happen_exactly_once(
     keepers = [start(keep_ledger), start(keep_ledger)]
     wait_until(ledger)
     for _ in range(6):
-        time.sleep(random.uniform(0.1, 0.6))  # The moment of the kill, not a wait for something.
+        time.sleep(random.uniform(0.1, 0.6))  # Chooses the moment of the kill; it is not a wait for a condition.
         number = random.randrange(2)
         kill(keepers[number])
         keepers[number] = start(keep_ledger)

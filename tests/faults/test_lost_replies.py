@@ -1,4 +1,4 @@
-"""Flushers are killed, their connections cut, late and garbled: the stream ends with all, once, in order."""
+"""Kill flushing processes, cut, delay and garble their connections: the stream gets every position once, in order."""
 
 import random
 import time
@@ -26,7 +26,7 @@ def test_the_stream_ends_with_every_position_once_in_order(start: Start, stream:
         processes = [start(through, proxy.address, role) for role in ROLES]
         wait_until(lambda: stream.length(0) > 0)
         for _ in range(STRIKES):
-            time.sleep(random.uniform(0.2, 0.8))  # The moment of the kill, not a wait for something.
+            time.sleep(random.uniform(0.2, 0.8))  # Chooses the moment of the kill; it is not a wait for a condition.
             assert all(process.is_alive() for process in processes)
             number = random.randrange(len(ROLES))
             kill(processes[number])

@@ -1,4 +1,4 @@
-"""Redis is taken away in every way from running processes: no request fails or waits long, and all ends right."""
+"""Take Redis away from running processes in every way: no request fails or waits long, and all recovers."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -93,7 +93,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def proxy(server: Server, settings: Settings) -> Iterator[Proxy]:
-    """The address that the processes know, whichever server is behind it."""
+    """A proxy whose address the processes know, whichever server is behind it."""
     with running_proxy(("127.0.0.1", server.port)) as proxy:
         settings.EVENTS_STREAM_URL = f"redis://{proxy.address}/tickets"
         settings.EVENTS_FLUSH_TIMEOUT_SECONDS = TIMEOUT_SECONDS
@@ -102,7 +102,7 @@ def proxy(server: Server, settings: Settings) -> Iterator[Proxy]:
 
 @pytest.fixture(autouse=True)
 def _breaker_that_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine is."""
+    """Keep the breaker open for the whole test, however slow the machine is."""
     monkeypatch.setattr(relay.breaker, "_recovery_timeout", 600)
 
 
@@ -134,7 +134,7 @@ def wait_until_all_is_handled(stream: Stream) -> None:
 
 
 def end_of(stream: Stream) -> int:
-    """Return its last position, 0 while the connection is only just noticed to be one to a server that is gone."""
+    """Return the stream's last position, 0 while the connection to a dead server has not been replaced yet."""
     with suppress(StreamUnavailable):
         return stream.tail(0).position
     return 0
@@ -142,7 +142,7 @@ def end_of(stream: Stream) -> int:
 
 @pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize("outage", OUTAGES)
-def test_an_outage_fails_no_request_and_mends_itself(
+def test_an_outage_fails_no_request_and_recovery_needs_no_help(
     outage: Outage,
     server: Server,
     client: APIClient,
@@ -160,7 +160,7 @@ def test_an_outage_fails_no_request_and_mends_itself(
         for _ in range(REQUESTS):
             issue(client)
 
-    # The circuit breaker spares the others the time-out; a request that finds the relay at work sends nothing either.
+    # The breaker spares the others the time-out; a request that meets a busy relay also sends nothing.
     assert 3 <= caplog.text.count("the flush is left to the relay") < REQUESTS
 
     wait_until_all_is_handled(stream)
@@ -170,7 +170,7 @@ def test_an_outage_fails_no_request_and_mends_itself(
 
 
 @pytest.mark.usefixtures("processes")
-def test_a_fail_over_that_loses_the_last_entries(
+def test_a_fail_over_that_loses_the_last_entries_is_repaired(
     server: Server,
     proxy: Proxy,
     client: APIClient,
@@ -184,7 +184,7 @@ def test_a_fail_over_that_loses_the_last_entries(
         issue(client)
         wait_until_all_is_handled(stream)
         wait_until(lambda: replica.client.xlen("tickets") == 1)
-        replica.client.replicaof("NO", "ONE")  # From here on it is behind.
+        replica.client.replicaof("NO", "ONE")  # From here on the replica is behind.
         for _ in range(3):
             issue(client)
         wait_until_all_is_handled(stream)
@@ -201,7 +201,7 @@ def test_a_fail_over_that_loses_the_last_entries(
 
 
 @pytest.mark.usefixtures("processes")
-def test_a_wipe_at_rest_is_mended_without_a_request(client: APIClient, stream: Stream, server: Server) -> None:
+def test_a_wipe_at_rest_is_repaired_without_a_request(client: APIClient, stream: Stream, server: Server) -> None:
     for _ in range(3):
         issue(client)
     wait_until_all_is_handled(stream)

@@ -1,4 +1,4 @@
-"""Kill, stop and continue the processes of a group, and find each partition with one owner, and nothing left out."""
+"""Kill, stop and continue the processes of a group: each partition has one owner, and no event is left out."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def partitions(transactional_db: None) -> Iterator[None]:
 
 
 class Group:
-    """Processes that keep a common journal, under load."""
+    """Processes of a group under load that write a common journal."""
 
     def __init__(self, start: Start, journal: Path) -> None:
         self.start = start
@@ -54,7 +54,7 @@ class Group:
         return dict(Counter(member.rpartition("-")[0] for member in leases.values_list("member", flat=True)))
 
     def lines(self) -> list[tuple[str, int, int]]:
-        """Return who has handled which partition's position, in the order in which that was."""
+        """Return the journal's lines in order: process, partition and position."""
         words = [line.split() for line in self.journal.read_text().splitlines()]
         return [(name, int(partition), int(position)) for name, partition, position in words]
 
@@ -70,7 +70,7 @@ def has_settled_all() -> bool:
 
 
 def assert_all_was_handled_in_order(lines: list[tuple[str, int, int]], *, once: bool) -> None:
-    """What a killed process had in hand comes again; nothing is left out, and nothing overtakes."""
+    """Assert that events are repeated only after a kill, that none is left out, and that none overtakes another."""
     for partition in range(partition_count()):
         positions = [position for _, found, position in lines if found == partition]
         first_times = list(dict.fromkeys(positions))
@@ -92,7 +92,7 @@ def test_the_partitions_of_a_killed_process_move_to_the_others(partitions: None,
     assert_all_was_handled_in_order(group.lines(), once=False)
 
 
-def test_sigterm_hands_the_partition_over_at_once(group: Group, start: Start) -> None:
+def test_sigterm_releases_the_partitions_at_once(group: Group, start: Start) -> None:
     group.add("first")
     wait_until(lambda: group.owned() == {"first": 1})
     writer = start(make_things, "1")
@@ -106,7 +106,7 @@ def test_sigterm_hands_the_partition_over_at_once(group: Group, start: Start) ->
     [other] = {"first", "second"} - {owner}
 
     assert group.members[owner].exitcode == 0
-    assert owner not in group.owned()  # Though its lease has not ended.
+    assert owner not in group.owned()  # Although its lease has not expired.
     wait_until(lambda: group.owned() == {other: 1})
     kill(writer)
     wait_until(has_settled_all)
@@ -126,7 +126,9 @@ def test_a_slow_handler_keeps_its_lease(group: Group, start: Start) -> None:
     assert Lease.objects.get().epoch == epoch
 
 
-def test_partitions_are_shared_evenly_by_those_who_come_and_go(partitions: None, group: Group, start: Start) -> None:
+def test_partitions_stay_evenly_shared_while_processes_come_and_go(
+    partitions: None, group: Group, start: Start
+) -> None:
     group.add("one")
     writer = start(make_things, str(PARTITIONS))
     wait_until(lambda: group.owned() == {"one": 4})
@@ -143,7 +145,9 @@ def test_partitions_are_shared_evenly_by_those_who_come_and_go(partitions: None,
     assert_all_was_handled_in_order(group.lines(), once=True)
 
 
-def test_a_wiped_redis_makes_no_second_owner(partitions: None, group: Group, start: Start, stream: Stream) -> None:
+def test_a_wipe_of_redis_does_not_lead_to_a_second_owner(
+    partitions: None, group: Group, start: Start, stream: Stream
+) -> None:
     group.add("one", "two")
     writer = start(make_things, str(PARTITIONS))
     wait_until(lambda: group.owned() == {"one": 2, "two": 2})
@@ -157,7 +161,7 @@ def test_a_wiped_redis_makes_no_second_owner(partitions: None, group: Group, sta
     assert_all_was_handled_in_order(group.lines(), once=True)
 
 
-def test_an_owner_that_goes_on_after_its_lease_changes_nothing(
+def test_an_owner_that_continues_after_its_lease_moves_no_checkpoint(
     start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     issue()
@@ -169,7 +173,7 @@ def test_an_owner_that_goes_on_after_its_lease_changes_nothing(
     wait_until(lambda: Checkpoint.objects.filter(position=3).count() == 2)
 
     os.kill(stopped.pid or 0, signal.SIGCONT)
-    # It writes what it had in hand, finds its lease gone, and becomes the owner again as the first of both by name.
+    # It finishes its batch, finds its lease gone, and becomes the owner again, since its name comes first.
     wait_until(lambda: Lease.objects.get().member.startswith("stopped"))
 
     wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {3})

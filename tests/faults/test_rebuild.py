@@ -1,4 +1,4 @@
-"""Rebuild the read model under load: no search fails or is older than before, and a killed rebuild is gone on with."""
+"""Rebuild the read model under load: no search fails or gets older, and a killed rebuild is continued."""
 
 import signal
 import threading
@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 
 
 class Searcher(threading.Thread):
-    """Searches without end, and remembers what each search saw."""
+    """Searches for ever, and keeps the results."""
 
     def __init__(self, elasticsearch: Elasticsearch, alias: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Set a group back and forward while its processes run: each follows by itself, and none moves a checkpoint again."""
+"""Set a group back and forward while its processes run: they follow, and none moves a checkpoint back again."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +33,7 @@ def _partitions(transactional_db: None, settings: Settings) -> Iterator[None]:
 
 @pytest.fixture
 def handled(start: Start, stream: Stream, tmp_path: Path) -> Callable[[], Positions]:
-    """Two processes under load, and what returns the positions of each partition in the order of being handled."""
+    """Run two processes under load; return a function that returns each partition's handled positions in order."""
     journal = tmp_path / "journal"
     journal.touch()
     for name in ("one", "two"):
@@ -60,7 +60,7 @@ def has_settled_all() -> bool:
 
 
 def restarts(positions: list[int]) -> int:
-    """Count how often it began again with the first event."""
+    """Count how often the first event was handled again."""
     return positions.count(1) - 1
 
 
@@ -81,7 +81,7 @@ def test_running_consumers_repeat_all_events_each_time(start: Start, handled: Ca
         assert restarts(positions) == RESETS
 
 
-def test_consumers_at_rest_follow_without_a_new_event(start: Start, handled: Callable[[], Positions]) -> None:
+def test_idle_consumers_follow_without_a_new_event(start: Start, handled: Callable[[], Positions]) -> None:
     writer = start(make_things, str(PARTITIONS))
     wait_until(lambda: all(len(positions) > 50 for positions in handled().values()))
     kill(writer)
@@ -95,7 +95,7 @@ def test_consumers_at_rest_follow_without_a_new_event(start: Start, handled: Cal
     wait_until(has_settled_all)
 
 
-def test_what_is_skipped_is_not_handled(start: Start, handled: Callable[[], Positions]) -> None:
+def test_skipped_events_are_not_handled(start: Start, handled: Callable[[], Positions]) -> None:
     writer = start(make_things, str(PARTITIONS))
     wait_until(lambda: all(len(positions) > 50 for positions in handled().values()))
     kill(writer)

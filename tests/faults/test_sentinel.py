@@ -1,6 +1,6 @@
-"""The master is killed under load, sentinels put its replica in its place: nothing is lost, doubled or out of order.
+"""Kill the master under load, so that sentinels promote its replica: nothing is lost, doubled or out of order.
 
-The relay and the consumer are the real processes, and know nothing but the sentinels.
+The relay and the consumer are real processes that know only the sentinels.
 """
 
 import socket
@@ -65,7 +65,7 @@ def stream(deployment: Deployment) -> Iterator[RedisStream]:
 
 @pytest.fixture
 def processes(deployment: Deployment, elasticsearch: Elasticsearch, start: Start) -> Iterator[list[Popen[str]]]:
-    """The relay and the consumer."""
+    """Run the relay and the consumer."""
     commands = (["relay_events"], ["consume_events", "readmodel", "--consumer", "one"])
     with ExitStack() as stack:
         yield [
@@ -84,16 +84,16 @@ def handled_to() -> int:
 
 
 def pending_on(server: Server) -> list[int]:
-    """Return how many entries are pending, for each of the groups that there are."""
+    """Return how many entries are pending, by group."""
     return [group["pending"] for group in server.client.xinfo_groups("tickets")]
 
 
 def in_step(deployment: Deployment) -> None:
-    """Kill the master with a replica that has all, or nearly so."""
+    """Kill the master while its replica is up to date, or nearly."""
 
 
 def behind(deployment: Deployment) -> None:
-    """Kill the master with a replica that lacks what the group has handled already."""
+    """Kill the master while its replica lacks entries that the group has handled."""
     replica = deployment.replica
     replica.client.config_set("masterauth", "wrong")
     deployment.master.client.client_kill_filter(_type="replica")
@@ -103,7 +103,7 @@ def behind(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize("how", [in_step, behind])
-def test_a_fail_over_under_load(
+def test_a_fail_over_under_load_loses_nothing(
     how: Callable[[Deployment], None],
     deployment: Deployment,
     stream: RedisStream,
@@ -119,7 +119,7 @@ def test_a_fail_over_under_load(
     deployment.master.stop()
     reached = handled_to()
 
-    # They are asked, not the replica: a promoted one closes its clients' connections.
+    # Ask the sentinels, not the replica: a promoted replica closes its clients' connections.
     wait_until(lambda: deployment.sentinels[0].state()["port"] == deployment.replica.port)
     wait_until(lambda: handled_to() > reached + 20)
     for writer in writers:
@@ -142,7 +142,7 @@ def assert_every_position_is_there_once_in_order(stream: RedisStream) -> None:
 
 
 @pytest.mark.django_db
-def test_a_master_that_is_demoted_without_a_word_is_left(master: Server, tmp_path: Path) -> None:
+def test_connections_to_a_silently_demoted_master_are_replaced(master: Server, tmp_path: Path) -> None:
     with ExitStack() as stack:
         other = stack.enter_context(running_server(VALKEY, tmp_path / "other", password=PASSWORD))
         sentinel = SentinelServer(tmp_path / "sentinel", master.port, master_password=PASSWORD)
@@ -164,7 +164,7 @@ def test_a_master_that_is_demoted_without_a_word_is_left(master: Server, tmp_pat
 
 
 @pytest.mark.django_db
-def test_silent_sentinels_are_waited_for_once(master: Server, tmp_path: Path) -> None:
+def test_silent_sentinels_cost_one_time_out(master: Server, tmp_path: Path) -> None:
     sentinel = SentinelServer(tmp_path / "sentinel", master.port, master_password=PASSWORD)
     with running(sentinel), socket.create_server((LOOPBACK, 0)) as silent:
         hosts = f"{LOOPBACK}:{silent.getsockname()[1]},{LOOPBACK}:{sentinel.port}"
@@ -178,7 +178,7 @@ def test_silent_sentinels_are_waited_for_once(master: Server, tmp_path: Path) ->
 
 
 def waiting_clients(server: socket.socket) -> int:
-    """Count the connections that were made to a server that accepts none, also those that were given up."""
+    """Count the connections to a server that accepts none, including abandoned ones."""
     found = 0
     server.settimeout(0)
     with suppress(BlockingIOError):
@@ -197,7 +197,7 @@ def waiting_clients(server: socket.socket) -> int:
         ("redis+sentinel://:wrong-secret@{sentinel}/tickets", "invalid username-password pair"),
     ],
 )
-def test_a_master_that_can_not_be_found_is_an_outage(dsn: str, reason: str, master: Server, tmp_path: Path) -> None:
+def test_an_unknown_master_is_an_outage(dsn: str, reason: str, master: Server, tmp_path: Path) -> None:
     sentinel = SentinelServer(tmp_path / "sentinel", master.port, master_password=PASSWORD)
     with running(sentinel):
         url = dsn.format(password=PASSWORD, sentinel=f"{LOOPBACK}:{sentinel.port}")

@@ -1,6 +1,6 @@
-"""Kill every kind of process and wipe Redis, at random moments, and find that nothing is lost or invented.
+"""Kill every kind of process and wipe Redis at random moments: nothing is lost or invented.
 
-Meanwhile the log is compacted: what newer events have replaced is gone, up to the position that the partition notes.
+Meanwhile the log is compacted: replaced events are gone, up to `compacted_to` of the partition.
 """
 
 import random
@@ -50,13 +50,13 @@ class Torment:
                 kill(process)
 
 
-def test_nothing_is_lost_nothing_is_invented_and_the_read_model_ends_equal_to_the_truth(
+def test_nothing_is_lost_or_invented_and_the_read_model_ends_equal_to_the_truth(
     start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     tormented = Torment(start, stream)
     wait_until(lambda: Checkpoint.objects.filter(position__gt=0).exists())
     for _ in range(STRIKES):
-        time.sleep(random.uniform(0.1, 0.8))  # The moment of the strike, not a wait for something.
+        time.sleep(random.uniform(0.1, 0.8))  # Chooses the moment of the strike; it is not a wait for a condition.
         tormented.strike()
     wait_until(lambda: last_position(0) > LogEntry.objects.count())
     tormented.kill_all(write, compact)
@@ -76,7 +76,7 @@ def test_nothing_is_lost_nothing_is_invented_and_the_read_model_ends_equal_to_th
 
 
 def assert_the_log_tells_what_the_tickets_are() -> None:
-    """Each change has taken one position, and the log ends with each ticket's version; older ones may be dropped."""
+    """Assert that each change has one position, and that the log has each ticket's newest event."""
     versions = {str(ticket): version for ticket, version in Ticket.objects.values_list("id", "version")}
     told: dict[str, list[int]] = {}
     for ticket, version in LogEntry.objects.order_by("aggregate_version").values_list("subject", "aggregate_version"):
@@ -96,7 +96,7 @@ def assert_positions_have_no_gaps_above(compacted_to: int) -> None:
 
 
 def assert_the_stream_is_a_window_on_the_log(stream: Stream, compacted_to: int) -> None:
-    """It has all that the log has from its first entry on, and besides at most events that were dropped since."""
+    """Assert that from its first entry on it has all events of the log, and at most compacted events besides."""
     logged = dict(LogEntry.objects.values_list("position", "event_id"))
     entries = stream.entries(0, after="0", count=1_000_000)
     sent = {entry.envelope.position or 0: entry.envelope.id for entry in entries if entry.envelope}

@@ -64,9 +64,9 @@ OUR_DJANGO = "{}.{}".format(*django.VERSION)
 
 
 class OtherProject:
-    """A folder with the other project and the events, in which commands are run."""
+    """A folder with the other project and `events`, in which tests run commands."""
 
-    def __init__(self, folder: Path, python: str) -> None:
+    def __init__(self, folder: Path, python: str = sys.executable) -> None:
         self.folder = folder
         self.python = python
         shutil.copytree(ROOT / "tests/otherproject", folder, dirs_exist_ok=True)
@@ -75,7 +75,7 @@ class OtherProject:
     def manage(self, *arguments: str, **variables: str) -> str:
         environment = {"PATH": os.environ["PATH"], "EVENT_STREAM_URL": os.environ["EVENT_STREAM_URL"], **variables}
         command = [self.python, "-W", "error", "manage.py", *arguments]
-        return output_of(command, cwd=self.folder, env=environment)
+        return output_of(command, cwd=self.folder, env=environment, timeout=60)
 
     def shell(self, code: str, **variables: str) -> str:
         return self.manage("shell", "--no-imports", "-c", code, **variables)
@@ -119,7 +119,7 @@ def project(tmp_path: Path, python: str) -> OtherProject:
 
 
 @pytest.mark.django_db
-def test_another_project_records_relays_consumes_and_looks(project: OtherProject, stream: Stream) -> None:
+def test_another_project_records_relays_consumes_and_shows_its_status(project: OtherProject, stream: Stream) -> None:
     project.manage("check", "--fail-level", "WARNING")
     project.manage("makemigrations", "events", "--check", "--dry-run")
     project.manage("migrate")
@@ -143,7 +143,7 @@ def test_it_loads_neither_this_project_nor_a_library_that_only_this_project_need
 
 
 def test_every_module_loads_and_the_admin_retries_a_dead_letter(project: OtherProject) -> None:
-    settings = {"DJANGO_SETTINGS_MODULE": "settings_with_admin", "EVENT_STREAM_URL": NO_STREAM}
+    settings = {"DJANGO_SETTINGS_MODULE": "admin_settings", "EVENT_STREAM_URL": NO_STREAM}
     project.manage("check", "--fail-level", "WARNING", **settings)
     project.manage("migrate", **settings)
 

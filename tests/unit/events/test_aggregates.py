@@ -20,7 +20,7 @@ def test_a_declared_aggregate_is_checked_at_start_up(path: str, identifier: str 
     assert [error.id for error in check_aggregates()] == ([identifier] if identifier else [])
 
 
-def test_without_a_declaration_verify_log_says_what_is_missing(settings: Settings) -> None:
+def test_verify_log_without_aggregates_reports_the_missing_setting(settings: Settings) -> None:
     settings.EVENTS_AGGREGATES = {}
 
     with pytest.raises(CommandError, match="EVENTS_AGGREGATES is empty"):

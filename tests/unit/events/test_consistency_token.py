@@ -1,4 +1,4 @@
-"""The token that names what a request, or another unit of work, has committed."""
+"""The token that names the committed events of a request or another unit of work."""
 
 import logging
 from typing import Any
@@ -59,7 +59,7 @@ class TestOfARequest:
         ("view", "names"),
         [("one_unit", "a"), ("several_blocks", "abcd"), ("asynchronous", "abcd"), ("at_once", "ab"), ("refused", "a")],
     )
-    def test_it_names_what_was_committed_whatever_the_response_says(
+    def test_a_response_of_any_status_names_what_was_committed(
         self, stream: Stream, ask: Any, view: str, names: str
     ) -> None:
         token = read_token(ask(view))
@@ -67,16 +67,14 @@ class TestOfARequest:
         assert sorted(token.events) == [Newest("thing.made", name, 1) for name in names]
 
     @pytest.mark.parametrize("view", ["failed", "invalid", "invalid_afterwards", "nothing", "streamed"])
-    def test_where_nothing_was_committed_before_the_answer_there_is_none(
-        self, stream: Stream, ask: Any, view: str
-    ) -> None:
+    def test_a_response_without_committed_events_has_no_token(self, stream: Stream, ask: Any, view: str) -> None:
         assert ask(view) == ""
 
-    def test_a_log_that_can_not_be_asked_costs_the_token_and_not_the_answer(
+    def test_if_the_log_can_not_be_read_the_response_lacks_only_its_token(
         self, stream: Stream, ask: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         if ask is by_asgi:
-            ask = by_wsgi  # The wrapper below is for the connection of one thread.
+            ask = by_wsgi  # The wrapper below is for one thread's connection.
         with caplog.at_level(logging.WARNING), connection.execute_wrapper(refuse_the_question):
             assert ask("one_unit") == ""
 
@@ -102,7 +100,7 @@ class TestWhatItNames:
 
         assert sorted(read_token(token_of(collector)).events) == [("thing.made", "a", 1), ("thing.moved", "a", 3)]
 
-    def test_it_costs_one_query_and_none_where_nothing_was_recorded(self, stream: Stream) -> None:
+    def test_it_takes_one_query_and_none_without_events(self, stream: Stream) -> None:
         collector = make("a", "b")
 
         with CaptureQueriesContext(connection) as queries:
@@ -110,7 +108,7 @@ class TestWhatItNames:
             assert token_of(Collector()) == ""
         assert len(queries) == 1
 
-    def test_more_aggregates_than_it_can_name_are_the_state_of_the_log(self, stream: Stream) -> None:
+    def test_too_many_aggregates_are_replaced_by_the_state_of_the_log(self, stream: Stream) -> None:
         named = read_token(token_of(make(*map(str, range(MAX_NAMED)))))
         collector = make(*map(str, range(MAX_NAMED, 2 * MAX_NAMED + 1)))
 
@@ -119,7 +117,7 @@ class TestWhatItNames:
             positions=((0, 2 * MAX_NAMED + 1),), correlation_ids=(collector.correlation_id,)
         )
 
-    def test_what_has_no_position_yet_is_named_by_the_row_that_gets_it_last(self, settings: Settings) -> None:
+    def test_events_without_a_position_are_named_by_their_last_row(self, settings: Settings) -> None:
         settings.EVENTS_FLUSH_ON_COMMIT = False
 
         token = read_token(token_of(make(*map(str, range(MAX_IDS + 1)))))
@@ -127,7 +125,7 @@ class TestWhatItNames:
         last = LogEntry.objects.latest("id")
         assert (token.positions, token.rows) == ((), (last.id,))
 
-    def test_names_that_are_too_long_are_the_state_of_the_log(self, stream: Stream) -> None:
+    def test_names_that_are_too_long_are_replaced_by_the_state_of_the_log(self, stream: Stream) -> None:
         text = token_of(make(*(f"{uuid4()}{uuid4()}{uuid4()}" for _ in range(60))))
 
         assert len(text) < MAX_LENGTH
@@ -138,7 +136,7 @@ class TestWhatItNames:
 
         assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 
-    def test_several_are_one_with_all_that_they_name(self) -> None:
+    def test_several_tokens_are_merged(self) -> None:
         first = ConsistencyToken(events=(Newest("thing.made", "a", 1),))
         second = ConsistencyToken(positions=((0, 7),), rows=(9,), correlation_ids=("r",))
 
@@ -163,22 +161,22 @@ class TestHostileTokens:
             pytest.param("A" * 8_000, id="long"),
         ],
     )
-    def test_what_is_none_is_refused(self, text: str) -> None:
+    def test_other_text_than_a_token_is_refused(self, text: str) -> None:
         with pytest.raises(InvalidToken):
             read_token(text)
 
-    def test_what_was_signed_for_something_else_is_refused(self) -> None:
+    def test_a_signature_for_another_purpose_is_refused(self) -> None:
         with pytest.raises(InvalidToken):
             read_token(f"1~{Signer(sep='~').sign_object({'events': []})}")
 
-    def test_what_was_changed_is_refused(self) -> None:
+    def test_a_changed_token_is_refused(self) -> None:
         text = sign_token(ConsistencyToken(events=(Newest("thing.made", "a", 1),)))
 
-        for place in range(len(text) - 1):  # The last character has bits that mean nothing.
+        for place in range(len(text) - 1):  # The last character has unused bits.
             with pytest.raises(InvalidToken):
                 read_token(text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :])
 
-    def test_another_secret_s_is_refused_unless_it_is_known_as_the_former_one(self, settings: Settings) -> None:
+    def test_a_token_of_another_secret_is_refused_unless_it_is_a_fallback(self, settings: Settings) -> None:
         text = sign_token(ConsistencyToken(rows=(1,)))
         settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
         assert read_token(text).rows == (1,)
@@ -187,14 +185,16 @@ class TestHostileTokens:
         with pytest.raises(InvalidToken):
             read_token(text)
 
-    def test_one_that_is_too_long_is_not_even_looked_at(self, settings: Settings) -> None:
-        settings.SECRET_KEY = ""  # Whoever verifies a signature fails.
+    def test_the_signature_of_a_too_long_token_is_not_checked(self, settings: Settings) -> None:
+        settings.SECRET_KEY = ""  # Verifying a signature fails.
 
         with pytest.raises(InvalidToken, match="8,000 characters"):
             read_token("1~" + "A" * MAX_LENGTH_OF_SEVERAL)
 
 
-def test_relayed_later_it_is_the_same_position(stream: Stream, transactional_db: None, settings: Settings) -> None:
+def test_events_relayed_later_get_the_named_position(
+    stream: Stream, transactional_db: None, settings: Settings
+) -> None:
     settings.EVENTS_FLUSH_ON_COMMIT = False
     [row] = read_token(token_of(make(*map(str, range(MAX_NAMED + 1))))).rows
 

@@ -1,4 +1,4 @@
-"""What event classes must be, and how their older versions are read."""
+"""The checks of event classes, and the decoding of older versions."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Custom:
-    """Nothing that JSON knows."""
+    """A type that JSON lacks."""
 
 
 class Mutable(msgspec.Struct):
@@ -67,30 +67,30 @@ class TestNames:
 
 
 class TestClasses:
-    def test_those_of_this_project_are_in_order(self) -> None:
+    def test_this_project_s_events_have_no_faults(self) -> None:
         assert messages("thing.") == messages("ticket.") == []
 
-    def test_one_that_is_not_registered_is_found(self) -> None:
+    def test_an_unregistered_class_is_found(self) -> None:
         class Forgotten(ThingEvent, frozen=True):
-            """Nobody gave it a name."""
+            """An event class that nobody registered."""
 
         [message] = messages("Forgotten")
 
         assert (message.id, message.obj) == ("events.E020", Forgotten)
         assert message.msg.endswith("Forgotten is an event class that is not registered")
-        assert messages("ThingEvent") == []  # The base of others.
+        assert messages("ThingEvent") == []  # The base of other classes.
 
-    def test_one_that_is_not_frozen_is_found(self) -> None:
+    def test_a_class_that_is_not_frozen_is_found(self) -> None:
         declare("thing.broken", frozen=False)
 
         assert [message.id for message in messages("thing.broken")] == ["events.E021"]
 
-    def test_one_that_is_written_as_an_array_is_found(self) -> None:
+    def test_a_class_written_as_an_array_is_found(self) -> None:
         declare("thing.broken", array_like=True)
 
         assert [message.id for message in messages("thing.broken")] == ["events.E027"]
 
-    def test_one_that_does_not_say_whose_it_is_is_found(self) -> None:
+    def test_a_class_without_subject_and_version_is_found(self) -> None:
         event_type("thing.broken")(msgspec.defstruct("Nobodys", [], bases=(Event,), frozen=True))
 
         assert [(message.id, message.msg.partition(") ")[2]) for message in messages("thing.broken")] == [
@@ -126,14 +126,14 @@ class TestClasses:
         "annotation",
         [Instant, Annotated[time, msgspec.Meta(tz=False)], dict[int, list[str | None]], dict[UUID, bytes], float, Any],
     )
-    def test_a_field_that_json_can_carry_is_none(self, annotation: Any) -> None:
+    def test_a_field_that_json_can_carry_is_accepted(self, annotation: Any) -> None:
         declare("thing.sound", ("extra", annotation))
 
         assert messages("thing.sound") == []
 
 
 class TestUpcasters:
-    def test_a_chain_lifts_one_version_after_the_other(self) -> None:
+    def test_upcasters_convert_one_version_after_the_other(self) -> None:
         declare("thing.weighed", ("grams", int), ("scales", str), version=3)
 
         @upcaster("thing.weighed", from_version=2)
@@ -152,11 +152,11 @@ class TestUpcasters:
         assert first.aggregate_version == 4
         assert messages("thing.weighed") == []
 
-    def test_what_was_lifted_is_checked_like_any_other(self) -> None:
+    def test_upcast_data_is_validated(self) -> None:
         with pytest.raises(Unprocessable, match=r"thing.moved version 1: Expected `str`, got `int` - at `\$.name`"):
             decode("thing.moved", 1, '{"label":7}')
 
-    def test_types_that_json_has_not_are_read_as_in_the_current_version(self) -> None:
+    def test_upcast_data_may_have_types_that_json_lacks(self) -> None:
         declare("thing.sold", ("to", UUID), ("at", Instant), ("prices", dict[int, float]), version=2)
         upcaster("thing.sold", from_version=1)(lambda data: data)
         data = '{"name":"a","to":"6f1c3b58-8a5f-4a63-9d0e-0b1c2d3e4f50","at":"2027-05-01T20:00:00Z","prices":{"1":2.5}}'
@@ -164,16 +164,16 @@ class TestUpcasters:
         assert decode("thing.sold", 1, data) == decode("thing.sold", 2, data)
 
     @pytest.mark.parametrize("data", ["{", "[]", "7"])
-    def test_what_is_no_object_can_not_be_lifted(self, data: str) -> None:
+    def test_data_that_is_not_an_object_can_not_be_upcast(self, data: str) -> None:
         with pytest.raises(Unprocessable, match="thing.moved: "):
             decode("thing.moved", 1, data)
 
     @pytest.mark.parametrize("version", [0, -1])
-    def test_a_version_that_never_was_can_not_be_lifted(self, version: int) -> None:
+    def test_a_version_below_1_can_not_be_upcast(self, version: int) -> None:
         with pytest.raises(Unprocessable, match=f"there is no upcaster from version {version}"):
             decode("thing.moved", version, "{}")
 
-    def test_a_version_of_the_future_waits(self) -> None:
+    def test_a_newer_version_waits(self) -> None:
         with pytest.raises(UnknownEventVersion, match="thing.moved has version 3; this release knows up to 2"):
             decode("thing.moved", 3, '{"name":"a"}')
 
@@ -198,7 +198,7 @@ class TestUpcasters:
             ("thing.mooved", 1, "but no class is registered under this name"),
         ],
     )
-    def test_one_that_is_never_asked_is_found(self, name: str, version: int, instead: str) -> None:
+    def test_an_upcaster_that_is_never_used_is_found(self, name: str, version: int, instead: str) -> None:
         upcaster(name, from_version=version)(lambda data: data)
 
         [useless] = messages(f"upcasts {name} from version {version}, ")
@@ -235,7 +235,7 @@ class TransactionalBeside(Recorder):
 
 class TestWhatSubscribersHandle:
     @pytest.mark.parametrize("subscriber", [OrderedBeside, TransactionalBeside])
-    def test_overlapping_batches_have_no_order_and_no_transaction(
+    def test_overlap_with_order_or_a_transaction_is_refused(
         self, settings: Settings, subscriber: type[Subscriber]
     ) -> None:
         settings.EVENTS_SUBSCRIBERS = {"some": f"{__name__}.{subscriber.__name__}"}
@@ -249,7 +249,9 @@ class TestWhatSubscribersHandle:
             (Generous, "Generous.handles: ThingEvent is not registered"),
         ],
     )
-    def test_what_is_no_event_is_found(self, settings: Settings, subscriber: type[Subscriber], message: str) -> None:
+    def test_handles_with_something_other_than_an_event_is_found(
+        self, settings: Settings, subscriber: type[Subscriber], message: str
+    ) -> None:
         settings.EVENTS_SUBSCRIBERS = {"some": f"{__name__}.{subscriber.__name__}"}
 
         [found] = messages("EVENTS_SUBSCRIBERS")
@@ -257,7 +259,7 @@ class TestWhatSubscribersHandle:
         assert found.id == "events.E010"
         assert message in found.msg
 
-    def test_classes_and_names_are_taken(self, settings: Settings) -> None:
+    def test_handles_takes_classes_and_names(self, settings: Settings) -> None:
         settings.EVENTS_SUBSCRIBERS = {"some": f"{__name__}.Choosy", "all": "tests.things.Recorder"}
 
         assert messages("EVENTS_SUBSCRIBERS") == []
@@ -274,7 +276,7 @@ NO_FUNCTION = 7
         (f"{__name__}.NO_FUNCTION", "can't be called"),
     ],
 )
-def test_a_hook_that_is_none_is_found(settings: Settings, path: str, message: str) -> None:
+def test_an_invalid_metadata_function_is_found(settings: Settings, path: str, message: str) -> None:
     settings.EVENTS_METADATA = path
 
     [found] = messages("EVENTS_METADATA")
@@ -283,18 +285,18 @@ def test_a_hook_that_is_none_is_found(settings: Settings, path: str, message: st
     assert message in found.msg
 
 
-def test_a_hook_is_taken(settings: Settings) -> None:
+def test_a_valid_metadata_function_is_accepted(settings: Settings) -> None:
     settings.EVENTS_METADATA = "tests.unit.events.recording.test_metadata.attributes"
 
     assert messages("EVENTS_METADATA") == []
 
 
-def test_a_type_that_is_not_known_is_said_so() -> None:
+def test_an_unknown_type_is_reported() -> None:
     with pytest.raises(UnknownEventType, match="no event class is registered as 'thing.gone'"):
         decode("thing.gone", 1, "{}")
 
 
-def test_the_current_version_is_one_decode(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_current_version_is_decoded_directly(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> Callable[..., Any]:
         raise AssertionError
 
@@ -319,7 +321,7 @@ print([event_type.name for event_type in registered_types()])
 """
 
 
-def test_an_apps_events_are_known_though_nobody_imports_them(tmp_path: Path) -> None:
+def test_an_app_s_events_are_registered_without_an_import(tmp_path: Path) -> None:
     (tmp_path / "parcels").mkdir()
     (tmp_path / "parcels/__init__.py").touch()
     (tmp_path / "parcels/events.py").write_text(FOREIGN_EVENTS)

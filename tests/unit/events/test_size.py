@@ -6,9 +6,9 @@ from tests.contracts.size import Peak, SizeContract, traced, watched
 
 
 class TestSizeOnSQLite(SizeContract):
-    """Without servers; the database is in this process, and not counted."""
+    """Without servers: the database's memory is in this process, but not counted."""
 
     @staticmethod
     def measured() -> AbstractContextManager[Peak]:
-        """In the whole run the database is PostgreSQL here too, whose client is too slow when it is traced."""
+        """Measure the process if the whole run uses PostgreSQL, whose client is too slow for tracing."""
         return traced() if connection.vendor == "sqlite" else watched()

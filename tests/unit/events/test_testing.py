@@ -24,7 +24,7 @@ def make(*names: str) -> None:
 
 
 class TestInTestCase(TestCase):
-    """All of it in the one transaction that the test rolls back."""
+    """All helpers work in the one transaction that a TestCase rolls back."""
 
     def test_events_are_captured_relayed_and_handled(self) -> None:
         recorder = Recorder()
@@ -43,7 +43,7 @@ class TestCapturedEvents:
     def _database(self, request: pytest.FixtureRequest, transactional: str) -> None:
         request.getfixturevalue(transactional)
 
-    def test_they_are_typed_and_those_of_the_block_alone(self) -> None:
+    def test_captured_events_are_typed_and_only_from_the_block(self) -> None:
         make("before")
         with captured_events() as captured:
             make("a")
@@ -53,13 +53,13 @@ class TestCapturedEvents:
 
         assert list(captured) == [ThingMade(name="a"), ThingMoved(name="a", version=2)]
 
-    def test_they_can_be_looked_at_in_the_block(self) -> None:
+    def test_captured_events_can_be_read_inside_the_block(self) -> None:
         with captured_events() as captured:
             assert list(captured) == []
             make("a")
             assert list(captured) == [ThingMade(name="a")]
 
-    def test_what_is_rolled_back_is_not_among_them(self) -> None:
+    def test_rolled_back_events_are_not_captured(self) -> None:
         with captured_events() as captured:
             with pytest.raises(Failed), unit_of_work():
                 record(ThingMade(name="never"))
@@ -71,22 +71,22 @@ class TestCapturedEvents:
 
 @pytest.mark.django_db(transaction=True)
 class TestFakeStream:
-    def test_commits_reach_it_and_each_block_has_its_own(self) -> None:
+    def test_commits_reach_the_fake_stream_and_each_block_has_its_own(self) -> None:
         with fake_stream() as stream:
             make("a")
             assert stream.length(0) == 1
         with fake_stream() as stream:
             assert stream.length(0) == 0
             make("b")
-            assert stream.length(0) == 2  # The relay's rule: what the stream lacks of the log is sent first.
+            assert stream.length(0) == 2  # The relay first sends the events that the stream lacks.
 
-    def test_it_takes_the_place_of_one_that_was_used_before(self) -> None:
-        make("a")  # Sent to where nobody listens.
+    def test_the_fake_stream_replaces_one_that_was_used_before(self) -> None:
+        make("a")  # Sent to a stream that nobody reads.
         with fake_stream() as stream:
             make("b")
             assert stream.length(0) == 2
 
-    def test_it_is_in_place_for_the_block_alone(self) -> None:
+    def test_the_fake_stream_is_used_only_inside_the_block(self) -> None:
         with fake_stream():
             assert type(open_stream()) is FakeStream
         assert type(open_stream()) is RedisStream
@@ -106,7 +106,7 @@ def test_a_backend_named_as_in_earlier_releases_is_found(settings: Settings) -> 
         ("events.testing.fake_stream", ["EVENTS_STREAM_BACKEND: events.testing.fake_stream is not a Stream"]),
     ],
 )
-def test_what_is_put_in_the_stream_s_place_is_checked(settings: Settings, backend: str, said: list[str]) -> None:
+def test_the_stream_backend_is_checked(settings: Settings, backend: str, said: list[str]) -> None:
     settings.EVENTS_STREAM_BACKEND = backend
 
     found = [message for message in run_checks(tags=[TAG]) if message.id == "events.E014"]
@@ -123,7 +123,7 @@ class TestRunUntilIdle:
 
         assert DeadLetter.objects.get().group == "readers"
 
-    def test_a_second_run_goes_on_after_the_first(self) -> None:
+    def test_a_second_run_continues_after_the_first(self) -> None:
         recorder = Recorder()
         for name in "ab":
             make(name)
@@ -132,7 +132,7 @@ class TestRunUntilIdle:
         assert recorder.positions == [1, 2]
 
     @pytest.mark.parametrize("failure", [RetryLater("not yet"), ZeroDivisionError("a bug")])
-    def test_what_a_consumer_would_wait_out_is_raised(self, failure: Exception) -> None:
+    def test_failures_that_a_consumer_would_retry_are_raised(self, failure: Exception) -> None:
         recorder = Recorder()
         recorder.raises = [failure]
         make("a")

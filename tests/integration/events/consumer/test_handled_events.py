@@ -1,4 +1,4 @@
-"""What a consumer's subscriber gets: events of older and newer versions, and a cause for those that it records."""
+"""A subscriber's events: old and newer versions, and the cause of events that it records itself."""
 
 from threading import Thread
 
@@ -40,7 +40,7 @@ def consume(subscriber: EventSubscriber, stream: Stream) -> None:
 
 
 class Mover(EventSubscriber):
-    """Moves what was made, and what was moved once, a second time."""
+    """Moves a thing that was made, and moves it once more."""
 
     handles = (ThingMade, "thing.moved")
 
@@ -52,7 +52,7 @@ class Mover(EventSubscriber):
 
 
 class Reader(EventSubscriber):
-    """Remembers the typed events; refuses what it is told to."""
+    """Keeps the typed events; refuses those that the test names."""
 
     def __init__(self, refuses: str = "") -> None:
         self.events: list[Event] = []
@@ -64,7 +64,7 @@ class Reader(EventSubscriber):
         self.events.append(event)
 
 
-def test_what_is_recorded_while_handling_names_its_cause(stream: Stream) -> None:
+def test_events_recorded_while_handling_name_their_cause(stream: Stream) -> None:
     with collecting(Collector(correlation_id="request-1", traceparent=TRACE, actor=lambda: "ada")), unit_of_work():
         record(ThingMade(name="a"))
     with unit_of_work():
@@ -85,7 +85,7 @@ def test_what_is_recorded_while_handling_names_its_cause(stream: Stream) -> None
     assert other.values_list("correlation_id").distinct().count() == 1
 
 
-def test_what_is_recorded_while_handling_is_flushed_without_a_relay(stream: Stream) -> None:
+def test_events_recorded_while_handling_are_flushed_without_a_relay(stream: Stream) -> None:
     with unit_of_work():
         record(ThingMade(name="a"))
 
@@ -96,8 +96,8 @@ def test_what_is_recorded_while_handling_is_flushed_without_a_relay(stream: Stre
     assert [envelope and envelope.aggregate_version for envelope in envelopes] == [1, 2, 3]
 
 
-def test_what_a_subscriber_does_not_handle_is_passed_over_unread(stream: Stream) -> None:
-    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay reads what is changed here.
+def test_events_that_a_subscriber_does_not_handle_are_skipped_unread(stream: Stream) -> None:
+    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay must read the changed row.
         record(ThingMade(name="a"), ThingMade(name="b"))
         LogEntry.objects.filter(subject="a").update(type="thing.unheard-of", data="no JSON")
 
@@ -112,18 +112,18 @@ def test_what_a_subscriber_does_not_handle_is_passed_over_unread(stream: Stream)
 
 
 def record_old_version() -> None:
-    """Leave in log and stream what a release from before version 2 recorded."""
-    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay reads what is changed here.
+    """Record an event as a release before version 2 would have."""
+    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay must read the changed row.
         record(ThingMoved(name="a"), ThingMoved(name="b"))
         for name in "ab":
             LogEntry.objects.filter(subject=name).update(schema_version=1, data=f'{{"label":"{name}","version":1}}')
 
 
-def test_an_old_version_is_lifted_from_the_stream(stream: Stream) -> None:
+def test_an_old_version_from_the_stream_is_upcast(stream: Stream) -> None:
     record_old_version()
     relay.sweep(stream, 0)
     assert stream._client.xrange(stream.key(0))[0][1]["dataschema"] == "urn:event:thing.moved:1"
-    LogEntry.objects.update(data="{}")  # So it can't come from there.
+    LogEntry.objects.update(data="{}")  # So the event can't come from the stream.
 
     reader = Reader()
     consume(reader, stream)
@@ -131,7 +131,7 @@ def test_an_old_version_is_lifted_from_the_stream(stream: Stream) -> None:
     assert reader.events == [ThingMoved(name="a"), ThingMoved(name="b")]
 
 
-def test_an_old_version_is_lifted_from_the_log(stream: Stream) -> None:
+def test_an_old_version_from_the_log_is_upcast(stream: Stream) -> None:
     record_old_version()
     relay.sweep(stream, 0)
     stream._client.flushall()
@@ -142,7 +142,7 @@ def test_an_old_version_is_lifted_from_the_log(stream: Stream) -> None:
     assert reader.events == [ThingMoved(name="a"), ThingMoved(name="b")]
 
 
-def test_an_old_version_is_lifted_when_it_is_a_dead_letter(stream: Stream) -> None:
+def test_an_old_version_of_a_dead_letter_is_upcast(stream: Stream) -> None:
     record_old_version()
 
     consume(Reader(refuses="a"), stream)
@@ -158,7 +158,7 @@ def upgrade(monkeypatch: pytest.MonkeyPatch) -> type[Event]:
     from events import event  # noqa: PLC0415 (its registry is replaced as a whole)
 
     class ThingMoved(ThingEvent, frozen=True, kw_only=True, rename="camel"):
-        """Says where to, since version 3."""
+        """The event's version 3, with a new field."""
 
         to: str
 
@@ -171,10 +171,10 @@ def upgrade(monkeypatch: pytest.MonkeyPatch) -> type[Event]:
     return event_type("thing.moved", version=3)(ThingMoved)
 
 
-def test_a_version_of_the_future_waits_for_its_class(
+def test_an_event_of_a_newer_version_waits_for_its_class(
     stream: Stream, clean_registry: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay reads what is changed here.
+    with override_settings(EVENTS_FLUSH_ON_COMMIT=False), unit_of_work():  # The relay must read the changed row.
         record(ThingMade(name="a"), ThingMoved(name="a", version=2), ThingMoved(name="a", version=3))
         newest = LogEntry.objects.filter(aggregate_version=3)
         newest.update(schema_version=3, data='{"name":"a","version":3,"note":"","to":"cellar"}')

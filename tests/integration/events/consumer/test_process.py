@@ -1,4 +1,4 @@
-"""A consumer as a process of its own."""
+"""A consumer in its own process."""
 
 import signal
 import subprocess
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def consumer(stream: Stream, elasticsearch: Elasticsearch) -> Iterator[subprocess.Popen[str]]:
-    """The consumer of the read model, which has handled one event and waits for the next."""
+    """Start a consumer of the read model, which has handled one event and waits for the next."""
     issue()
     process = start("manage.py", "consume_events", "readmodel", "--consumer", "one")
     wait_until(lambda: Checkpoint.objects.filter(group="readmodel", position=1).count() == 2)
@@ -28,7 +28,7 @@ def consumer(stream: Stream, elasticsearch: Elasticsearch) -> Iterator[subproces
     process.wait()
 
 
-def test_it_handles_what_comes_while_it_waits_and_sigterm_ends_it_with_nothing_left_pending(
+def test_a_waiting_consumer_handles_new_events_and_sigterm_ends_it_with_nothing_pending(
     consumer: subprocess.Popen[str], stream: Stream
 ) -> None:
     issue()
@@ -40,7 +40,7 @@ def test_it_handles_what_comes_while_it_waits_and_sigterm_ends_it_with_nothing_l
     assert stream.pending(0, "readmodel") == 0
 
 
-def test_a_wiped_redis_ends_no_process(consumer: subprocess.Popen[str], stream: Stream) -> None:
+def test_a_wipe_of_redis_ends_no_process(consumer: subprocess.Popen[str], stream: Stream) -> None:
     stream._client.flushall()
     issue()
 

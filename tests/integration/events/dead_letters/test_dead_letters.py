@@ -1,4 +1,4 @@
-"""Dead letters of a consumer process, mended from the command line and in the admin beside it."""
+"""Dead letters of a running consumer process, handled by the command line and the admin."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def journal(stream: Stream, tmp_path: Path) -> Iterator[Path]:
-    """What a consumer has handled, which has parked the first event of a thing, and let two queue behind it."""
+    """Start a consumer that has parked a thing's first event, with two queued behind it; return its journal."""
     file = tmp_path / "journal"
     happen("a", note="broken")
     happen("a", "b", "a", note="sound")
@@ -37,17 +37,17 @@ def journal(stream: Stream, tmp_path: Path) -> Iterator[Path]:
 
 
 def manage(*arguments: object, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the command dead_letters, with that on its standard input."""
+    """Run the command dead_letters with this standard input."""
     command = [sys.executable, "manage.py", "dead_letters", *map(str, arguments)]
     return subprocess.run(
         command, cwd=ROOT, env=environment(), input=given, capture_output=True, text=True, check=False
     )
 
 
-def test_an_edited_head_and_what_queued_behind_it_are_handled_in_order_and_once(journal: Path) -> None:
+def test_an_edited_letter_and_those_queued_behind_it_are_handled_once_and_in_order(journal: Path) -> None:
     mended = json.dumps({"name": "a", "version": 1, "note": "mended"})
 
-    # The event class is one of the tests' own, which the command does not know.
+    # The event class is one of the tests, which the command does not know.
     edited = manage("edit", letter(1).id, "--data", "-", "--yes", given=mended)
     assert (edited.returncode, edited.stderr) == (
         1,
@@ -62,7 +62,7 @@ def test_an_edited_head_and_what_queued_behind_it_are_handled_in_order_and_once(
     assert journal.read_text() == "3 sound\n1 mended\n2 sound\n4 sound\n"
 
 
-def test_what_queued_behind_a_discarded_head_is_handled(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_letters_queued_behind_a_discarded_one_are_handled(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("dead_letters", "discard", str(letter(1).id), "--reason", "void")
 
     assert capsys.readouterr().out == "discarded: 1\n"
@@ -70,7 +70,7 @@ def test_what_queued_behind_a_discarded_head_is_handled(journal: Path, capsys: p
     assert journal.read_text() == "3 sound\n2 sound\n4 sound\n"
 
 
-def test_a_retry_that_fails_again_is_parked_and_nothing_overtakes_it(
+def test_a_failed_retry_is_parked_again_and_nothing_overtakes_it(
     journal: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("dead_letters", "retry", "--group", "things", "--error", "broken", "--actor", "ada")
@@ -81,7 +81,7 @@ def test_a_retry_that_fails_again_is_parked_and_nothing_overtakes_it(
     assert journal.read_text() == "3 sound\n"
 
 
-def test_exit_codes_tell_success_failure_and_wrong_arguments() -> None:
+def test_exit_codes_distinguish_success_failure_and_wrong_arguments() -> None:
     assert manage("list").returncode == 0
     unknown = manage("show", "17")
     assert (unknown.returncode, unknown.stderr) == (1, "CommandError: there is no dead letter 17\n")

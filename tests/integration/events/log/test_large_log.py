@@ -1,4 +1,4 @@
-"""A log of many rows: what is asked of it touches few of them, whatever its size."""
+"""Queries of a log with many rows touch only a few of them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ def _half_of_it_handled(db: None, settings: Settings) -> None:
 
 
 class Plans:
-    """The plans of all statements on the log, as they were executed."""
+    """The executed plans of all statements on the log."""
 
     def __init__(self) -> None:
         self.scans: list[dict[str, Any]] = []
@@ -64,12 +64,12 @@ class Plans:
 
     @property
     def indexes(self) -> set[str | None]:
-        """By what the log was scanned; None if by nothing."""
+        """Return the indexes by which the log was scanned, None for a scan of all rows."""
         return {scan.get("Index Name") for scan in self.scans}
 
     @property
     def rows(self) -> int:
-        """How many rows of the log were looked at."""
+        """Return how many rows of the log were read."""
         return sum(
             round((scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)) * scan["Actual Loops"])
             for scan in self.scans
@@ -89,15 +89,15 @@ def plans() -> Iterator[Plans]:
         yield seen
 
 
-def test_reading_on_after_a_position() -> None:
+def test_reading_after_a_position_touches_few_rows() -> None:
     with plans() as seen:
         assert len(log.read_after(0, MIDDLE)) == 500
 
     assert seen.indexes == {"events_log_position"}
-    assert seen.rows == 2 * 500  # How large they are, and then what they are.
+    assert seen.rows == 2 * 500  # First their sizes, then the rows.
 
 
-def test_knowing_the_end_of_a_stream() -> None:
+def test_judging_the_end_of_a_stream_touches_one_row() -> None:
     event_id = LogEntry.objects.get(position=MIDDLE).event_id
 
     with plans() as seen:
@@ -108,7 +108,7 @@ def test_knowing_the_end_of_a_stream() -> None:
     assert seen.rows == 2
 
 
-def test_giving_positions() -> None:
+def test_giving_positions_touches_few_rows() -> None:
     before = _looked_at()
 
     assert give_positions(0).positions == range(ROWS - WITHOUT_POSITION + 1, ROWS + 1)
@@ -126,7 +126,7 @@ def _looked_at() -> tuple[int, int]:
     return row  # type: ignore[no-any-return]
 
 
-def test_the_status_with_a_group_that_is_far_behind(stream: Stream) -> None:
+def test_the_status_of_a_group_far_behind_touches_few_rows(stream: Stream) -> None:
     with plans() as seen:
         [partition] = status(stream)
 
@@ -137,7 +137,7 @@ def test_the_status_with_a_group_that_is_far_behind(stream: Stream) -> None:
     assert seen.rows == WITHOUT_POSITION + 1
 
 
-def test_a_step_of_the_compaction() -> None:
+def test_a_step_of_the_compaction_touches_few_rows() -> None:
     Partition.objects.update(compacted_to=MIDDLE - 500)
 
     with plans() as seen:
@@ -148,7 +148,7 @@ def test_a_step_of_the_compaction() -> None:
     assert seen.rows == 3 * 500
 
 
-def test_a_step_of_the_verification() -> None:
+def test_a_step_of_the_verification_touches_few_rows() -> None:
     verification = Verification("thing", load_aggregates()["ticket"], repair=False)
 
     with plans() as seen:

@@ -23,7 +23,7 @@ CHANGES = 25
 
 @contextmanager
 def held_open(work: Callable[[], object]) -> Iterator[None]:
-    """Do the work in a transaction of another connection, which commits when the block ends."""
+    """Do the work in a transaction of another connection, which commits at the end of the block."""
     done, may_commit = Signal(), Signal()
 
     def hold() -> None:
@@ -47,7 +47,7 @@ def subjects_in_order() -> list[str]:
     return list(LogEntry.objects.order_by("position").values_list("subject", flat=True))
 
 
-def test_many_writers_that_all_flush_leave_no_gap_and_no_disorder(stream: Stream) -> None:
+def test_concurrent_flushes_leave_no_gap_and_keep_the_order(stream: Stream) -> None:
     def write(writer: int) -> None:
         for version in range(1, CHANGES + 1):
             with unit_of_work():
@@ -68,7 +68,7 @@ def test_many_writers_that_all_flush_leave_no_gap_and_no_disorder(stream: Stream
     assert [(envelope.position, envelope.id) for envelope in sent if envelope] == [(row[0], row[1]) for row in rows]
 
 
-def test_a_transaction_held_open_delays_only_itself_and_is_not_skipped(stream: Stream) -> None:
+def test_an_open_transaction_delays_only_itself_and_is_not_skipped(stream: Stream) -> None:
     with held_open(lambda: record(ThingMade(name="slow"))):
         for number in range(3):
             with unit_of_work():
@@ -80,7 +80,7 @@ def test_a_transaction_held_open_delays_only_itself_and_is_not_skipped(stream: S
     assert stream.length(0) == 4
 
 
-def test_a_request_does_not_wait_for_another_flusher(stream: Stream) -> None:
+def test_a_request_does_not_wait_for_another_flush(stream: Stream) -> None:
     with held_open(lambda: Partition.objects.select_for_update().get(number=0)):
         with unit_of_work():
             record(ThingMade(name="left to the relay"))

@@ -1,4 +1,4 @@
-"""compact_events on PostgreSQL, with what reads the log afterwards."""
+"""compact_events on PostgreSQL, and the readers of the log afterwards."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -38,7 +38,7 @@ class TestAfterCompactionOnServers(AfterCompactionContract):
     """On the production database and a real stream."""
 
 
-def test_the_read_model_is_rebuilt_from_what_is_left(
+def test_the_read_model_is_rebuilt_from_the_remaining_events(
     stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     settings.EVENTS_SUBSCRIBERS = {"readmodel": settings.EVENTS_SUBSCRIBERS["readmodel"]}
@@ -60,7 +60,7 @@ def catch_up() -> None:
     call_command("consume_events", "readmodel", until_idle=True)
 
 
-def test_several_at_once_drop_each_event_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_compactions_drop_each_event_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "STEP_ROWS", 7)
     settings.EVENTS_SUBSCRIBERS = GROUPS
     for _ in range(40):
@@ -80,7 +80,7 @@ def test_several_at_once_drop_each_event_once(settings: Settings, monkeypatch: p
     assert Partition.objects.get().compacted_to == 120
 
 
-def test_a_transaction_that_holds_the_partition_delays_it_and_loses_nothing(settings: Settings) -> None:
+def test_a_transaction_that_locks_the_partition_delays_it_and_loses_nothing(settings: Settings) -> None:
     settings.EVENTS_SUBSCRIBERS = GROUPS
     move("a", "a")
     handled(to=2)

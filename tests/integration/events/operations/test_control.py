@@ -22,7 +22,7 @@ GROUP = "readmodel"
 
 @pytest.fixture
 def consumer(stream: Stream, elasticsearch: Elasticsearch) -> Iterator[subprocess.Popen[str]]:
-    """The consumer of the read model, at rest after its first event."""
+    """Start a consumer of the read model, idle after its first event."""
     issue()
     process = start("manage.py", "consume_events", GROUP, "--consumer", "one")
     wait_until(lambda: position() == 1)
@@ -41,7 +41,7 @@ def say(command: str, *arguments: str) -> str:
     return said.getvalue()
 
 
-def test_who_is_paused_handles_nothing_until_it_is_resumed_and_can_be_stopped_as_well(
+def test_a_paused_consumer_handles_nothing_until_resumed_and_can_be_stopped(
     consumer: subprocess.Popen[str],
 ) -> None:
     say("pause_consumers", GROUP, "--wait")
@@ -60,7 +60,7 @@ def test_who_is_paused_handles_nothing_until_it_is_resumed_and_can_be_stopped_as
     assert consumer.wait(PATIENCE_SECONDS) == 0
 
 
-def test_who_is_stopped_ends_well_and_a_fresh_one_goes_on(consumer: subprocess.Popen[str]) -> None:
+def test_a_stopped_consumer_exits_with_0_and_a_fresh_one_continues(consumer: subprocess.Popen[str]) -> None:
     assert "all processes are gone" in say("stop_consumers", GROUP, "--wait")
 
     assert consumer.wait(PATIENCE_SECONDS) == 0

@@ -23,14 +23,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _indices(elasticsearch: Elasticsearch) -> None:
-    """What the read model's group has made when it ran."""
+    """Create the indices as the read model's group does."""
     with closing(ReadModel()) as read_model:
         read_model.open()
 
 
 @contextmanager
 def role_default(setting: str, value: str) -> Iterator[None]:
-    """What an administrator may have set for the database."""
+    """Set a default of the database role, as an administrator might."""
     name = connection.settings_dict["NAME"]
     with connection.cursor() as cursor:
         cursor.execute(f'ALTER DATABASE "{name}" SET {setting} TO {value!r}')
@@ -52,11 +52,11 @@ def faults(stream: Stream) -> dict[str, Finding]:
     return {found.about: found for found in examine(stream) if found.is_fault and found.about != "group"}
 
 
-def test_without_a_fault(stream: Stream) -> None:
+def test_a_healthy_system_has_no_faults(stream: Stream) -> None:
     assert faults(stream) == {}
 
 
-def test_an_index_that_is_missing(stream: Stream, elasticsearch: Elasticsearch, settings: Settings) -> None:
+def test_a_missing_index_is_a_fault(stream: Stream, elasticsearch: Elasticsearch, settings: Settings) -> None:
     elasticsearch.indices.delete(index=f"{settings.READMODEL_ALIAS}-000001")
 
     assert faults(stream)["target"].found == f"readmodel: there is no index behind '{settings.READMODEL_ALIAS}'"
@@ -69,7 +69,9 @@ def test_an_index_that_is_missing(stream: Stream, elasticsearch: Elasticsearch, 
         ("synchronous_commit", "off", "synchronous_commit", "events.E031"),
     ],
 )
-def test_a_mode_in_which_the_log_is_no_log(setting: str, value: str, about: str, check: str, stream: Stream) -> None:
+def test_unsafe_database_settings_are_refused_and_reported(
+    setting: str, value: str, about: str, check: str, stream: Stream
+) -> None:
     with role_default(setting, value):
         assert [(found.about, found.found) for found in faults(stream).values()] == [(about, value)]
         with pytest.raises(SystemCheckError, match=check):
@@ -90,7 +92,7 @@ def test_the_oldest_transaction_is_named(stream: Stream, monkeypatch: pytest.Mon
         assert found.remedy == f"let it end, or SELECT pg_terminate_backend({old.info.backend_pid})"
 
 
-def test_an_evicting_redis(stream: Stream) -> None:
+def test_an_eviction_policy_is_a_fault(stream: Stream) -> None:
     stream._client.config_set("maxmemory-policy", "allkeys-lru")
     try:
         assert list(faults(stream)) == ["maxmemory-policy"]
@@ -98,7 +100,7 @@ def test_an_evicting_redis(stream: Stream) -> None:
         stream._client.config_set("maxmemory-policy", "noeviction")
 
 
-def test_a_relay_starts_where_all_is_well(stream: Stream) -> None:
+def test_a_relay_starts_on_a_healthy_system(stream: Stream) -> None:
     said = StringIO()
 
     call_command("relay_events", "--once", skip_checks=False, stdout=said)

@@ -44,7 +44,7 @@ def test_a_living_owner_is_shown_with_the_stream_and_its_memory(stream: Stream, 
     assert partition["stream_bytes"] > 0
 
 
-def test_a_watch_shows_it_again_and_ends_well_with_ctrl_c(stream: Stream) -> None:
+def test_watch_repeats_the_status_until_ctrl_c(stream: Stream) -> None:
     terminal, end = pty.openpty()
     watch = subprocess.Popen(
         [sys.executable, "manage.py", "event_status", "--watch", "1"],

@@ -1,4 +1,4 @@
-"""verify_log on PostgreSQL: what it finds, what it does not mistake for damage, and that the read model follows."""
+"""verify_log on PostgreSQL: its findings, traffic that must not count, and a read model that follows repairs."""
 
 import threading
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def verification(*, repair: bool = False) -> Verification:
 
 @contextmanager
 def changing_without_end(tickets: list[Ticket]) -> Iterator[None]:
-    """Cancel each ticket's newest replacement, over and over, in another thread."""
+    """Cancel each ticket's newest replacement again and again, in another thread."""
     stop = threading.Event()
 
     def change() -> int:
@@ -55,7 +55,7 @@ def changing_without_end(tickets: list[Ticket]) -> Iterator[None]:
         assert changing.result() > 0
 
 
-def test_traffic_is_not_mistaken_for_damage(
+def test_traffic_is_not_reported_as_a_difference(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("events.operations.verify_log.ROWS_AT_ONCE", 20)
@@ -70,11 +70,11 @@ def test_traffic_is_not_mistaken_for_damage(
         assert found(capsys, "--repair") == []
 
 
-def test_a_difference_that_a_transaction_in_flight_explains_does_not_count(
+def test_a_difference_explained_by_a_transaction_in_flight_is_not_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ticket = issue()
-    Ticket.objects.filter(id=ticket.id).update(version=2)  # Half of a change: its event is on the way.
+    Ticket.objects.filter(id=ticket.id).update(version=2)  # Half of a change: its event is not committed yet.
     mended = Ticket.objects.get(id=ticket.id)
 
     def mend() -> None:

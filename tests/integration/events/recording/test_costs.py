@@ -1,4 +1,4 @@
-"""What recording and flushing cost, in statements and round trips: counted, not timed."""
+"""The costs of recording and flushing, counted in statements and round trips."""
 
 import pytest
 from django.db import connection
@@ -16,7 +16,7 @@ def statements_of(queries: CaptureQueriesContext) -> list[str]:
 
 
 def round_trips(stream: Stream) -> dict[str, int]:
-    """Return how often each command was sent since the last CONFIG RESETSTAT, leaving out what scripts call."""
+    """Return how often each command was sent since the last CONFIG RESETSTAT, without calls from scripts."""
     counted = stream._client.info("commandstats")
     sent = ("evalsha", "eval", "publish", "ping")
     return {name: counted[f"cmdstat_{name}"]["calls"] for name in sent if f"cmdstat_{name}" in counted}
@@ -24,7 +24,7 @@ def round_trips(stream: Stream) -> dict[str, int]:
 
 @pytest.fixture
 def warm_stream(stream: Stream) -> Stream:
-    """A stream to which this process has sent before: its connection is open and its script is known."""
+    """Return a stream with an open connection and a loaded script."""
     with unit_of_work():
         record(ThingMade(name="first"))
     assert stream.length(0) == 1
@@ -37,13 +37,13 @@ def test_any_number_of_events_is_one_insert_and_one_append(warm_stream: Stream, 
     with CaptureQueriesContext(connection) as queries, unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(events)))
 
-    # The positions are given, and committed, by the SELECT; what is appended is still at hand.
+    # The SELECT gives and commits the positions; the appended events are still in memory.
     assert statements_of(queries) == ["BEGIN", "INSERT", "COMMIT", "SELECT"]
     assert round_trips(warm_stream) == {"evalsha": 1}
     assert warm_stream.length(0) == 1 + events
 
 
-def test_where_nothing_is_recorded_nothing_is_asked(warm_stream: Stream) -> None:
+def test_a_unit_without_events_costs_nothing(warm_stream: Stream) -> None:
     with CaptureQueriesContext(connection) as queries, unit_of_work():
         pass
 
@@ -51,9 +51,9 @@ def test_where_nothing_is_recorded_nothing_is_asked(warm_stream: Stream) -> None
     assert round_trips(warm_stream) == {}
 
 
-def test_an_insert_has_a_thousand_events_at_most(warm_stream: Stream) -> None:
+def test_an_insert_has_at_most_a_thousand_events(warm_stream: Stream) -> None:
     with unit_of_work(), CaptureQueriesContext(connection) as queries:
         record(*(ThingMade(name=f"thing-{number}") for number in range(2_500)))
 
     assert statements_of(queries)[:3] == ["INSERT"] * 3
-    assert round_trips(warm_stream) == {"evalsha": 1, "publish": 1}  # The relay is woken for what is left.
+    assert round_trips(warm_stream) == {"evalsha": 1, "publish": 1}  # The relay is woken for the rest.

@@ -1,4 +1,4 @@
-"""Transactions on PostgreSQL, and two of them at once."""
+"""Transactions on PostgreSQL, also concurrent ones."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -29,7 +29,7 @@ class TestRequestsOnPostgreSQL(RequestContract):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_units_in_opposite_order_one_succeeds_and_one_has_lost_a_race(stream: Stream) -> None:
+def test_of_two_units_in_opposite_order_one_succeeds_and_the_other_is_refused(stream: Stream) -> None:
     both_have_their_first = Barrier(2)
 
     def make(first: str, second: str) -> DatabaseError | None:

@@ -41,7 +41,7 @@ def client() -> APIClient:
 
 @pytest.fixture
 def silent_server() -> Iterator[str]:
-    """The address of a server that takes connections and never answers."""
+    """Return the address of a server that accepts connections but never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         host, port = server.getsockname()
         yield f"{host}:{port}"
@@ -51,7 +51,7 @@ def issue(client: APIClient) -> None:
     assert client.post("/api/tickets/", TICKET, format="json").status_code == 201
 
 
-def test_redis_down(client: APIClient, stream: Stream, settings: Settings) -> None:
+def test_requests_succeed_quickly_while_redis_is_down(client: APIClient, stream: Stream, settings: Settings) -> None:
     there = settings.EVENTS_STREAM_URL
     settings.EVENTS_STREAM_URL = "redis://127.0.0.1:1/tickets"
     for _ in range(5):
@@ -64,7 +64,7 @@ def test_redis_down(client: APIClient, stream: Stream, settings: Settings) -> No
     assert stream.length(0) == 5
 
 
-def test_what_an_outage_leaves_is_the_relays_work_not_the_first_requests(
+def test_the_relay_not_the_next_request_sends_what_an_outage_left(
     client: APIClient, stream: Stream, settings: Settings
 ) -> None:
     there = settings.EVENTS_STREAM_URL
@@ -80,7 +80,7 @@ def test_what_an_outage_leaves_is_the_relays_work_not_the_first_requests(
     assert stream.length(0) == LogEntry.objects.count() == 2_001
 
 
-def test_redis_silent(
+def test_a_silent_redis_costs_few_time_outs(
     client: APIClient,
     settings: Settings,
     silent_server: str,
@@ -93,19 +93,21 @@ def test_redis_silent(
     for _ in range(20):
         issue(client)
 
-    # Three time-outs open the circuit breaker; without it these were twenty.
+    # Three time-outs open the breaker; without it there would be twenty.
     assert caplog.text.count("the flush is left to the relay") == 3
     assert LogEntry.objects.count() == 20
 
 
-def test_redis_answers_just_in_time(stream: Stream, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+def test_several_slow_answers_share_one_deadline(
+    stream: Stream, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     server = urlsplit(settings.EVENTS_STREAM_URL)
     settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 3
     with running_proxy((server.hostname or "", server.port or 0)) as proxy:
         settings.EVENTS_STREAM_URL = f"redis://{proxy.address}{server.path}"
         with unit_of_work():
             record(ThingMade(name="before"))
-        stream._client.flushall()  # So that a flush needs a second answer: the stream is not where it was.
+        stream._client.flushall()  # The stream has moved on, so a flush needs a second answer.
         proxy.fault = late(1.8)
         proxy.answers = 0
         with unit_of_work():
@@ -118,8 +120,8 @@ def test_redis_answers_just_in_time(stream: Stream, settings: Settings, caplog: 
     assert relay.sweep(stream, 0) == 1
 
 
-def test_redis_read_only(client: APIClient, stream: Stream) -> None:
-    stream._client.config_set("min-replicas-to-write", 1)  # Now it refuses every write, as after a fail-over.
+def test_requests_succeed_while_redis_is_read_only(client: APIClient, stream: Stream) -> None:
+    stream._client.config_set("min-replicas-to-write", 1)  # Now Redis refuses every write, as after a fail-over.
     try:
         issue(client)
         assert stream.length(0) == 0

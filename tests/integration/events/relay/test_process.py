@@ -1,4 +1,4 @@
-"""The relay as a process of its own: woken after commits, patient with its servers, gone at SIGTERM."""
+"""The relay in its own process: woken after commits, and ended by SIGTERM."""
 
 import signal
 import subprocess
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def relay_that_must_be_woken(stream: Stream, settings: Settings) -> Iterator[subprocess.Popen[str]]:
-    """A relay that is at rest, and would not look by itself while the test lasts."""
+    """Start an idle relay that does not look by itself during the test."""
     settings.EVENTS_FLUSH_ON_COMMIT = False
     process = start("manage.py", "relay_events", EVENTS_RELAY_INTERVAL_SECONDS="600")
     wait_until(lambda: stream._client.pubsub_numsub(f"{stream.dsn.stream}:wake")[0][1])
@@ -27,7 +27,7 @@ def relay_that_must_be_woken(stream: Stream, settings: Settings) -> Iterator[sub
     process.wait()
 
 
-def test_without_flush_on_commit_a_commit_only_wakes_the_relay_and_sigterm_ends_its_wait(
+def test_without_flush_on_commit_a_commit_wakes_the_relay_and_sigterm_ends_its_wait(
     relay_that_must_be_woken: subprocess.Popen[str], stream: Stream
 ) -> None:
     with unit_of_work():
@@ -36,4 +36,4 @@ def test_without_flush_on_commit_a_commit_only_wakes_the_relay_and_sigterm_ends_
 
     wait_until(lambda: stream.length(0) == 1_200)
     relay_that_must_be_woken.send_signal(signal.SIGTERM)
-    assert relay_that_must_be_woken.wait(PATIENCE_SECONDS) == 0  # Of 600 seconds.
+    assert relay_that_must_be_woken.wait(PATIENCE_SECONDS) == 0  # Its own interval is 600 s.

@@ -1,4 +1,4 @@
-"""Each form of the stream's address, on real servers: accounts, databases, unix sockets, TLS and time-outs."""
+"""Each form of the stream's DSN on real servers: accounts, databases, unix sockets, TLS and time-outs."""
 
 import socket
 import ssl
@@ -86,7 +86,7 @@ class TestAccount:
         assert_it_works(f"unix://dora:{ENCODED}@{server.socket}?stream=tickets&dbindex=3", server, database=3)
 
     @pytest.mark.parametrize("account", ["", ":wrong%20secret@", "dora:wrong%20secret@", f"nobody:{ENCODED}@"])
-    def test_a_wrong_one_is_an_outage_that_shows_no_password(self, account: str, server: Server) -> None:
+    def test_wrong_credentials_are_an_outage_that_shows_no_password(self, account: str, server: Server) -> None:
         error = error_at(f"redis://{account}{LOOPBACK}:{server.port}/tickets")
 
         assert "Redis does not answer" in error
@@ -100,7 +100,7 @@ class TestTimeOuts:
             started = time.monotonic()
             error_at(f"redis://{LOOPBACK}:{silent.getsockname()[1]}/tickets?read_timeout=0.2")
 
-            assert 0.2 <= time.monotonic() - started < TIMEOUT_SECONDS  # Which is the default.
+            assert 0.2 <= time.monotonic() - started < TIMEOUT_SECONDS  # That is the default.
 
     def test_of_the_connection(self) -> None:
         with socket.create_server((LOOPBACK, 0), backlog=0) as full, ExitStack() as stack:
@@ -111,7 +111,7 @@ class TestTimeOuts:
             started = time.monotonic()
             error_at(f"redis://{LOOPBACK}:{full.getsockname()[1]}/tickets?timeout=0.2")
 
-            assert 0.2 <= time.monotonic() - started < TIMEOUT_SECONDS  # Which is the default.
+            assert 0.2 <= time.monotonic() - started < TIMEOUT_SECONDS  # That is the default.
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def files(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the authority's certificate, and the client's with its key, as it is and encrypted."""
+    """Create the certificates of the authority and the client, and the client's key, plain and encrypted."""
     folder = tmp_path_factory.mktemp("certificates")
     client = authority.issue_cert("client@example.org")
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
@@ -138,7 +138,7 @@ type Url = Callable[..., str]
 
 @contextmanager
 def encrypted(port: int, authority: trustme.CA, *, name: str = LOOPBACK, wants_client: bool = False) -> Iterator[int]:
-    """Encrypt what is on the port; its certificate is for the name."""
+    """Put TLS in front of the port, with a certificate for the name."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(name).configure_cert(context)
     if wants_client:
@@ -165,7 +165,9 @@ class TestTLS:
 
     def test_without_an_account(self, authority: trustme.CA, files: Path, tmp_path: Path) -> None:
         with running_server(VALKEY, tmp_path / "open") as server, encrypted(server.port, authority) as port:
-            for _ in range(8):  # Session tickets, which come a moment after the handshake, are no unread answer.
+            for _ in range(
+                8
+            ):  # Session tickets, which arrive just after the handshake, must not look like an unread answer.
                 with stream_at(f"rediss://{LOOPBACK}:{port}?ssl[cafile]={files / 'authority.pem'}") as stream:
                     stream.ping()
 
@@ -188,7 +190,7 @@ class TestTLS:
             options |= {"local_pk": files / "encrypted.pem"}
             assert_it_works(url(port, **options, passphrase=ENCODED), server)
             assert PASSWORD not in error_at(url(port, **options, passphrase=f"{ENCODED}no"))
-            error_at(url(port, **options))  # And nobody is asked for it at the terminal.
+            error_at(url(port, **options))  # And OpenSSL does not ask for it at the terminal.
 
     def test_of_the_sentinels_and_of_the_master(
         self, server: Server, authority: trustme.CA, files: Path, tmp_path: Path
@@ -206,7 +208,7 @@ class TestTLS:
 
 
 class TestADemotedMaster:
-    """The host's name stands for another server, but the connection is still to the old one."""
+    """The host's name points to another server, but the connection is still to the old one."""
 
     def test_is_left(self, server: Server, tmp_path: Path) -> None:
         with ExitStack() as stack:
@@ -224,6 +226,6 @@ class TestADemotedMaster:
 
 
 def demote(server: Server) -> None:
-    """Let it be the replica of nobody, without cutting its clients' connections; it refuses even to read."""
+    """Make it a replica of no server, without cutting its clients' connections; it refuses even reads."""
     server.client.config_set("replica-serve-stale-data", "no")
     server.client.replicaof(LOOPBACK, 1)

@@ -1,4 +1,4 @@
-"""Users of Redis who may not do all that the stream asks for."""
+"""Users of Redis who lack permissions that the stream needs."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,7 +19,7 @@ type Login = Callable[..., RedisStream]
 
 @pytest.fixture
 def login(stream: Stream) -> Iterator[Login]:
-    """Give a user these permissions, and return the stream as that user has it."""
+    """Give a user these permissions, and return a stream that logs in as that user."""
     streams = []
 
     def login(*permissions: str) -> RedisStream:
@@ -34,21 +34,21 @@ def login(stream: Stream) -> Iterator[Login]:
     stream._client.execute_command("ACL", "DELUSER", "clerk")
 
 
-def test_each_refused_command_is_named_once(login: Login) -> None:
+def test_each_refused_command_is_reported_once(login: Login) -> None:
     refused = login("~*", "&*", "+@all", "-xtrim", "-memory|usage").refused_commands()
 
     assert refused is not None
     assert [command.partition(":")[0] for command in refused] == ["XTRIM tickets", "MEMORY USAGE"]
 
 
-def test_a_key_that_the_user_may_not_touch_is_named(login: Login) -> None:
+def test_a_forbidden_key_is_reported(login: Login) -> None:
     refused = login("~others", "&*", "+@all").refused_commands()
 
     assert refused is not None
     assert "XADD tickets" in [command.partition(":")[0] for command in refused]
 
 
-def test_a_user_who_may_not_ask_is_told_nothing(login: Login) -> None:
+def test_permissions_are_unknown_to_a_user_who_may_not_query_them(login: Login) -> None:
     stream = login("~*", "&*", "+@all", "-acl")
 
     assert stream.refused_commands() is None
@@ -56,7 +56,7 @@ def test_a_user_who_may_not_ask_is_told_nothing(login: Login) -> None:
     assert login("~*", "&*", "+@all", "-memory").memory_usage(0) is None
 
 
-def test_the_doctor_names_what_is_refused(login: Login) -> None:
+def test_the_doctor_reports_refused_commands(login: Login) -> None:
     stream = login("~*", "&*", "+@all", "-xtrim", "-xadd")
 
     [found] = [found for found in examine(stream) if found.about == "Redis's permissions"]

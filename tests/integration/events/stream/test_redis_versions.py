@@ -1,4 +1,4 @@
-"""The stream on each server that there is, over restarts and a flush of its scripts."""
+"""The stream on each installed server, over restarts and a script flush."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -33,12 +33,12 @@ def stream(server: Server, settings: Settings) -> Iterator[Stream]:
 
 
 class TestStream(StreamContract):
-    """What a stream guarantees."""
+    """The guarantees of a stream."""
 
 
 @pytest.mark.django_db
 class TestSweep(SweepContract):
-    """What the relay makes of it."""
+    """The relay on this server."""
 
 
 def make_thing() -> None:
@@ -47,7 +47,7 @@ def make_thing() -> None:
 
 
 @pytest.mark.django_db
-def test_the_script_is_sent_again_when_the_server_has_forgotten_it(stream: Stream, server: Server) -> None:
+def test_the_script_is_sent_again_after_a_script_flush(stream: Stream, server: Server) -> None:
     make_thing()
     assert relay.sweep(stream, 0) == 1
     server.client.script_flush()
@@ -78,7 +78,7 @@ def test_the_stream_goes_on_after_a_restart(stream: Stream, server: Server) -> N
         pytest.param(8, "東" * 100_000, 1_100_000, id="a megabyte"),
     ],
 )
-def test_nobody_else_waits_long_for_a_batch(
+def test_a_batch_does_not_block_other_clients_for_long(
     count: int, note: str, at_most_bytes: int, server: Server, stream: Stream, settings: Settings
 ) -> None:
     with unit_of_work():

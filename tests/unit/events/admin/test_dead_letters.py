@@ -1,4 +1,4 @@
-"""The dead letters in the admin: what is shown, and what each permission lets one do."""
+"""The dead letters in the admin: its pages, and the permissions."""
 
 import re
 from html import unescape
@@ -39,13 +39,13 @@ def edit_page_of(position: int = 1) -> str:
 
 
 def act(client: Client, action: str, *letters: DeadLetter, **more: Any) -> Any:
-    """Apply an action to letters of the list."""
+    """Run an action on letters of the list."""
     chosen = {"action": action, "index": 0, "_selected_action": [letter.id for letter in letters]}
     return client.post(f"{LIST}?state=any", chosen | more, follow=True)
 
 
 def act_on_page(client: Client, action: str, **more: Any) -> Any:
-    """Apply an action on the first letter's own page."""
+    """Run an action on the first letter's page."""
     chosen = {"CHANGE_FORM-action": action, "index": 0, "_selected_action": letter().id}
     return client.post(page_of(), chosen | more, follow=True)
 
@@ -70,7 +70,7 @@ def test_open_letters_are_listed_unless_another_state_is_asked_for() -> None:
     assert listed(client, state="any") == [letter(3).id, letter(2).id, letter(1).id]
 
 
-def test_the_list_loads_no_payload_and_no_traceback_and_as_much_for_many_as_for_one() -> None:
+def test_the_list_loads_no_long_columns_and_needs_the_same_queries_for_any_number() -> None:
     client = client_with(VIEW, RETRY)
     counts = []
     for names in ("a", "bcd"):
@@ -110,7 +110,7 @@ def test_letters_are_counted_by_error_and_each_count_leads_to_them() -> None:
         assert followed.count('name="_selected_action"') == int(count)
 
 
-def test_a_letter_is_shown_with_all_that_belongs_to_it() -> None:
+def test_the_page_shows_all_that_belongs_to_a_letter() -> None:
     client = client_with(VIEW, EDIT, "view_logentry")
     park("a", "a", note="<b>שלום</b> 🎫 \u202e", error="<script>")
     client.post(edit_page_of(), {"payload": FIXED})
@@ -150,7 +150,7 @@ def test_a_foreign_entry_and_a_lost_event_are_shown_too() -> None:
     assert "the log has no event" in text(client.get(edit_page_of(), follow=True))
 
 
-def test_what_one_may_not_do_is_not_offered() -> None:
+def test_actions_without_permission_are_not_offered() -> None:
     park("a")
     client = client_with(VIEW)
 
@@ -205,7 +205,7 @@ def test_without_permission_to_view_nothing_is_shown() -> None:
         assert client.get(page).status_code == 403
 
 
-def test_nobody_adds_changes_or_deletes() -> None:
+def test_nobody_can_add_change_or_delete_letters() -> None:
     park("a")
     client = client_with(VIEW, "add_deadletter", "change_deadletter", "delete_deadletter")
     before = rows()
@@ -229,7 +229,7 @@ def test_a_letter_is_retried(send: Any) -> None:
     assert trail()[1] == ("retry", "grace", "")
 
 
-def test_what_is_left_out_of_a_retry_is_said() -> None:
+def test_a_retry_reports_the_letters_that_it_leaves_out() -> None:
     park("a", "a", "b")
     client = client_with(VIEW, RETRY)
 
@@ -239,7 +239,7 @@ def test_what_is_left_out_of_a_retry_is_said() -> None:
     assert states() == ["retry", "queued", "retry"]
 
 
-def test_all_that_a_filter_finds_are_retried_and_no_others() -> None:
+def test_exactly_the_filtered_letters_are_retried() -> None:
     park("a", "b", "c")
     DeadLetter.objects.filter(position=2).update(group="others")
     client = client_with(VIEW, RETRY)
@@ -251,7 +251,7 @@ def test_all_that_a_filter_finds_are_retried_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("send", [act, act_on_page], ids=["list", "page"])
-def test_discarding_shows_what_it_will_be_and_asks_for_the_reason(send: Any) -> None:
+def test_discarding_shows_the_letters_and_asks_for_a_reason(send: Any) -> None:
     recorder = park("a", "a")
     client = client_with(VIEW, DISCARD)
     letters = [letter()] if send is act else []
@@ -274,7 +274,7 @@ def test_discarding_shows_what_it_will_be_and_asks_for_the_reason(send: Any) -> 
     assert trail()[1] == ("discarded", "grace", "sold elsewhere")
 
 
-def test_what_was_parked_after_the_question_is_not_discarded() -> None:
+def test_letters_parked_after_the_question_are_not_discarded() -> None:
     park("a")
     client = client_with(VIEW, DISCARD)
     chosen = {"action": "discard_selected", "index": 0, "select_across": 1, "_selected_action": letter(1).id}
@@ -331,7 +331,7 @@ def test_a_payload_that_does_not_fit_is_shown_again_with_each_problem_at_its_fie
     assert rows() == before
 
 
-def test_what_is_not_parked_can_not_be_edited() -> None:
+def test_a_letter_that_is_not_parked_can_not_be_edited() -> None:
     park("a", "a")
     client = client_with(VIEW, EDIT)
     before = rows()
@@ -344,7 +344,7 @@ def test_what_is_not_parked_can_not_be_edited() -> None:
 
 
 @pytest.mark.parametrize("path", [LIST, "change", "edit"])
-def test_each_form_needs_the_token_of_its_page(path: str) -> None:
+def test_each_form_needs_a_csrf_token(path: str) -> None:
     park("a")
     user = User.objects.create_superuser("root")
     client = Client(enforce_csrf_checks=True)

@@ -28,7 +28,7 @@ def _impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.processes.backoff.FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(
         "events.consumer.consumer.connections.close_all", lambda: None
-    )  # The test's transaction lives in one.
+    )  # One of them has the test's transaction.
 
 
 def make_things(count: int, stream: Stream) -> None:
@@ -57,7 +57,7 @@ def test_events_are_handled_in_order_and_acknowledged(recorder: Recorder, stream
     assert recorder.closed
 
 
-def test_a_second_run_goes_on_where_the_first_ended(recorder: Recorder, stream: Stream) -> None:
+def test_a_second_run_continues_where_the_first_ended(recorder: Recorder, stream: Stream) -> None:
     make_things(2, stream)
     consume(recorder, stream)
     make_things(2, stream)
@@ -65,17 +65,17 @@ def test_a_second_run_goes_on_where_the_first_ended(recorder: Recorder, stream: 
     assert consume(recorder, stream) == [1, 2, 3, 4]
 
 
-def test_what_was_read_but_not_handled_is_read_again(recorder: Recorder, stream: Stream) -> None:
+def test_events_read_but_not_handled_are_read_again(recorder: Recorder, stream: Stream) -> None:
     make_things(3, stream)
     stream.create_group(0, GROUP, after=0)
-    stream.read(GROUP, "one", [0], count=2, block_seconds=0.01)  # By a process that died then.
+    stream.read(GROUP, "one", [0], count=2, block_seconds=0.01)  # By a process that died afterwards.
 
     assert consume(recorder, stream) == [1, 2, 3]
 
     assert stream.pending(0, GROUP) == 0
 
 
-def test_what_was_handled_but_not_acknowledged_is_passed_over(recorder: Recorder, stream: Stream) -> None:
+def test_events_handled_but_not_acknowledged_are_skipped(recorder: Recorder, stream: Stream) -> None:
     make_things(3, stream)
     consume(recorder, stream)
     stream._client.xgroup_setid(stream.key(0), GROUP, "0")
@@ -96,7 +96,7 @@ def test_positions_that_the_stream_lacks_are_read_from_the_log(
     assert consume(recorder, stream) == [1, 2, 3, 4, 5]
 
 
-def test_after_a_wipe_it_goes_on_without_the_stream(recorder: Recorder, stream: Stream) -> None:
+def test_after_a_wipe_events_are_read_from_the_log(recorder: Recorder, stream: Stream) -> None:
     make_things(2, stream)
     consume(recorder, stream)
     make_things(2, stream)
@@ -105,7 +105,7 @@ def test_after_a_wipe_it_goes_on_without_the_stream(recorder: Recorder, stream: 
     assert consume(recorder, stream) == [1, 2, 3, 4]
 
 
-def test_compacted_positions_are_no_gap(recorder: Recorder, stream: Stream) -> None:
+def test_compacted_positions_are_not_gaps(recorder: Recorder, stream: Stream) -> None:
     make_things(4, stream)
     LogEntry.objects.filter(position__in=[1, 3]).delete()
     stream._client.xdel(stream.key(0), "1-0", "3-0")
@@ -151,7 +151,7 @@ def test_a_bug_in_a_subscriber_is_logged_and_loses_nothing(
     assert "ZeroDivisionError: a bug" in caplog.text
 
 
-def test_what_can_not_be_handled_is_parked_alone(recorder: Recorder, stream: Stream) -> None:
+def test_only_the_unprocessable_event_is_parked(recorder: Recorder, stream: Stream) -> None:
     make_things(5, stream)
     recorder.refuses = {"thing-3": Unprocessable("it does not fit")}
 
@@ -180,7 +180,7 @@ def test_a_new_target_is_fed_from_the_start_of_the_log(recorder: Recorder, strea
     assert (checkpoint("first"), checkpoint("second")) == (3, 3)
 
 
-def test_a_target_that_is_lost_under_way_is_opened_again(recorder: Recorder, stream: Stream) -> None:
+def test_a_lost_target_is_opened_again(recorder: Recorder, stream: Stream) -> None:
     make_things(3, stream)
 
     class Deleted(TargetLost):
@@ -207,7 +207,7 @@ def test_the_checkpoint_never_exceeds_the_log(recorder: Recorder, stream: Stream
     assert checkpoint() == log.last_position(0) == 2
 
 
-def test_events_that_the_log_has_not_are_not_handled(
+def test_events_that_are_not_in_the_log_are_not_handled(
     recorder: Recorder, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_things(2, stream)

@@ -1,4 +1,4 @@
-"""What becomes of a batch when some of its events can't be handled."""
+"""Batches with events that can't be handled."""
 
 from collections.abc import Callable, Sequence
 from threading import Event
@@ -29,7 +29,7 @@ class Ordered(Recorder):
 
 
 class Picky(Ordered):
-    """Says itself what failed, and leaves out what comes after it of the same aggregate."""
+    """Names the events that failed, and skips later ones of the same aggregate."""
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         failed: dict[str, Exception] = {}
@@ -48,7 +48,7 @@ def _checkpoint() -> None:
 
 
 def events(*names: str) -> list[Envelope]:
-    """Record an event of each of these things, the next version each time, and return them with their positions."""
+    """Record an event of each thing, with its next version, and return the events with their positions."""
     first = log.last_position(0)
     with unit_of_work():
         for name in names:
@@ -87,7 +87,7 @@ def position() -> int:
     return Checkpoint.objects.get().position
 
 
-def test_only_the_event_to_blame_is_parked_at_once() -> None:
+def test_only_the_failing_event_is_parked_and_at_once() -> None:
     recorder = Recorder()
     recorder.refuses = {"c": Unprocessable("it does not fit")}
 
@@ -98,7 +98,7 @@ def test_only_the_event_to_blame_is_parked_at_once() -> None:
     assert position() == 5
 
 
-def test_a_bug_is_tried_as_often_as_the_subscriber_says_and_then_parked() -> None:
+def test_an_event_that_meets_a_bug_is_parked_after_max_attempts() -> None:
     recorder = Recorder()
     recorder.refuses = {"c": ZeroDivisionError("a bug")}
     batch = events(*"abcde")
@@ -115,7 +115,7 @@ def test_a_bug_is_tried_as_often_as_the_subscriber_says_and_then_parked() -> Non
     assert Checkpoint.objects.values_list("failed_position", "attempts").get() == (None, 0)
 
 
-def test_another_event_that_fails_has_attempts_of_its_own() -> None:
+def test_attempts_are_counted_per_event() -> None:
     recorder = Recorder()
     batch = events("a", "b")
     recorder.refuses = {"a": ZeroDivisionError()}
@@ -128,7 +128,7 @@ def test_another_event_that_fails_has_attempts_of_its_own() -> None:
         deliver(recorder, batch)
 
 
-def test_later_events_of_a_parked_aggregate_queue_behind_it_and_no_others() -> None:
+def test_only_later_events_of_a_parked_aggregate_queue_behind_it() -> None:
     recorder = Ordered()
     recorder.refuses = {"a": Unprocessable("no")}
 
@@ -141,7 +141,7 @@ def test_later_events_of_a_parked_aggregate_queue_behind_it_and_no_others() -> N
     assert position() == 6
 
 
-def test_without_order_the_next_state_heals() -> None:
+def test_without_order_later_events_of_a_parked_aggregate_are_handled() -> None:
     recorder = Recorder()
     recorder.refuses = {"a": Unprocessable("no")}
     deliver(recorder, events("a"))
@@ -153,7 +153,7 @@ def test_without_order_the_next_state_heals() -> None:
     assert letters() == [(1, "parked", "no")]
 
 
-def test_a_retried_letter_is_handled_with_all_that_queued_behind_it_in_order() -> None:
+def test_a_retried_letter_and_those_queued_behind_it_are_handled_in_order() -> None:
     recorder = Ordered()
     recorder.refuses = {"a": Unprocessable("no")}
     deliver(recorder, events("a", "b", "a", "a"))
@@ -170,7 +170,7 @@ def test_a_retried_letter_is_handled_with_all_that_queued_behind_it_in_order() -
     assert deliver(recorder, events("a")) == [5]
 
 
-def test_a_retry_that_fails_is_parked_again_and_what_queued_stays() -> None:
+def test_a_failed_retry_is_parked_again_and_its_queue_stays() -> None:
     recorder = Ordered()
     recorder.refuses = {"a": Unprocessable("no")}
     deliver(recorder, events("a", "a"))
@@ -183,7 +183,7 @@ def test_a_retry_that_fails_is_parked_again_and_what_queued_stays() -> None:
     assert position() == 2
 
 
-def test_what_queued_behind_a_discarded_letter_follows_by_itself() -> None:
+def test_letters_queued_behind_a_discarded_one_follow_by_themselves() -> None:
     recorder = Ordered()
     recorder.refuses = {"a": Unprocessable("no")}
     deliver(recorder, events("a", "a", "a"))
@@ -208,7 +208,7 @@ def test_a_retry_waits_while_the_target_does_not_answer() -> None:
     assert letters() == [(1, "retry", "no")]
 
 
-def test_a_retry_waits_too_for_a_subscriber_that_says_what_failed() -> None:
+def test_a_retry_also_waits_for_a_subscriber_that_names_the_failures() -> None:
     picky = Picky()
     picky.refuses = {"a": Unprocessable("no")}
     deliver(picky, events("a"))
@@ -222,7 +222,7 @@ def test_a_retry_waits_too_for_a_subscriber_that_says_what_failed() -> None:
     assert letters() == [(1, "parked", "still no")]
 
 
-def test_a_subscriber_that_says_what_failed_repeats_nothing() -> None:
+def test_nothing_is_repeated_for_a_subscriber_that_names_the_failures() -> None:
     picky = Picky()
     picky.refuses = {"b": Unprocessable("no")}
 
@@ -233,7 +233,7 @@ def test_a_subscriber_that_says_what_failed_repeats_nothing() -> None:
     assert position() == 5
 
 
-def test_what_is_kept_holds_the_checkpoint_before_it() -> None:
+def test_the_checkpoint_stays_before_an_event_that_is_kept() -> None:
     picky = Picky()
     picky.refuses = {"a": Unprocessable("no"), "c": RetryLater("down")}
 
@@ -244,7 +244,7 @@ def test_what_is_kept_holds_the_checkpoint_before_it() -> None:
     assert letters() == [(1, "parked", "no")]
 
 
-def test_an_event_with_an_open_letter_is_not_handled_beside_it() -> None:
+def test_an_event_with_an_open_letter_is_handled_only_through_it() -> None:
     recorder = Recorder()
     recorder.refuses = {"b": Unprocessable("no")}
     batch = events(*"abc")
@@ -257,7 +257,7 @@ def test_an_event_with_an_open_letter_is_not_handled_beside_it() -> None:
     assert letters() == [(2, "parked", "no")]
 
 
-def test_a_lost_lease_parks_and_moves_nothing() -> None:
+def test_after_a_lost_lease_nothing_is_parked_or_moved() -> None:
     recorder = Recorder()
     recorder.refuses = {"a": Unprocessable("no")}
     batch = events("a")
@@ -270,7 +270,7 @@ def test_a_lost_lease_parks_and_moves_nothing() -> None:
 
 
 class Transactional(Subscriber):
-    """Has its effects in our database, and fails after them where it is told to."""
+    """Has its effects in our database, and fails after them for the events that the test names."""
 
     transactional = True
     fails: ClassVar[set[str]] = set()
@@ -294,7 +294,7 @@ def test_effects_in_our_database_share_a_transaction_with_the_checkpoint(monkeyp
     assert effects() == ["a", "c"]  # Each once, although the batch was handled in parts.
 
 
-def test_a_lost_lease_takes_the_effects_back() -> None:
+def test_a_lost_lease_rolls_back_the_effects() -> None:
     batch = events("a")
     Checkpoint.objects.update(epoch=2)
 
@@ -305,7 +305,7 @@ def test_a_lost_lease_takes_the_effects_back() -> None:
 
 
 class Overlapping(Subscriber):
-    """Holds up its first batch until the second one has been handled."""
+    """Blocks its first batch until the second one is handled."""
 
     overlap = 2
 
@@ -345,7 +345,7 @@ def test_overlapping_batches_are_settled_in_their_order() -> None:
     assert position() == 3
 
 
-def test_the_checkpoint_stays_before_a_batch_that_failed_although_the_next_was_handled() -> None:
+def test_the_checkpoint_stays_before_a_failed_batch_although_the_next_was_handled() -> None:
     def fail() -> None:
         raise RetryLater("down")
 

@@ -21,7 +21,7 @@ def test_it_grows_to_the_batch_size_while_answers_are_full() -> None:
     assert counts == [16, 32, 64, 128, 256, 500, 500]
 
 
-def test_it_stays_as_it_is_while_little_happens() -> None:
+def test_it_stays_the_same_while_few_entries_come() -> None:
     fetch_size = FetchSize(500)
     for _ in range(10):
         fetch_size.adapt(entries(1))
@@ -29,7 +29,7 @@ def test_it_stays_as_it_is_while_little_happens() -> None:
     assert fetch_size.count == 16
 
 
-def test_it_shrinks_to_a_megabyte_of_large_entries_and_one_at_least() -> None:
+def test_it_shrinks_to_a_megabyte_of_large_entries_but_never_below_one() -> None:
     fetch_size = FetchSize(500)
 
     fetch_size.adapt(entries(16, size=300_000))
@@ -38,7 +38,7 @@ def test_it_shrinks_to_a_megabyte_of_large_entries_and_one_at_least() -> None:
     assert fetch_size.count == 1
 
 
-def test_entries_that_are_no_events_have_no_size() -> None:
+def test_foreign_entries_count_as_empty() -> None:
     fetch_size = FetchSize(500)
 
     fetch_size.adapt([Entry("1-0", None)] * 16)

@@ -1,4 +1,4 @@
-"""Any order of deliveries, crashes, stalls, losses and repetitions, against what must hold whatever happens."""
+"""Any order of deliveries, crashes, stalls, losses and repetitions keeps the invariants."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -63,7 +63,7 @@ class World:
         relay.sweep(self.stream, 0)
 
     def step(self, name: str, dies: str = "", *, heartbeat: bool = True) -> None:
-        """Let the process do one step, as its loop would; it opens itself at its first, and after a failure."""
+        """Let the process do one step of its loop; it opens at its first step, and after a failure."""
         process = self.processes.get(name) or self._start(name)
         assert isinstance(process.subscriber, Handler)
         process.subscriber.dies = dies
@@ -81,11 +81,11 @@ class World:
         self.step(name, dies=moment)
 
     def go_on_late(self, name: str) -> None:
-        """Let it do a step without having looked whether it still has its lease."""
+        """Let it do a step without a heartbeat, so that it does not notice a lost lease."""
         self.step(name, heartbeat=False)
 
     def stall(self, name: str) -> None:
-        """Let its lease end while it thinks to have it."""
+        """Let its lease expire without its notice."""
         if name in self.processes:
             self._expire(self.processes[name])
 
@@ -103,13 +103,13 @@ class World:
             self.stream._client.xgroup_destroy(self.stream.key(0), GROUP)
 
     def set_the_group_back(self) -> None:
-        """Let Redis deliver all anew, as after a fail-over."""
+        """Let Redis deliver everything again, as after a fail-over."""
         if self.stream.length(0):
             self.destroy_the_group()
             self.stream.create_group(0, GROUP, after=0)
 
     def check(self) -> None:
-        """The checkpoint never goes back, nor past the log's end, nor past what was not handled."""
+        """Assert that the checkpoint never moves back, beyond the log's end, or past an unhandled event."""
         position = Checkpoint.objects.filter(group=GROUP).values_list("position", flat=True).first() or 0
         assert self.checkpoint <= position <= log.last_position(0)
         assert set(range(1, position + 1)) <= set(self.handled)
@@ -130,7 +130,7 @@ class World:
 
 
 class Handler(Recorder):
-    """Notes in the world what it handles, and dies when it is told to."""
+    """Adds the events that it handles to the world, and dies when the test says so."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class Handler(Recorder):
 
 
 @pytest.mark.django_db
-def test_nothing_is_left_out_whatever_happens(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_event_is_left_out_in_any_interleaving(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     acknowledge = FakeStream.acknowledge
 
     def acknowledge_or_die(fake: FakeStream, partition: int, group: str, entry_ids: Sequence[str]) -> None:
@@ -176,7 +176,7 @@ def test_nothing_is_left_out_whatever_happens(stream: Stream, monkeypatch: pytes
 
 
 def come_to_rest(world: World) -> None:
-    """Without further faults all is handled within a few steps, and nothing stays pending."""
+    """Assert that without further faults all is handled within a few steps, and nothing stays pending."""
     world.relay()
     for _ in range(6):
         world.step("one")

@@ -1,4 +1,4 @@
-"""What ends a consumer process by itself, and what bounds its batches."""
+"""The limits that end a consumer process and bound its batches."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ SUBSCRIBERS = {GROUP: f"{__name__}.Sized"}
 
 
 class Sized(Recorder):
-    """Remembers how large its batches were."""
+    """Keeps the sizes of its batches."""
 
     sizes: list[int]
     fails = False
@@ -47,7 +47,7 @@ def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.processes.backoff.FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(
         "events.consumer.consumer.connections.close_all", lambda: None
-    )  # The test's transaction lives in one.
+    )  # One of them has the test's transaction.
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def position() -> int:
 
 
 @pytest.mark.usefixtures("_ten_things")
-def test_it_ends_after_just_so_many_events(stream: Stream) -> None:
+def test_it_ends_after_exactly_the_limit_of_events(stream: Stream) -> None:
     consume(stream, events=4)
 
     assert position() == 4
@@ -82,20 +82,20 @@ def test_it_ends_after_just_so_many_events(stream: Stream) -> None:
 
 
 @pytest.mark.usefixtures("_ten_things")
-def test_batches_are_no_larger_than_asked_for(stream: Stream) -> None:
+def test_batches_do_not_exceed_the_batch_size(stream: Stream) -> None:
     consume(stream, events=10, batch_size=3)
 
     assert Sized.sizes == [3, 3, 3, 1]
 
 
 @pytest.mark.usefixtures("_ten_things")
-def test_it_ends_after_some_time(stream: Stream) -> None:
+def test_it_ends_after_the_time_limit(stream: Stream) -> None:
     consume(stream, seconds=0.2)
 
     assert position() == 10
 
 
-def test_it_ends_when_it_uses_too_much_memory(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_ends_above_the_memory_limit(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         consume(stream, megabytes=1)
 
@@ -103,7 +103,7 @@ def test_it_ends_when_it_uses_too_much_memory(stream: Stream, caplog: pytest.Log
 
 
 @pytest.mark.usefixtures("_ten_things")
-def test_it_ends_after_so_many_failures(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_ends_at_the_failure_limit(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sized, "fails", True)
 
     consume(stream, failures=3)

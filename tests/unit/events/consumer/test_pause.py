@@ -1,4 +1,4 @@
-"""A pause takes effect after the batch in hand, also while a group has the log to catch up with."""
+"""A pause takes effect after the current batch, also while a group catches up with the log."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Pauser(Recorder):
-    """Is paused while it has its first batch in hand."""
+    """Is paused while it handles its first batch."""
 
     def __init__(self, ownership: Ownership) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Pauser(Recorder):
 
 
 @pytest.mark.parametrize("left", [6, 0])
-def test_a_pause_takes_effect_after_the_batch_in_hand(left: int, stream: Stream) -> None:
+def test_a_pause_takes_effect_after_the_current_batch(left: int, stream: Stream) -> None:
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(6)))
     relay.sweep(stream, 0)

@@ -1,4 +1,4 @@
-"""A group that writes into several targets: each has checkpoints of its own, and none holds up another."""
+"""A group with several targets: each has its own checkpoints, and none delays another."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ GROUP = "recorder"
 
 
 class Several(Recorder):
-    """The first of several targets; which ones there are may change while it runs."""
+    """The first of several targets, which may change while it runs."""
 
     def __init__(self, *names: str) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Several(Recorder):
 
 
 class Counter(Recorder):
-    """Notes how many events each batch has."""
+    """Keeps the sizes of its batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Counter(Recorder):
 
 
 class Busy(Counter):
-    """Is given the next event as soon as it has handled one, until there are eight."""
+    """Gets the next event as soon as it has handled one, until there are eight."""
 
     def __init__(self, stream: Stream) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.consumer.subscription.PAUSE_SECONDS", 0.02)
     monkeypatch.setattr(
         "events.consumer.consumer.connections.close_all", lambda: None
-    )  # The test's transaction lives in one.
+    )  # One of them has the test's transaction.
 
 
 def make_things(count: int, stream: Stream) -> None:
@@ -108,7 +108,7 @@ def checkpoints() -> dict[str, int]:
     return dict(Checkpoint.objects.filter(group=GROUP).values_list("target", "position"))
 
 
-def test_each_target_is_given_all_events_in_order(stream: Stream) -> None:
+def test_each_target_gets_all_events_in_order(stream: Stream) -> None:
     several = Several("second", "third")
     make_things(5, stream)
 
@@ -119,7 +119,7 @@ def test_each_target_is_given_all_events_in_order(stream: Stream) -> None:
     assert stream.pending(0, GROUP) == 0
 
 
-def test_the_others_follow_in_whole_batches_while_the_first_is_busy(
+def test_further_targets_get_whole_batches_while_the_first_is_busy(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("events.consumer.subscriptions.MAX_WAIT_SECONDS", 60)
@@ -129,10 +129,10 @@ def test_the_others_follow_in_whole_batches_while_the_first_is_busy(
     consume(busy, stream, batch_size=3)
 
     assert busy.batches == [1, 1, 1, 1, 1, 1, 1, 1]
-    assert busy.second.batches == [2, 3, 3]  # From the log, which may have one more already.
+    assert busy.second.batches == [2, 3, 3]  # From the log, which may already have one more.
 
 
-def test_a_target_that_comes_later_is_fed_from_the_start(stream: Stream, settings: Settings) -> None:
+def test_a_new_target_is_fed_from_the_start(stream: Stream, settings: Settings) -> None:
     several = Several()
     make_things(3, stream)
     consume(several, stream)
@@ -144,7 +144,7 @@ def test_a_target_that_comes_later_is_fed_from_the_start(stream: Stream, setting
     assert several.positions == several.further["later"].positions == [1, 2, 3, 4, 5]
 
 
-def test_nobody_waits_for_the_stream_while_a_target_is_behind(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stream_is_not_waited_for_while_a_target_is_behind(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     several = Several()
     make_things(3, stream)
     consume(several, stream)
@@ -163,7 +163,7 @@ def test_nobody_waits_for_the_stream_while_a_target_is_behind(stream: Stream, mo
     assert waits == [(0, 0), (0, 1), (0, 2), (0.01, 3)]
 
 
-def test_a_target_that_is_gone_is_fed_no_longer(stream: Stream) -> None:
+def test_a_removed_target_is_fed_no_longer(stream: Stream) -> None:
     several = Several("second")
     make_things(2, stream)
     consume(several, stream)
@@ -176,7 +176,7 @@ def test_a_target_that_is_gone_is_fed_no_longer(stream: Stream) -> None:
     assert checkpoints() == {"first": 4, "second": 2}
 
 
-def test_a_target_that_is_gone_for_good_is_forgotten(stream: Stream) -> None:
+def test_the_checkpoints_of_a_deleted_target_are_deleted(stream: Stream) -> None:
     several = Several("second")
     several.further["second"].refuses = {"thing-1": Unprocessable("too long for it")}
     make_things(2, stream)
@@ -191,7 +191,7 @@ def test_a_target_that_is_gone_for_good_is_forgotten(stream: Stream) -> None:
     assert (letter.target, letter.state, letter.actions.last().detail) == ("second", "discarded", "its target is gone")
 
 
-def test_a_target_that_can_not_take_it_now_holds_up_no_other(stream: Stream) -> None:
+def test_a_target_that_backs_off_delays_no_other(stream: Stream) -> None:
     several = Several("second", "third")
     several.further["second"].raises = [RetryLater("closed")] * 3
     make_things(3, stream)
@@ -201,7 +201,7 @@ def test_a_target_that_can_not_take_it_now_holds_up_no_other(stream: Stream) -> 
     assert several.positions == several.further["second"].positions == several.further["third"].positions == [1, 2, 3]
 
 
-def test_one_target_parks_what_another_takes(stream: Stream) -> None:
+def test_a_letter_is_parked_for_one_target_only(stream: Stream) -> None:
     several = Several("second")
     several.further["second"].refuses = {"thing-2": Unprocessable("too long for it")}
     make_things(3, stream)
@@ -213,7 +213,7 @@ def test_one_target_parks_what_another_takes(stream: Stream) -> None:
     assert checkpoints() == {"first": 3, "second": 3}
 
 
-def test_a_target_far_behind_gets_one_batch_for_each_of_the_firsts(stream: Stream) -> None:
+def test_a_target_far_behind_gets_one_batch_per_batch_of_the_first(stream: Stream) -> None:
     order: list[str] = []
 
     class Noting(Several):

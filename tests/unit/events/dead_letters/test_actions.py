@@ -1,4 +1,4 @@
-"""What an operator does with dead letters, and what the owner of the partition makes of it."""
+"""An operator's actions on dead letters, and their execution by the partition's owner."""
 
 import msgspec
 import pytest
@@ -25,7 +25,7 @@ def handled(recorder: Recorder) -> list[int | None]:
     return recorder.positions
 
 
-def test_a_retried_head_is_handled_with_what_queued_behind_it_in_order_and_once() -> None:
+def test_a_retried_letter_and_those_queued_behind_it_are_handled_once_and_in_order() -> None:
     recorder = park("a", "a", "a")
     assert states() == ["parked", "queued", "queued"]
 
@@ -38,7 +38,7 @@ def test_a_retried_head_is_handled_with_what_queued_behind_it_in_order_and_once(
     assert trail() == [("parked", "consumer", "no"), ("retry", "ada", ""), ("handled", "consumer", "")]
 
 
-def test_what_queued_behind_a_discarded_head_follows() -> None:
+def test_letters_queued_behind_a_discarded_one_follow() -> None:
     recorder = park("a", "a", "a")
 
     assert discard([letter().id], "ada", reason=" sold elsewhere ") == Outcome(done=1)
@@ -94,7 +94,7 @@ def test_discarding_needs_a_reason(reason: str) -> None:
     assert rows() == before
 
 
-def test_closed_letters_are_left_as_they_are() -> None:
+def test_closed_letters_stay_unchanged() -> None:
     recorder = park("a", "b")
     discard([letter(1).id], "ada", reason="void")
     retry([letter(2).id], "ada")
@@ -107,7 +107,7 @@ def test_closed_letters_are_left_as_they_are() -> None:
     assert rows() == before
 
 
-def test_many_are_done_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_letters_are_changed_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     park(*[f"thing-{number}" for number in range(7)])
     monkeypatch.setattr("events.dead_letters.actions.STEP_LETTERS", 3)
     seen: list[int] = []
@@ -121,7 +121,7 @@ def test_many_are_done_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert states() == ["retry"] * 7
 
 
-def test_a_letter_that_is_discarded_while_it_is_tried_stays_so() -> None:
+def test_a_letter_discarded_during_its_retry_stays_discarded() -> None:
     park("a")
     retry([letter().id], "ada")
     tried = letter()
@@ -150,7 +150,7 @@ def test_an_edited_event_is_handled_with_its_new_payload_and_the_log_keeps_its_o
     assert trail()[1][2].splitlines()[-3:] == ['-  "note": "broken"', '+  "note": "mended"', " }"]
 
 
-def test_an_edit_may_retry_at_once() -> None:
+def test_an_edit_can_retry_at_once() -> None:
     recorder = park("a")
 
     edit(letter(), FIXED, actor="ada", retry=True)
@@ -160,13 +160,13 @@ def test_an_edit_may_retry_at_once() -> None:
 
 
 def old_move(data: str) -> None:
-    """Let a thing move, as an older release wrote it, and be refused."""
+    """Record a move as an older release wrote it, and let it be parked."""
     park("a")
     LogEntry.objects.update(type="thing.moved", schema_version=1, data=data)
     DeadLetter.objects.update(type="thing.moved")
 
 
-def test_a_retry_lifts_an_old_event() -> None:
+def test_a_retry_upcasts_an_old_event() -> None:
     old_move('{"label": "a", "version": 1}')
     recorder = Ordered()
     retry([letter().id], "ada")
@@ -188,7 +188,7 @@ def test_an_old_event_is_edited_in_the_current_version() -> None:
     assert (letter().edited_version, recorder.handled[0].open().note) == (2, "new")
 
 
-def test_what_no_upcaster_can_lift_is_proposed_as_it_is() -> None:
+def test_the_draft_of_a_payload_that_no_upcaster_can_convert_is_unchanged() -> None:
     old_move('{"tag":"a"}')
 
     assert draft(log.read_event(LogEntry.objects.get().event_id)) == '{\n  "tag": "a"\n}'
@@ -248,7 +248,7 @@ def test_a_foreign_entry_can_not_be_edited() -> None:
         edit(foreign(), FIXED, actor="ada")
 
 
-def test_an_event_that_no_class_knows_any_more_can_not_be_edited() -> None:
+def test_an_event_without_a_class_can_not_be_edited() -> None:
     park("a")
     LogEntry.objects.update(type="thing.lost")
 
@@ -256,7 +256,7 @@ def test_an_event_that_no_class_knows_any_more_can_not_be_edited() -> None:
         edit(letter(), FIXED, actor="ada")
 
 
-def test_an_event_that_the_log_has_no_more_can_not_be_edited() -> None:
+def test_an_event_that_is_no_longer_in_the_log_can_not_be_edited() -> None:
     park("a")
     LogEntry.objects.all().delete()
 

@@ -1,4 +1,4 @@
-"""The payload of a dead letter: read, compared, and held against the event's class."""
+"""Payloads of dead letters: formatted, compared, and checked against the event's class."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ ISSUED = envelope_of(TicketIssued(ticket=ticket()))
 
 
 def edited(**fields: Any) -> str:
-    """Return the payload of an issued ticket with these fields changed."""
+    """Return the payload of an issued ticket with changed fields."""
     data = json.loads(ISSUED.data)
     data["ticket"] |= fields
     return json.dumps(data)
@@ -29,11 +29,11 @@ def problems(text: str) -> dict[str, str]:
     return refused.value.problems
 
 
-def test_what_is_proposed_is_accepted_and_written_as_the_class_writes_it() -> None:
+def test_the_draft_is_accepted_and_encoded_by_the_class() -> None:
     assert accept(ISSUED, draft(ISSUED)) == (ISSUED.data, 1)
 
 
-def test_all_that_is_wrong_is_said_at_once_with_its_place() -> None:
+def test_all_problems_are_reported_at_once_with_their_places() -> None:
     found = problems(edited(price="cheap", startsAt=None, starts_at="soon", status=["issued"]))
 
     assert found.keys() == {"$.ticket.price", "$.ticket.startsAt", "$.ticket.starts_at", "$.ticket.status"}
@@ -54,27 +54,27 @@ def test_the_place_of_a_syntax_error_is_its_line() -> None:
     }
 
 
-def test_json_that_is_nested_without_end_is_refused() -> None:
+def test_deeply_nested_json_is_refused() -> None:
     assert problems("[" * 200_000) == {"$": "nested too deeply"}
 
 
-def test_pretty_leaves_numbers_and_scripts_as_they_are() -> None:
+def test_pretty_keeps_numbers_and_scripts_unchanged() -> None:
     assert pretty('{"n":1.00000000000000000001,"t":"שלום 🎫"}') == (
         '{\n  "n": 1.00000000000000000001,\n  "t": "שלום 🎫"\n}'
     )
     assert pretty("no { JSON") == "no { JSON"
 
 
-def test_a_terminal_is_told_nothing_that_it_would_obey() -> None:
+def test_control_characters_are_replaced_for_the_terminal() -> None:
     assert printable("a\x1b[2Jb\x9b1mc\u202ed\te\n🎫") == "a\\u001b[2Jb\\u009b1mc\\u202ed\te\n🎫"
 
 
-def test_long_text_is_cut_and_says_so() -> None:
+def test_long_text_is_cut_with_a_note() -> None:
     assert cut("abcdef", 6) == "abcdef"
     assert cut("abcdef" * 200, 3) == "abc\n[cut: 1,200 characters]"
 
 
-def test_only_what_differs_is_shown_with_some_lines_around_it() -> None:
+def test_only_differences_are_shown_with_some_context() -> None:
     before = {"numbers": list(range(40))}
     after = {"numbers": [-1 if number in {7, 30} else number for number in range(40)]}
 
@@ -86,7 +86,7 @@ def test_only_what_differs_is_shown_with_some_lines_around_it() -> None:
     assert compare("{}", "{ }") == []
 
 
-def test_a_small_change_of_a_large_payload_is_found_and_a_large_one_is_not_waited_for() -> None:
+def test_a_small_change_of_a_large_payload_is_found_and_a_large_one_is_not_compared() -> None:
     before = list(range(100_000))
     after = [*before[:50_000], -1, *before[50_001:]]
 
@@ -97,7 +97,7 @@ def test_a_small_change_of_a_large_payload_is_found_and_a_large_one_is_not_waite
     assert compare(json.dumps(before), json.dumps(before[::-1])) == ["[too much has changed to show the differences]"]
 
 
-def test_an_optional_field_and_a_list_are_looked_into(clean_registry: None) -> None:
+def test_problems_inside_optional_fields_and_lists_are_found(clean_registry: None) -> None:
     class Part(msgspec.Struct):
         weight: int
 

@@ -1,4 +1,4 @@
-"""The cursor of the feed: a text that says how far a reader is."""
+"""The cursor of the feed: a reader's place as text."""
 
 import pytest
 from hypothesis import given
@@ -10,16 +10,16 @@ POSITIONS = st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=20).map(tup
 
 
 @given(POSITIONS)
-def test_it_is_read_as_it_was_written(positions: tuple[int, ...]) -> None:
+def test_a_cursor_survives_a_round_trip(positions: tuple[int, ...]) -> None:
     text = str(FeedCursor(positions))
 
     assert FeedCursor.parse(text) == FeedCursor(positions)
     assert text.isascii()
-    assert text.replace("-", "").replace("_", "").isalnum()  # Fits into an address and a header as it is.
+    assert text.replace("-", "").replace("_", "").isalnum()  # Needs no escaping in URLs and headers.
 
 
 @given(st.text())
-def test_any_other_text_is_refused(text: str) -> None:
+def test_other_text_is_refused(text: str) -> None:
     try:
         cursor = FeedCursor.parse(text)
     except MalformedCursor:
@@ -28,7 +28,7 @@ def test_any_other_text_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "7", "MTI=", "M TI", "MDE", "LTE", "MS0t", "Ä", "\x00", "MTI" * 2_000])
-def test_what_merely_looks_like_one_is_refused(text: str) -> None:
+def test_text_that_only_resembles_a_cursor_is_refused(text: str) -> None:
     with pytest.raises(MalformedCursor):
         FeedCursor.parse(text)
 
@@ -42,7 +42,7 @@ def test_moving_on_changes_one_partition(positions: tuple[int, ...], data: st.Da
     assert moved.positions == tuple(7 if number == partition else old for number, old in enumerate(positions))
 
 
-def test_a_log_that_ends_before_it_or_has_other_partitions_refuses_it() -> None:
+def test_a_cursor_ahead_of_the_log_or_of_other_partitions_is_refused() -> None:
     cursor = FeedCursor((3, 5))
 
     cursor.expect_within((3, 5))

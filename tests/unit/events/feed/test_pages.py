@@ -1,4 +1,4 @@
-"""Reading the log as a feed, and the windows in memory."""
+"""Pages of the feed, and the windows in memory."""
 
 import json
 
@@ -37,21 +37,21 @@ class TestRead:
         assert (positions(second), second.has_more) == ([4, 5], False)
         assert (positions(third), third.has_more, third.next) == ([], False, second.next)
 
-    def test_from_the_end_there_is_only_what_comes(self) -> None:
+    def test_after_the_end_there_are_only_new_events(self) -> None:
         make("a")
         end = feed.end()
         make("b")
 
         assert [event.subject for event in feed.read_page(end, limit=3).events] == ["b"]
 
-    def test_what_has_no_position_yet_is_not_there_yet(self) -> None:
+    def test_events_without_a_position_are_not_in_the_feed(self) -> None:
         LogEntry.objects.all().delete()
         make("a")
         LogEntry.objects.bulk_create([LogEntry(**row | {"id": None}) for row in without_position()])
 
         assert positions(feed.read_page(feed.start(), limit=9)) == [1]
 
-    def test_an_event_is_as_on_the_stream_but_json_and_with_its_place(self) -> None:
+    def test_an_event_is_as_on_the_stream_with_real_json_and_its_position(self) -> None:
         make("a", note='line\nbreak "é"')
         [event] = feed.read_page(feed.start(), limit=1).events
         said = json.loads(event.json)
@@ -63,7 +63,7 @@ class TestRead:
         assert (said["specversion"], said["dataschema"]) == ("1.0", "urn:event:thing.made:1")
         assert said["time"] == envelope.time.isoformat()
 
-    def test_json_that_was_written_by_hand_on_several_lines_is_one_line(self) -> None:
+    def test_json_of_several_lines_becomes_one_line(self) -> None:
         make("a")
         LogEntry.objects.update(data='{\r\n  "name": "a"\n}')
         [event] = feed.read_page(feed.start(), limit=1).events
@@ -72,13 +72,13 @@ class TestRead:
         assert b"\r" not in event.json
         assert json.loads(event.json)["data"] == {"name": "a"}
 
-    def test_a_page_is_bounded_by_bytes_but_never_empty_for_that(self) -> None:
+    def test_a_page_is_bounded_by_bytes_but_has_at_least_one_event(self) -> None:
         make(*"abc", note="é" * 100)
 
         assert positions(feed.read_page(feed.start(), limit=9, max_bytes=600)) == [1, 2]
         assert positions(feed.read_page(feed.start(), limit=9, max_bytes=1)) == [1]
 
-    def test_only_what_is_wanted_comes_and_the_rest_is_passed_over(self) -> None:
+    def test_a_filter_skips_other_events(self) -> None:
         make(*"abc")
         with unit_of_work():
             record(ThingMoved(name="a", version=2), ThingMoved(name="b", version=2))
@@ -92,7 +92,7 @@ class TestRead:
         assert (positions(by_subject), by_subject.has_more) == ([1, 2, 4, 5], False)
         assert (positions(nothing), nothing.has_more, nothing.next) == ([], False, feed.end())
 
-    def test_a_page_may_be_empty_though_there_is_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_page_may_be_empty_although_more_follows(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(feed, "SCANNED_AT_ONCE", 2)
         make(*"abcde")
         wanted = FeedFilter(subjects=frozenset({"e"}))
@@ -107,7 +107,7 @@ class TestRead:
             ([5], False),
         ]
 
-    def test_compacted_positions_are_no_gap(self) -> None:
+    def test_compacted_positions_are_not_gaps(self) -> None:
         make(*"abcde")
         LogEntry.objects.filter(position__in=[1, 3, 4]).delete()
 
@@ -115,7 +115,7 @@ class TestRead:
 
         assert (positions(page), page.next) == ([2, 5], FeedCursor((5,)))
 
-    def test_the_partition_that_is_most_behind_comes_first(self) -> None:
+    def test_the_partition_furthest_behind_comes_first(self) -> None:
         Partition.objects.create(number=1)
         make(*"abcde")
         LogEntry.objects.filter(position__gt=2).update(partition=1)
@@ -141,7 +141,7 @@ def without_position() -> list[dict[str, object]]:
 
 @pytest.mark.django_db
 class TestWindow:
-    def test_it_has_what_came_after_a_position(self) -> None:
+    def test_the_window_has_the_events_after_a_position(self) -> None:
         window = FeedWindow(4)
         window.add(event(position) for position in (5, 6, 8))
 
@@ -150,21 +150,21 @@ class TestWindow:
         assert [found.position for found in window.after(6)] == [8]
         assert window.after(8) == window.after(9) == []
 
-    def test_it_keeps_the_newest_of_a_bounded_number(self) -> None:
+    def test_the_window_keeps_a_bounded_number_of_the_newest_events(self) -> None:
         window = FeedWindow(0)
         window.add(event(position) for position in range(1, EVENTS + 11))
 
         assert (window.start, window.end) == (10, EVENTS + 10)
         assert [found.position for found in window.after(10)] == list(range(11, EVENTS + 11))
 
-    def test_it_keeps_no_more_than_some_bytes(self) -> None:
+    def test_the_window_is_bounded_by_bytes(self) -> None:
         window = FeedWindow(0)
         window.add(event(position, note="x" * (BYTES // 4)) for position in range(1, 10))
 
         assert (window.start, window.end) == (6, 9)
         assert sum(len(found.json) for found in window.after(6)) < BYTES
 
-    def test_an_event_larger_than_all_of_it_is_read_from_the_log(self) -> None:
+    def test_an_event_larger_than_the_window_is_read_from_the_log(self) -> None:
         window = FeedWindow(0)
         window.add([event(1, note="x" * (BYTES - 100))])
 

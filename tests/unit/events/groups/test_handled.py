@@ -1,4 +1,4 @@
-"""What a group has settled, by aggregate and by event; here in SQLite, and for the read model in PostgreSQL."""
+"""The events that a group has handled, by aggregate and by event, on SQLite; the read model's tests use PostgreSQL."""
 
 import pytest
 
@@ -16,7 +16,7 @@ PLACE = ("recorder", "index", "thing", ("thing.made", "thing.moved"))
 
 @pytest.fixture
 def ids() -> list[str]:
-    """Those of three events: two of the thing `a`, of which the second is not settled, and one of `b`."""
+    """Return the ids of three events: two of the thing `a`, the second one unsettled, and one of `b`."""
     with unit_of_work():
         record(ThingMade(name="a"), ThingMade(name="b"), ThingMoved(name="a", version=2))
     give_positions(0)
@@ -34,7 +34,7 @@ def by_event() -> HandledEvents:
     return HandledByEvent(*PLACE)
 
 
-def test_all_keys_are_met_in_pages(ids: list[str], by_aggregate: HandledEvents, by_event: HandledEvents) -> None:
+def test_pages_contain_all_keys(ids: list[str], by_aggregate: HandledEvents, by_event: HandledEvents) -> None:
     for settled, keys in ((by_aggregate, ["a", "b"]), (by_event, ids)):
         assert settled.count() == len(keys)
         assert settled.keys_after("", 2) + settled.keys_after(keys[1], 2) == keys
@@ -42,7 +42,7 @@ def test_all_keys_are_met_in_pages(ids: list[str], by_aggregate: HandledEvents, 
         assert settled.known([*keys, "c", "null\x00character", ids[0].upper()]) == set(keys)
 
 
-def test_the_newest_versions_are_told_before_they_are_settled(
+def test_the_newest_versions_include_unsettled_events(
     ids: list[str], by_aggregate: HandledEvents, by_event: HandledEvents
 ) -> None:
     assert by_aggregate.versions_after("", 10) == {"a": 2, "b": 1}
@@ -50,7 +50,7 @@ def test_the_newest_versions_are_told_before_they_are_settled(
     assert by_event.versions_after(ids[0], 1) == {ids[1]: 1}
 
 
-def test_the_newest_that_is_settled_is_told(
+def test_the_newest_settled_event_is_returned(
     ids: list[str], by_aggregate: HandledEvents, by_event: HandledEvents
 ) -> None:
     events = log.read_after(0, 0)
@@ -63,7 +63,7 @@ def test_the_newest_that_is_settled_is_told(
 
 
 @pytest.mark.parametrize("state", ["parked", "discarded"])
-def test_what_is_not_handled_is_not_told(
+def test_parked_and_discarded_events_are_left_out(
     state: str, ids: list[str], by_aggregate: HandledEvents, by_event: HandledEvents
 ) -> None:
     letter = park(ids[0], state)
@@ -84,7 +84,7 @@ def park(event_id: str, state: str) -> DeadLetter:
     return DeadLetter.objects.create(**place, **edited, event_id=event_id, subject="a", state=state)
 
 
-def test_what_a_compaction_has_dropped_is_told(
+def test_compacted_events_are_reported_as_dropped(
     ids: list[str], by_aggregate: HandledEvents, by_event: HandledEvents
 ) -> None:
     sources = {"dropped": ("a", 1), "there": ("a", 2), "to come": ("a", 3), "unknown": ("c", 1)}

@@ -34,12 +34,12 @@ def claim_of(ownership: Ownership) -> Claim:
 
 
 def expire(ownership: Ownership) -> None:
-    """Let the time pass that the process was stopped for."""
+    """Let the process's leases and membership expire, as if it had been stopped."""
     Lease.objects.filter(member=ownership.member).update(expires_at=LONG_AGO)
     Member.objects.filter(id=ownership.member).update(alive_until=LONG_AGO)
 
 
-def test_who_has_left_is_not_brought_back_by_the_thread_that_beats_beside_it() -> None:
+def test_a_member_that_has_left_is_not_brought_back_by_the_heartbeat_thread() -> None:
     first = member("first")
     first.leave()
 
@@ -69,7 +69,7 @@ def test_a_released_partition_is_free_at_once() -> None:
     assert Lease.objects.get().epoch == 2
 
 
-def test_an_expired_lease_is_taken_over_and_its_owner_finds_out() -> None:
+def test_an_expired_lease_is_taken_over_and_its_owner_notices() -> None:
     first, second = member("first"), member("second")
     first.acquire(0)
     expire(first)
@@ -81,7 +81,7 @@ def test_an_expired_lease_is_taken_over_and_its_owner_finds_out() -> None:
     assert Lease.objects.get().member == second.member
 
 
-def test_a_lease_is_renewed_while_nobody_has_taken_it() -> None:
+def test_an_expired_lease_is_renewed_if_nobody_has_taken_it() -> None:
     first = member("first")
     first.acquire(0)
     expire(first)
@@ -92,7 +92,7 @@ def test_a_lease_is_renewed_while_nobody_has_taken_it() -> None:
     assert not member("second").acquire(0)
 
 
-def test_an_owner_whose_epoch_has_passed_moves_no_checkpoint() -> None:
+def test_an_owner_with_an_old_epoch_moves_no_checkpoint() -> None:
     first, second = member("first"), member("second")
     old = claim_of(first)
     checkpoint.load(old)
@@ -114,7 +114,7 @@ def test_an_owner_whose_epoch_has_passed_moves_no_checkpoint() -> None:
     assert (row.position, row.epoch, row.failed_position) == (7, 2, None)
 
 
-def test_a_release_that_comes_too_late_takes_nothing_from_the_next_owner() -> None:
+def test_a_late_release_does_not_affect_the_next_owner() -> None:
     first, second = member("first"), member("second")
     first.acquire(0)
     expire(first)
@@ -138,7 +138,7 @@ def test_two_processes_of_the_same_name_are_two_members() -> None:
 @pytest.mark.parametrize(
     ("names", "shares"), [("a", [4]), ("ab", [2, 2]), ("abc", [2, 1, 1]), ("abcde", [1, 1, 1, 1, 0])]
 )
-def test_partitions_are_assigned_evenly_to_those_who_live(names: str, shares: list[int]) -> None:
+def test_partitions_are_assigned_evenly_to_living_members(names: str, shares: list[int]) -> None:
     dead = member("dead")
     expire(dead)
     members = [member(name) for name in names]
@@ -149,7 +149,7 @@ def test_partitions_are_assigned_evenly_to_those_who_live(names: str, shares: li
     assert sorted(partition for ownership in members for partition in ownership.assigned) == [0, 1, 2, 3]
 
 
-def test_what_is_asked_of_the_group_is_seen_at_the_next_beat() -> None:
+def test_a_request_to_the_group_is_seen_at_the_next_heartbeat() -> None:
     ownership = member("one")
     group = ConsumerGroup.objects.get(name=GROUP)
     assert (ownership.is_paused, ownership.must_stop) == (False, False)
@@ -161,13 +161,13 @@ def test_what_is_asked_of_the_group_is_seen_at_the_next_beat() -> None:
     assert (ownership.is_paused, ownership.must_stop) == (True, True)
 
 
-def test_a_process_that_started_after_the_request_to_stop_goes_on() -> None:
+def test_a_process_that_started_after_a_stop_request_goes_on() -> None:
     ConsumerGroup.objects.create(name=GROUP, stop_requested_at=LONG_AGO)
 
     assert not member("one").must_stop
 
 
-def test_members_that_died_are_forgotten_when_the_next_one_comes() -> None:
+def test_dead_members_are_deleted_when_the_next_one_joins() -> None:
     expire(member("dead"))
 
     member("living")

@@ -1,4 +1,4 @@
-"""The command dead_letters: what it finds, what it says and asks, and what it changes."""
+"""The command dead_letters: its output, its questions and its changes."""
 
 import json
 import re
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
 
 
 def found(*arguments: object) -> list[int | None]:
-    """Return the positions of the letters that are listed, in the order of the list."""
+    """Return the positions of the listed letters, in order."""
     return [json.loads(line)["position"] for line in run("list", *arguments, "--json").splitlines()]
 
 
@@ -28,14 +28,14 @@ def _user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
 
 
-def test_open_letters_are_listed_the_newest_first() -> None:
+def test_open_letters_are_listed_newest_first() -> None:
     park("a", "a", "b")
     DeadLetter.objects.filter(position=3).update(state="handled")
 
     assert found() == [2, 1]
 
 
-def test_a_page_says_how_to_get_the_next_one() -> None:
+def test_a_page_names_the_option_for_the_next_one() -> None:
     park("a", "b", "c")
 
     page = run("list", "--limit", 2)
@@ -45,7 +45,7 @@ def test_a_page_says_how_to_get_the_next_one() -> None:
     assert "the next ones" not in run("list")
 
 
-def test_the_table_shows_what_an_operator_asks_first() -> None:
+def test_the_table_shows_state_group_event_error_and_age() -> None:
     park("[bold]a[/]", error="status \x1b[31m422")
 
     table = run("list")
@@ -54,7 +54,7 @@ def test_the_table_shows_what_an_operator_asks_first() -> None:
         assert text in table
 
 
-def test_a_list_costs_one_query_and_loads_no_payload_and_no_traceback() -> None:
+def test_a_list_takes_one_query_without_the_long_columns() -> None:
     park("a", "b", "c")
 
     with CaptureQueriesContext(connection) as queries:
@@ -84,12 +84,12 @@ def test_filters_and_ids_narrow_the_list() -> None:
     assert found(letter(3).id, letter(4).id, "--subject", "c") == [4]
 
 
-def test_an_age_that_is_none_is_refused() -> None:
+def test_a_malformed_age_is_refused() -> None:
     with pytest.raises(CommandError, match="'3' is not an age such as 90d, 12h or 30m"):
         run("list", "--older-than", "3")
 
 
-def test_nothing_found_is_said_and_an_id_that_is_not_there_is_an_error() -> None:
+def test_an_empty_result_is_reported_and_an_unknown_id_is_an_error() -> None:
     assert run("list") == run("list", "--by-error") == run("retry", "--all") == "no dead letter matches\n"
     assert run("list", "--json") == run("list", "--by-error", "--json") == ""
     for arguments in (("list",), ("show",), ("retry",), ("edit",), ("discard", "--reason", "void")):
@@ -112,7 +112,7 @@ def test_letters_are_counted_by_error() -> None:
     assert "queued behind another" in run("list", "--by-error")
 
 
-def test_all_that_is_known_of_a_letter_is_shown() -> None:
+def test_show_prints_all_that_is_known_of_a_letter() -> None:
     park("a", "a", note="broken\u202e")
     edit(letter(), FIXED, actor="ada")
 
@@ -130,7 +130,7 @@ def test_all_that_is_known_of_a_letter_is_shown() -> None:
         assert text in shown
 
 
-def test_all_that_is_known_of_a_letter_is_given_as_json() -> None:
+def test_show_prints_all_that_is_known_of_a_letter_as_json() -> None:
     park("a", "a")
     edit(letter(), FIXED, actor="ada")
 
@@ -163,7 +163,9 @@ def test_one_letter_is_retried_without_a_question() -> None:
     assert trail()[1] == ("retry", "ada", "")
 
 
-def test_several_are_counted_and_asked_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_letters_are_counted_before_the_question(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     park("a", "b", "c")
     before = rows()
     answer(monkeypatch, "n")
@@ -178,7 +180,7 @@ def test_several_are_counted_and_asked_for(monkeypatch: pytest.MonkeyPatch, caps
     assert states() == ["retry"] * 3
 
 
-def test_without_anybody_to_ask_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_changed_if_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     park("a", "b")
     before = rows()
     answer(monkeypatch)
@@ -192,7 +194,7 @@ def test_without_anybody_to_ask_nothing_is_changed(monkeypatch: pytest.MonkeyPat
     assert rows() == before
 
 
-def test_yes_asks_nothing_and_the_actor_is_named() -> None:
+def test_yes_skips_the_question_and_the_actor_is_recorded() -> None:
     park("a", "a", "b")
 
     said = run("discard", "--all", "--yes", "--reason", "sold elsewhere", "--actor", "grace")
@@ -203,7 +205,7 @@ def test_yes_asks_nothing_and_the_actor_is_named() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("retry", "--yes"), ("discard", "--yes", "--reason", "void")])
-def test_which_ones_has_to_be_said(arguments: tuple[str, ...]) -> None:
+def test_a_selection_is_required(arguments: tuple[str, ...]) -> None:
     park("a")
     before = rows()
 
@@ -215,12 +217,12 @@ def test_which_ones_has_to_be_said(arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("discard", "1"), ("discard", "1", "--reason", " ")])
-def test_a_reason_has_to_be_given(arguments: tuple[str, ...]) -> None:
+def test_a_reason_is_required(arguments: tuple[str, ...]) -> None:
     with pytest.raises(CommandError, match="--reason"):
         run(*arguments)
 
 
-def test_what_is_left_out_is_said_and_is_a_failure() -> None:
+def test_letters_that_are_left_out_are_reported_as_a_failure() -> None:
     park("a", "a", "b")
 
     with pytest.raises(CommandError) as refused:
@@ -231,7 +233,7 @@ def test_what_is_left_out_is_said_and_is_a_failure() -> None:
     assert states() == ["retry", "queued", "parked"]
 
 
-def test_only_what_can_be_retried_is_retried_by_a_filter() -> None:
+def test_a_filter_retries_only_parked_letters() -> None:
     park("a", "a", "b")
 
     assert run("retry", "--group", "things", "--yes") == "marked to be retried: 2\n"

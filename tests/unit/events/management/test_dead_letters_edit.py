@@ -1,4 +1,4 @@
-"""The subcommand `dead_letters edit`: a payload from a file or an editor, shown, asked for, and put in place."""
+"""The subcommand `dead_letters edit`: a payload from a file or an editor, shown and confirmed."""
 
 import json
 import shlex
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
 
 @pytest.fixture
 def fixed(tmp_path: Path) -> Path:
-    """A file with a payload that fits the thing a."""
+    """Write a file with a payload that fits the thing `a`."""
     file = tmp_path / "fixed.json"
     file.write_text(FIXED)
     return file
@@ -25,7 +25,7 @@ def fixed(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def editor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Put an editor in place that leaves these texts, one each time, and keeps what it was opened with."""
+    """Install an editor that writes these texts, one per call, and keeps the texts that it was opened with."""
 
     def install(*texts: str) -> Path:
         queue, opened = tmp_path / "texts", tmp_path / "opened"
@@ -46,7 +46,7 @@ def editor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return install
 
 
-def test_a_file_is_put_in_place_of_the_payload_and_retried(fixed: Path) -> None:
+def test_a_file_replaces_the_payload_and_is_retried(fixed: Path) -> None:
     recorder = park("a", note="broken")
 
     said = run("edit", letter().id, "--data", fixed, "--retry", "--yes")
@@ -67,7 +67,7 @@ def test_the_payload_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch
     assert (states(), letter().edited_data) == (["parked"], FIXED.replace(" ", ""))
 
 
-def test_an_edit_is_shown_and_asked_for(fixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edit_is_shown_before_the_question(fixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     park("a")
     before = rows()
     answer(monkeypatch, "n")
@@ -96,7 +96,7 @@ def test_the_editor_opens_the_payload_until_it_fits(
 
     assert "$.versoin: there is no such field; the fields are name, version, note" in said
     assert "Edit it again? [y/N]" in capsys.readouterr().out
-    assert opened.read_text() == '{"name": "a", "versoin": 1}'  # What was written is not lost.
+    assert opened.read_text() == '{"name": "a", "versoin": 1}'  # The text is not lost.
     assert letter().edited_data == FIXED.replace(" ", "")
 
 
@@ -112,7 +112,7 @@ def test_the_editor_begins_with_the_pretty_payload_and_leaving_it_changes_nothin
     assert rows() == before
 
 
-def test_giving_up_in_the_editor_says_what_was_wrong(editor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaving_the_editor_with_problems_reports_them(editor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     park("a")
     before = rows()
     editor("{}")
@@ -127,7 +127,7 @@ def test_giving_up_in_the_editor_says_what_was_wrong(editor: Any, monkeypatch: p
 @pytest.mark.parametrize(
     ("visual", "said"), [("", "neither VISUAL nor EDITOR"), ("false", "the editor failed"), ("/no/editor", "failed")]
 )
-def test_an_editor_that_is_none_is_said(visual: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_or_failing_editor_is_reported(visual: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     park("a")
     monkeypatch.delenv("EDITOR", raising=False)
     monkeypatch.setenv("VISUAL", visual)
@@ -136,7 +136,7 @@ def test_an_editor_that_is_none_is_said(visual: str, said: str, monkeypatch: pyt
         run("edit", letter().id)
 
 
-def test_a_payload_that_does_not_fit_and_a_file_that_is_none_are_refused(tmp_path: Path) -> None:
+def test_a_payload_that_does_not_fit_and_an_unreadable_file_are_refused(tmp_path: Path) -> None:
     park("a", "a")
     before = rows()
     wrong = tmp_path / "wrong.json"

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def filled(stream: Stream) -> Stream:
-    """30 entries: things 1 to 15 are made, then moved."""
+    """Fill the stream with 30 entries: things 1 to 15 are made, then moved."""
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(1, 16)))
         record(*(ThingMoved(name=f"thing-{number}", version=2) for number in range(1, 16)))
@@ -34,7 +34,7 @@ def say(command: str, *arguments: str) -> list[str]:
 
 
 def tail(*arguments: str) -> list[int]:
-    """Return the positions of what is printed."""
+    """Return the positions of the printed entries."""
     return [int(line.partition("-")[0]) for line in say("tail_events", *arguments)]
 
 
@@ -54,7 +54,7 @@ def tail(*arguments: str) -> list[int]:
         ("--type no.such", []),
     ],
 )
-def test_it_prints_what_is_asked_for(arguments: str, positions: range | list[int]) -> None:
+def test_it_prints_the_selected_entries(arguments: str, positions: range | list[int]) -> None:
     assert tail(*arguments.split()) == list(positions)
 
 
@@ -65,7 +65,7 @@ def test_json_has_the_fields_of_the_entry() -> None:
     assert (said["entry"], said["type"], said["data"]["name"]) == ("30-0", "thing.moved", "thing-15")
 
 
-def test_a_foreign_entry_is_shown_unless_something_is_sought(filled: Stream) -> None:
+def test_a_foreign_entry_is_shown_unless_there_is_a_filter(filled: Stream) -> None:
     filled._client.xadd(filled.key(0), {"KEY": "VALUE"}, id="31-7")
 
     assert say("tail_events", "--count", "1") == ["31-7  not an entry of the log"]
@@ -73,7 +73,7 @@ def test_a_foreign_entry_is_shown_unless_something_is_sought(filled: Stream) -> 
 
 
 @pytest.mark.parametrize("left", [30, 0])
-def test_from_now_on_is_only_what_comes_then(left: int, filled: Stream) -> None:
+def test_from_now_on_prints_only_new_entries(left: int, filled: Stream) -> None:
     filled.trim(0, length=left)
     start = tail_events._start(filled, 0, "$")
     with unit_of_work():
@@ -84,13 +84,13 @@ def test_from_now_on_is_only_what_comes_then(left: int, filled: Stream) -> None:
 
 
 @pytest.mark.parametrize("start", ["-1", "x", "1-", "$$"])
-def test_what_is_no_place_is_a_wrong_argument(start: str) -> None:
+def test_a_malformed_position_is_a_wrong_argument(start: str) -> None:
     with pytest.raises(CommandError, match="argument --from"):
         tail(f"--from={start}")
 
 
 class TestTrim:
-    def test_it_says_what_it_removes_and_leaves_just_so_many(self, filled: Stream) -> None:
+    def test_it_shows_what_it_removes_and_leaves_exactly_the_length(self, filled: Stream) -> None:
         assert say("trim_stream", "--length", "4", "--yes") == [
             "tickets: removes the oldest 26 of 30 entries, from 1-0 on.",
             "Groups that have not read these events yet read them from the log.",
@@ -98,14 +98,14 @@ class TestTrim:
         ]
         assert [entry.id for entry in filled.entries(0, after="0", count=9)] == ["27-0", "28-0", "29-0", "30-0"]
 
-    def test_without_a_number_it_is_the_setting(self, filled: Stream, settings: Settings) -> None:
+    def test_the_default_length_is_the_setting(self, filled: Stream, settings: Settings) -> None:
         settings.EVENTS_STREAM_MAX_LENGTH = 7
 
         say("trim_stream", "--yes")
 
         assert filled.length(0) == 7
 
-    def test_a_shorter_stream_is_left_alone(self, filled: Stream) -> None:
+    def test_a_shorter_stream_stays_unchanged(self, filled: Stream) -> None:
         assert say("trim_stream") == ["No partition has more than 100,000 entries, so nothing is removed."]
 
     def test_without_a_yes_nothing_changes(self, filled: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,14 +116,14 @@ class TestTrim:
 
         assert filled.length(0) == 30
 
-    def test_readers_lose_nothing(self, filled: Stream) -> None:
+    def test_groups_read_trimmed_events_from_the_log(self, filled: Stream) -> None:
         say("trim_stream", "--length", "0", "--yes")
 
         run_until_idle("recorder", recorder := Recorder())
 
         assert recorder.positions == list(range(1, 31))
 
-    def test_redis_that_does_not_answer_is_said(self, settings: Settings) -> None:
+    def test_an_unreachable_redis_is_reported(self, settings: Settings) -> None:
         settings.EVENTS_STREAM_BACKEND = "events.stream.redis_stream.RedisStream"
 
         with pytest.raises(CommandError, match="Redis does not answer"):

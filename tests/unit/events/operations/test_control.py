@@ -1,4 +1,4 @@
-"""Pause, resume and stop; tests/integration/events/operations/test_control.py has the processes."""
+"""Pause, resume and stop; tests/integration/events/operations/test_control.py tests them with processes."""
 
 from datetime import timedelta
 from io import StringIO
@@ -53,7 +53,7 @@ def test_one_group_is_paused_and_resumed() -> None:
     assert is_paused() == {"recorder": False}
 
 
-def test_without_a_name_all_declared_groups_are_meant() -> None:
+def test_without_a_name_it_applies_to_all_declared_groups() -> None:
     ConsumerGroup.objects.create(name="of another release")
 
     assert say("pause_consumers") == ["other: 0 processes asked to pause", "recorder: 0 processes asked to pause"]
@@ -62,7 +62,7 @@ def test_without_a_name_all_declared_groups_are_meant() -> None:
 
 
 @pytest.mark.parametrize("command", ["pause_consumers", "resume_consumers", "stop_consumers"])
-def test_an_unknown_group_is_refused_and_nothing_is_asked(command: str) -> None:
+def test_an_unknown_group_is_refused_and_no_request_is_sent(command: str) -> None:
     with pytest.raises(CommandError, match="EVENTS_SUBSCRIBERS has no group 'recoder'; known groups: other, recorder"):
         call_command(command, "recorder", "recoder")
 
@@ -73,7 +73,7 @@ def test_an_unknown_group_is_refused_and_nothing_is_asked(command: str) -> None:
     ("asked", "done"),
     [(GroupRequest.PAUSE, {PAUSED}), (GroupRequest.RESUME, {CONSUMING, STANDING_BY}), (GroupRequest.STOP, set())],
 )
-def test_who_has_not_done_it_is_found_among_the_living_of_the_group(asked: GroupRequest, done: set[str]) -> None:
+def test_unfinished_members_are_living_members_in_another_state(asked: GroupRequest, done: set[str]) -> None:
     members = {state: member("recorder", state).member for state in (CONSUMING, STANDING_BY, PAUSED, RETRYING)}
     dead = member("recorder", CONSUMING)
     Member.objects.filter(id=dead.member).update(alive_until=LONG_AGO)
@@ -86,7 +86,7 @@ def test_who_has_not_done_it_is_found_among_the_living_of_the_group(asked: Group
     assert {member.id for member in unfinished_members(asked, ["recorder"])} == late
 
 
-def test_it_waits_for_them_and_names_those_who_are_late_with_their_trouble() -> None:
+def test_wait_reports_unfinished_members_with_their_errors() -> None:
     late = member("recorder", RETRYING)
     late.condition = Condition(RETRYING, "RetryLater: it is down")
     late.heartbeat()
@@ -96,7 +96,7 @@ def test_it_waits_for_them_and_names_those_who_are_late_with_their_trouble() -> 
         say("pause_consumers", "--wait", "1")
 
 
-def test_a_stop_is_not_for_those_who_start_after_it() -> None:
+def test_a_stop_does_not_apply_to_later_members() -> None:
     old = member("recorder", CONSUMING)
     Member.objects.update(started_at=LONG_AGO)
     say("stop_consumers")
@@ -108,7 +108,7 @@ def test_a_stop_is_not_for_those_who_start_after_it() -> None:
     assert not unfinished_members(GroupRequest.STOP, ["recorder"])
 
 
-def test_who_is_asked_to_stop_ends(stream: Stream) -> None:
+def test_a_consumer_that_is_asked_to_stop_ends(stream: Stream) -> None:
     ownership = Ownership("recorder", "one")
     ownership.heartbeat()
     ConsumerGroup.objects.update(stop_requested_at=timezone.now() + timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""manage.py doctor on SQLite and a stream in memory; the integration tier has it with the real servers."""
+"""manage.py doctor on SQLite and a stream in memory; the integration tests use real servers."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ def _groups(settings: Settings) -> None:
 
 @pytest.fixture
 def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """fakeredis tells little of itself."""
+    """Supply the server information that fakeredis lacks."""
     said = {"redis_version": "7.0.15", "role": "master", "maxmemory_policy": "noeviction", "aof_enabled": "1"}
     monkeypatch.setattr(RedisStream, "information", lambda _stream: said | {"rdb_last_save_time": "0"})
 
@@ -49,26 +49,26 @@ def make_thing() -> None:
 
 @pytest.mark.usefixtures("healthy")
 class TestExamine:
-    def test_without_a_fault(self, stream: Stream) -> None:
+    def test_a_healthy_system_has_no_faults(self, stream: Stream) -> None:
         make_thing()
         relay.sweep(stream, 0)
 
         assert faults(stream) == []
 
-    def test_no_relay_runs(self, stream: Stream) -> None:
+    def test_events_without_a_position_are_a_fault(self, stream: Stream) -> None:
         make_thing()
         LogEntry.objects.update(time=timezone.now() - timedelta(seconds=9))
 
         assert faults(stream) == [("events without a position", "1 wait for a relay, the oldest for 9 s")]
 
-    def test_the_stream_is_behind(self, stream: Stream) -> None:
+    def test_a_stream_behind_the_log_is_a_fault(self, stream: Stream) -> None:
         make_thing()
         relay.sweep(stream, 0)
         stream.delete(0)
 
         assert faults(stream) == [("stream's end", f"{stream.key(0)} is 1 events behind the log")]
 
-    def test_the_stream_has_diverged_and_no_relay_has_seen_it_yet(self, stream: Stream) -> None:
+    def test_a_divergence_that_no_relay_has_seen_yet_is_a_fault(self, stream: Stream) -> None:
         stream.append(0, stream.tail(0), [envelope_at(1)])
 
         [(about, found)] = faults(stream)
@@ -76,12 +76,12 @@ class TestExamine:
         assert about == "divergence"
         assert "at position 1, which the log does not have there" in found
 
-    def test_a_group_never_ran(self, stream: Stream) -> None:
+    def test_a_group_that_never_ran_is_a_fault(self, stream: Stream) -> None:
         Checkpoint.objects.all().delete()
 
         assert faults(stream) == [("group", "recorder never ran")]
 
-    def test_a_group_lags(self, stream: Stream) -> None:
+    def test_a_long_lag_is_a_fault(self, stream: Stream) -> None:
         make_thing()
         relay.sweep(stream, 0)
         LogEntry.objects.update(time=timezone.now() - timedelta(seconds=100))
@@ -96,12 +96,12 @@ class TestExamine:
 
         assert faults(stream) == [("dead letters", "recorder has 1 open")]
 
-    def test_a_closed_letter_is_no_fault(self, stream: Stream) -> None:
+    def test_a_closed_letter_is_not_a_fault(self, stream: Stream) -> None:
         DeadLetter.objects.create(group="recorder", partition=0, entry_id="1-0", state=DeadLetter.State.DISCARDED)
 
         assert faults(stream) == []
 
-    def test_nobody_runs_a_group(self, stream: Stream) -> None:
+    def test_a_group_without_a_process_is_a_fault(self, stream: Stream) -> None:
         Member.objects.update(alive_until=LONG_AGO)
 
         assert faults(stream) == [("group", "no process of recorder runs")]
@@ -111,7 +111,7 @@ class TestExamine:
 
         assert faults(stream) == [("group", "recorder is paused")]
 
-    def test_a_process_that_is_retrying(self, stream: Stream) -> None:
+    def test_a_retrying_process_is_a_fault(self, stream: Stream) -> None:
         ownership = Ownership("recorder", "two")
         ownership.condition = Condition(RETRYING, "RetryLater: no disk", datetime(2027, 5, 1, 20, 0, tzinfo=UTC))
         ownership.heartbeat()
@@ -119,9 +119,9 @@ class TestExamine:
         said = f"recorder {ownership.member} is retrying, next at 20:00:00+0000: RetryLater: no disk"
         assert faults(stream) == [("process", said)]
 
-    def test_a_lease_that_nobody_takes(self, stream: Stream) -> None:
+    def test_an_unowned_partition_with_waiting_events_is_a_fault(self, stream: Stream) -> None:
         Lease.objects.update(expires_at=LONG_AGO)
-        assert faults(stream) == []  # Nothing waits.
+        assert faults(stream) == []  # No event waits.
         make_thing()
         relay.sweep(stream, 0)
 
@@ -132,7 +132,7 @@ class TestExamine:
         ConsumerGroup.objects.update(paused=True)
         assert faults(stream) == [("group", "recorder is paused")]
 
-    def test_a_checkpoint_above_the_log(self, stream: Stream) -> None:
+    def test_a_checkpoint_above_the_log_is_a_fault(self, stream: Stream) -> None:
         Checkpoint.objects.update(position=7)
 
         [found] = [found for found in examine(stream) if found.is_fault]
@@ -140,12 +140,12 @@ class TestExamine:
         assert found.found == "recorder, partition 0: at 7, but the log ends at 0"
         assert found.remedy.endswith("manage.py reset_group recorder --partition 0 --to 0")
 
-    def test_refused_commands(self, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_refused_commands_are_a_fault(self, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(RedisStream, "refused_commands", lambda _stream: ["XTRIM tickets: no"])
 
         assert faults(stream) == [("Redis's permissions", "its user may not run these commands: XTRIM tickets: no")]
 
-    def test_every_fault_has_a_remedy_and_nothing_else_has(self, stream: Stream) -> None:
+    def test_only_faults_have_a_remedy(self, stream: Stream) -> None:
         Checkpoint.objects.all().delete()
 
         assert {bool(found.remedy) for found in examine(stream)} == {True, False}
@@ -161,7 +161,7 @@ class TestExamine:
     ],
 )
 @pytest.mark.usefixtures("healthy")
-def test_a_server_that_does_not_fit(
+def test_an_unsuitable_server_is_a_fault(
     said: dict[str, str], fault: str, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     healthy = stream.information()
@@ -170,7 +170,7 @@ def test_a_server_that_does_not_fit(
     assert [about for about, _ in faults(stream)] == [fault]
 
 
-def test_a_stream_that_does_not_answer_is_said_once() -> None:
+def test_a_silent_stream_is_reported_once() -> None:
     said = StringIO()
 
     with pytest.raises(SystemExit) as stopped:

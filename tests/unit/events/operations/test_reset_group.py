@@ -1,4 +1,4 @@
-"""What reset_group says, asks and does; tests/faults/test_replay.py has it under load."""
+"""reset_group: its plan, its question and its effect; tests/faults/test_replay.py tests it under load."""
 
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -27,7 +27,7 @@ GROUP = "recorder"
 
 
 class Mover(Recorder):
-    """Handles moved things alone."""
+    """Handles only moved things."""
 
     handles = (ThingMoved,)
 
@@ -42,7 +42,7 @@ def _groups(settings: Settings) -> None:
 
 @pytest.fixture
 def log(stream: Stream) -> None:
-    """Six events, an hour after each other from FIRST on; the group has handled four."""
+    """Record six events, one per hour from FIRST on, of which the group has handled four."""
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(1, 5)))
         record(ThingMoved(name="thing-1", version=2), ThingMoved(name="thing-2", version=2))
@@ -64,7 +64,7 @@ def position(group: str = GROUP, target: str = "") -> int:
 
 @pytest.mark.usefixtures("log")
 class TestPlan:
-    def test_back_it_says_what_is_repeated(self) -> None:
+    def test_a_plan_back_shows_the_repeated_events(self) -> None:
         assert reset(GROUP, "--to", "1", "--yes") == [
             "recorder, partition 0: from 4 back to 1.",
             "  These are handled again: 3 thing.made.",
@@ -73,7 +73,7 @@ class TestPlan:
             "recorder continues there.",
         ]
 
-    def test_forward_it_says_what_is_skipped(self) -> None:
+    def test_a_plan_forward_shows_the_skipped_events(self) -> None:
         Checkpoint.objects.update(position=2)
 
         assert reset(GROUP, "--to", "5", "--yes")[:2] == [
@@ -81,7 +81,7 @@ class TestPlan:
             "  These are skipped: 2 thing.made, 1 thing.moved.",
         ]
 
-    def test_what_the_group_does_not_handle_is_told_apart(self) -> None:
+    def test_events_of_other_types_are_counted_separately(self) -> None:
         Checkpoint.objects.create(group="mover", partition=0, position=6)
 
         assert reset("mover", "--to", "0", "--yes")[1:4] == [
@@ -90,7 +90,7 @@ class TestPlan:
             "  4 others are skipped: the group does not handle their types.",
         ]
 
-    def test_what_is_compacted_and_what_is_parked_are_told(self) -> None:
+    def test_compacted_events_and_dead_letters_are_counted(self) -> None:
         LogEntry.objects.filter(position__in=[1, 2]).delete()
         parked = LogEntry.objects.get(position=4)
         for state in (DeadLetter.State.PARKED, DeadLetter.State.HANDLED):
@@ -130,11 +130,11 @@ class TestPlan:
         assert position() == 3
 
     @pytest.mark.parametrize("to", ["2025-05-01T02:00:00", "tomorrow", "-1", "2y", "1.5", ""])
-    def test_what_is_no_place_is_a_wrong_argument(self, to: str) -> None:
+    def test_a_malformed_position_is_a_wrong_argument(self, to: str) -> None:
         with pytest.raises(CommandError, match="argument --to"):
             reset(GROUP, f"--to={to}", "--yes")
 
-    def test_nothing_goes_above_the_log(self) -> None:
+    def test_a_position_beyond_the_log_is_refused(self) -> None:
         with pytest.raises(CommandError, match="the log of partition 0 ends at 6"):
             reset(GROUP, "--to", "7", "--yes")
 
@@ -145,11 +145,11 @@ class TestPlan:
 
         assert reset(GROUP, "--to", "6", "--yes")[0] == "recorder, partition 0: from 9 back to 6."
 
-    def test_a_group_that_never_ran_has_nothing_to_set(self) -> None:
+    def test_a_group_that_never_ran_is_refused(self) -> None:
         with pytest.raises(CheckpointMissing):
             plan_replay("mover", 0)
 
-    def test_with_several_partitions_a_position_needs_one(self) -> None:
+    def test_with_several_partitions_a_position_needs_its_partition(self) -> None:
         Partition.objects.create(number=1)
         Checkpoint.objects.create(group=GROUP, partition=1)
 
@@ -162,7 +162,7 @@ class TestPlan:
         with pytest.raises(ReplayRefused, match="no partition 2"):
             plan_replay(GROUP, 0, partition=2)
 
-    def test_one_target_is_set_or_all_are(self) -> None:
+    def test_one_target_or_all_can_be_set(self) -> None:
         Checkpoint.objects.create(group=GROUP, target="index", partition=0, position=6)
 
         reset(GROUP, "--to", "5", "--target", "index", "--yes")
@@ -186,7 +186,7 @@ def test_without_a_yes_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("log")
-def test_no_owner_moves_the_checkpoint_with_what_it_has_in_hand() -> None:
+def test_no_owner_moves_the_checkpoint_with_a_batch_in_flight() -> None:
     owner = Ownership(GROUP, "one")
     owner.heartbeat()
     assert owner.acquire(0)
@@ -204,7 +204,7 @@ def test_no_owner_moves_the_checkpoint_with_what_it_has_in_hand() -> None:
 
 
 @pytest.mark.usefixtures("log")
-def test_the_event_that_was_tried_again_starts_with_no_attempts() -> None:
+def test_the_attempts_of_a_failing_event_are_reset() -> None:
     reset(GROUP, "--to", "3", "--yes")
 
     row = Checkpoint.objects.get()
@@ -212,7 +212,7 @@ def test_the_event_that_was_tried_again_starts_with_no_attempts() -> None:
 
 
 @pytest.mark.usefixtures("log")
-def test_the_group_repeats_from_there() -> None:
+def test_the_group_continues_at_the_new_position() -> None:
     run_until_idle(GROUP, first := Recorder())
     assert first.positions == [5, 6]
 
@@ -224,7 +224,7 @@ def test_the_group_repeats_from_there() -> None:
 
 
 @pytest.mark.usefixtures("log")
-def test_redis_need_not_answer(settings: Settings) -> None:
+def test_it_works_while_redis_is_down(settings: Settings) -> None:
     settings.EVENTS_STREAM_BACKEND = "events.stream.redis_stream.RedisStream"
 
     reset(GROUP, "--to", "2", "--yes")

@@ -1,4 +1,4 @@
-"""What reset_stream says and asks; tests/faults/test_divergence.py has what comes of it."""
+"""reset_stream: its plan, its question and its effect; tests/faults/test_divergence.py tests it with processes."""
 
 from io import StringIO
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Forgetful(Recorder):
-    """Has a target that can be given up."""
+    """Has a target that can be discarded."""
 
     targets = 1
     is_down = False
@@ -45,7 +45,7 @@ def _groups(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def diverged(stream: Stream) -> Stream:
-    """Three entries, a foreign one behind them, and two groups that have handled two of the events."""
+    """Create three entries, a foreign one after them, and two groups that have handled two of the events."""
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(3)))
     relay.sweep(stream, 0)
@@ -57,7 +57,7 @@ def diverged(stream: Stream) -> Stream:
 
 @pytest.fixture
 def restored(diverged: Stream) -> Stream:
-    """The log was restored to its first event, and the checkpoints were not."""
+    """Restore the log, but not the checkpoints, to its first event."""
     LogEntry.objects.filter(position__gt=1).delete()
     Partition.objects.update(last_position=1)
     return diverged
@@ -78,7 +78,7 @@ def checkpoints() -> dict[tuple[str, str], int]:
     return {(group, target): position for group, target, position in rows}
 
 
-def test_it_says_what_it_will_do(diverged: Stream) -> None:
+def test_it_shows_what_it_will_do(diverged: Stream) -> None:
     assert reset("--yes") == [
         "Partition 0 has diverged: the stream ends with an entry at 9 that is not an event.",
         "  The key tickets is deleted, with 4 entries and its groups.",
@@ -100,7 +100,7 @@ def test_without_a_yes_nothing_changes(said: str, diverged: Stream, monkeypatch:
     assert divergence.current(0)
 
 
-def test_after_a_yes_the_relay_fills_the_stream_and_groups_go_on(
+def test_after_a_yes_the_relay_fills_the_stream_and_groups_continue(
     diverged: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(monkeypatch, "y")
@@ -114,7 +114,7 @@ def test_after_a_yes_the_relay_fills_the_stream_and_groups_go_on(
     assert checkpoints() == {("forgetful", "target-1"): 2, ("recorder", ""): 2}
 
 
-def test_a_restored_log_is_told_by_the_events_below_a_foreign_entry(restored: Stream) -> None:
+def test_a_restored_log_is_recognized_by_events_below_a_foreign_entry(restored: Stream) -> None:
     said = reset("--yes")
 
     assert said[0].startswith("The log was restored from a backup")
@@ -130,11 +130,11 @@ def test_after_a_restore_targets_are_new_and_no_checkpoint_exceeds_the_log(resto
     assert Forgetful().open() == "target-2"
 
 
-def test_a_reset_that_a_target_hinders_leaves_the_stream_diverged_and_is_repeated(restored: Stream) -> None:
+def test_a_reset_that_a_target_prevents_leaves_the_stream_diverged_and_can_be_repeated(restored: Stream) -> None:
     Forgetful.is_down = True
     with pytest.raises(CommandError, match="run it again: it is down"):
         reset("--yes")
-    restored._client.flushall()  # What told of the restore is gone, but it is kept.
+    restored._client.flushall()  # The evidence of the restore is gone, but the database has stored it.
     with pytest.raises(Diverged):
         relay.sweep(restored, 0)
     Forgetful.is_down = False
@@ -145,7 +145,7 @@ def test_a_reset_that_a_target_hinders_leaves_the_stream_diverged_and_is_repeate
     assert relay.sweep(restored, 0) == 1
 
 
-def test_repeated_it_changes_nothing(restored: Stream) -> None:
+def test_a_repeated_reset_changes_nothing(restored: Stream) -> None:
     reset("--yes")
     relay.sweep(restored, 0)
 

@@ -1,4 +1,4 @@
-"""manage.py event_status; tests/integration/events/operations/test_status.py has it with real processes."""
+"""manage.py event_status; tests/integration/events/operations/test_status.py tests it with real processes."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def _groups(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def filled(stream: Stream) -> Stream:
-    """Five entries, of which the group has handled two."""
+    """Create five entries, of which the group has handled two."""
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(1, 6)))
     relay.sweep(stream, 0)
@@ -65,7 +65,7 @@ def member(name: str, condition: Condition, *, owns: bool = False) -> Ownership:
     return ownership
 
 
-def test_the_log_and_the_stream(filled: Stream) -> None:
+def test_the_status_of_the_log_and_the_stream(filled: Stream) -> None:
     with unit_of_work():
         record(ThingMade(name="late"))
     filled.trim(0, length=3)
@@ -86,7 +86,7 @@ def test_the_log_and_the_stream(filled: Stream) -> None:
     }
 
 
-def test_a_group_that_nobody_runs() -> None:
+def test_a_group_without_a_process_is_shown() -> None:
     LogEntry.objects.filter(position=3).update(time=timezone.now() - timedelta(seconds=90))
 
     found = group()
@@ -116,7 +116,7 @@ def test_the_filter_shows_one_group() -> None:
         look("--group", "another")
 
 
-def test_the_owner_and_those_who_stand_by() -> None:
+def test_the_owner_and_the_standing_by_processes_are_shown() -> None:
     owner = member("owner", Condition(CONSUMING), owns=True)
     second = member("second", Condition(STANDING_BY))
 
@@ -128,7 +128,7 @@ def test_the_owner_and_those_who_stand_by() -> None:
     assert found["standing_by"] == [second.member]
 
 
-def test_an_owner_that_retries_says_why_and_when(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retrying_owner_is_shown_with_its_error_and_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     at = datetime(2099, 1, 1, tzinfo=UTC)
     member("owner", Condition(RETRYING, "RetryLater: [it] is down", at), owns=True)
     Checkpoint.objects.update(failed_position=3, attempts=4)
@@ -143,7 +143,7 @@ def test_an_owner_that_retries_says_why_and_when(monkeypatch: pytest.MonkeyPatch
     assert "recorder has failed 4 times with the event at 3" in said
 
 
-def test_an_owner_that_is_gone_until_its_lease_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_owner_is_shown_until_its_lease_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     owner = member("owner", Condition(CONSUMING), owns=True)
     Member.objects.update(alive_until=LONG_AGO)
     Lease.objects.update(expires_at=LONG_AGO)
@@ -185,7 +185,7 @@ def test_a_group_that_has_fallen_behind_the_stream(
     assert ("recorder has fallen behind the stream, and reads the log" in said) == reads_from_log
 
 
-def test_what_the_log_knows_is_shown_while_redis_is_down(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_s_status_is_shown_while_redis_is_down(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EVENTS_STREAM_BACKEND = "events.stream.redis_stream.RedisStream"
     Partition.objects.create(number=1)
 
@@ -197,7 +197,7 @@ def test_what_the_log_knows_is_shown_while_redis_is_down(settings: Settings, mon
     assert table(monkeypatch=monkeypatch).count("Redis does not answer") == 2
 
 
-def test_the_stream_is_told_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stream_s_memory_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.testing.FakeStream.memory_usage", lambda *_: 12_345)
 
     assert "stream tickets: 5 entries up to 5, 12.3 kB" in table(monkeypatch=monkeypatch)

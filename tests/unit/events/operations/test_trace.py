@@ -1,4 +1,4 @@
-"""manage.py trace_event; tests/integration/readmodel/test_find_effect.py has the effects."""
+"""manage.py trace_event; the read model's tests have its effects."""
 
 import json
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ GROUP = "recorder"
 
 
 class Teller(Recorder):
-    """Can tell what became of an event, unless its engine is down."""
+    """Can describe an event's effect, unless its target is down."""
 
     is_down = False
 
@@ -41,7 +41,7 @@ class Mover(Recorder):
 
 
 class Causer(Recorder):
-    """Moves what is made."""
+    """Moves things that are made."""
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         for envelope in batch:
@@ -58,7 +58,7 @@ def _groups(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def row(stream: Stream) -> LogEntry:
-    """The second of three events."""
+    """Record three events, and return the row of the second."""
     with collecting(Collector(correlation_id="request-1", actor=lambda: "ada")), unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(1, 4)))
     relay.sweep(stream, 0)
@@ -80,7 +80,7 @@ def group(row: LogEntry) -> tuple[str, str]:
     return found["state"], found["detail"]
 
 
-def test_it_is_told_from_the_log_on(row: LogEntry) -> None:
+def test_a_handled_event_is_traced_from_the_log_to_its_groups(row: LogEntry) -> None:
     run_until_idle(GROUP)
     handled_at = Checkpoint.objects.get().updated_at
     first, _, third = LogEntry.objects.order_by("position").values_list("event_id", flat=True)
@@ -104,7 +104,7 @@ def test_a_position_names_an_event_too(event: str, row: LogEntry) -> None:
     assert say(event) == say(row.event_id)
 
 
-def test_with_several_partitions_a_position_needs_one(row: LogEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_several_partitions_a_position_needs_its_partition(row: LogEntry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.management.commands.trace_event.partition_count", lambda: 2)
 
     with pytest.raises(CommandError, match="there are 2 partitions: write PARTITION:2") as refused:
@@ -115,7 +115,7 @@ def test_with_several_partitions_a_position_needs_one(row: LogEntry, monkeypatch
 
 
 @pytest.mark.parametrize("event", ["01a20d1f-0d7a-7433-8b6f-cb42fb3d7116", "4", "1:2"])
-def test_an_unknown_event_is_said(event: str, row: LogEntry) -> None:
+def test_an_unknown_event_is_reported(event: str, row: LogEntry) -> None:
     with pytest.raises(CommandError, match="The log has no such event") as failed:
         say(event)
 
@@ -123,13 +123,13 @@ def test_an_unknown_event_is_said(event: str, row: LogEntry) -> None:
 
 
 @pytest.mark.parametrize("event", ["x", "2:", ":2", "1:2:3", "017f22e2-79b0"])
-def test_what_is_no_id_is_a_wrong_argument(event: str, row: LogEntry) -> None:
+def test_a_malformed_id_is_a_wrong_argument(event: str, row: LogEntry) -> None:
     with pytest.raises(CommandError, match=f"argument ID: {event!r} is not an event's id"):
         say(event)
 
 
 class TestStream:
-    def test_without_a_position(self, stream: Stream) -> None:
+    def test_an_event_without_a_position_is_not_on_the_stream_yet(self, stream: Stream) -> None:
         with unit_of_work():
             record(ThingMade(name="new"))
 
@@ -138,29 +138,29 @@ class TestStream:
         assert found["stream"] == "not yet: it has no position, which relay_events gives"
         assert found["groups"][0]["detail"] == "for its position; no process of the group runs"
 
-    def test_not_appended(self, row: LogEntry, stream: Stream) -> None:
+    def test_an_event_that_is_not_appended_yet(self, row: LogEntry, stream: Stream) -> None:
         stream.delete(0)
 
         assert trace(row)["stream"] == "not yet: the stream ends at 0, and relay_events appends"
 
     @pytest.mark.parametrize("left", [1, 0])
-    def test_trimmed(self, left: int, row: LogEntry, stream: Stream) -> None:
+    def test_a_trimmed_event(self, left: int, row: LogEntry, stream: Stream) -> None:
         stream.trim(0, length=left)
 
         assert trace(row)["stream"] == "trimmed; readers find it in the log"
 
-    def test_lost_from_the_middle(self, row: LogEntry, stream: Stream) -> None:
+    def test_an_event_lost_from_the_middle_of_the_stream(self, row: LogEntry, stream: Stream) -> None:
         stream._client.xdel(stream.key(0), "2-0")
 
         assert trace(row)["stream"] == "lost; readers find it in the log"
 
-    def test_a_foreign_one_in_its_place(self, row: LogEntry, stream: Stream) -> None:
+    def test_a_foreign_entry_in_the_event_s_place(self, row: LogEntry, stream: Stream) -> None:
         stream.delete(0)
         stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id="2-0")
 
         assert trace(row)["stream"] == "a foreign entry is in its place"
 
-    def test_diverged(self, row: LogEntry, stream: Stream) -> None:
+    def test_a_diverged_stream(self, row: LogEntry, stream: Stream) -> None:
         stream.delete(0)
         Partition.objects.update(divergence="somebody wrote there")
 
@@ -173,10 +173,10 @@ class TestStream:
 
 
 class TestGroups:
-    def test_waiting_for_a_process(self, row: LogEntry) -> None:
+    def test_it_waits_for_a_process(self, row: LogEntry) -> None:
         assert group(row) == ("waiting", "1 are before it; no process of the group runs")
 
-    def test_waiting_while_paused(self, row: LogEntry) -> None:
+    def test_it_waits_while_the_group_is_paused(self, row: LogEntry) -> None:
         ConsumerGroup.objects.create(name=GROUP, paused=True)
 
         assert group(row) == ("waiting", "1 are before it; the group is paused")
@@ -188,7 +188,7 @@ class TestGroups:
             (Condition(RETRYING, "RetryLater: down"), "retrying after RetryLater: down"),
         ],
     )
-    def test_waiting_for_the_owner(self, condition: Condition, said: str, row: LogEntry) -> None:
+    def test_it_waits_for_the_owner(self, condition: Condition, said: str, row: LogEntry) -> None:
         owner = Ownership(GROUP, "one")
         owner.condition = condition
         owner.heartbeat()
@@ -198,12 +198,12 @@ class TestGroups:
 
         assert group(row) == ("waiting", f"1 are before it; {said}")
 
-    def test_being_tried_again(self, row: LogEntry) -> None:
+    def test_it_is_being_retried(self, row: LogEntry) -> None:
         Checkpoint.objects.create(group=GROUP, partition=0, position=1, failed_position=2, attempts=3)
 
         assert group(row) == ("tried again", "failed 3 times; no process of the group runs")
 
-    def test_parked(self, row: LogEntry) -> None:
+    def test_it_is_parked(self, row: LogEntry) -> None:
         recorder = Recorder()
         recorder.refuses = {"thing-2": Unprocessable("too blue")}
         run_until_idle(GROUP, recorder)
@@ -211,7 +211,7 @@ class TestGroups:
 
         assert group(row) == (f"dead letter {letter.id}, parked", "Unprocessable: too blue; 1 attempts")
 
-    def test_discarded_with_the_reason(self, row: LogEntry) -> None:
+    def test_it_is_discarded_with_a_reason(self, row: LogEntry) -> None:
         letter = DeadLetter.objects.create(
             group=GROUP, partition=0, position=2, event_id=row.event_id, state=DeadLetter.State.DISCARDED
         )
@@ -219,12 +219,12 @@ class TestGroups:
 
         assert group(row) == (f"dead letter {letter.id}, discarded", "by ada: a test; 1 attempts")
 
-    def test_of_a_type_that_it_does_not_handle(self, row: LogEntry, settings: Settings) -> None:
+    def test_the_group_does_not_handle_its_type(self, row: LogEntry, settings: Settings) -> None:
         settings.EVENTS_SUBSCRIBERS = {"mover": f"{__name__}.Mover"}
 
         assert group(row) == ("not handled by this group", "")
 
-    def test_each_target_is_told(self, row: LogEntry) -> None:
+    def test_each_target_is_traced(self, row: LogEntry) -> None:
         for target, position in (("new", 1), ("old", 3)):
             Checkpoint.objects.create(group=GROUP, target=target, partition=0, position=position)
 
@@ -241,17 +241,17 @@ class TestEffect:
             "teller": f"{__name__}.Teller",
         }
 
-    def test_it_is_told_by_those_who_can(self, row: LogEntry) -> None:
+    def test_effects_are_described_by_the_groups_that_can(self, row: LogEntry) -> None:
         assert trace(row)["effects"] == {"teller": "seen thing-2"}
         assert "  effect       seen thing-2" in say(row.event_id)
 
-    def test_an_engine_that_is_down_hides_nothing_else(self, row: LogEntry) -> None:
+    def test_a_target_that_is_down_hides_nothing_else(self, row: LogEntry) -> None:
         Teller.is_down = True
 
         assert trace(row)["effects"] == {"teller": "not known: the engine is down"}
 
 
-def test_what_it_caused_and_what_caused_it(row: LogEntry, stream: Stream) -> None:
+def test_cause_and_caused_events_are_shown(row: LogEntry, stream: Stream) -> None:
     run_until_idle(GROUP, Causer())
     caused = LogEntry.objects.get(subject="thing-2", type="thing.moved")
 
@@ -259,7 +259,7 @@ def test_what_it_caused_and_what_caused_it(row: LogEntry, stream: Stream) -> Non
     assert trace(caused)["cause"] == f"{row.event_id} thing.made of thing-2"
 
 
-def test_of_many_only_the_first_few_are_named(stream: Stream) -> None:
+def test_only_the_first_few_related_events_are_listed(stream: Stream) -> None:
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(9)))
     relay.sweep(stream, 0)

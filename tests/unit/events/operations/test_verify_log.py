@@ -1,4 +1,4 @@
-"""Damage a table past its events, and find and correct it; on SQLite here, on PostgreSQL in tests/integration."""
+"""verify_log on SQLite; tests/integration tests it on PostgreSQL."""
 
 from tests.contracts.verify_log import VerifyLogContract
 

@@ -11,7 +11,7 @@ def test_pauses_grow_up_to_a_quarter_of_a_minute() -> None:
     assert all(7.5 <= pause <= 15 for pause in pauses[8:])
 
 
-def test_a_success_starts_them_anew() -> None:
+def test_a_success_resets_the_pauses() -> None:
     backoff = Backoff()
     for _ in range(9):
         backoff.fail(RetryLater())

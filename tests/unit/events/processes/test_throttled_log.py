@@ -13,7 +13,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_it_is_said_once_and_again_after_a_minute(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_is_logged_once_and_again_after_a_minute(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
     throttled = ThrottledLog(logging.getLogger("test"))
     for _ in range(241):
         throttled.error("diverged")
@@ -22,7 +22,7 @@ def test_it_is_said_once_and_again_after_a_minute(clock: list[float], caplog: py
     assert caplog.messages == ["diverged"] * 3
 
 
-def test_another_trouble_is_said_at_once(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+def test_another_error_is_logged_at_once(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
     throttled = ThrottledLog(logging.getLogger("test"))
     for said in ("diverged", "down", "diverged", "down"):
         throttled.error(said)
@@ -30,7 +30,7 @@ def test_another_trouble_is_said_at_once(clock: list[float], caplog: pytest.LogC
     assert caplog.messages == ["diverged", "down"]
 
 
-def test_what_is_over_and_comes_again_is_said_again(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_after_a_recovery_is_logged_again(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     throttled = ThrottledLog(logging.getLogger("test"))
     throttled.error("down")

@@ -20,12 +20,12 @@ READING = "SUM(size)"
 
 
 class Unregistered(Event, frozen=True):
-    """An event class without a name."""
+    """An event class that is not registered."""
 
 
 @pytest.mark.django_db(transaction=True)
 class TestRecord:
-    def test_events_are_stored_in_order_with_what_they_have_in_common(self) -> None:
+    def test_events_are_stored_in_order_with_the_metadata_of_their_unit(self) -> None:
         with unit_of_work() as unit:
             record(ThingMade(name="a"), ThingMoved(name="a", version=2))
 
@@ -37,13 +37,13 @@ class TestRecord:
         assert first.aggregate_type == "thing"
         assert first.event_id < second.event_id
 
-    def test_outside_of_a_transaction_it_says_what_to_write_instead(self) -> None:
+    def test_recording_outside_of_a_transaction_is_refused_with_advice(self) -> None:
         with pytest.raises(NotInTransaction, match="with unit_of_work"):
             record(ThingMade(name="a"))
 
         assert not LogEntry.objects.exists()
 
-    def test_an_event_goes_with_the_savepoint_that_is_rolled_back(self) -> None:
+    def test_a_rolled_back_savepoint_takes_its_events_with_it(self) -> None:
         with unit_of_work():
             record(ThingMade(name="kept"))
             savepoint = transaction.savepoint_create()
@@ -52,14 +52,14 @@ class TestRecord:
 
         assert list(LogEntry.objects.values_list("subject", flat=True)) == ["kept"]
 
-    def test_an_exception_takes_the_events_with_it(self) -> None:
+    def test_an_exception_rolls_the_events_back(self) -> None:
         with pytest.raises(ZeroDivisionError), unit_of_work():
             record(ThingMade(name="a"))
             raise ZeroDivisionError
 
         assert not LogEntry.objects.exists()
 
-    def test_any_number_of_events_is_one_statement(
+    def test_any_number_of_events_takes_one_statement(
         self, django_assert_num_queries: DjangoAssertNumQueries, stream: Stream
     ) -> None:
         with unit_of_work():
@@ -69,7 +69,7 @@ class TestRecord:
 
         assert LogEntry.objects.count() == 1_001
 
-    def test_a_unit_without_events_asks_nobody(self, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    def test_a_unit_without_events_calls_no_server(self, django_assert_num_queries: DjangoAssertNumQueries) -> None:
         with django_assert_num_queries(2) as queries, unit_of_work():
             pass
 
@@ -103,7 +103,7 @@ class TestRecord:
         assert inner is outer
         assert len(set(LogEntry.objects.values_list("correlation_id", flat=True))) == 1
 
-    def test_a_foreign_callback_that_fails_keeps_nobody_from_flushing(self, stream: Stream) -> None:
+    def test_a_failing_callback_of_another_does_not_stop_the_flush(self, stream: Stream) -> None:
         with unit_of_work():
             transaction.on_commit(lambda: 1 / 0, robust=True)
             record(ThingMade(name="a"))
@@ -136,14 +136,14 @@ class TestFlushOnCommit:
         giving = ("UPDATE events_log", "events_give_positions")
         assert len([query for query in queries.captured_queries if any(how in query["sql"] for how in giving)]) == 1
 
-    def test_what_is_at_hand_is_not_read_again(self, stream: Stream) -> None:
+    def test_events_in_memory_are_not_read_again(self, stream: Stream) -> None:
         with CaptureQueriesContext(connection) as queries, unit_of_work():
             record(ThingMade(name="a"), ThingMade(name="b"))
 
         assert entries_of(stream) == entries_of_the_log()
         assert not [query for query in queries.captured_queries if READING in query["sql"]]
 
-    def test_what_a_savepoint_took_back_is_not_sent(self, stream: Stream) -> None:
+    def test_events_of_a_rolled_back_savepoint_are_not_sent(self, stream: Stream) -> None:
         with unit_of_work():
             record(ThingMade(name="a"))
             savepoint = transaction.savepoint_create()
@@ -154,7 +154,7 @@ class TestFlushOnCommit:
         assert [envelope.subject for _, envelope in entries_of(stream)] == ["a", "b"]
         assert entries_of(stream) == entries_of_the_log()
 
-    def test_with_what_another_left_over_the_log_is_read(self, stream: Stream) -> None:
+    def test_the_log_is_read_if_other_events_are_flushed_too(self, stream: Stream) -> None:
         with unit_of_work() as unit:
             record(ThingMade(name="left over"))
             unit.unflushed.clear()

@@ -1,4 +1,4 @@
-"""What the envelopes of events have besides the events: from the collector, and from EVENTS_METADATA."""
+"""The metadata of envelopes: from the collector, and from EVENTS_METADATA."""
 
 import msgspec
 import pytest
@@ -73,7 +73,7 @@ def test_without_attributes_nothing_is_added(hook: pytest.MonkeyPatch, stream: S
     ],
 )
 @pytest.mark.django_db(transaction=True)
-def test_what_an_envelope_can_not_carry_is_refused_with_the_change(
+def test_malformed_attributes_are_refused_and_the_change_is_rolled_back(
     hook: pytest.MonkeyPatch, attributes: object, message: str
 ) -> None:
     hook.setattr(f"{__name__}.returned", attributes)
@@ -85,7 +85,7 @@ def test_what_an_envelope_can_not_carry_is_refused_with_the_change(
 
 
 @pytest.mark.django_db
-def test_the_fields_of_an_entry_are_known_as_ours() -> None:
+def test_no_field_of_an_entry_can_be_an_extension() -> None:
     filled = {"causation_id": "1", "actor": "ada", "traceparent": "00-"}
     envelope = msgspec.structs.replace(envelope_at(1), **filled)
 

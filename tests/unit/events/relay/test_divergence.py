@@ -25,7 +25,7 @@ def state() -> tuple[str, bool]:
 
 @pytest.fixture
 def restored(stream: Stream) -> Stream:
-    """A stream of five entries, and a log that was restored to the first two."""
+    """Create a stream of five entries, and a log that was restored to the first two."""
     make_things(5)
     relay.sweep(stream, 0)
     LogEntry.objects.filter(position__gt=2).delete()
@@ -38,7 +38,7 @@ def sweep_is_refused(stream: Stream) -> None:
         relay.sweep(stream, 0)
 
 
-def test_an_own_stream_is_not_marked(stream: Stream) -> None:
+def test_a_stream_of_this_log_has_not_diverged(stream: Stream) -> None:
     make_things(2)
     relay.sweep(stream, 0)
     relay.sweep(stream, 0)
@@ -47,7 +47,7 @@ def test_an_own_stream_is_not_marked(stream: Stream) -> None:
     assert divergence.all_current() == {}
 
 
-def test_a_foreign_entry_is_kept_as_the_reason(stream: Stream) -> None:
+def test_a_foreign_entry_is_stored_as_the_divergence(stream: Stream) -> None:
     make_things(2)
     relay.sweep(stream, 0)
     stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id="1795456618552-0")
@@ -58,7 +58,7 @@ def test_a_foreign_entry_is_kept_as_the_reason(stream: Stream) -> None:
     assert divergence.all_current() == {0: state()[0]}
 
 
-def test_deleting_the_foreign_entry_mends_nothing(stream: Stream) -> None:
+def test_deleting_the_foreign_entry_does_not_end_the_divergence(stream: Stream) -> None:
     make_things(2)
     relay.sweep(stream, 0)
     foreign = stream._client.xadd(stream.key(0), {"KEY": "VALUE"})
@@ -71,7 +71,7 @@ def test_deleting_the_foreign_entry_mends_nothing(stream: Stream) -> None:
     assert stream.length(0) == 2
 
 
-def test_deleting_its_own_last_entry_is_no_divergence(stream: Stream) -> None:
+def test_deleting_the_own_last_entry_is_not_a_divergence(stream: Stream) -> None:
     make_things(2)
     relay.sweep(stream, 0)
     stream._client.xdel(stream.key(0), "2-0")
@@ -82,7 +82,7 @@ def test_deleting_its_own_last_entry_is_no_divergence(stream: Stream) -> None:
     assert [entry.id for entry in stream.entries(0, after="0", count=10)] == ["1-0", "3-0"]
 
 
-def test_a_key_of_another_type_is_kept_as_the_reason(stream: Stream) -> None:
+def test_a_key_of_another_type_is_stored_as_the_divergence(stream: Stream) -> None:
     stream._client.set(stream.key(0), "VALUE")
     make_things(1)
 
@@ -102,7 +102,7 @@ def test_a_restored_log_stays_diverged_when_it_has_caught_up(restored: Stream) -
     restored._client.xtrim(restored.key(0), maxlen=0, approximate=False)
     sweep_is_refused(restored)
     make_things(9)
-    relay.flush_batch(restored, 0)  # By a request, which gives positions before it looks.
+    relay.flush_batch(restored, 0)  # By a request, which gives positions before it compares.
     assert log.last_position(0) == 11
 
     sweep_is_refused(restored)
@@ -112,7 +112,7 @@ def test_a_restored_log_stays_diverged_when_it_has_caught_up(restored: Stream) -
     assert restored.length(0) == 0
 
 
-def test_a_request_keeps_it_for_the_relay(stream: Stream) -> None:
+def test_a_request_stores_the_divergence_for_the_relay(stream: Stream) -> None:
     make_things(2)
     relay.sweep(stream, 0)
     stream._client.delete(stream.key(0))

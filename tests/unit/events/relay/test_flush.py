@@ -37,11 +37,11 @@ class TestPositions:
         assert list(LogEntry.objects.order_by("id").values_list("position", flat=True)) == [1, 2, 3, 4, 5]
         assert log.last_position(0) == 5
 
-    def test_without_new_rows_nothing_is_given(self) -> None:
+    def test_without_new_rows_no_positions_are_given(self) -> None:
         assert give_positions(0) == NONE_GIVEN
         assert log.last_position(0) == 0
 
-    def test_at_most_500_are_given_under_one_lock(self) -> None:
+    def test_at_most_500_positions_are_given_at_once(self) -> None:
         make_things(501)
 
         assert give_positions(0).positions == range(1, 501)
@@ -56,7 +56,7 @@ class TestPositions:
 
 
 class TestSweep:
-    def test_it_brings_the_stream_up_to_the_log_in_batches(self, stream: Stream) -> None:
+    def test_it_appends_all_waiting_events_in_batches(self, stream: Stream) -> None:
         make_things(1_203)
 
         assert relay.sweep(stream, 0) == 1_203
@@ -100,7 +100,7 @@ class TestSweep:
 
         assert positions_on(stream) == ids(1, 5)
 
-    def test_a_stream_trimmed_to_nothing_goes_on_at_its_position(self, stream: Stream) -> None:
+    def test_a_stream_trimmed_to_nothing_continues_at_its_position(self, stream: Stream) -> None:
         make_things(3)
         relay.sweep(stream, 0)
         stream._client.xtrim(stream.key(0), maxlen=0, approximate=False)
@@ -133,7 +133,7 @@ class TestSweep:
 
         assert positions_on(stream) == ids(1, 2)
 
-    def test_below_the_compacted_events_a_tail_that_the_log_lacks_is_its_own(self, stream: Stream) -> None:
+    def test_an_unknown_tail_below_the_compacted_events_is_the_log_s_own(self, stream: Stream) -> None:
         make_things(3)
         relay.sweep(stream, 0)
         LogEntry.objects.filter(position=3).delete()
@@ -146,7 +146,7 @@ class TestSweep:
 
 
 class TestFlushBatch:
-    def test_it_appends_what_was_committed(self, stream: Stream) -> None:
+    def test_it_appends_committed_events(self, stream: Stream) -> None:
         make_things(2)
         relay.flush_batch(stream, 0)
         make_things(1)
@@ -161,16 +161,16 @@ class TestFlushBatch:
 
         assert positions_on(stream) == ids(1, 500)
 
-    def test_where_the_stream_is_not_that_far_it_goes_on_after_its_end(self, stream: Stream) -> None:
+    def test_if_the_stream_is_behind_it_appends_after_the_stream_s_end(self, stream: Stream) -> None:
         make_things(3)
-        give_positions(0)  # By a flusher that died before it appended.
+        give_positions(0)  # By a process that died before it appended.
         make_things(1)
 
         relay.flush_batch(stream, 0)
 
         assert positions_on(stream) == ids(1, 4)
 
-    def test_after_a_wipe_it_sends_of_the_window_alone(self, stream: Stream, settings: Settings) -> None:
+    def test_after_a_wipe_it_sends_only_events_of_the_window(self, stream: Stream, settings: Settings) -> None:
         settings.EVENTS_STREAM_MAX_LENGTH = 100
         make_things(300)
         relay.sweep(stream, 0)
@@ -183,7 +183,7 @@ class TestFlushBatch:
 
 
 class TestFlushReleased:
-    def test_an_outage_is_left_to_the_relay_and_soon_costs_nothing(
+    def test_in_an_outage_events_are_left_to_the_relay_and_the_breaker_opens(
         self, caplog: pytest.LogCaptureFixture, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         for _ in range(3):

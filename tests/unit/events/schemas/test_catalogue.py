@@ -1,4 +1,4 @@
-"""The catalogue of events, made of their classes, the subscribers' declarations and the source code."""
+"""The catalogue of events, from their classes, the subscribers and the source code."""
 
 import ast
 import os
@@ -42,13 +42,13 @@ def test_an_event_has_its_fields_and_its_groups() -> None:
             CatalogueField("version", "integer", required=False, doc=""),
             CatalogueField("note", "string", required=False, doc=""),
         ],
-        made_in=[],  # By tests alone, and they are no installed app.
+        made_in=[],  # Only by tests, which are not an installed app.
         handled_by=["all", "movers"],
     )
     assert event("thing.made").handled_by == ["all"]
 
 
-def test_it_says_where_an_event_is_made() -> None:
+def test_it_names_the_functions_that_make_an_event() -> None:
     assert event("ticket.issued").made_in == ["tickets.models.Ticket.issue_drafts", "tickets.models._cancellations"]
 
 
@@ -63,17 +63,17 @@ def test_it_says_where_an_event_is_made() -> None:
         "def sell():\n    from shop.events import Sold\n    x = Sold()",
     ],
 )
-def test_a_call_is_found_however_the_class_was_imported(source: str) -> None:
+def test_a_call_is_found_for_every_form_of_import(source: str) -> None:
     assert ("shop.events.Sold", "shop.models.sell") in _calls("shop.models", ast.parse(source), is_package=False)
 
 
-def test_another_class_of_the_same_name_is_not_taken_for_it() -> None:
+def test_another_class_of_the_same_name_is_not_confused_with_it() -> None:
     source = "from elsewhere import Sold\ndef sell():\n    Sold()"
 
     assert dict(_calls("shop.models", ast.parse(source), is_package=False)) == {"elsewhere.Sold": "shop.models.sell"}
 
 
-def test_json_has_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_the_whole_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("event_catalogue", "--json")
 
     assert msgspec.json.decode(capsys.readouterr().out) == msgspec.to_builtins(catalogue())

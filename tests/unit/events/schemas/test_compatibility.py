@@ -1,4 +1,4 @@
-"""Each change of an event class, beside the schema that was locked before it."""
+"""Changes of event classes, compared with the schemas locked before."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ def breaks(field: str, what: str) -> tuple[str, str]:
     )
 
 
-def test_the_same_is_no_change() -> None:
+def test_equal_schemas_have_no_changes() -> None:
     assert said(event_type(("shelf", OLD)), event_type(("shelf", OLD))) == []
 
 
@@ -101,7 +101,7 @@ class Crate(msgspec.Struct):
         ),
     ],
 )
-def test_what_readers_would_not_survive(before: list[Any], after: list[Any], expected: tuple[str, str]) -> None:
+def test_breaking_changes(before: list[Any], after: list[Any], expected: tuple[str, str]) -> None:
     assert said(event_type(*before), event_type(*after)) == [expected]
 
 
@@ -113,17 +113,17 @@ def test_what_readers_would_not_survive(before: list[Any], after: list[Any], exp
         ([("room", int, 0)], [("room", int, 1)], "its documentation or a default has changed."),
     ],
 )
-def test_what_readers_survive(before: list[Any], after: list[Any], expected: str) -> None:
+def test_compatible_changes(before: list[Any], after: list[Any], expected: str) -> None:
     assert said(event_type(*before), event_type(*after)) == [(f"shelf.moved version 1: {expected}", "")]
 
 
-def test_a_new_docstring_is_to_be_written_down() -> None:
+def test_a_new_docstring_must_be_written_to_the_lock_file() -> None:
     assert said(event_type(("room", int)), event_type(("room", int), doc="It moved.")) == [
         ("shelf.moved version 1: its documentation or a default has changed.", "")
     ]
 
 
-def test_a_removed_event_breaks() -> None:
+def test_a_removed_event_is_breaking() -> None:
     locked = {dataschema("shelf.burnt", 1): schema_of(event_type(("room", int)))}
 
     [change] = changes(locked, [])
@@ -132,13 +132,13 @@ def test_a_removed_event_breaks() -> None:
     assert "Keep its class" in change.remedy
 
 
-def test_a_new_event_is_to_be_written_down() -> None:
+def test_a_new_event_must_be_written_to_the_lock_file() -> None:
     [change] = changes({}, [event_type(("room", int))])
 
     assert (change.what, change.is_breaking) == ("shelf.moved version 1 is new.", False)
 
 
-def test_a_new_version_without_an_upcaster_breaks() -> None:
+def test_a_new_version_without_an_upcaster_is_breaking() -> None:
     assert said(event_type(("room", int)), event_type(("room", str), version=2)) == [
         (
             "shelf.moved version 1: the version is removed; its events have no upcaster to version 2.",
@@ -148,7 +148,7 @@ def test_a_new_version_without_an_upcaster_breaks() -> None:
     ]
 
 
-def test_a_new_version_with_its_upcaster_is_to_be_written_down(clean_registry: None) -> None:
+def test_a_new_version_with_an_upcaster_must_be_written_to_the_lock_file(clean_registry: None) -> None:
     upcaster("shelf.moved", from_version=1)(lambda data: data)
 
     assert said(event_type(("room", int)), event_type(("room", str), version=2)) == [
@@ -156,7 +156,7 @@ def test_a_new_version_with_its_upcaster_is_to_be_written_down(clean_registry: N
     ]
 
 
-def test_a_version_does_not_go_down() -> None:
+def test_a_lower_version_is_breaking() -> None:
     [removed, _] = said(event_type(("room", int), version=3), event_type(("room", int), version=2))
 
     assert removed == (
@@ -166,14 +166,14 @@ def test_a_version_does_not_go_down() -> None:
 
 
 class TestCommand:
-    """The test's own lock file, of all events that these tests know."""
+    """A lock file of the test's own, with all events that the tests have registered."""
 
     @pytest.fixture(autouse=True)
     def lock(self, tmp_path: Path, settings: Settings) -> Path:
         settings.EVENTS_SCHEMA_LOCK = tmp_path / "lock.json"
         return tmp_path / "lock.json"
 
-    def test_it_is_current_once_written(self, capsys: pytest.CaptureFixture[str], lock: Path) -> None:
+    def test_the_lock_file_is_up_to_date_after_write(self, capsys: pytest.CaptureFixture[str], lock: Path) -> None:
         with pytest.raises(
             CommandError, match=r"run check_event_schemas --write(.|\n)*- thing.made version 1 is new\."
         ) as missing:
@@ -184,7 +184,7 @@ class TestCommand:
 
         assert f"{lock} is up to date" in capsys.readouterr().out
 
-    def test_a_break_is_refused_even_with_write(self, lock: Path) -> None:
+    def test_a_breaking_change_is_refused_even_with_write(self, lock: Path) -> None:
         call_command("check_event_schemas", "--write")
         contents = msgspec.json.decode(lock.read_bytes())
         contents["urn:event:thing.made:1"]["$defs"]["ThingMade"]["properties"]["weight"] = {"type": "integer"}
@@ -199,7 +199,7 @@ class TestCommand:
 
         assert lock.read_bytes() == before
 
-    def test_the_schemas_of_older_versions_stay(self, lock: Path) -> None:
+    def test_the_schemas_of_older_versions_are_kept(self, lock: Path) -> None:
         call_command("check_event_schemas", "--write")
         contents = msgspec.json.decode(lock.read_bytes())
         contents["urn:event:thing.moved:1"] = {"type": "object"}
@@ -219,7 +219,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         "contents", ["", "[]", "<<<<<<< HEAD", '{"thing.made": {}}', '{"urn:event:thing.made:1": 7}']
     )
-    def test_a_file_that_is_none_is_named(self, lock: Path, contents: str) -> None:
+    def test_a_malformed_lock_file_is_reported(self, lock: Path, contents: str) -> None:
         lock.write_text(contents)
 
         with pytest.raises(
@@ -227,7 +227,7 @@ class TestCommand:
         ):
             call_command("check_event_schemas")
 
-    def test_a_file_that_can_not_be_opened_is_named(self, lock: Path) -> None:
+    def test_an_unreadable_lock_file_is_reported(self, lock: Path) -> None:
         lock.mkdir()
 
         with pytest.raises(CommandError, match="lock.json, named by EVENTS_SCHEMA_LOCK, can't be read"):

@@ -37,7 +37,7 @@ class TestParts:
             read_timeout=5,
         )
 
-    def test_all_parts(self) -> None:
+    def test_all_parts_are_read(self) -> None:
         dsn = parse("rediss://user:pa%2Fss@[::1]:7000/tickets/readmodel/one?dbindex=3&auto_setup=false&timeout=0.5")
 
         assert dsn == StreamDSN(
@@ -149,7 +149,7 @@ class TestParts:
         (f"rediss://localhost/a?ssl[local_pk]={__file__}", "ssl[local_pk] needs ssl[local_cert]"),
     ],
 )
-def test_a_mistake_is_named(dsn: str, complaint: str) -> None:
+def test_a_mistake_is_explained(dsn: str, complaint: str) -> None:
     assert complaint in complaint_about(dsn)
 
 
@@ -164,12 +164,12 @@ def test_a_mistake_is_named(dsn: str, complaint: str) -> None:
         ("mysql://a/b", "it must read redis://"),
     ],
 )
-def test_a_mistake_tells_the_schemes_form(dsn: str, form: str) -> None:
+def test_a_mistake_shows_the_form_of_its_scheme(dsn: str, form: str) -> None:
     assert form in complaint_about(dsn)
 
 
 class TestPasswordsAreNeverShown:
-    def test_they_are_read_and_hidden(self) -> None:
+    def test_passwords_are_read_and_hidden(self) -> None:
         dsn = parse(f"redis+sentinel://user:{PASSWORD}@one,two/a?dbindex=1&sentinel_password={PASSWORD}")
 
         assert (dsn.password, dsn.sentinel_password) == (DECODED, DECODED)
@@ -204,5 +204,5 @@ class TestPasswordsAreNeverShown:
             "redis://a/b?auth[]=user&auth[]=secret",
         ],
     )
-    def test_nor_by_an_error(self, dsn: str) -> None:
+    def test_errors_hide_passwords(self, dsn: str) -> None:
         assert "secret" not in complaint_about(dsn)

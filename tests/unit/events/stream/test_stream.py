@@ -2,4 +2,4 @@ from tests.contracts.stream import StreamContract
 
 
 class TestFakeStream(StreamContract):
-    """The stream that projects use in their tests."""
+    """The stream in memory that projects use in their tests."""
