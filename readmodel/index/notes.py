@@ -35,8 +35,8 @@ class Target(msgspec.Struct, frozen=True):
     """It was searched, but an older one was chosen again."""
 
     @property
-    def was_right(self) -> bool:
-        """Tell whether it may be searched again: it was, until a newer one took its place."""
+    def may_be_searched_again(self) -> bool:
+        """Tell whether it was searched until a newer index took its place."""
         return not (self.is_new or self.is_rejected)
 
 
@@ -63,10 +63,10 @@ class IndexState(msgspec.Struct, frozen=True):
         """Tell whether an interrupted rebuild has left the index as no running one needs it."""
         if self.target.is_new or self.notes.get(HELD_UNTIL, 0) > time.time():
             return False
-        return self.refresh_interval != everyday_interval or self.settled_notes != self.notes
+        return self.refresh_interval != everyday_interval or self.valid_notes != self.notes
 
     @property
-    def settled_notes(self) -> Mapping[str, Any]:
+    def valid_notes(self) -> Mapping[str, Any]:
         """Return the notes without those that have no meaning any more."""
         passed = {HELD_UNTIL, FILLING, REJECTED} if self.is_searched else {HELD_UNTIL}
         return {name: value for name, value in self.notes.items() if name not in passed}

@@ -8,8 +8,8 @@ from readmodel.index.client import Client, errors_translated
 from readmodel.index.notes import VERSION
 from readmodel.projection import Projection
 
-# The interval is said although it is the default: unsaid, an index that nobody searches for 30 s stops refreshing.
-# A deleted document's version is forgotten at once: one that was deleted by hand can be written again.
+# The refresh interval is the default, but unless it is set, an index that is not searched for 30 s stops refreshing.
+# Elasticsearch forgets a deleted document's version at once, so a document deleted by hand can be written again.
 SETTINGS: Mapping[str, Any] = {
     "number_of_shards": 1,
     "auto_expand_replicas": "0-1",
@@ -21,7 +21,7 @@ PRIORITY = 500
 
 
 class IndexTemplate:
-    """Raises RetryLater if Elasticsearch can't answer now."""
+    """Creates the template. Every method raises RetryLater if Elasticsearch can't answer now."""
 
     def __init__(self, client: Client, projection: Projection) -> None:
         self._client = client
@@ -47,10 +47,10 @@ class IndexTemplate:
             raise RetryLater(f"the index template {self._alias} is refused: {error}; {self._remedy}") from error
 
     def examine(self) -> Iterator[tuple[str, str]]:
-        """Say whether another template takes the place of this one, and what to do."""
+        """Yield whether another template takes precedence, and what to do."""
         with errors_translated():
             if not self._client.indices.exists_index_template(name=self._alias):
-                yield f"there is no index template {self._alias}", f"run consume_events readmodel, or {self._remedy}"
+                yield f"there is no index template {self._alias}", f"run manage.py consume_events readmodel, or {self._remedy}"
                 return
             found = self._client.indices.simulate_index_template(name=f"{self._alias}-000001").body
         if self._alias in {template["name"] for template in found.get("overlapping", ())}:

@@ -1,0 +1,83 @@
+"""Hold the refreshes of an index for a while, note what a rebuild does with it, and undo what a killed rebuild left."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from events.exceptions import RetryLater, TargetLost
+from events.processes.throttled_log import ThrottledLog
+from readmodel.index.client import Client, errors_translated, refusals_retried
+from readmodel.index.notes import HELD_UNTIL, IndexState, Target
+
+logger = logging.getLogger(__name__)
+
+HELD_SECONDS = 30
+"""How long a rebuild may hold the refreshes of the searched index."""
+
+
+class Upkeep:
+    """Changes the refresh interval and the notes of an index, which is all that a rebuild changes for a while."""
+
+    def __init__(self, client: Client, everyday_interval: str) -> None:
+        self._client = client
+        self._everyday_interval = everyday_interval
+        self._log = ThrottledLog(logger)
+
+    @contextmanager
+    def refresh_held(self, target: Target) -> Iterator[None]:
+        """Let searches of the index see no new documents, for half a minute at most.
+
+        If this process is killed meanwhile, the note in the index says until when the hold is valid; `undo_leftovers`
+        ends it then.
+        """
+        try:
+            self.note(target, {HELD_UNTIL: time.time() + HELD_SECONDS})
+            self._set_interval(target, f"{HELD_SECONDS}s")
+            yield
+        finally:
+            self.refresh_as_usual(target)
+            self.note(target, {HELD_UNTIL: None})
+
+    def refresh_as_usual(self, target: Target) -> None:
+        """Set the usual refresh interval, and refresh."""
+        self._set_interval(target, self._everyday_interval)
+        with errors_translated():
+            self._client.indices.refresh(index=target.name)
+
+    def note(self, target: Target, changes: Mapping[str, Any]) -> None:
+        """Change notes of the index; None deletes a note."""
+        with errors_translated():
+            found = self._client.indices.get_mapping(index=target.name)[target.name]["mappings"].get("_meta", {})
+            notes = {name: value for name, value in {**found, **changes}.items() if value is not None}
+            self._client.indices.put_mapping(index=target.name, meta=notes)
+
+    def undo_leftovers(self, states: Iterable[IndexState]) -> None:
+        """Undo what interrupted rebuilds left; an index that can't be changed now keeps nobody from being fed."""
+        for state in filter(self._is_left_over, states):
+            name = state.target.name
+            try:
+                with refusals_retried():
+                    self.refresh_as_usual(state.target)
+                    self._client.indices.put_mapping(index=name, meta=state.valid_notes)
+            except (RetryLater, TargetLost) as error:
+                self._log.error(f"what an interrupted rebuild left of {name} can't be undone: {error}")
+            else:
+                logger.warning("what an interrupted rebuild left of %s is undone", name)
+
+    def examine(self, states: Iterable[IndexState]) -> Iterator[tuple[str, str]]:
+        """Yield what interrupted rebuilds left, and how to undo it."""
+        for state in filter(self._is_left_over, states):
+            yield (
+                f"an interrupted rebuild left {state.target.name} with the refresh interval "
+                f"{state.refresh_interval or 'of the server'}, not {self._everyday_interval}",
+                "run manage.py consume_events readmodel: it undoes this within a second",
+            )
+
+    def _is_left_over(self, state: IndexState) -> bool:
+        return state.is_left_over(self._everyday_interval)
+
+    def _set_interval(self, target: Target, interval: str) -> None:
+        with errors_translated():
+            self._client.indices.put_settings(index=target.name, settings={"index.refresh_interval": interval})
