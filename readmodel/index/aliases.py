@@ -104,7 +104,7 @@ class Indices:
         with errors_translated():
             self._upkeep.refresh_as_usual(target)
             self._client.indices.update_aliases(actions=actions)
-        self.undo_leftovers()  # The notes that it is being filled, or was rejected, are not valid any more.
+        self._upkeep.note(target, {FILLING: None, REJECTED: None})
 
     def refresh_held(self, target: Target) -> AbstractContextManager[None]:
         """Let searches of the index see no new documents, for half a minute at most."""

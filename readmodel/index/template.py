@@ -50,7 +50,10 @@ class IndexTemplate:
         """Yield whether another template takes precedence, and what to do."""
         with errors_translated():
             if not self._client.indices.exists_index_template(name=self._alias):
-                yield f"there is no index template {self._alias}", f"run manage.py consume_events readmodel, or {self._remedy}"
+                yield (
+                    f"there is no index template {self._alias}",
+                    f"run manage.py consume_events readmodel, or {self._remedy}",
+                )
                 return
             found = self._client.indices.simulate_index_template(name=f"{self._alias}-000001").body
         if self._alias in {template["name"] for template in found.get("overlapping", ())}:

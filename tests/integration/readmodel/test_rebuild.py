@@ -275,7 +275,11 @@ def test_doctor_names_a_hold_that_a_killed_rebuild_left(left_over: DocumentIndex
     assert remedy.startswith("run manage.py consume_events readmodel")
 
 
-@pytest.mark.parametrize("undo", [ReadModel.open, lambda reader: reader.check({0}), lambda _: run()], ids=str)
+@pytest.mark.parametrize(
+    "undo",
+    [ReadModel.open, lambda reader: reader.check({0}), lambda _: run()],
+    ids=["the start of a consumer", "its look each second", "a rebuild"],
+)
 def test_a_hold_that_a_killed_rebuild_left_is_undone(
     undo: Callable[[ReadModel], object],
     tickets: list[Ticket],
@@ -408,6 +412,6 @@ def test_a_rebuild_that_is_killed_when_it_has_changed_the_interval_goes_on(
     begun = rebuild.begin(ticket_index)
     ticket_index.indices._upkeep._set_interval(begun, "1s")
 
-    assert run()[0] == f"{begun.name} is filled further"
+    assert run()[0] == f"{begun.name} exists: the rebuild continues"
 
     assert names(ticket_index) == ["000002", "000001"]
