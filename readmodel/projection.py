@@ -7,7 +7,7 @@ Next: readmodel/tickets/documents.py
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from inspect import isabstract
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
@@ -121,8 +121,18 @@ class Projection(ABC):
         """Return the state after the event; raise Unprocessable or UnknownEventVersion if it can't be read."""
         version = envelope.aggregate_version
         document = self.document(_open(envelope), envelope)
-        source = self._tombstone(envelope) if document is None else document
+        source = self._tombstone(envelope) if document is None else self._expect_fields(document, version)
         return VersionedDocument(self.document_id(envelope), version * VERSION_STEP, source, envelope.id)
+
+    def _expect_fields(self, document: Document, version: int) -> Document:
+        """Return the document; raise Unprocessable if it has no id, which would hide it, or another version."""
+        fields = partial(getattr, document) if isinstance(document, msgspec.Struct) else document.get
+        if fields(self.id_field, None) is None or fields(self.version_field, None) != version:
+            raise Unprocessable(
+                f"{type(self).__qualname__}.document must return the id as {self.id_field!r} "
+                f"and the event's version, {version}, as {self.version_field!r}"
+            )
+        return document
 
     def _tombstone(self, envelope: Envelope) -> Document:
         """Return what is stored for a hidden document, so that its version keeps older states away."""

@@ -79,3 +79,19 @@ def test_a_hidden_document_of_an_event_names_its_aggregate_too() -> None:
     [made] = HistoryOfThings().project([envelope]).documents
 
     assert (made.id, made.source) == (str(envelope.id), {"version": 1, "thing": envelope.subject})
+
+
+@pytest.mark.parametrize("source", [{"id": "thing-1"}, {"version": 1}, {"id": "thing-1", "version": 2}, {}])
+def test_a_document_without_its_id_or_version_is_refused(source: dict[str, Any]) -> None:
+    class Wrong(Things):
+        def document(self, event: ThingEvent, envelope: Envelope) -> dict[str, Any]:
+            return source
+
+    documents, failures = Wrong().project([envelope_at(1)])
+
+    [failure] = failures.values()
+    assert documents == []
+    assert str(failure) == (
+        "test_a_document_without_its_id_or_version_is_refused.<locals>.Wrong.document must return the id as 'id' "
+        "and the event's version, 1, as 'version'"
+    )
