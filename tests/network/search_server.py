@@ -55,6 +55,8 @@ class _Server(ThreadingHTTPServer):
         self.asked: list[tuple[str, str]] = []
 
     def answers(self, path: str) -> tuple[int, dict[str, Any]]:
+        if path.startswith("/_cluster/settings"):
+            return 200, {"persistent": {"search": {"allow_expensive_queries": "false" if self.refuses else "true"}}}
         if path.startswith("/_msearch"):
             return 200, {"responses": [REFUSAL]}
         return (400, REFUSAL) if self.refuses else (200, {"hits": {"hits": []}})

@@ -1,5 +1,6 @@
 """Connect to Elasticsearch in the ways that ELASTICSEARCH_URL offers; name what the server refuses."""
 
+from contextlib import closing
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from typing import Any
@@ -10,7 +11,11 @@ import trustme
 from elasticsearch import Elasticsearch
 
 from events.exceptions import RetryLater
+from events.operations.doctor.groups import check_targets
+from events.stream.interface import open_stream
 from readmodel.exceptions import SearchRefused
+from readmodel.index import cluster
+from readmodel.index.client import open_client
 from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.tickets.documents import TicketDocuments
 from tests.network.search_server import answering
@@ -77,3 +82,23 @@ def test_a_search_that_the_cluster_does_not_allow_names_its_setting() -> None:
         with pytest.raises(SearchRefused):
             index.search_many([{"query": {"prefix": {"code": "x"}}}])
     index.close()
+
+
+@pytest.mark.parametrize(("refuses", "expected"), [(True, 1), (False, 0)])
+def test_doctor_names_the_setting_by_which_a_cluster_refuses_searches(refuses: bool, expected: int) -> None:  # noqa: FBT001
+    with answering(refuses=refuses) as server:
+        found = list(cluster.examine(open_client(f"http://{LOOPBACK}:{server.server_port}")))
+
+    assert len(found) == expected
+    assert all("search.allow_expensive_queries is false" in fault for fault, _ in found)
+
+
+def test_doctor_names_a_url_that_is_wrong(settings: Any) -> None:
+    settings.ELASTICSEARCH_URL = "https://u:hunter2@host?ca_cert=/x"
+    settings.EVENTS_SUBSCRIBERS = {"readmodel": "readmodel.subscriber.ReadModel"}
+
+    with closing(open_stream()) as stream:
+        [finding] = check_targets(stream)
+
+    assert "'ca_cert' is not an option" in finding.found
+    assert "hunter2" not in finding.found
