@@ -3,6 +3,21 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+LONGEST_TEXT = 20_000
+
+
+def text_of(error: BaseException) -> str:
+    """Return the message of any exception, at most 20,000 characters, also of one whose `__str__` fails."""
+    try:
+        return str(error)[:LONGEST_TEXT]
+    except Exception:  # noqa: BLE001 (it may raise anything)
+        return "its message can't be shown"
+
+
+def describe(error: BaseException) -> str:
+    """Return the exception's type and message."""
+    return f"{type(error).__name__}: {text_of(error)}"
+
 
 class EventError(Exception):
     """An event could not be recorded, relayed or handled."""
@@ -53,7 +68,7 @@ class PartlyHandled(EventError):
 
     def __init__(self, failures: Mapping[UUID, Exception]) -> None:
         """`failures` has the reason of each event that was not handled, by the event's id."""
-        super().__init__(f"{len(failures)} events of the batch failed, first: {next(iter(failures.values()))}")
+        super().__init__(f"{len(failures)} events of the batch failed, first: {text_of(next(iter(failures.values())))}")
         self.failures = failures
 
 

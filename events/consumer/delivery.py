@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from events.dead_letters import parking as dead_letters
 from events.envelope import Envelope
-from events.exceptions import AttemptFailed, PartlyHandled, Transient, Unprocessable
+from events.exceptions import AttemptFailed, PartlyHandled, Transient, Unprocessable, describe
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.subscriber import Subscriber
@@ -119,10 +119,10 @@ class Delivery:
             self._fail(claim, batch[0], error)
         else:
             logger.warning(
-                "%s splits a batch of %d events after a failure: %r",
+                "%s splits a batch of %d events after a failure: %s",
                 claim.group,
                 len(batch),
-                error,
+                describe(error),
                 exc_info=_bug(error),
             )
             self._settle_parts(claim, batch[: len(batch) // 2], batch[len(batch) // 2 :])
@@ -161,14 +161,16 @@ class Delivery:
         if not isinstance(error, Unprocessable):
             attempts = checkpoint.count_attempt(claim, _last_position([envelope]))
             if attempts < most:
-                raise AttemptFailed(f"attempt {attempts} of {most} with {_describe(envelope)}: {error!r}") from error
+                raise AttemptFailed(
+                    f"attempt {attempts} of {most} with {_place(envelope)}: {describe(error)}"
+                ) from error
         with transaction.atomic():
             checkpoint.advance(claim, _last_position([envelope]))
             self._park(claim, envelope, error, attempts=attempts)
         self._settled(claim, [envelope])
 
     def _park(self, claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
-        logger.error("%s parks %s: %r", claim.group, _describe(envelope), error, exc_info=_bug(error))
+        logger.error("%s parks %s: %s", claim.group, _place(envelope), describe(error), exc_info=_bug(error))
         dead_letters.park(claim, envelope, error, attempts=attempts)
 
     def _call(self, claim: Claim, batch: Batch) -> Callable[[], None]:
@@ -217,7 +219,7 @@ def _last_position(batch: Batch) -> int:
     return batch[-1].position or 0
 
 
-def _describe(envelope: Envelope) -> str:
+def _place(envelope: Envelope) -> str:
     return f"{envelope.type} of {envelope.subject} at {envelope.position}"
 
 

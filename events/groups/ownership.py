@@ -19,11 +19,14 @@ from events.log.partitions import partition_count
 from events.models import ConsumerGroup, Lease, Member
 from events.processes.shutdown import Shutdown
 from events.processes.throttled_log import ThrottledLog
+from events.storable_text import storable
 
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 3.0
 HEARTBEAT_SECONDS = 1.0
+LONGEST_NAME = 140
+"""A longer name is cut in the status, where it gets a unique suffix."""
 CONSUMING, STANDING_BY, PAUSED, RETRYING = "consuming", "standing by", "paused", "retrying"
 
 
@@ -44,8 +47,8 @@ class Ownership:
 
     def __init__(self, group: str, name: str) -> None:
         self.group = group
-        self.name = name
-        self.member = f"{name}-{uuid4().hex[:8]}"
+        self.name = storable(name)
+        self.member = f"{self.name[:LONGEST_NAME]}-{uuid4().hex[:8]}"
         self.assigned: frozenset[int] = frozenset()
         """The partitions that this process should own."""
         self.epochs: dict[int, int] = {}
