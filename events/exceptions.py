@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+from django.db import OperationalError
+
 LONGEST_TEXT = 20_000
 
 
@@ -57,6 +59,10 @@ class RetryLater(Transient):
 
 class Unprocessable(EventError):
     """A handler will never be able to handle this event: it is parked as a dead letter, and the next ones go on."""
+
+
+class PartitionsMissing(Transient, OperationalError):
+    """The database has no partitions of the log yet: run manage.py migrate."""
 
 
 class AttemptFailed(Transient):

@@ -11,6 +11,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from events.exceptions import LeaseLost
+from events.log.partitions import all_partitions
 from events.models import Checkpoint, Partition
 
 # Raw SQL, since each batch does this: the ORM would take most of the time.
@@ -134,11 +135,14 @@ def ahead_of_the_log() -> list[Checkpoint]:
 
 
 def reached_the_end(group: str, targets: Collection[str]) -> bool:
-    """Tell whether each target has come to the log's end in every partition."""
+    """Tell whether each target has come to the log's end in every partition; raise PartitionsMissing."""
     rows = Checkpoint.objects.filter(group=group, target__in=targets)
     reached = {(row.target, row.partition): row.position for row in rows}
-    given = Partition.objects.values_list("number", "last_position")
-    return all(reached.get((target, number), 0) >= last for number, last in given for target in targets)
+    return all(
+        reached.get((target, partition.number), 0) >= partition.last_position
+        for partition in all_partitions()
+        for target in targets
+    )
 
 
 def _end_of_log() -> Subquery:

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 from events.conf import conf
 from events.exceptions import CheckpointMissing, EventError
 from events.groups import checkpoint
+from events.log.partitions import all_partitions
 from events.models import Checkpoint, DeadLetter, Lease, LogEntry, Partition
 from events.subscriber import handled_names
 
@@ -69,7 +70,8 @@ class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
 def plan_replay(group: str, to: Destination, *, partition: int | None = None, target: str | None = None) -> ReplayPlan:
     """Plan to move the group's checkpoints in one or all partitions, of one or all targets.
 
-    Raise ReplayRefused for a destination that does not exist, CheckpointMissing for a group that never ran.
+    Raise ReplayRefused for a destination that does not exist, CheckpointMissing for a group that never ran, or
+    PartitionsMissing.
     """
     partitions = _partitions(to, partition)
     checkpoints = checkpoint.of_group(group)
@@ -111,7 +113,7 @@ def _move(plan: ReplayPlan, partition: int) -> None:
 
 
 def _partitions(to: Destination, number: int | None) -> list[Partition]:
-    partitions = list(Partition.objects.order_by("number"))
+    partitions = all_partitions()
     if number is not None:
         partitions = [partition for partition in partitions if partition.number == number]
     if not partitions:

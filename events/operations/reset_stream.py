@@ -16,7 +16,7 @@ from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import Diverged
 from events.groups import checkpoint
-from events.log.partitions import partition_count
+from events.log.partitions import all_partitions
 from events.models import LogEntry, Partition
 from events.relay.divergence import expect_own
 from events.stream.interface import Entry, Stream
@@ -57,14 +57,14 @@ class ResetPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_reset(stream: Stream, *, log_was_restored: bool) -> ResetPlan:
-    """Plan to reset the diverged partitions, or all of them; raise StreamUnavailable.
+    """Plan to reset the diverged partitions, or all of them; raise StreamUnavailable or PartitionsMissing.
 
     All of them if none has diverged, or if the log was restored, since a restore affects all partitions.
     """
-    for number in range(partition_count()):
+    for partition in all_partitions():
         with suppress(Diverged):
-            expect_own(stream, number, stream.tail(number))
-    partitions = {partition: _plan_partition(stream, partition) for partition in Partition.objects.order_by("number")}
+            expect_own(stream, partition.number, stream.tail(partition.number))
+    partitions = {partition: _plan_partition(stream, partition) for partition in all_partitions()}
     restored = log_was_restored or any(
         partition.has_lost_events or plan.lost_events for partition, plan in partitions.items()
     )
