@@ -208,11 +208,23 @@ class Consumer:
         self._wait(pause)
 
     def _wait(self, seconds: float) -> None:
-        """Wait that many seconds, or until another process should own one of the partitions; stop if asked to."""
+        """Wait that many seconds; meanwhile release the partitions that others should own, and stop if asked to."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and self.ownership.epochs.keys() <= self.ownership.assigned:
+        while (left := until - time.monotonic()) > 0:
             self._check_whether_to_stop()
+            self._release_to_others()
             self.shutdown.sleep(min(left, POLL_SECONDS))
+
+    def _release_to_others(self) -> None:
+        """Abandon what is in flight after a failure, and release the leases that another process should have."""
+        others = self.ownership.epochs.keys() - self.ownership.assigned
+        if others:
+            self._subscriptions.close()
+        try:
+            for partition in others:
+                self.ownership.release(partition)
+        except Error:
+            connections.close_all()  # Tried again at the next look; the heartbeat thread logs the outage.
 
     def _shut_down(self) -> None:
         try:

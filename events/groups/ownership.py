@@ -111,8 +111,11 @@ class Ownership:
 
     def release(self, partition: int) -> None:
         """Release the lease, so that another process can own the partition at once."""
-        epoch = self.epochs.pop(partition)
-        Lease.objects.filter(group=self.group, partition=partition, member=self.member, epoch=epoch).update(member="")
+        mine = Lease.objects.filter(group=self.group, partition=partition, member=self.member)
+        mine.filter(epoch=self.epochs[partition]).update(member="")
+        del self.epochs[
+            partition
+        ]  # Last: a lease that could not be released is still renewed, so it must be tried again.
 
     def leave(self) -> None:
         """Release all leases and leave the group."""
