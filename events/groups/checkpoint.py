@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from events.exceptions import LeaseLost
 from events.log.partitions import all_partitions
-from events.models import Checkpoint, Partition
+from events.models import Checkpoint, Lease, Partition
 
 # Raw SQL, since each batch does this: the ORM would take most of the time.
 ADVANCE = """
@@ -111,6 +111,12 @@ def of_group(group: str) -> list[Checkpoint]:
 def of_partition(partition: int) -> list[Checkpoint]:
     """Return the checkpoints of all groups in the partition, by group and target."""
     return list(Checkpoint.objects.filter(partition=partition).order_by("group", "target"))
+
+
+def groups_of(partition: int) -> set[str]:
+    """Return the groups that have a checkpoint in the partition, or a lease with which they may create one."""
+    with_checkpoint = Checkpoint.objects.filter(partition=partition).values_list("group", flat=True)
+    return {*with_checkpoint, *Lease.objects.filter(partition=partition).values_list("group", flat=True)}
 
 
 def positions(group: str, target: str) -> dict[int, int]:

@@ -150,6 +150,14 @@ class Ownership:
         self.must_stop = bool(asked and self._started_at and asked > self._started_at)
 
 
+def take_from_owner(group: str, partition: int) -> None:
+    """Leave the partition without an owner: what is still in flight moves no checkpoint after the transaction."""
+    Lease.objects.bulk_create([Lease(group=group, partition=partition)], ignore_conflicts=True)
+    lease = Lease.objects.filter(group=group, partition=partition)
+    lease.update(member="", epoch=F("epoch") + 1)
+    checkpoint.fence(group, partition, lease.values_list("epoch", flat=True).get())
+
+
 @contextmanager
 def heartbeat_thread(ownership: Ownership) -> Iterator[None]:
     """Send heartbeats each second from a thread during the block, however long a handler takes."""

@@ -6,14 +6,15 @@ from typing import TypedDict
 
 import msgspec
 from django.db import transaction
-from django.db.models import Count, F, Max, Min
+from django.db.models import Count, Max, Min
 from django.utils.module_loading import import_string
 
 from events.conf import conf
 from events.exceptions import CheckpointMissing, EventError
 from events.groups import checkpoint
+from events.groups.ownership import take_from_owner
 from events.log.partitions import all_partitions
-from events.models import Checkpoint, DeadLetter, Lease, LogEntry, Partition
+from events.models import Checkpoint, DeadLetter, LogEntry, Partition
 from events.subscriber import handled_names
 
 type Destination = int | datetime
@@ -103,10 +104,7 @@ def _move(plan: ReplayPlan, partition: int) -> None:
 
     Each partition has its own transaction: a common one could deadlock with an owner that renews its leases.
     """
-    Lease.objects.bulk_create([Lease(group=plan.group, partition=partition)], ignore_conflicts=True)
-    lease = Lease.objects.filter(group=plan.group, partition=partition)
-    lease.update(member="", epoch=F("epoch") + 1)
-    checkpoint.fence(plan.group, partition, lease.values_list("epoch", flat=True).get())
+    take_from_owner(plan.group, partition)
     for move in plan.moves:
         if move.partition == partition:
             checkpoint.move_by_hand(plan.group, move.target, partition, move.position)
