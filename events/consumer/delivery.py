@@ -15,20 +15,17 @@ from itertools import filterfalse
 from typing import NamedTuple
 from uuid import UUID
 
-from django.core.exceptions import ImproperlyConfigured
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from events.dead_letters import parking as dead_letters
 from events.envelope import Envelope
-from events.exceptions import AttemptFailed, PartlyHandled, Transient, Unprocessable, describe
+from events.exceptions import AttemptFailed, PartlyHandled, Unprocessable, describe
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.subscriber import Subscriber
+from events.transient import is_transient
 
 logger = logging.getLogger(__name__)
-
-TRANSIENT = (Transient, OperationalError, InterfaceError, ImproperlyConfigured)
-"""Failures that are not caused by an event: the batch is kept and tried again."""
 
 type Batch = Sequence[Envelope]
 
@@ -83,7 +80,7 @@ class Delivery:
         error = _attempt(retry)
         if isinstance(error, PartlyHandled):
             [error] = error.failures.values()
-        if isinstance(error, TRANSIENT):
+        if error and is_transient(error):
             raise error
         if error:
             dead_letters.fail(claim, letter, error)
@@ -155,7 +152,7 @@ class Delivery:
 
     def _fail(self, claim: Claim, envelope: Envelope, error: Exception) -> None:
         """Park an event that is unprocessable or has failed too often; otherwise raise, so that it is tried again."""
-        if isinstance(error, TRANSIENT):
+        if is_transient(error):
             raise error
         attempts, most = 1, self._subscriber.max_attempts
         if not isinstance(error, Unprocessable):
@@ -208,9 +205,9 @@ def _attempt(action: Callable[[], None]) -> Exception | None:
     """Return the exception if an event causes a failure; raise a transient one."""
     try:
         action()
-    except TRANSIENT:
-        raise
-    except Exception as error:  # noqa: BLE001 (a subscriber may raise anything)
+    except Exception as error:
+        if is_transient(error):
+            raise
         return error
     return None
 
