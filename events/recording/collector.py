@@ -82,8 +82,17 @@ class Collector:
 
         The callback of an earlier commit may not have run: Django skips the callbacks after one that fails.
         """
-        if not connection.in_atomic_block:
+        if connection.in_atomic_block:
+            self._join_enclosing()
+        else:
             self.flush()
+
+    def _join_enclosing(self) -> None:
+        """Share the events with the enclosing unit, or with the thread's other units: one flush after the commit."""
+        enclosing = _current.get() or _thread_collector
+        if self.unflushed and enclosing.unflushed is not self.unflushed:
+            enclosing.unflushed.absorb(self.unflushed)
+            self.unflushed = enclosing.unflushed
 
     def flush(self) -> None:
         """Flush committed events as far as that is fast; the relay does the rest. Never raise because of Redis."""
@@ -92,14 +101,21 @@ class Collector:
         if not (connection.in_atomic_block or connection.autocommit):
             return  # Transactions are managed by hand: perhaps nobody commits the positions that a flush gives.
         unflushed, self.unflushed = self.unflushed, UnflushedEvents()
-        if unflushed:
-            flush_committed(unflushed.partitions, unflushed.envelopes)
+        partitions, envelopes = unflushed.take()
+        if partitions:
+            flush_committed(partitions, envelopes)
 
 
 class _ThreadCollector(local):
-    """The collector for a thread's transactions outside of any unit of work, kept until it is flushed."""
+    """The collector for a thread's transactions outside of any unit of work, kept until it is flushed.
+
+    `unflushed` has the events of units that ended within such a transaction.
+    """
 
     collector: Collector | None = None
+
+    def __init__(self) -> None:
+        self.unflushed = UnflushedEvents()
 
     def get(self) -> Collector:
         if self.collector is None or not self.collector.unflushed:
