@@ -98,12 +98,18 @@ class Collector:
         """Flush committed events as far as that is fast; the relay does the rest. Never raise because of Redis."""
         from events.relay.flush import flush_committed  # noqa: PLC0415 (as in record)
 
-        if not (connection.in_atomic_block or connection.autocommit):
+        if not (connection.in_atomic_block or _commits_by_itself()):
             return  # Transactions are managed by hand: perhaps nobody commits the positions that a flush gives.
         unflushed, self.unflushed = self.unflushed, UnflushedEvents()
         partitions, envelopes = unflushed.take()
         if partitions:
             flush_committed(partitions, envelopes)
+
+
+def _commits_by_itself() -> bool:
+    """Tell whether a statement outside of a transaction commits, also in a thread that is not connected yet."""
+    is_connected = connection.connection is not None
+    return bool(connection.autocommit if is_connected else connection.settings_dict["AUTOCOMMIT"])
 
 
 class _ThreadCollector(local):
