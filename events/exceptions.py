@@ -5,20 +5,22 @@ from uuid import UUID
 
 from django.db import OperationalError
 
+from events.storable_text import storable
+
 LONGEST_TEXT = 20_000
 
 
 def text_of(error: BaseException) -> str:
-    """Return the message of any exception, at most 20,000 characters, also of one whose `__str__` fails."""
+    """Return the message of any exception as storable text, 20,000 characters at most, also if its `__str__` fails."""
     try:
-        return str(error)[:LONGEST_TEXT]
+        return storable(str(error))[:LONGEST_TEXT]
     except Exception:  # noqa: BLE001 (it may raise anything)
         return "its message can't be shown"
 
 
 def describe(error: BaseException) -> str:
-    """Return the exception's type and message."""
-    return f"{type(error).__name__}: {text_of(error)}"
+    """Return the exception's type and message on one line: a message must not forge lines of a log."""
+    return f"{type(error).__name__}({text_of(error)!r})"
 
 
 class EventError(Exception):

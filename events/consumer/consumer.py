@@ -20,7 +20,7 @@ from events.consumer.fetch_size import FetchSize
 from events.consumer.subscription import Subscription, position_of
 from events.consumer.subscriptions import Subscriptions
 from events.dead_letters import parking as dead_letters
-from events.exceptions import EventError, LeaseLost, describe
+from events.exceptions import EventError, LeaseLost, text_of
 from events.groups.checkpoint import Claim
 from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.processes.backoff import Backoff
@@ -201,7 +201,7 @@ class Consumer:
     def _back_off(self, error: Exception) -> None:
         pause = self._backoff.fail(error)
         self.limits.failed += 1
-        reason = describe(error)
+        reason = f"{type(error).__name__}: {text_of(error)}"
         logger.warning("%s tries again in %.1f s: %s", self.group, pause, reason)
         self.ownership.condition = Condition(RETRYING, reason, timezone.now() + timedelta(seconds=pause))
         connections.close_all()
