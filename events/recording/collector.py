@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import local
+from weakref import ReferenceType, ref
 
 import msgspec
 from django.db import connection, transaction
@@ -89,10 +90,10 @@ class Collector:
 
     def _join_enclosing(self) -> None:
         """Share the events with the enclosing unit, or with the thread's other units: one flush after the commit."""
-        enclosing = _current.get() or _thread_collector
-        if self.unflushed and enclosing.unflushed is not self.unflushed:
-            enclosing.unflushed.absorb(self.unflushed)
-            self.unflushed = enclosing.unflushed
+        shared = (_current.get() or _thread_collector).unflushed
+        if self.unflushed and shared is not self.unflushed:
+            shared.absorb(self.unflushed)
+            self.unflushed = shared
 
     def flush(self) -> None:
         """Flush committed events as far as that is fast; the relay does the rest. Never raise because of Redis."""
@@ -113,15 +114,19 @@ def _commits_by_itself() -> bool:
 
 
 class _ThreadCollector(local):
-    """The collector for a thread's transactions outside of any unit of work, kept until it is flushed.
-
-    `unflushed` has the events of units that ended within such a transaction.
-    """
+    """The collector for a thread's transactions outside of any unit of work, kept until it is flushed."""
 
     collector: Collector | None = None
+    _shared: ReferenceType[UnflushedEvents] | None = None
 
-    def __init__(self) -> None:
-        self.unflushed = UnflushedEvents()
+    @property
+    def unflushed(self) -> UnflushedEvents:
+        """Events of units that ended within such a transaction; its callbacks hold them, so a rollback drops them."""
+        shared = self._shared() if self._shared else None
+        if shared is None:
+            shared = UnflushedEvents()
+            self._shared = ref(shared)
+        return shared
 
     def get(self) -> Collector:
         if self.collector is None or not self.collector.unflushed:

@@ -187,6 +187,21 @@ class TestFlushOnCommit:
         # The relay looks once before the consumer runs; the batches are of 16, 32, 64 and 88 events.
         assert flushes(queries) <= 5
 
+    def test_units_of_a_transaction_that_was_rolled_back_are_not_kept(self, stream: Stream) -> None:
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            for number in range(400):
+                with unit_of_work():
+                    record(ThingMade(name=f"dropped-{number}"))
+            raise ZeroDivisionError
+
+        with CaptureQueriesContext(connection) as queries, transaction.atomic():
+            for number in range(200):
+                with unit_of_work():
+                    record(ThingMade(name=f"thing-{number}"))
+
+        assert stream.length(0) == 200
+        assert not [query for query in queries.captured_queries if READING in query["sql"]]
+
     def test_events_of_a_unit_that_was_rolled_back_are_not_sent(self, stream: Stream) -> None:
         with pytest.raises(ZeroDivisionError), transaction.atomic(), unit_of_work():
             record(ThingMade(name="dropped"))
