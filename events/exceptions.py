@@ -3,6 +3,25 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+from django.db import OperationalError
+
+from events.storable_text import storable
+
+LONGEST_TEXT = 20_000
+
+
+def text_of(error: BaseException) -> str:
+    """Return the message of any exception as storable text, 20,000 characters at most, also if its `__str__` fails."""
+    try:
+        return storable(str(error))[:LONGEST_TEXT]
+    except Exception:  # noqa: BLE001 (it may raise anything)
+        return "its message can't be shown"
+
+
+def describe(error: BaseException) -> str:
+    """Return the exception's type and message on one line: a message must not forge lines of a log."""
+    return f"{type(error).__name__}({text_of(error)!r})"
+
 
 class EventError(Exception):
     """An event could not be recorded, relayed or handled."""
@@ -44,6 +63,10 @@ class Unprocessable(EventError):
     """A handler will never be able to handle this event: it is parked as a dead letter, and the next ones go on."""
 
 
+class PartitionsMissing(Transient, OperationalError):
+    """The database has no partitions of the log yet: run manage.py migrate."""
+
+
 class AttemptFailed(Transient):
     """A handler failed with an unexpected exception: the event is tried again a few times, then parked."""
 
@@ -53,7 +76,7 @@ class PartlyHandled(EventError):
 
     def __init__(self, failures: Mapping[UUID, Exception]) -> None:
         """`failures` has the reason of each event that was not handled, by the event's id."""
-        super().__init__(f"{len(failures)} events of the batch failed, first: {next(iter(failures.values()))}")
+        super().__init__(f"{len(failures)} events of the batch failed, first: {text_of(next(iter(failures.values())))}")
         self.failures = failures
 
 

@@ -4,6 +4,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from events.storable_text import StorableCharField, StorableJSONField, StorableTextField
+
 
 class LogEntry(models.Model):
     """One event of the log (the outbox table), inserted in the transaction of the change that it reports."""
@@ -53,7 +55,7 @@ class Partition(models.Model):
     last_position = models.PositiveBigIntegerField(default=0)
     compacted_to = models.PositiveBigIntegerField(default=0)
     """Up to this position a missing event is not a gap: a newer one has replaced it, and compaction has deleted it."""
-    divergence = models.TextField(blank=True, default="")
+    divergence = StorableTextField(blank=True, default="")
     """How the stream was found to have diverged from this log; "" if it has not."""
     has_lost_events = models.BooleanField(default=False)
     """The diverged stream had events that are not in the log: it was restored, and readers may have handled them."""
@@ -90,7 +92,7 @@ class Member(models.Model):
     alive_until = models.DateTimeField()
     state = models.CharField(max_length=20)
     """`consuming`, `standing by` (it owns no partition), `paused` or `retrying`."""
-    error = models.TextField(blank=True)
+    error = StorableTextField(blank=True)
     """Why it is `retrying`."""
     retry_at = models.DateTimeField(null=True)
 
@@ -162,20 +164,20 @@ class DeadLetter(models.Model):
     partition = models.PositiveSmallIntegerField()
     position = models.PositiveBigIntegerField(null=True)
     """Null for a foreign entry, which has no place in the log."""
-    entry_id = models.CharField(max_length=50)
+    entry_id = StorableCharField(max_length=50)
     """The id of its entry on the stream."""
     event_id = models.UUIDField(null=True)
-    type = models.CharField(max_length=100, blank=True)
-    subject = models.CharField(max_length=200, blank=True)
-    fields = models.JSONField(null=True)
+    type = StorableCharField(max_length=100, blank=True)
+    subject = StorableCharField(max_length=200, blank=True)
+    fields = StorableJSONField(null=True)
     """The raw fields of a foreign entry."""
     state = models.CharField(max_length=10, choices=State, default=State.PARKED)
-    error_type = models.CharField(max_length=200)
-    error = models.TextField()
-    traceback = models.TextField(blank=True)
+    error_type = StorableCharField(max_length=200)
+    error = StorableTextField()
+    traceback = StorableTextField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=1)
-    edited_data = models.TextField(null=True)  # noqa: DJ001 (an edited payload is never "")
-    """The JSON that is handled instead of the log's."""
+    edited_data = StorableTextField(null=True)
+    """The JSON that is handled instead of the log's, null if it was not edited."""
     edited_version = models.PositiveSmallIntegerField(null=True)
     """The schema version of the edited JSON."""
     parked_at = models.DateTimeField(default=timezone.now)
@@ -212,10 +214,10 @@ class DeadLetterAction(models.Model):
 
     letter = models.ForeignKey(DeadLetter, on_delete=models.CASCADE, related_name="actions")
     at = models.DateTimeField(default=timezone.now)
-    actor = models.CharField(max_length=200)
+    actor = StorableCharField(max_length=200)
     action = models.CharField(max_length=20)
     """`parked`, `retry`, `failed`, `handled`, `edited` or `discarded`."""
-    detail = models.TextField(blank=True)
+    detail = StorableTextField(blank=True)
 
     class Meta:
         db_table = "events_dead_letter_action"

@@ -20,7 +20,7 @@ from events.consumer.fetch_size import FetchSize
 from events.consumer.subscription import Subscription, position_of
 from events.consumer.subscriptions import Subscriptions
 from events.dead_letters import parking as dead_letters
-from events.exceptions import EventError, LeaseLost
+from events.exceptions import EventError, LeaseLost, text_of
 from events.groups.checkpoint import Claim
 from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.processes.backoff import Backoff
@@ -201,18 +201,30 @@ class Consumer:
     def _back_off(self, error: Exception) -> None:
         pause = self._backoff.fail(error)
         self.limits.failed += 1
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {text_of(error)}"
         logger.warning("%s tries again in %.1f s: %s", self.group, pause, reason)
         self.ownership.condition = Condition(RETRYING, reason, timezone.now() + timedelta(seconds=pause))
         connections.close_all()
         self._wait(pause)
 
     def _wait(self, seconds: float) -> None:
-        """Wait that many seconds, or until another process should own one of the partitions; stop if asked to."""
+        """Wait that many seconds; meanwhile release the partitions that others should own, and stop if asked to."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and self.ownership.epochs.keys() <= self.ownership.assigned:
+        while (left := until - time.monotonic()) > 0:
             self._check_whether_to_stop()
+            self._release_to_others()
             self.shutdown.sleep(min(left, POLL_SECONDS))
+
+    def _release_to_others(self) -> None:
+        """Abandon what is in flight after a failure, and release the leases that another process should have."""
+        others = self.ownership.epochs.keys() - self.ownership.assigned
+        if others:
+            self._subscriptions.close()
+        try:
+            for partition in others:
+                self.ownership.release(partition)
+        except Error:
+            connections.close_all()  # Tried again at the next look; the heartbeat thread logs the outage.
 
     def _shut_down(self) -> None:
         try:

@@ -15,20 +15,17 @@ from itertools import filterfalse
 from typing import NamedTuple
 from uuid import UUID
 
-from django.core.exceptions import ImproperlyConfigured
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from events.dead_letters import parking as dead_letters
 from events.envelope import Envelope
-from events.exceptions import AttemptFailed, PartlyHandled, Transient, Unprocessable
+from events.exceptions import AttemptFailed, PartlyHandled, Unprocessable, describe
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.subscriber import Subscriber
+from events.transient import is_transient
 
 logger = logging.getLogger(__name__)
-
-TRANSIENT = (Transient, OperationalError, InterfaceError, ImproperlyConfigured)
-"""Failures that are not caused by an event: the batch is kept and tried again."""
 
 type Batch = Sequence[Envelope]
 
@@ -83,7 +80,7 @@ class Delivery:
         error = _attempt(retry)
         if isinstance(error, PartlyHandled):
             [error] = error.failures.values()
-        if isinstance(error, TRANSIENT):
+        if error and is_transient(error):
             raise error
         if error:
             dead_letters.fail(claim, letter, error)
@@ -119,10 +116,10 @@ class Delivery:
             self._fail(claim, batch[0], error)
         else:
             logger.warning(
-                "%s splits a batch of %d events after a failure: %r",
+                "%s splits a batch of %d events after a failure: %s",
                 claim.group,
                 len(batch),
-                error,
+                describe(error),
                 exc_info=_bug(error),
             )
             self._settle_parts(claim, batch[: len(batch) // 2], batch[len(batch) // 2 :])
@@ -155,20 +152,22 @@ class Delivery:
 
     def _fail(self, claim: Claim, envelope: Envelope, error: Exception) -> None:
         """Park an event that is unprocessable or has failed too often; otherwise raise, so that it is tried again."""
-        if isinstance(error, TRANSIENT):
+        if is_transient(error):
             raise error
         attempts, most = 1, self._subscriber.max_attempts
         if not isinstance(error, Unprocessable):
             attempts = checkpoint.count_attempt(claim, _last_position([envelope]))
             if attempts < most:
-                raise AttemptFailed(f"attempt {attempts} of {most} with {_describe(envelope)}: {error!r}") from error
+                raise AttemptFailed(
+                    f"attempt {attempts} of {most} with {_place(envelope)}: {describe(error)}"
+                ) from error
         with transaction.atomic():
             checkpoint.advance(claim, _last_position([envelope]))
             self._park(claim, envelope, error, attempts=attempts)
         self._settled(claim, [envelope])
 
     def _park(self, claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
-        logger.error("%s parks %s: %r", claim.group, _describe(envelope), error, exc_info=_bug(error))
+        logger.error("%s parks %s: %s", claim.group, _place(envelope), describe(error), exc_info=_bug(error))
         dead_letters.park(claim, envelope, error, attempts=attempts)
 
     def _call(self, claim: Claim, batch: Batch) -> Callable[[], None]:
@@ -206,9 +205,9 @@ def _attempt(action: Callable[[], None]) -> Exception | None:
     """Return the exception if an event causes a failure; raise a transient one."""
     try:
         action()
-    except TRANSIENT:
-        raise
-    except Exception as error:  # noqa: BLE001 (a subscriber may raise anything)
+    except Exception as error:
+        if is_transient(error):
+            raise
         return error
     return None
 
@@ -217,7 +216,7 @@ def _last_position(batch: Batch) -> int:
     return batch[-1].position or 0
 
 
-def _describe(envelope: Envelope) -> str:
+def _place(envelope: Envelope) -> str:
     return f"{envelope.type} of {envelope.subject} at {envelope.position}"
 
 

@@ -16,14 +16,15 @@ from django.utils import timezone
 
 from events import log
 from events.envelope import Envelope
+from events.exceptions import LONGEST_TEXT, text_of
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.models import DeadLetter, DeadLetterAction, LogEntry
+from events.storable_text import storable
 from events.stream.interface import Entry
 
 State = DeadLetter.State
 CONSUMER = "consumer"
-LONGEST_TRACEBACK = 20_000
 
 
 class Blocked(NamedTuple):
@@ -34,7 +35,7 @@ class Blocked(NamedTuple):
 
     def blocks(self, envelope: Envelope) -> bool:
         """Tell whether the event must queue behind an earlier one of its aggregate."""
-        first = self.subjects.get(envelope.subject)
+        first = self.subjects.get(storable(envelope.subject))
         return first is not None and (envelope.position or 0) > first
 
 
@@ -175,6 +176,6 @@ def _description(error: Exception) -> dict[str, str]:
     lines = "".join(traceback.format_exception(error))
     return {
         "error_type": type(error).__name__,
-        "error": str(error),
-        "traceback": lines[-LONGEST_TRACEBACK:],
+        "error": text_of(error),
+        "traceback": lines[-LONGEST_TEXT:],
     }

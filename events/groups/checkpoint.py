@@ -11,7 +11,8 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from events.exceptions import LeaseLost
-from events.models import Checkpoint, Partition
+from events.log.partitions import all_partitions
+from events.models import Checkpoint, Lease, Partition
 
 # Raw SQL, since each batch does this: the ORM would take most of the time.
 ADVANCE = """
@@ -112,6 +113,12 @@ def of_partition(partition: int) -> list[Checkpoint]:
     return list(Checkpoint.objects.filter(partition=partition).order_by("group", "target"))
 
 
+def groups_of(partition: int) -> set[str]:
+    """Return the groups that have a checkpoint in the partition, or a lease with which they may create one."""
+    with_checkpoint = Checkpoint.objects.filter(partition=partition).values_list("group", flat=True)
+    return {*with_checkpoint, *Lease.objects.filter(partition=partition).values_list("group", flat=True)}
+
+
 def positions(group: str, target: str) -> dict[int, int]:
     """Return the position of each partition in which the target has a checkpoint."""
     return dict(Checkpoint.objects.filter(group=group, target=target).values_list("partition", "position"))
@@ -134,11 +141,14 @@ def ahead_of_the_log() -> list[Checkpoint]:
 
 
 def reached_the_end(group: str, targets: Collection[str]) -> bool:
-    """Tell whether each target has come to the log's end in every partition."""
+    """Tell whether each target has come to the log's end in every partition; raise PartitionsMissing."""
     rows = Checkpoint.objects.filter(group=group, target__in=targets)
     reached = {(row.target, row.partition): row.position for row in rows}
-    given = Partition.objects.values_list("number", "last_position")
-    return all(reached.get((target, number), 0) >= last for number, last in given for target in targets)
+    return all(
+        reached.get((target, partition.number), 0) >= partition.last_position
+        for partition in all_partitions()
+        for target in targets
+    )
 
 
 def _end_of_log() -> Subquery:

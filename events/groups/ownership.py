@@ -19,11 +19,14 @@ from events.log.partitions import partition_count
 from events.models import ConsumerGroup, Lease, Member
 from events.processes.shutdown import Shutdown
 from events.processes.throttled_log import ThrottledLog
+from events.storable_text import storable
 
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 3.0
 HEARTBEAT_SECONDS = 1.0
+LONGEST_NAME = 140
+"""A longer name is cut in the status, where it gets a unique suffix."""
 CONSUMING, STANDING_BY, PAUSED, RETRYING = "consuming", "standing by", "paused", "retrying"
 
 
@@ -44,8 +47,8 @@ class Ownership:
 
     def __init__(self, group: str, name: str) -> None:
         self.group = group
-        self.name = name
-        self.member = f"{name}-{uuid4().hex[:8]}"
+        self.name = storable(name)
+        self.member = f"{self.name[:LONGEST_NAME]}-{uuid4().hex[:8]}"
         self.assigned: frozenset[int] = frozenset()
         """The partitions that this process should own."""
         self.epochs: dict[int, int] = {}
@@ -108,8 +111,11 @@ class Ownership:
 
     def release(self, partition: int) -> None:
         """Release the lease, so that another process can own the partition at once."""
-        epoch = self.epochs.pop(partition)
-        Lease.objects.filter(group=self.group, partition=partition, member=self.member, epoch=epoch).update(member="")
+        mine = Lease.objects.filter(group=self.group, partition=partition, member=self.member)
+        mine.filter(epoch=self.epochs[partition]).update(member="")
+        del self.epochs[
+            partition
+        ]  # Last: a lease that could not be released is still renewed, so it must be tried again.
 
     def leave(self) -> None:
         """Release all leases and leave the group."""
@@ -142,6 +148,14 @@ class Ownership:
         self.is_paused = group.paused
         asked = group.stop_requested_at
         self.must_stop = bool(asked and self._started_at and asked > self._started_at)
+
+
+def take_from_owner(group: str, partition: int) -> None:
+    """Leave the partition without an owner: what is still in flight moves no checkpoint after the transaction."""
+    Lease.objects.bulk_create([Lease(group=group, partition=partition)], ignore_conflicts=True)
+    lease = Lease.objects.filter(group=group, partition=partition)
+    lease.update(member="", epoch=F("epoch") + 1)
+    checkpoint.fence(group, partition, lease.values_list("epoch", flat=True).get())
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Any
 from zlib import crc32
 
 from events.conf import conf
+from events.exceptions import PartitionsMissing
 from events.models import Partition
 
 
@@ -15,10 +16,18 @@ def create_partitions(*, using: str, **_: Any) -> None:
         partitions.bulk_create(Partition(number=number) for number in range(conf.partitions))
 
 
+def all_partitions() -> list[Partition]:
+    """Return the partitions by number; raise PartitionsMissing while `migrate` has not created them yet."""
+    found = list(Partition.objects.order_by("number"))
+    if not found:
+        raise PartitionsMissing
+    return found
+
+
 @cache
 def partition_count() -> int:
-    """Return the number of partitions; cached, since it never changes."""
-    return Partition.objects.count()
+    """Return the number of partitions, cached, since it never changes; raise PartitionsMissing, which is not cached."""
+    return len(all_partitions())
 
 
 def partition_of(subject: str) -> int:

@@ -6,13 +6,15 @@ from typing import TypedDict
 
 import msgspec
 from django.db import transaction
-from django.db.models import Count, F, Max, Min
+from django.db.models import Count, Max, Min
 from django.utils.module_loading import import_string
 
 from events.conf import conf
 from events.exceptions import CheckpointMissing, EventError
 from events.groups import checkpoint
-from events.models import Checkpoint, DeadLetter, Lease, LogEntry, Partition
+from events.groups.ownership import take_from_owner
+from events.log.partitions import all_partitions
+from events.models import Checkpoint, DeadLetter, LogEntry, Partition
 from events.subscriber import handled_names
 
 type Destination = int | datetime
@@ -69,7 +71,8 @@ class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
 def plan_replay(group: str, to: Destination, *, partition: int | None = None, target: str | None = None) -> ReplayPlan:
     """Plan to move the group's checkpoints in one or all partitions, of one or all targets.
 
-    Raise ReplayRefused for a destination that does not exist, CheckpointMissing for a group that never ran.
+    Raise ReplayRefused for a destination that does not exist, CheckpointMissing for a group that never ran, or
+    PartitionsMissing.
     """
     partitions = _partitions(to, partition)
     checkpoints = checkpoint.of_group(group)
@@ -101,17 +104,14 @@ def _move(plan: ReplayPlan, partition: int) -> None:
 
     Each partition has its own transaction: a common one could deadlock with an owner that renews its leases.
     """
-    Lease.objects.bulk_create([Lease(group=plan.group, partition=partition)], ignore_conflicts=True)
-    lease = Lease.objects.filter(group=plan.group, partition=partition)
-    lease.update(member="", epoch=F("epoch") + 1)
-    checkpoint.fence(plan.group, partition, lease.values_list("epoch", flat=True).get())
+    take_from_owner(plan.group, partition)
     for move in plan.moves:
         if move.partition == partition:
             checkpoint.move_by_hand(plan.group, move.target, partition, move.position)
 
 
 def _partitions(to: Destination, number: int | None) -> list[Partition]:
-    partitions = list(Partition.objects.order_by("number"))
+    partitions = all_partitions()
     if number is not None:
         partitions = [partition for partition in partitions if partition.number == number]
     if not partitions:

@@ -16,7 +16,8 @@ from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import Diverged
 from events.groups import checkpoint
-from events.log.partitions import partition_count
+from events.groups.ownership import take_from_owner
+from events.log.partitions import all_partitions
 from events.models import LogEntry, Partition
 from events.relay.divergence import expect_own
 from events.stream.interface import Entry, Stream
@@ -57,14 +58,14 @@ class ResetPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_reset(stream: Stream, *, log_was_restored: bool) -> ResetPlan:
-    """Plan to reset the diverged partitions, or all of them; raise StreamUnavailable.
+    """Plan to reset the diverged partitions, or all of them; raise StreamUnavailable or PartitionsMissing.
 
     All of them if none has diverged, or if the log was restored, since a restore affects all partitions.
     """
-    for number in range(partition_count()):
+    for partition in all_partitions():
         with suppress(Diverged):
-            expect_own(stream, number, stream.tail(number))
-    partitions = {partition: _plan_partition(stream, partition) for partition in Partition.objects.order_by("number")}
+            expect_own(stream, partition.number, stream.tail(partition.number))
+    partitions = {partition: _plan_partition(stream, partition) for partition in all_partitions()}
     restored = log_was_restored or any(
         partition.has_lost_events or plan.lost_events for partition, plan in partitions.items()
     )
@@ -93,14 +94,25 @@ def execute_reset(stream: Stream, plan: ResetPlan) -> None:
     _settle(numbers, targets)
 
 
-@transaction.atomic
 def _settle(numbers: Sequence[int], targets: Mapping[str, Sequence[str]]) -> None:
-    for group, kept in targets.items():
-        # Last: a running consumer makes checkpoints of its old target until it finds that target gone.
-        checkpoint.forget_all_but(group, kept)
     for partition in Partition.objects.filter(number__in=numbers):
-        checkpoint.move_back_to(partition.number, partition.last_position)
-    Partition.objects.filter(number__in=numbers).update(divergence="", has_lost_events=False)
+        _move_back(partition)
+    with transaction.atomic():
+        for group, kept in targets.items():
+            # Last: a running consumer makes checkpoints of its old target until it finds that target gone.
+            checkpoint.forget_all_but(group, kept)
+        Partition.objects.filter(number__in=numbers).update(divergence="", has_lost_events=False)
+
+
+@transaction.atomic
+def _move_back(partition: Partition) -> None:
+    """Take the partition from its owners: a batch in flight, with events that are lost, must not move a checkpoint.
+
+    Each partition has its own transaction, as in reset_group.
+    """
+    for group in sorted(checkpoint.groups_of(partition.number)):
+        take_from_owner(group, partition.number)
+    checkpoint.move_back_to(partition.number, partition.last_position)
 
 
 def _forget(group: str) -> list[str]:

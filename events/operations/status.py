@@ -10,6 +10,7 @@ from events.conf import conf
 from events.exceptions import StreamUnavailable
 from events.groups import checkpoint
 from events.groups.members import GroupMembers, Owner, members_of_groups
+from events.log.partitions import all_partitions
 from events.models import Checkpoint, DeadLetter, LogEntry, Partition
 from events.stream.interface import Stream
 
@@ -75,12 +76,12 @@ class _StreamWindow(NamedTuple):
 
 
 def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
-    """Return the status of every partition, with all groups or one; Redis may be down."""
+    """Return the status of every partition, with all groups or one; Redis may be down. Raise PartitionsMissing."""
     waiting = LogEntry.objects.filter(position=None).values("partition").annotate(rows=Count("id"))
     counts = dict(waiting.values_list("partition", "rows"))
     members = members_of_groups()
     found: list[PartitionStatus] = []
-    for partition in Partition.objects.order_by("number"):
+    for partition in all_partitions():
         # Redis is not asked again after a failure: each call would wait for its time-out.
         error = found[-1].stream_error if found else ""
         window = _StreamWindow(error=error) if error else _look(stream, partition.number)

@@ -13,15 +13,15 @@ class Backoff:
     """The pauses between attempts; a success resets them."""
 
     def __init__(self) -> None:
-        self._failures = 0
+        self._longest_seconds = 0.0
 
     def succeed(self) -> None:
-        self._failures = 0
+        self._longest_seconds = 0.0
 
     def fail(self, error: Exception) -> float:
         """Return how many seconds to wait before the next attempt."""
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)
-        self._failures += 1
+        longest = min(LONGEST_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, 2 * self._longest_seconds))
+        self._longest_seconds = longest
         pause = random.uniform(longest / 2, longest)  # noqa: S311 (jitter)
         asked = error.retry_after_seconds if isinstance(error, RetryLater) else 0
         return max(pause, min(asked, LONGEST_ASKED_PAUSE_SECONDS))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import local
+from weakref import ReferenceType, ref
 
 import msgspec
 from django.db import connection, transaction
@@ -82,24 +83,50 @@ class Collector:
 
         The callback of an earlier commit may not have run: Django skips the callbacks after one that fails.
         """
-        if not connection.in_atomic_block:
+        if connection.in_atomic_block:
+            self._join_enclosing()
+        else:
             self.flush()
+
+    def _join_enclosing(self) -> None:
+        """Share the events with the enclosing unit, or with the thread's other units: one flush after the commit."""
+        shared = (_current.get() or _thread_collector).unflushed
+        if self.unflushed and shared is not self.unflushed:
+            shared.absorb(self.unflushed)
+            self.unflushed = shared
 
     def flush(self) -> None:
         """Flush committed events as far as that is fast; the relay does the rest. Never raise because of Redis."""
         from events.relay.flush import flush_committed  # noqa: PLC0415 (as in record)
 
-        if not (connection.in_atomic_block or connection.autocommit):
+        if not (connection.in_atomic_block or _commits_by_itself()):
             return  # Transactions are managed by hand: perhaps nobody commits the positions that a flush gives.
         unflushed, self.unflushed = self.unflushed, UnflushedEvents()
-        if unflushed:
-            flush_committed(unflushed.partitions, unflushed.envelopes)
+        partitions, envelopes = unflushed.take()
+        if partitions:
+            flush_committed(partitions, envelopes)
+
+
+def _commits_by_itself() -> bool:
+    """Tell whether a statement outside of a transaction commits, also in a thread that is not connected yet."""
+    is_connected = connection.connection is not None
+    return bool(connection.autocommit if is_connected else connection.settings_dict["AUTOCOMMIT"])
 
 
 class _ThreadCollector(local):
     """The collector for a thread's transactions outside of any unit of work, kept until it is flushed."""
 
     collector: Collector | None = None
+    _shared: ReferenceType[UnflushedEvents] | None = None
+
+    @property
+    def unflushed(self) -> UnflushedEvents:
+        """Events of units that ended within such a transaction; its callbacks hold them, so a rollback drops them."""
+        shared = self._shared() if self._shared else None
+        if shared is None:
+            shared = UnflushedEvents()
+            self._shared = ref(shared)
+        return shared
 
     def get(self) -> Collector:
         if self.collector is None or not self.collector.unflushed:

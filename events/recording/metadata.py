@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from events.conf import conf
 from events.envelope import ATTRIBUTES
 from events.exceptions import MetadataRefused
+from events.storable_text import storable
 
 NAME = re.compile(r"[a-z0-9]{1,20}")
 # CloudEvents reserve data_base64 for binary data.
@@ -36,6 +37,8 @@ def _refuse_malformed(name: object, value: object) -> None:
         reason = "the envelope already has an attribute of this name"
     elif not (isinstance(value, str) and value):
         reason = f"its value is {value!r}; it must be text, and be left out if it is empty"
+    elif value != storable(value):
+        reason = f"its value is {value!r}, which a database can't store"
     else:
         return
     raise MetadataRefused(f"{conf.metadata} returned {name!r}: {reason}")

@@ -49,11 +49,23 @@ class UnflushedEvents:
         self.envelopes[envelope.id] = envelope
         self._bytes += size
 
+    def absorb(self, other: "UnflushedEvents") -> None:
+        """Add the events of another unit, to be flushed together."""
+        for envelope in other.envelopes.values():
+            self.add(envelope)
+        self.partitions |= other.partitions
+
+    def take(self) -> tuple[set[int], dict[UUID, Envelope]]:
+        """Return the partitions and envelopes, and keep none."""
+        taken = (self.partitions, self.envelopes)
+        self.partitions = set()
+        self._forget()
+        return taken
+
     def clear(self) -> None:
         """Leave all of them to the relay."""
-        self.partitions.clear()
-        self._forget()
+        self.take()
 
     def _forget(self) -> None:
-        self.envelopes.clear()
+        self.envelopes = {}
         self._bytes = 0

@@ -45,7 +45,7 @@ def _wait_seconds(retry_after: str) -> float:
     else:
         try:
             date = parsedate_to_datetime(retry_after)
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0
         seconds = (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return min(max(seconds, 0), LONGEST_RETRY_AFTER_SECONDS)

@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connections
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 
+from events.exceptions import PartitionsMissing
 from events.management.arguments import count
 from events.management.control import declared_group
 from events.management.status_tables import render
@@ -50,12 +51,20 @@ class Command(BaseCommand):
         )
         with closing(open_stream()) as stream:
             look = partial(status, stream, group=group or "")
-            if json:
-                self.stdout.write(msgspec.json.format(msgspec.json.encode(look())).decode())
-            elif watch:
-                _watch(look, console, watch)
-            else:
-                console.print(render(look()))
+            try:
+                self._show(look, console, json=json, watch=watch)
+            except PartitionsMissing as error:
+                raise CommandError(str(error)) from error
+
+    def _show(
+        self, look: Callable[[], list[PartitionStatus]], console: Console, *, json: bool, watch: int | None
+    ) -> None:
+        if json:
+            self.stdout.write(msgspec.json.format(msgspec.json.encode(look())).decode())
+        elif watch:
+            _watch(look, console, watch)
+        else:
+            console.print(render(look()))
 
 
 def _watch(look: Callable[[], list[PartitionStatus]], console: Console, seconds: int) -> None:

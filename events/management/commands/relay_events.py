@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db import Error, connections
 
 from events.conf import conf
-from events.exceptions import Diverged, StreamUnavailable
+from events.exceptions import Diverged, PartitionsMissing, StreamUnavailable
 from events.log.partitions import partition_count
 from events.management.worker import Worker
 from events.processes.shutdown import Interrupted, Shutdown
@@ -46,7 +46,7 @@ class Command(Worker):
     def _flush_once(self, stream: Stream) -> None:
         try:
             self.stdout.write(f"{_flush(stream)} events appended to {stream.dsn}")
-        except (Diverged, StreamUnavailable) as error:
+        except (Diverged, PartitionsMissing, StreamUnavailable) as error:
             raise CommandError(str(error)) from error
 
 
@@ -69,7 +69,7 @@ def _flush_or_log(stream: Stream, throttled_log: ThrottledLog) -> None:
             throttled_log.error(found)
         if not diverged:
             throttled_log.recovered()
-    except StreamUnavailable as error:
+    except (PartitionsMissing, StreamUnavailable) as error:
         throttled_log.error(str(error))
     except Error as error:
         throttled_log.error(f"the database does not answer: {error}")

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from events.checks import TAG
-from events.exceptions import RetryLater, StreamUnavailable
+from events.exceptions import PartitionsMissing, RetryLater, StreamUnavailable
 from events.management.dialog import confirm
 from events.operations.reset_stream import GroupPlan, PartitionPlan, ResetPlan, execute_reset, plan_reset
 from events.stream.interface import open_stream
@@ -41,6 +41,8 @@ class Command(BaseCommand):
                 if not yes:
                     confirm()
                 execute_reset(stream, plan)
+            except PartitionsMissing as error:
+                raise CommandError(str(error)) from error
             except (RetryLater, StreamUnavailable) as error:
                 raise CommandError(f"the reset is not finished, run it again: {error}") from error
         self.stdout.write("The stream is reset; relay_events fills it.")

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
-from events.exceptions import StreamUnavailable
+from events.exceptions import PartitionsMissing, StreamUnavailable
 from events.log.partitions import partition_count
 from events.management.arguments import count as count_argument
 from events.stream.interface import Entry, Stream, open_stream
@@ -57,7 +57,7 @@ class Command(BaseCommand):
                 later = _later(stream, after, follow=follow or start == FROM_NOW_ON) if start or follow else []
                 for entry in islice(chain(older, filter(matches, later)), count):
                     self.stdout.write(_as_json(entry) if json else _as_line(entry))
-        except StreamUnavailable as error:
+        except (PartitionsMissing, StreamUnavailable) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             return

@@ -11,6 +11,7 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from events.envelope import Envelope
+from events.exceptions import PartitionsMissing
 from events.log.partitions import partition_count
 from events.models import LogEntry
 from events.operations.trace import EventUnknown, GroupTrace, Related, Trace, find_event, find_event_at, trace
@@ -40,7 +41,7 @@ class Command(BaseCommand):
     def handle(self, *, event: UUID | _Place, json: bool, **_: Any) -> None:
         try:
             row = find_event(event) if isinstance(event, UUID) else _find_at(event)
-        except EventUnknown as error:
+        except (EventUnknown, PartitionsMissing) as error:
             raise CommandError(str(error)) from error
         with closing(open_stream()) as stream:
             found = trace(stream, row)

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from events.checks import TAG
 from events.conf import conf
-from events.exceptions import StreamUnavailable
+from events.exceptions import PartitionsMissing, StreamUnavailable
 from events.log.partitions import partition_count
 from events.management.dialog import confirm
 from events.stream.interface import Stream, open_stream
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         with closing(open_stream()) as stream:
             try:
                 self._trim(stream, left, yes=yes)
-            except StreamUnavailable as error:
+            except (PartitionsMissing, StreamUnavailable) as error:
                 raise CommandError(str(error)) from error
 
     def _trim(self, stream: Stream, left: int, *, yes: bool) -> None:

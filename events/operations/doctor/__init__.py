@@ -9,7 +9,7 @@ from functools import partial
 
 from django.db import DatabaseError
 
-from events.exceptions import StreamUnavailable
+from events.exceptions import PartitionsMissing, StreamUnavailable
 from events.operations.doctor.database import DATABASE_CHECKS
 from events.operations.doctor.finding import Finding
 from events.operations.doctor.groups import GROUP_CHECKS
@@ -25,6 +25,10 @@ def examine(stream: Stream) -> Iterator[Finding]:
     for check in checks:
         try:
             yield from check()
+        except PartitionsMissing:
+            if "partitions" not in silent:
+                yield Finding("partitions", "the database has none yet", "run manage.py migrate")
+            silent.add("partitions")
         except DatabaseError as error:
             if "database" not in silent:
                 yield Finding("database", f"it does not answer: {error}", "start it, or correct DATABASE_URL")

@@ -230,7 +230,18 @@ def test_nothing_is_sent_while_the_receiver_asks_to_pause(
     assert gate.tickets == [ticket_id(1)]
 
 
-@pytest.mark.parametrize("retry_after", ["", "soon", "-5", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 99 Foo"])
+@pytest.mark.parametrize(
+    "retry_after",
+    [
+        "",
+        "soon",
+        "-5",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Thu, 99 Foo",
+        "Mon, 01 Jan 2024 00:00:00 +99999999999999999999",
+        "Mon, 01 Jan 2024 99999999999:00:00 GMT",
+    ],
+)
 def test_a_malformed_retry_after_is_ignored(access: AccessSystem, gate: Gate, retry_after: str) -> None:
     gate.answers.append(status(429, Retry_After=retry_after))
 

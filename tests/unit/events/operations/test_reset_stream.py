@@ -7,7 +7,10 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from events import record, unit_of_work
-from events.exceptions import Diverged, RetryLater
+from events.exceptions import Diverged, LeaseLost, RetryLater
+from events.groups import checkpoint
+from events.groups.checkpoint import Claim
+from events.groups.ownership import Ownership
 from events.models import Checkpoint, LogEntry, Partition
 from events.operations.reset_stream import execute_reset, plan_reset
 from events.relay import divergence
@@ -143,6 +146,36 @@ def test_a_reset_that_a_target_prevents_leaves_the_stream_diverged_and_can_be_re
 
     assert Forgetful().open() == "target-2"
     assert relay.sweep(restored, 0) == 1
+
+
+@pytest.mark.parametrize("group", ["forgetful", "recorder"])
+def test_a_handler_in_flight_moves_no_checkpoint_after_a_reset(restored: Stream, group: str) -> None:
+    owner = Ownership(group, "one")
+    owner.heartbeat()
+    assert owner.acquire(0)
+    target = "target-1" if group == "forgetful" else ""
+    claim = Claim(group, target, 0, owner.epochs[0])
+
+    reset("--yes")
+    Partition.objects.update(last_position=5)  # The positions of the lost events were given again.
+
+    with pytest.raises(LeaseLost):
+        checkpoint.advance(claim, 3)
+    owner.heartbeat()
+    assert not owner.owns(0)
+    assert max(checkpoints().values()) == 1
+
+
+def test_a_stream_that_is_reset_fences_groups_that_keep_their_targets(diverged: Stream) -> None:
+    owner = Ownership("recorder", "one")
+    owner.heartbeat()
+    assert owner.acquire(0)
+
+    reset("--yes")
+
+    with pytest.raises(LeaseLost):
+        checkpoint.advance(Claim("recorder", "", 0, owner.epochs[0]), 9)
+    assert checkpoints()["recorder", ""] == 2
 
 
 def test_a_repeated_reset_changes_nothing(restored: Stream) -> None:

@@ -11,6 +11,14 @@ def test_pauses_grow_up_to_a_quarter_of_a_minute() -> None:
     assert all(7.5 <= pause <= 15 for pause in pauses[8:])
 
 
+def test_pauses_stay_a_quarter_of_a_minute_for_days() -> None:
+    backoff = Backoff()
+
+    pauses = [backoff.fail(RetryLater()) for _ in range(30_000)]
+
+    assert all(7.5 <= pause <= 15 for pause in pauses[8:])
+
+
 def test_a_success_resets_the_pauses() -> None:
     backoff = Backoff()
     for _ in range(9):

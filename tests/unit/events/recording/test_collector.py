@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import msgspec
 import pytest
 from django.db import connection, transaction
@@ -10,10 +13,12 @@ from events.event import Event, event_type
 from events.exceptions import EventTooLarge, NotInTransaction, VersionTaken
 from events.log.reading import read_after
 from events.models import LogEntry
-from events.recording.collector import Collector, collecting
+from events.recording.collector import Collector, caused_by, collecting
 from events.relay.flush import sweep
 from events.stream.interface import Stream
-from tests.things import ThingMade, ThingMoved
+from events.subscriber import EventSubscriber
+from events.testing import run_until_idle
+from tests.things import ThingMade, ThingMoved, envelope_at
 
 READING = "SUM(size)"
 """Stands in the statement that reads the log."""
@@ -21,6 +26,26 @@ READING = "SUM(size)"
 
 class Unregistered(Event, frozen=True):
     """An event class that is not registered."""
+
+
+class Moving(EventSubscriber):
+    """Moves each thing that is made, in the transaction of the checkpoint."""
+
+    handles = (ThingMade,)
+    transactional = True
+
+    def handle_event(self, event: Event, envelope: Envelope) -> None:
+        record(ThingMoved(name=envelope.subject, version=envelope.aggregate_version + 1))
+
+
+def caused() -> AbstractContextManager[object]:
+    return caused_by(envelope_at(1))
+
+
+def flushes(queries: CaptureQueriesContext) -> int:
+    """Count how often positions were asked for: by a statement on SQLite, by a function on PostgreSQL."""
+    giving = ("UPDATE events_log", "events_give_positions")
+    return len([query for query in queries.captured_queries if any(how in query["sql"] for how in giving)])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -132,9 +157,70 @@ class TestFlushOnCommit:
             collector.flush()
 
         assert stream.length(0) == 3
-        # A statement on SQLite, a function on PostgreSQL.
-        giving = ("UPDATE events_log", "events_give_positions")
-        assert len([query for query in queries.captured_queries if any(how in query["sql"] for how in giving)]) == 1
+        assert flushes(queries) == 1
+
+    @pytest.mark.parametrize("unit", [caused, unit_of_work], ids=["caused_by", "unit_of_work"])
+    def test_units_within_one_transaction_are_flushed_once(
+        self, stream: Stream, unit: Callable[[], AbstractContextManager[object]]
+    ) -> None:
+        with CaptureQueriesContext(connection) as queries, transaction.atomic():
+            for number in range(200):
+                with unit():
+                    record(ThingMade(name=f"thing-{number}"))
+
+        assert stream.length(0) == 200
+        assert flushes(queries) == 1
+        assert entries_of(stream) == entries_of_the_log()
+        assert not [query for query in queries.captured_queries if READING in query["sql"]]
+
+    def test_a_transactional_subscriber_flushes_a_batch_once(self, stream: Stream) -> None:
+        with unit_of_work():
+            record(*(ThingMade(name=f"thing-{number}") for number in range(200)))
+
+        with CaptureQueriesContext(connection) as queries:
+            run_until_idle("things", Moving())
+
+        assert LogEntry.objects.filter(type="thing.moved").count() == 200
+        assert stream.length(0) == 400
+        causes = LogEntry.objects.filter(type="thing.moved").values_list("causation_id", flat=True)
+        assert len(set(causes)) == 200
+        # The relay looks once before the consumer runs; the batches are of 16, 32, 64 and 88 events.
+        assert flushes(queries) <= 5
+
+    def test_units_of_a_transaction_that_was_rolled_back_are_not_kept(self, stream: Stream) -> None:
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            for number in range(400):
+                with unit_of_work():
+                    record(ThingMade(name=f"dropped-{number}"))
+            raise ZeroDivisionError
+
+        with CaptureQueriesContext(connection) as queries, transaction.atomic():
+            for number in range(200):
+                with unit_of_work():
+                    record(ThingMade(name=f"thing-{number}"))
+
+        assert stream.length(0) == 200
+        assert not [query for query in queries.captured_queries if READING in query["sql"]]
+
+    def test_events_of_a_unit_that_was_rolled_back_are_not_sent(self, stream: Stream) -> None:
+        with pytest.raises(ZeroDivisionError), transaction.atomic(), unit_of_work():
+            record(ThingMade(name="dropped"))
+            raise ZeroDivisionError
+        with transaction.atomic(), unit_of_work():
+            record(ThingMade(name="kept"))
+
+        assert [envelope.subject for _, envelope in entries_of(stream)] == ["kept"]
+        assert entries_of(stream) == entries_of_the_log()
+
+    def test_a_unit_within_a_request_s_transaction_is_flushed_with_it(self, stream: Stream) -> None:
+        with CaptureQueriesContext(connection) as queries, unit_of_work():
+            record(ThingMade(name="a"))
+            for name in "bc":
+                with caused():
+                    record(ThingMade(name=name))
+
+        assert [envelope.subject for _, envelope in entries_of(stream)] == ["a", "b", "c"]
+        assert flushes(queries) == 1
 
     def test_events_in_memory_are_not_read_again(self, stream: Stream) -> None:
         with CaptureQueriesContext(connection) as queries, unit_of_work():

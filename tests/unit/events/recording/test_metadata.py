@@ -69,6 +69,8 @@ def test_without_attributes_nothing_is_added(hook: pytest.MonkeyPatch, stream: S
         ({"actor": "a"}, "returned 'actor': the envelope already has an attribute of this name"),
         ({"tenant": 7}, "returned 'tenant': its value is 7; it must be text"),
         ({"tenant": ""}, "its value is ''; it must be text, and be left out if it is empty"),
+        ({"tenant": "a\0"}, "its value is 'a.x00', which a database can't store"),
+        ({"tenant": "\udc80"}, "which a database can't store"),
         (["tenant"], "instead of a dict of names and texts"),
     ],
 )
