@@ -101,8 +101,9 @@ def database(url: str) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=5000",
         }
     if config["ENGINE"].endswith("postgresql"):
+        config["ENGINE"] = "config.postgresql"
         # An ASGI server runs each request in its own thread, so only a pool keeps connections between requests.
-        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 16, "timeout": 10}}
+        config["OPTIONS"] = {"connect_timeout": 5, **config.get("OPTIONS", {}), "pool": {"max_size": 16, "timeout": 10}}
     return config
 
 
