@@ -67,7 +67,7 @@ def _check_subscriber(group: str, path: str) -> Sequence[CheckMessage]:
         return [Error(f"EVENTS_SUBSCRIBERS[{group!r}]: {path} is not a Subscriber", hint=hint, id="events.E003")]
     try:
         handled_names(subscriber)
-    except (TypeError, UnknownEventType) as error:
+    except (TypeError, UnknownEventType, ImproperlyConfigured) as error:
         hint = "List registered event classes or their names in `handles`, or set it to None for all events."
         return [Error(f"EVENTS_SUBSCRIBERS[{group!r}]: {path}.handles: {error}", hint=hint, id="events.E010")]
     if subscriber.overlap > 1 and (subscriber.ordered or subscriber.transactional):

@@ -5,4 +5,4 @@ class ReadModelConfig(AppConfig):
     name = "readmodel"
 
     def ready(self) -> None:
-        from readmodel import checks  # noqa: F401, PLC0415 (registers them)
+        from readmodel import checks  # noqa: F401, PLC0415 (the import registers them)

@@ -1,4 +1,4 @@
-"""What is checked when a process starts; Elasticsearch itself may be down then."""
+"""Check the settings when a process starts, without asking Elasticsearch, which may be down."""
 
 import re
 from collections import Counter
@@ -7,15 +7,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.checks import CheckMessage, Error, register
-from django.utils.module_loading import import_string
+from django.core.exceptions import ImproperlyConfigured
 
 from events.checks import CODE_TAG
 from events.conf import conf as events_conf
 from events.event import aggregate_type_of, registered_types, type_of
 from readmodel.conf import GROUP, conf
-from readmodel.projection import Projection
+from readmodel.projection import Projection, load_projection
 
-# Elasticsearch takes more; what every index name derived from it can be is enough.
+# Elasticsearch allows more; this is what also works in the names of the indices.
 ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 
 
@@ -23,12 +23,12 @@ ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 def check_url(**_: Any) -> Sequence[CheckMessage]:
     if _is_url_of_a_server(conf.url):
         return []
-    hint = "It reads http://host:9200 or https://user:password@host:9200."
-    return [Error("ELASTICSEARCH_URL is no URL of a server", hint=hint, id="readmodel.E001")]
+    hint = "Set it to a URL such as http://host:9200 or https://user:password@host:9200."
+    return [Error("ELASTICSEARCH_URL is not the URL of a server", hint=hint, id="readmodel.E001")]
 
 
 def _is_url_of_a_server(url: str) -> bool:
-    """Ask the URL itself: the client would take a second to load, in every process of the service."""
+    """Look at the URL alone: loading the client would take each process of the service a second."""
     parts = urlsplit(url)
     try:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -40,7 +40,7 @@ def _is_url_of_a_server(url: str) -> bool:
 def check_alias(**_: Any) -> Sequence[CheckMessage]:
     if conf.alias is None or ALIAS.fullmatch(conf.alias):
         return []
-    hint = "Use a to z, 0 to 9, dots, hyphens and underscores, a letter or digit first."
+    hint = "Begin with a letter or digit, and use only a to z, 0 to 9, dots, hyphens and underscores."
     return [Error(f"READMODEL_ALIAS can't be {conf.alias!r}", hint=hint, id="readmodel.E002")]
 
 
@@ -48,8 +48,8 @@ def check_alias(**_: Any) -> Sequence[CheckMessage]:
 def check_audit(**_: Any) -> Sequence[CheckMessage]:
     if conf.audit_per_second >= 0:
         return []
-    hint = "Set it to how many documents a process compares in a second; 0 turns the audit off."
-    found = f"READMODEL_AUDIT_PER_SECOND is {conf.audit_per_second}"
+    hint = "Set it to the number of documents that a process compares each second; 0 turns the audit off."
+    found = f"READMODEL_AUDIT_PER_SECOND is {conf.audit_per_second}, but must be 0 or more"
     return [Error(found, hint=hint, id="readmodel.E003")]
 
 
@@ -62,7 +62,7 @@ def check_projections(**_: Any) -> Iterable[CheckMessage]:
         errors += [*_name_errors(projection), *_event_errors(projection), *_field_errors(projection)]
     names = Counter(getattr(projection, "name", "") for projection in projections)
     errors += [
-        Error(f"{number} projections have the name {name!r}", hint="Give each a name of its own.", id="readmodel.E008")
+        Error(f"{number} projections have the name {name!r}", hint="Give each its own name.", id="readmodel.E008")
         for name, number in names.items()
         if number > 1
     ]
@@ -71,48 +71,49 @@ def check_projections(**_: Any) -> Iterable[CheckMessage]:
 
 @register(CODE_TAG)
 def check_group(**_: Any) -> Sequence[CheckMessage]:
-    if not conf.projections or GROUP in events_conf.subscribers:
+    is_fed = GROUP in events_conf.subscribers
+    if is_fed and not conf.projections:
+        hint = "Name the projections in READMODEL_PROJECTIONS."
+        return [Error(f"The group {GROUP} has no projection to feed", hint=hint, id="readmodel.E009")]
+    if is_fed or not conf.projections:
         return []
     hint = f'Add "{GROUP}": "readmodel.subscriber.ReadModel" to EVENTS_SUBSCRIBERS.'
-    return [Error("READMODEL_PROJECTIONS has projections that nobody feeds", hint=hint, id="readmodel.E009")]
+    return [Error("No consumer group feeds the READMODEL_PROJECTIONS", hint=hint, id="readmodel.E009")]
 
 
 def _load(path: str) -> type[Projection] | CheckMessage:
     try:
-        projection = import_string(path)
-    except ImportError as error:
-        return Error(f"READMODEL_PROJECTIONS: {error}", id="readmodel.E004")
-    if isinstance(projection, type) and issubclass(projection, Projection):
-        return projection
-    hint = "Derive the class from readmodel.projection.Projection."
-    return Error(f"READMODEL_PROJECTIONS: {path} is not a Projection", hint=hint, id="readmodel.E004")
+        return load_projection(path)
+    except ImproperlyConfigured as error:
+        hint = "Name a class derived from readmodel.projection.Projection by its dotted path."
+        return Error(str(error), hint=hint, id="readmodel.E004")
 
 
 def _name_errors(projection: type[Projection]) -> Iterator[CheckMessage]:
     name = getattr(projection, "name", "")
     if not ALIAS.fullmatch(name):
-        hint = "Use a to z, 0 to 9, dots, hyphens and underscores, a letter or digit first."
+        hint = "Begin with a letter or digit, and use only a to z, 0 to 9, dots, hyphens and underscores."
         yield Error(f"{_path_of(projection)}.name can't be {name!r}", hint=hint, id="readmodel.E005")
 
 
 def _event_errors(projection: type[Projection]) -> Iterator[CheckMessage]:
-    """Compaction keeps the newest event of each aggregate, of whatever type: a projection must know them all."""
+    """Require all events of one aggregate type, since compaction keeps only an aggregate's newest, of any type."""
     path = f"{_path_of(projection)}.handles"
     try:
         names = {type_of(event).name for event in getattr(projection, "handles", ())}
     except (TypeError, AttributeError) as error:
-        hint = "Name event classes that are registered with @event_type."
+        hint = "List event classes that are registered with @event_type."
         yield Error(f"{path}: {error}", hint=hint, id="readmodel.E006")
         return
     aggregate_types = {aggregate_type_of(name) for name in names}
     if len(aggregate_types) != 1:
         found = ", ".join(sorted(aggregate_types)) or "none"
-        hint = "Name all events of one aggregate type; make a projection for each aggregate type."
+        hint = "List all events of one aggregate type; write a projection for each aggregate type."
         yield Error(f"{path} must be of one aggregate type, not of {found}", hint=hint, id="readmodel.E006")
         return
     registered = {known.name for known in registered_types() if aggregate_type_of(known.name) in aggregate_types}
     if missing := sorted(registered - names):
-        hint = "Add them; `document` may return None for an aggregate that is not to be found."
+        hint = "Add them; `document` may return None to hide an aggregate from searches."
         yield Error(f"{path} lacks {', '.join(missing)}", hint=hint, id="readmodel.E006")
 
 

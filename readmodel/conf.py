@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from events.conf import Setting
 
 GROUP = "readmodel"
-"""The consumer group that feeds the read model: its name in EVENTS_SUBSCRIBERS."""
+"""The name, in EVENTS_SUBSCRIBERS, of the consumer group that feeds the read model."""
 
 
 class Conf:

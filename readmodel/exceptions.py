@@ -1,4 +1,4 @@
-"""Why a search is not made or not continued, or a document not written."""
+"""Exceptions of the read model: searches that can't be made or continued, and documents that can't be written."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from events.exceptions import RetryLater
 
 
 class InvalidSearch(ValueError):
-    """A search that is not made; `errors` says by parameter why."""
+    """The search has invalid parameters; `errors` has a message for each of them."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         super().__init__(" ".join(f"{parameter}: {message}" for parameter, message in errors.items()))
@@ -14,16 +14,16 @@ class InvalidSearch(ValueError):
 
 
 class PointInTimeLost(Exception):
-    """The tickets are not kept any more as they were when the search began."""
+    """The state of the index in which the search began is no longer kept."""
 
 
 class StateNotReached(Exception):
-    """The index does not have in time what a consistency token names; somewhat later it may."""
+    """The index lacks what a consistency token names; a later attempt may find it."""
 
 
 class EventParked(StateNotReached):
-    """An event that a consistency token names is a dead letter: no waiting brings it into the index."""
+    """An event that a consistency token names is a dead letter, so waiting does not bring it into the index."""
 
 
-class LiftedByHand(RetryLater):
-    """The stored document refuses a newer state by a version that its content does not bear out."""
+class VersionRaisedByHand(RetryLater):
+    """The stored document has a version that does not fit its content, and so refuses newer states."""

@@ -1,4 +1,4 @@
-"""What the read model keeps in the database beside the log: how often it was found to be wrong."""
+"""The read model's only table: how many documents were found to be wrong."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ from django.db.models import F
 
 
 class WrongDocuments(models.Model):
-    """How many documents of a projection were found to differ from the log, and were repaired or could not be.
+    """Counts the documents of a projection that differed from the log, by whether they could be repaired.
 
-    What could not be is counted again whenever it is met.
+    A document that can't be repaired counts each time it is found.
     """
 
     projection = models.CharField(max_length=100)
@@ -34,7 +34,7 @@ class WrongDocuments(models.Model):
 
     @classmethod
     def count(cls, projection: str, found: Iterable[tuple[str, bool]]) -> None:
-        """Add what was found: the kind of each difference, and whether it was repaired."""
+        """Add the differences found, each given by its kind and whether it was repaired."""
         for (kind, is_repaired), number in Counter(found).items():
             row, _ = cls.objects.get_or_create(projection=projection, kind=kind, is_repaired=is_repaired)
             cls.objects.filter(id=row.id).update(number=F("number") + number)

@@ -1,7 +1,7 @@
-"""Build an index anew from the log, beside the one that is searched, and let it take that one's place.
+"""Build a new index from the log beside the searched one, and move the alias to it.
 
-The running consumers feed it as they feed every kept index. What an interrupted rebuild has begun is found again: it is
-of the current version, and was never searched.
+The running consumers feed it like every kept index. A rebuild that was interrupted is continued: its index has the
+current version and was never searched.
 """
 
 import time
@@ -38,26 +38,29 @@ class RebuildRefused(EventError):
 
 
 class Count(NamedTuple):
-    """How many of the log's positions an index has settled."""
+    """The number of the log's positions that an index has handled, of all positions."""
 
-    settled: int
+    handled: int
     of: int
 
     @property
     def is_all(self) -> bool:
-        return self.settled >= self.of
+        return self.handled >= self.of
 
 
 @contextmanager
 def only_one(projection: type[Projection]) -> Iterator[None]:
-    """Wait for the lease of a rebuild that was killed; raise RebuildRefused if a living one renews it."""
+    """Hold the lease of the projection's rebuild; raise RebuildRefused if another process has it and lives.
+
+    The lease of a killed process runs out, and is waited for.
+    """
     ownership = Ownership(f"rebuild {projection.name}", "rebuild")
     ownership.heartbeat()
     try:
         with heartbeat_thread(ownership):
             if not _acquire_in_time(ownership):
                 raise RebuildRefused(
-                    f"another process is rebuilding {projection.name}: start this again when that one has ended"
+                    f"another process is rebuilding {projection.name}: run this command again when that has ended"
                 )
             yield
     finally:
@@ -65,7 +68,7 @@ def only_one(projection: type[Projection]) -> Iterator[None]:
 
 
 def _acquire_in_time(ownership: Ownership) -> bool:
-    until = time.monotonic() + LEASE_SECONDS + HEARTBEAT_SECONDS  # Nobody renews the lease of a killed process.
+    until = time.monotonic() + LEASE_SECONDS + HEARTBEAT_SECONDS  # The lease of a killed process has run out then.
     while not (acquired := ownership.acquire(0)) and time.monotonic() < until:
         time.sleep(POLL_SECONDS)
     return acquired
@@ -73,9 +76,12 @@ def _acquire_in_time(ownership: Ownership) -> bool:
 
 @contextmanager
 def fed() -> Iterator[None]:
-    """Run a consumer of the group in this process while none runs elsewhere; one that was killed seems to for 3 s."""
+    """Run a consumer of the group in this process, unless one runs elsewhere.
+
+    A consumer that was killed counts as running for 3 s.
+    """
     shutdown = Shutdown()
-    thread = Thread(target=_consume_for_want_of_others, args=(shutdown,), name="consumer")
+    thread = Thread(target=_consume_unless_others_do, args=(shutdown,), name="consumer")
     thread.start()
     try:
         yield
@@ -84,7 +90,7 @@ def fed() -> Iterator[None]:
         thread.join()
 
 
-def _consume_for_want_of_others(shutdown: Shutdown) -> None:
+def _consume_unless_others_do(shutdown: Shutdown) -> None:
     while not shutdown.requested and Member.objects.filter(group=GROUP, alive_until__gte=Now()).exists():
         time.sleep(POLL_SECONDS)
     if not shutdown.requested:
@@ -95,7 +101,7 @@ def _consume_for_want_of_others(shutdown: Shutdown) -> None:
 
 
 def find_begun(index: DocumentIndex) -> Target | None:
-    """Return the index that an interrupted rebuild has left."""
+    """Return the index of an interrupted rebuild, or None."""
     version = index.projection.version
     begun = [target for target in index.indices.kept() if target.is_new and target.version == version]
     return begun[-1] if begun else None
@@ -107,52 +113,56 @@ def begin(index: DocumentIndex) -> Target:
 
 
 def count(target: Target) -> Count:
-    """Say how far the target is; the log may grow meanwhile."""
+    """Return how far the target is; the log may grow meanwhile."""
     reached = checkpoint.positions(GROUP, target.uuid)
     given = dict(Partition.objects.values_list("number", "last_position"))
     return Count(sum(min(reached.get(number, 0), last) for number, last in given.items()), sum(given.values()))
 
 
-def is_as_current(target: Target, searched: Target) -> bool:
-    """Tell whether the target has settled all that the searched index has, in every partition."""
+def _is_as_current(target: Target, searched: Target) -> bool:
+    """Tell whether the target has handled all that the searched index has handled, in every partition."""
     reached, needed = checkpoint.positions(GROUP, target.uuid), checkpoint.positions(GROUP, searched.uuid)
     return all(reached.get(number, 0) >= position for number, position in needed.items())
 
 
 def prove(index: DocumentIndex, target: Target) -> Iterator[int]:
-    """Compare a new index with the log, and yield how many documents were; raise RebuildRefused.
+    """Compare a new index with the log, and yield the number of documents compared at each step.
 
-    What is parked for it was told, and is no reason.
+    Raise RebuildRefused at the first difference, unless the document's event is parked as a dead letter.
     """
     verification = Verification(Comparison(index.documents(target)), repair=False)
     for step in verification.prove():
         wrong = [difference for difference in step.differences if difference.kind != Kind.PARKED]
         if wrong:
             raise RebuildRefused(
-                f"{target.name} is not what the log tells, {wrong[0].id} is {wrong[0].kind}: not searched"
+                f"{target.name} differs from the log ({wrong[0].id} is {wrong[0].kind}), so the alias was not moved: "
+                f"run manage.py verify_readmodel --repair --index {target.name}, and then this command again"
             )
         yield step.compared
 
 
 def switch(index: DocumentIndex, target: Target, *, patience_seconds: float = 30.0) -> None:
-    """Let the target be searched in place of the index that is, without a search that is older than the one before.
+    """Move the alias to the target, without a search that shows an older state than the search before it.
 
-    What searches see stands still until the target has all of it; raise RebuildRefused if that takes too long.
+    Searches see no new documents until the target has caught up; raise RebuildRefused if that takes too long.
     """
     searched = index.indices.ensure()
     index.indices.hold_refresh(searched)
     until = time.monotonic() + patience_seconds / 2
-    while not is_as_current(target, searched):
+    while not _is_as_current(target, searched):
         if time.monotonic() > until:
             index.indices.use_everyday_settings(searched)
-            raise RebuildRefused(f"{target.name} does not catch up with {searched.name}: is a consumer running?")
+            raise RebuildRefused(
+                f"{target.name} does not catch up with {searched.name}: check that manage.py consume_events readmodel "
+                "is running, and run this command again"
+            )
         time.sleep(POLL_SECONDS)
     index.indices.choose(target)
     index.indices.use_everyday_settings(searched)
 
 
 def drop(index: DocumentIndex, target: Target) -> None:
-    """Delete the index, with its checkpoints and dead letters: a checkpoint that nobody moves holds compaction back."""
+    """Delete the index with its checkpoints and dead letters; a checkpoint left behind would block compaction."""
     index.indices.delete(target)
     checkpoint.forget(GROUP, target.uuid)
     DeadLetter.objects.filter(group=GROUP, target=target.uuid).delete()

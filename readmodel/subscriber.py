@@ -1,7 +1,7 @@
 """Feed the read model: the subscriber of the consumer group `readmodel`.
 
 In:   batches of envelopes, in order, at least once.
-Out:  the same, as documents of each projection, in every index that is kept.
+Out:  documents of each projection, in every kept index.
 Next: readmodel/projection.py
 """
 
@@ -17,7 +17,7 @@ from events.envelope import Envelope
 from events.event import Event
 from events.exceptions import PartlyHandled, TargetLost
 from events.subscriber import Subscriber
-from readmodel.exceptions import LiftedByHand
+from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.index.documents import Documents
 from readmodel.projection import VERSION_STEP, VersionedDocument, projections
@@ -31,26 +31,27 @@ AT_REST_AFTER_SECONDS = 1.0
 
 
 class _EventsOfProjections:
-    """Read the projections' events when they are asked for: settings may be overridden."""
+    """Collects the projections' events at each access, since settings may be overridden."""
 
     def __get__(self, instance: object, owner: type) -> Collection[type[Event]]:
-        return {event for projection in projections() for event in projection.handles}
+        # Without `handles`, `manage.py check` reports the projection.
+        return {event for projection in projections() for event in getattr(projection, "handles", ())}
 
 
 class IndexWriter(Subscriber):
-    """Writes one projection's documents into one index; any order and repetition ends in the same documents."""
+    """Writes one projection's documents into one index. Any order and repetition of events has the same result."""
 
-    overlap = 2  # While Elasticsearch writes one batch, the next is read and projected.
+    overlap = 2  # While Elasticsearch writes one batch, the next one is read and projected.
 
     handled_at = -math.inf
-    """When it was given its last events, by the monotonic clock."""
+    """The time of the last batch, by the monotonic clock."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
         self._projection = documents.projection
 
     def open(self) -> str:
-        """Return the index's UUID: one that was deleted and made again is fed from the start of the log."""
+        """Return the index's UUID, so that an index that was deleted and created again is filled from the start."""
         return self._documents.target.uuid
 
     def select(self, batch: Sequence[Envelope]) -> Sequence[Envelope]:
@@ -66,28 +67,28 @@ class IndexWriter(Subscriber):
             raise PartlyHandled(failures | self._handle_earlier(batch, failures))
 
     def _write(self, documents: Sequence[VersionedDocument]) -> Mapping[str, Exception]:
-        """Store the documents, and return why some were not; a version that was lifted by hand keeps none away."""
+        """Store the documents, and return errors by id; repair documents whose version was raised by hand."""
         refused = self._documents.write(documents)
-        lifted = [key for key, error in refused.items() if isinstance(error, LiftedByHand)]
-        if lifted and self._documents.are_of_this_projection:
-            self._repair(lifted)
-            again = [document for document in documents if document.id in lifted]
+        raised = [key for key, error in refused.items() if isinstance(error, VersionRaisedByHand)]
+        if raised and self._documents.are_of_this_projection:
+            self._repair(raised)
+            again = [document for document in documents if document.id in raised]
             refused = {**refused, **self._documents.write(again)}
-        # What the repair has left is what the log tells, if not what this event did; or it is of no event of the log.
-        return {key: error for key, error in refused.items() if not isinstance(error, LiftedByHand)}
+        # A document that is still refused has the log's state, possibly newer than this event, or has no event.
+        return {key: error for key, error in refused.items() if not isinstance(error, VersionRaisedByHand)}
 
     def _repair(self, ids: Sequence[str]) -> None:
-        """Make these documents what the log tells; it knows which states are newer than the event in flight."""
+        """Write the log's state into these documents; the log may have newer states than the events in flight."""
         try:
             for difference in repair_by_log(Comparison(self._documents), ids):
                 logger.warning(
-                    "document %s of %s had a version that kept events away", difference.id, self._documents.target.name
+                    "document %s of %s had a version that blocked events", difference.id, self._documents.target.name
                 )
         finally:
-            close_old_connections()  # This may be a thread of the consumer's, which nobody closes one for.
+            close_old_connections()  # The consumer's threads don't do this by themselves.
 
     def _handle_earlier(self, batch: Sequence[Envelope], failures: Collection[UUID]) -> dict[UUID, Exception]:
-        """Write what the aggregates were before the event that failed: it would have taken the place of that."""
+        """Write the states before the events that failed, since only the newest event of each document is written."""
         subjects = {envelope.subject for envelope in batch if envelope.id in failures}
         earlier = [envelope for envelope in batch if envelope.subject in subjects and envelope.id not in failures]
         try:
@@ -98,7 +99,7 @@ class IndexWriter(Subscriber):
 
 
 class ReadModel(Subscriber):
-    """Feeds every kept index of every projection; the searched index of the first one is fed by the stream."""
+    """Feeds every kept index of every projection. The first projection's searched index is fed from the stream."""
 
     handles = _EventsOfProjections()
     overlap = IndexWriter.overlap
@@ -127,9 +128,9 @@ class ReadModel(Subscriber):
         self._writers[0].handle(batch)
 
     def check(self, partitions: Collection[int]) -> None:
-        """Look whether all indices are there; compare the next documents that fall to these partitions."""
+        """Raise TargetLost if the kept indices have changed; audit the next documents of these partitions."""
         if [documents.target for documents in self._look()] != [documents.target for documents in self._kept]:
-            raise TargetLost("there are other indices than before")
+            raise TargetLost("indices were created or deleted, or the alias was moved")
         handled_at = max(writer.handled_at for writer in self._writers)
         self._audit.step(partitions, at_rest=time.monotonic() - handled_at > AT_REST_AFTER_SECONDS)
 
@@ -149,12 +150,12 @@ class ReadModel(Subscriber):
         version, repairs = divmod(stored, VERSION_STEP)
         repaired = ", repaired" if repairs else ""
         if version == envelope.aggregate_version:
-            return f"the document has just this event's version, {version}{repaired}"
+            return f"the document has this event's version, {version}{repaired}"
         age = "a newer" if version > envelope.aggregate_version else "an older"
         return f"the document has {age} version than this event's {envelope.aggregate_version}: {version}{repaired}"
 
     def forget(self) -> None:
-        """Put empty indices in the place of those that know too much: their versions are from a lost future."""
+        """Replace all indices by empty ones: they have versions of events that the restored log does not have."""
         for index in self._indices:
             index.indices.replace()
 

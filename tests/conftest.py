@@ -1,4 +1,4 @@
-"""What tests of every tier share; tests/unit/conftest.py has its own stream."""
+"""Provide fixtures for the tests of every tier; tests/unit/conftest.py has its own stream."""
 
 from collections.abc import Iterator
 from pkgutil import resolve_name
@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from elasticsearch import Elasticsearch
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
@@ -13,14 +14,16 @@ from events.relay import flush as relay
 from events.stream.interface import Stream, open_stream
 from tests.waiting import PATIENCE_SECONDS
 
-# A busy machine makes an example slow, and Hypothesis fails one that took longer than 0.2 s.
-hypothesis_settings.register_profile("without deadline", hypothesis_settings(), deadline=None)
-hypothesis_settings.load_profile("without deadline")
+# A busy machine makes an example, or making it, slow; Hypothesis would fail the test for that.
+hypothesis_settings.register_profile(
+    "busy machine", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("busy machine")
 
 
 @pytest.fixture(autouse=True)
 def _forget_how_redis_was() -> Iterator[None]:
-    """Give each test a closed circuit breaker and a client of its own Redis."""
+    """Give each test a closed circuit breaker and its own Redis client."""
     relay.breaker.reset()
     relay._stream_of_requests.cache_clear()
     yield
@@ -30,7 +33,7 @@ def _forget_how_redis_was() -> Iterator[None]:
 
 @pytest.fixture
 def stream() -> Iterator[Stream]:
-    """The configured stream, empty."""
+    """The configured stream, emptied."""
     stream = open_stream()
     stream._client.flushall()
     yield stream
@@ -39,14 +42,14 @@ def stream() -> Iterator[Stream]:
 
 @pytest.fixture
 def clean_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the test registers is forgotten after it."""
+    """Forget what the test registers when it ends."""
     for registry in ("events.event._by_name", "events.event._by_class", "events.upcasting._upcasters"):
         monkeypatch.setattr(registry, dict(resolve_name(registry)))
 
 
 @pytest.fixture
 def elasticsearch(settings: Settings) -> Iterator[Elasticsearch]:
-    """A client beside the read model's own; the test has an alias for itself."""
+    """A client of Elasticsearch; the settings name an alias that only this test uses."""
     alias = settings.READMODEL_ALIAS = f"test-{uuid4().hex}"
     client = Elasticsearch(settings.ELASTICSEARCH_URL, request_timeout=PATIENCE_SECONDS)
     yield client

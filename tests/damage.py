@@ -1,4 +1,4 @@
-"""Damage documents by hand, in each way that there is."""
+"""Damage documents by hand in every way."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ type Documents = dict[str, tuple[int, dict[str, Any]]]
 
 
 class Damage:
-    """What somebody does to the index behind an alias, to a field of its documents that may hold any text."""
+    """Damages documents of the index behind an alias; `field` is a field of theirs that may have any text."""
 
     def __init__(self, elasticsearch: Elasticsearch, alias: str, field: str = "title") -> None:
         self.elasticsearch = elasticsearch
@@ -21,7 +21,7 @@ class Damage:
 
     @property
     def kinds(self) -> Mapping[str, Callable[[str], None]]:
-        """What makes a document differ, by the kind of difference."""
+        """The methods that damage a document, by the kind of difference that results."""
         return {"missing": self.delete, "stale": self.age, "altered": self.alter, "lifted": self.lift}
 
     def delete(self, key: str) -> None:
@@ -35,18 +35,18 @@ class Damage:
         self.elasticsearch.index(index=self.alias, id=key, document=fields)
 
     def lift(self, key: str, version: int = 1_000) -> None:
-        """Give the document a version that would keep events away for long."""
+        """Raise the document's version by hand, so that it would refuse later events."""
         self._write(key, self._source(key) | {self.field: "Lifted"}, version * VERSION_STEP)
 
     def age(self, key: str) -> None:
-        """Put an older state in the document's place."""
+        """Replace the document by an older state."""
         source = self._source(key) | {self.field: "Aged"}
         self.delete(key)
         wait_until(lambda: self._is_written(key, source))
 
     def documents(self) -> Documents:
-        """Return all documents with their versions, the tickets' own."""
-        [index] = self.elasticsearch.indices.get(index=self.alias)  # The alias itself hides those without an id.
+        """Return all documents with the versions of their aggregates."""
+        [index] = self.elasticsearch.indices.get(index=self.alias)  # The alias would hide documents without an id.
         self.elasticsearch.indices.refresh(index=index)
         hits = self.elasticsearch.search(index=index, size=10_000, version=True)["hits"]["hits"]
         return {hit["_id"]: (hit["_version"] // VERSION_STEP, hit["_source"]) for hit in hits}
@@ -60,6 +60,6 @@ class Damage:
     def _is_written(self, key: str, source: dict[str, Any]) -> bool:
         try:
             self._write(key, source, 1)
-        except ConflictError:  # The deleted one's version is not forgotten yet, or somebody has repaired it already.
+        except ConflictError:  # Elasticsearch still has the deleted version, or a repair was faster.
             return bool(self.elasticsearch.exists(index=self.alias, id=key))
         return True

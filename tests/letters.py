@@ -1,4 +1,4 @@
-"""Dead letters for tests, made by a group that refuses events, as in earnest."""
+"""Make dead letters for tests, as in production: by a group that refuses events."""
 
 from io import StringIO
 from typing import Any
@@ -13,7 +13,7 @@ from events.testing import run_until_idle
 from tests.things import Recorder, ThingMade, ThingMoved
 
 FIXED = '{"name": "a", "version": 1, "note": "mended"}'
-"""A payload that fits the first event of the thing a."""
+"""A valid payload for the first event of the thing a."""
 
 
 class Ordered(Recorder):
@@ -21,7 +21,7 @@ class Ordered(Recorder):
 
 
 def happen(*names: str, note: str = "") -> None:
-    """Record an event of each of these things, the next version each time."""
+    """Record an event with the next version for each of these things."""
     with unit_of_work():
         for name in names:
             version = LogEntry.objects.filter(subject=name).count() + 1
@@ -30,7 +30,10 @@ def happen(*names: str, note: str = "") -> None:
 
 
 def park(*names: str, subscriber: Recorder | None = None, error: str = "no", note: str = "") -> Recorder:
-    """Let these things happen, and an ordered group refuse all of them; return its subscriber, which takes all now."""
+    """Record events of these things, let an ordered group park them, and return its subscriber.
+
+    From then on the subscriber accepts all events.
+    """
     happen(*names, note=note)
     recorder = subscriber or Ordered()
     recorder.refuses = dict.fromkeys(names, Unprocessable(error))
@@ -54,23 +57,23 @@ def states() -> list[str]:
 
 
 def trail(position: int = 1) -> list[tuple[str, str, str]]:
-    """Return what was done with a letter: action, actor and detail."""
+    """Return the actions on a letter, each as action, actor and detail."""
     actions = DeadLetterAction.objects.filter(letter__position=position)
     return list(actions.values_list("action", "actor", "detail"))
 
 
 def rows() -> list[Any]:
-    """Return all that an action could change."""
+    """Return all rows that an action could change."""
     return [list(model.objects.order_by("id").values()) for model in (DeadLetter, DeadLetterAction, LogEntry)]
 
 
 def run(*arguments: object) -> str:
-    """Run the command dead_letters, and return what it prints."""
+    """Run the command dead_letters, and return its output."""
     out = StringIO()
     call_command("dead_letters", *map(str, arguments), stdout=out)
     return out.getvalue()
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
-    """Let somebody give these answers at the terminal, and then be gone."""
+    """Type these answers at the terminal, and then end the input."""
     monkeypatch.setattr("sys.stdin", StringIO("".join(f"{answer}\n" for answer in answers)))

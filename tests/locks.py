@@ -1,4 +1,4 @@
-"""Look at who waits for whom, on PostgreSQL."""
+"""Find out whether a connection waits for a lock, on PostgreSQL."""
 
 from django.db import connection
 

@@ -1,4 +1,4 @@
-"""Nestings of transactions as data: drawn by Hypothesis, played on the database, and on a model of it."""
+"""Describe nested transactions as data: Hypothesis draws them, and they are played on the database and on a model."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -15,14 +15,14 @@ type Step = Change | Fail | Doomed | Block
 
 
 class Failed(Exception):
-    """The code between the database's statements failed."""
+    """The code between the statements failed."""
 
 
 FAILURES = (Failed, NotInTransaction, VersionTaken, TransactionManagementError, RuntimeError)
 
 
 class Change(NamedTuple):
-    """Change so many rows and record as many events."""
+    """Change this many rows, and record as many events."""
 
     count: int
 
@@ -32,13 +32,13 @@ class Fail(NamedTuple):
 
 
 class Doomed(NamedTuple):
-    """Make the innermost block one that Django will roll back, by its flag or by an event whose version is taken."""
+    """Make Django roll back the innermost block, by its flag or by an event whose version is taken."""
 
     how: Doom
 
 
 class Block(NamedTuple):
-    """Do the steps in a block; an exception goes through it, and is caught around it or goes on."""
+    """Run the steps in a block. An exception leaves the block, and is caught outside of it if `catches`."""
 
     kind: Kind
     catches: bool
@@ -46,7 +46,7 @@ class Block(NamedTuple):
 
 
 class World(Protocol):
-    """Where a nesting is played."""
+    """Plays the steps of a nesting."""
 
     def change(self, count: int) -> None: ...
     def doom(self, how: Doom) -> None: ...
@@ -68,13 +68,13 @@ def play(step: Step, world: World) -> None:
 
 
 class Model:
-    """A transaction as a list: a block that fails cuts off what was added since it began."""
+    """Models a transaction as a list: a block that fails removes what was added since it began."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.made = 0
         self.kept: list[tuple[str, str]] = []
-        """Name and request of each event."""
+        """The name and the request of each event."""
         self._depth = 0
         self._doomed = False
         self._requests = [""]
@@ -151,7 +151,7 @@ class Model:
 
 
 def nestings() -> st.SearchStrategy[Block]:
-    """Draw a list of blocks, each of which is left behind by the next, whatever happened in it."""
+    """Draw a list of blocks that run one after the other, whether they fail or not."""
     kinds = st.sampled_from(Kind.__value__.__args__)
     changes = st.integers(1, 3).map(Change)
     leaves: st.SearchStrategy[Step] = st.one_of(

@@ -15,20 +15,20 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The tests' own environment, with the test's database and alias in the place of the real ones."""
+    """Return the environment of the tests, with the test's database and alias."""
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     ours = {"DATABASE_URL": database.geturl(), "READMODEL_ALIAS": settings.READMODEL_ALIAS}
     return os.environ | ours | variables
 
 
 def start(*command: str, **variables: str) -> subprocess.Popen[str]:
-    """Start a Python module or script with arguments; the caller ends it."""
+    """Start a Python module or script with arguments; the caller must end it."""
     return subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment(**variables), text=True)
 
 
 @contextmanager
 def running(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a Python module or script until the block ends, and kill what is left of it then."""
+    """Run a Python module or script until the block ends, then kill it."""
     process = start(*command, **variables)
     try:
         yield process

@@ -37,17 +37,17 @@ def name_the_thing(data: Data) -> Data:
 
 @event_type("thing.moved", version=2)
 class ThingMoved(ThingEvent, frozen=True, kw_only=True, rename="camel"):
-    """A thing is elsewhere now."""
+    """A thing was moved."""
 
 
 def envelope_at(position: int, *, note: str = "") -> Envelope:
-    """Make the envelope of a made thing, as if the log had given it this position."""
+    """Return the envelope of a ThingMade with this position, without the log."""
     envelope = Collector(correlation_id="test").envelop(ThingMade(name=f"thing-{position}", note=note))
     return Envelope(**{name: getattr(envelope, name) for name in envelope.__struct_fields__} | {"position": position})
 
 
 class Recorder(Subscriber):
-    """Remembers what it was given; raises what it is told to raise, once per order."""
+    """Keeps the events that it was given; raises each exception of `raises` once, and those of `refuses` always."""
 
     def __init__(self) -> None:
         self.target = ""

@@ -1,4 +1,4 @@
-"""Tickets and their events for the tests of the read model, made without the tickets' tables."""
+"""Make tickets and their events for tests of the read model, without the database."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

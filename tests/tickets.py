@@ -1,4 +1,4 @@
-"""Tickets of the tests, and what the log tells of them."""
+"""Issue tickets for tests, and read their events and rows."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -28,11 +28,11 @@ def issue(**changes: Any) -> Ticket:
 
 
 def recorded() -> list[Any]:
-    """Return all events of the log, typed, in the order in which they were recorded."""
+    """Return all events of the log as typed events, in the order of their recording."""
     entries = LogEntry.objects.order_by("id").values_list("type", "data")
     return [msgspec.json.decode(data, type=CLASSES[name]) for name, data in entries]
 
 
 def rows() -> list[tuple[Any, ...]]:
-    """Return the whole table, to see that nothing changed."""
+    """Return the whole table, to check that nothing changed."""
     return list(Ticket.objects.order_by("id").values_list())

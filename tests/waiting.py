@@ -1,14 +1,14 @@
-"""Wait for what another process or thread will do."""
+"""Wait for another process or thread."""
 
 import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 60.0
-"""How long to wait for what must come: only a failure costs it, and no machine is too slow for it."""
+"""The longest time to wait for something that must happen: long enough for a slow machine; only failures take it."""
 
 
 def wait_until[T](condition: Callable[[], T], *, within_seconds: float = PATIENCE_SECONDS) -> T:
-    """Return what the condition answers as soon as that is true; fail if it never is."""
+    """Return the condition's value as soon as it is true; fail if it does not become true in time."""
     until = time.monotonic() + within_seconds
     while not (answer := condition()):
         assert time.monotonic() < until, f"not within {within_seconds} s: {condition}"

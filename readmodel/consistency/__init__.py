@@ -1,1 +1,1 @@
-"""Searches that must not be older than a write: wait for its documents, and refresh once for all who wait."""
+"""Make a search show a write: wait for the write's documents, with one refresh for all requests that wait."""

@@ -1,4 +1,4 @@
-"""Tell how far a searched index is behind the log."""
+"""Measure how far a searched index is behind the log."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,9 +15,9 @@ from readmodel.projection import Projection
 
 
 def seconds_behind(projection: type[Projection]) -> float | None:
-    """Return the age of the oldest event that the projection's searched index lacks, 0 for none.
+    """Return the age of the oldest event that the projection's searched index lacks, 0 if it lacks none.
 
-    None if that is not known, because Elasticsearch does not answer or has no index.
+    Return None if Elasticsearch does not answer or has no index.
     """
     try:
         searched = shared_index(projection).indices.searched()
@@ -27,21 +27,21 @@ def seconds_behind(projection: type[Projection]) -> float | None:
 
 
 def lag_seconds(target: str) -> float:
-    """Return the age of the oldest event that the index has not handled, whether it has a position yet or not."""
+    """Return the age of the oldest event that the index has not handled, including events without a position."""
     reached = checkpoint.positions(GROUP, target)
     behind = [
         {"partition": number, "position__gt": reached.get(number, 0)}
         for number, last in Partition.objects.values_list("number", "last_position")
         if reached.get(number, 0) < last
     ]
-    waiting = [oldest_of(order="position", **place) for place in behind]
-    return age_of_oldest([*waiting, oldest_of(order="id", position=None)])
+    waiting = [_oldest_of(order="position", **place) for place in behind]
+    return _age_of_oldest([*waiting, _oldest_of(order="id", position=None)])
 
 
-def oldest_of(order: str, **place: Any) -> datetime | None:
+def _oldest_of(order: str, **place: Any) -> datetime | None:
     return LogEntry.objects.filter(**place).order_by(order).values_list("time", flat=True).first()
 
 
-def age_of_oldest(times: Iterable[datetime | None]) -> float:
+def _age_of_oldest(times: Iterable[datetime | None]) -> float:
     now = timezone.now()
     return max((max((now - time).total_seconds(), 0.0) for time in times if time), default=0.0)

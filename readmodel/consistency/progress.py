@@ -1,4 +1,4 @@
-"""What the database knows of events on their way into an index: which wait, which are handled, which never come."""
+"""Ask the database about events on their way into an index: which ones are handled, and which ones are parked."""
 
 from collections.abc import Collection, Sequence
 from functools import reduce
@@ -16,7 +16,7 @@ MAX_LETTERS = 1_000
 
 
 def are_handled(token: ConsistencyToken, target: str) -> bool:
-    """Tell whether the target's checkpoints are where the log was; rows that were dropped since are handled."""
+    """Tell whether the target's checkpoints have passed all rows of the token; rows compacted away are handled."""
     placed = list(LogEntry.objects.filter(id__in=token.rows).values_list("partition", "position"))
     reached = checkpoint.positions(GROUP, target)
     return all(
@@ -26,15 +26,15 @@ def are_handled(token: ConsistencyToken, target: str) -> bool:
 
 
 def refuse_if_parked(events: Sequence[Newest], target: str) -> None:
-    """Raise EventParked if one of the events is, or was discarded: it is not worth waiting for."""
+    """Raise EventParked if one of the events is parked or discarded, so that waiting for it is useless."""
     named = reduce(or_, (Q(**_key(newest)) for newest in events))
     letters = _letters(target).filter(event_id__in=LogEntry.objects.filter(named).values("event_id"))
     _refuse(letters.exclude(state=DeadLetter.State.HANDLED).first())
 
 
 def refuse_if_any_parked(correlation_ids: Collection[str], target: str) -> None:
-    """Raise EventParked if an event of these units is an open dead letter."""
-    # In two steps: no database may get the idea to look for the units first, for which there is no index.
+    """Raise EventParked if an event with one of these correlation ids is an open dead letter."""
+    # Two queries: in one, the database might search by correlation id first, which has no index.
     letters = list(_letters(target).filter(state__in=DeadLetter.OPEN, event_id__isnull=False)[:MAX_LETTERS])
     events = [letter.event_id for letter in letters if letter.event_id]
     ours = LogEntry.objects.filter(event_id__in=events, correlation_id__in=correlation_ids)

@@ -1,4 +1,4 @@
-"""Let a search see what a consistency token names: wait for the documents, refresh once for all who wait, search."""
+"""Let a search see what a consistency token names: wait for the documents, refresh the index, search."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,11 +15,11 @@ from readmodel.index.document_index import DocumentIndex, shared_index
 from readmodel.projection import Projection
 
 MAX_WAITING = 100
-"""Requests of this process: while nothing arrives, more threads that wait for it would do harm."""
+"""The most requests of this process that wait at once, so that they do not take all of its threads."""
 
 
 class ConsistentReads:
-    """Reads of the searched index; all threads of a process share one of these."""
+    """Consistent reads of the searched index. All threads of a process share one object."""
 
     def __init__(self, index: DocumentIndex) -> None:
         self._index = index
@@ -27,10 +27,10 @@ class ConsistentReads:
         self._places = BoundedSemaphore(MAX_WAITING)
 
     def read[T](self, token: ConsistencyToken, search: Callable[[], T]) -> T:
-        """Search as soon as that shows what the token names, and return the answer.
+        """Wait until searches show what the token names, then search and return the answer.
 
-        Raise StateNotReached after READMODEL_CONSISTENCY_SECONDS, EventParked as soon as that is clear, and what the
-        search raises.
+        Raise StateNotReached after READMODEL_CONSISTENCY_SECONDS, EventParked as soon as a dead letter is found, and
+        any error of the search.
         """
         deadline = time.monotonic() + conf.consistency_seconds
         searched = self._index.searched()
@@ -40,12 +40,12 @@ class ConsistentReads:
             answer = search()
             before, searched = searched, self._index.searched()
             if searched == before:
-                return answer  # Had the alias moved meanwhile, the search might have been in an index that lacks it.
+                return answer  # If the alias has moved, the search may have been in an index that was not waited for.
 
     @contextmanager
     def _place(self) -> Iterator[None]:
         if not self._places.acquire(blocking=False):
-            raise StateNotReached(f"{MAX_WAITING} requests wait already")
+            raise StateNotReached(f"{MAX_WAITING} requests are waiting already")
         try:
             yield
         finally:
@@ -59,7 +59,7 @@ class ConsistentReads:
 
 
 def consistent_reads(projection: type[Projection]) -> ConsistentReads:
-    """Return those of the index of a projection that has a document for each aggregate."""
+    """Return the shared reads of a projection's index; it must be one with a document for each aggregate."""
     return _reads_of(shared_index(projection))
 
 

@@ -1,4 +1,4 @@
-"""Refresh an index for all who wait for it, one refresh at a time."""
+"""Refresh an index for all threads that wait for it, one refresh at a time."""
 
 import math
 import time
@@ -8,7 +8,7 @@ from threading import Lock
 
 
 class Refreshes:
-    """A refresh shows what was written before it began: whoever comes while one runs shares the next one."""
+    """Shares refreshes. A refresh shows what was written before it began, so late-comers share the next one."""
 
     def __init__(self, refresh: Callable[[], None]) -> None:
         self._refresh = refresh
@@ -18,9 +18,9 @@ class Refreshes:
         self._last_began_at = -math.inf
 
     def wait(self, since: float, *, timeout_seconds: float) -> None:
-        """Return when searches see what was there at the moment `since` of the monotonic clock.
+        """Return when searches see what was written before `since`, a time of the monotonic clock.
 
-        Raise what the refresh has raised, or TimeoutError.
+        Raise TimeoutError, or the error of the refresh.
         """
         with self._lock:
             if self._last_began_at > since:
@@ -32,7 +32,7 @@ class Refreshes:
 
     def _run(self) -> None:
         with self._lock:
-            self._upcoming = None  # Who comes from now on may have seen what this one does not show.
+            self._upcoming = None  # Later callers may need documents that this refresh does not show.
             began_at = time.monotonic()
         self._refresh()
         self._last_began_at = began_at

@@ -1,4 +1,4 @@
-"""Tell when searches in an index see what a consistency token names."""
+"""Wait until searches in an index see what a consistency token names."""
 
 import math
 import time
@@ -20,16 +20,17 @@ MAX_REMEMBERED = 10_000
 NEVER = -math.inf
 
 
-class Sight(NamedTuple):
-    """A look at the documents of events."""
+class _Sight(NamedTuple):
+    """The result of looking up the documents of events."""
 
     late: Sequence[Newest]
+    """The events whose documents are missing or too old."""
     since: float
-    """When the last of the others was seen first, by the monotonic clock."""
+    """The time, by the monotonic clock, by which all other documents had been seen."""
 
 
 class Visibility:
-    """What this process has seen of one index, and what searches see of it."""
+    """Knows which documents of one index this process has seen, and whether searches see them."""
 
     def __init__(self, documents: Documents) -> None:
         self.target = documents.target
@@ -38,25 +39,25 @@ class Visibility:
         self._seen: dict[str, tuple[int, float]] = {}
 
     def wait(self, token: ConsistencyToken, deadline: float) -> None:
-        """Return when searches see what the token names; raise StateNotReached, or EventParked."""
+        """Return as soon as searches see what the token names; raise StateNotReached or EventParked."""
         since = max(self._wait_for_documents(token, deadline), self._wait_for_log(token, deadline))
         if since == NEVER:
-            return  # It names nothing that is in this index.
+            return  # The token names nothing that belongs into this index.
         try:
             self._refreshes.wait(since, timeout_seconds=max(0.0, deadline - time.monotonic()))
         except TimeoutError as error:
-            raise StateNotReached("Elasticsearch does not refresh the index in time") from error
+            raise StateNotReached("Elasticsearch did not refresh the index in time") from error
 
     def _wait_for_documents(self, token: ConsistencyToken, deadline: float) -> float:
         handled = self._documents.projection.event_names
         events = [newest for newest in token.events if newest.type in handled]
         if not events:
             return NEVER
-        for is_worth_a_question in attempts(deadline):
+        for has_waited_long in attempts(deadline):
             sight = self._look_at(events)
             if not sight.late:
                 return sight.since
-            if is_worth_a_question:
+            if has_waited_long:
                 refuse_if_parked(sight.late, self.target.uuid)
         raise StateNotReached(f"{self.target.name} lacks {len(sight.late)} of {len(events)} events")
 
@@ -67,9 +68,9 @@ class Visibility:
             if are_handled(token, self.target.uuid):
                 refuse_if_any_parked(token.correlation_ids, self.target.uuid)
                 return time.monotonic()
-        raise StateNotReached(f"{self.target.name} is not as far as the log was")
+        raise StateNotReached(f"{self.target.name} has not handled all events that the write recorded")
 
-    def _look_at(self, events: Sequence[Newest]) -> Sight:
+    def _look_at(self, events: Sequence[Newest]) -> _Sight:
         found = self._documents.versions(sorted({newest.subject for newest in events}))
         late, since, now = [], NEVER, time.monotonic()
         for newest in events:
@@ -78,22 +79,23 @@ class Visibility:
                 late.append(newest)
             else:
                 since = max(since, self._first_seen(newest, version, now))
-        return Sight(late, since)
+        return _Sight(late, since)
 
     def _first_seen(self, newest: Newest, version: int, now: float) -> float:
         known, at = self._seen.get(newest.subject, (0, NEVER))
         if known >= newest.version * VERSION_STEP:
             return at
         if len(self._seen) >= MAX_REMEMBERED:
-            self._seen.clear()  # What is forgotten costs a refresh that was not needed.
+            self._seen.clear()  # A forgotten document costs one needless refresh.
         self._seen[newest.subject] = (version, now)
         return now
 
 
 def attempts(deadline: float) -> Iterator[bool]:
-    """Pause between attempts, longer each time, until the deadline.
+    """Yield for each attempt until the deadline, with growing pauses between them.
 
-    Tell of each whether it is worth a question to the database why it fails: a document is usually there at once.
+    Yield True once the pauses are at their longest, or for the last attempt: then it is worth asking the database
+    whether an event is parked. Most documents arrive sooner.
     """
     pause = SHORTEST_PAUSE_SECONDS
     while True:
@@ -101,12 +103,12 @@ def attempts(deadline: float) -> Iterator[bool]:
         yield is_last or pause == LONGEST_PAUSE_SECONDS
         if is_last:
             return
-        release_connection()
+        _release_connection()
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
 
-def release_connection() -> None:
-    """Give the connection back to the pool: requests that only wait must not keep those from it that work."""
+def _release_connection() -> None:
+    """Return the connection to the pool, so that waiting requests do not keep it from working ones."""
     if not connection.in_atomic_block:
         connection.close()

@@ -1,6 +1,6 @@
-"""Keep documents in Elasticsearch. Only this folder speaks to Elasticsearch.
+"""Store documents in Elasticsearch. Only this folder talks to Elasticsearch.
 
 In:   documents with their versions.
-Out:  indices behind an alias, which hold the newest version of each document.
+Out:  indices behind an alias, with the newest version of each document.
 Next: readmodel/tickets/search
 """

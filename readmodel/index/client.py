@@ -1,4 +1,7 @@
-"""Connect to Elasticsearch, and translate its errors. Its client takes a second to load: nothing else imports it."""
+"""Connect to Elasticsearch, and translate its errors.
+
+Loading Elasticsearch's client takes a second, so this module imports it only when it is needed.
+"""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,18 +19,18 @@ REQUEST_TIMEOUT_SECONDS = 5
 
 
 class AlreadyExists(Unprocessable):
-    """There is an index of this name."""
+    """An index with this name exists already."""
 
 
 def open_client(url: str) -> "Client":
-    """Return a client that tries once: its own retries would multiply the time-outs of callers that try again."""
+    """Return a client that does not retry: callers retry, and retries of both would multiply the time-outs."""
     from elasticsearch import Elasticsearch  # noqa: PLC0415 (see above)
 
     return Elasticsearch(url, request_timeout=REQUEST_TIMEOUT_SECONDS, max_retries=0, retry_on_timeout=False)
 
 
 def load_client() -> None:
-    """Load the client now, in a process whose first request must not wait for it."""
+    """Load the client now, so that the first request does not wait for it."""
     import elasticsearch  # noqa: F401, PLC0415 (see above)
 
 
@@ -52,7 +55,10 @@ def errors_translated() -> Generator[None]:
 
 @contextmanager
 def refusals_retried() -> Generator[None]:
-    """Translate errors likewise; a refused question (by a closed index, for example) is not a document's fault."""
+    """Translate errors like errors_translated(), but raise RetryLater for a refused request.
+
+    A refused read, for example from a closed index, is not the fault of a document.
+    """
     try:
         with errors_translated():
             yield

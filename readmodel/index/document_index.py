@@ -29,15 +29,18 @@ class DocumentIndex:
         self.indices = Indices(self._client, projection)
 
     def documents(self, target: Target) -> Documents:
-        """Return the documents of one of the indices that are kept."""
+        """Return the documents of one of the kept indices."""
         return Documents(self._client, self.projection, target)
 
     def kept(self) -> list[Documents]:
-        """Return the documents of each kept index, those of the searched one first."""
+        """Return the documents of each kept index, the searched one first."""
         return [self.documents(target) for target in self.indices.kept()]
 
     def stored_version(self, document_id: str) -> int | None:
-        """Return the document's version, in real time, None if there is none; raise TargetLost if there is no index."""
+        """Return the document's version, or None if there is no document; raise TargetLost if there is no index.
+
+        This needs no refresh.
+        """
         with errors_translated():
             answer = self._client.options(ignore_status=404).get(index=self._alias, id=document_id, source=False)
             if "found" not in answer:
@@ -45,7 +48,7 @@ class DocumentIndex:
             return answer["_version"] if answer["found"] else None
 
     def searched(self) -> Target:
-        """Return the index that the alias names at this moment, in one small request; raise TargetLost without one."""
+        """Return the index behind the alias, in one small request; raise TargetLost if there is none."""
         with errors_translated():
             found = self._client.indices.get_settings(
                 index=self._alias, name="index.uuid", filter_path="*.settings.index.uuid"
@@ -58,21 +61,21 @@ class DocumentIndex:
     def search(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the answer to a search request; raise TargetLost if there is no index.
 
-        A request with a point in time raises PointInTimeLost once that is not kept any more.
+        A request with a point in time raises PointInTimeLost once Elasticsearch no longer keeps it.
         """
         has_point_in_time = "pit" in request
-        index = None if has_point_in_time else self._alias  # the point in time is of an index already
+        index = None if has_point_in_time else self._alias  # A point in time belongs to an index already.
         try:
             with errors_translated():
                 answer = self._client.search(index=index, allow_partial_search_results=False, body=dict(request))
         except TargetLost as error:
             if has_point_in_time:
-                raise PointInTimeLost(f"The point in time is not kept any more: {error}") from error
+                raise PointInTimeLost(f"Elasticsearch no longer keeps the point in time: {error}") from error
             raise self._lost() from error
         return answer.body  # type: ignore[no-any-return]
 
     def search_many(self, requests: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-        """Return the answers to several search requests, made at once; raise TargetLost if there is no index."""
+        """Return the answers to several searches, sent as one request; raise TargetLost if there is no index."""
         lines = [line for request in requests for line in ({"index": self._alias}, request)]
         with errors_translated():
             answers = self._client.msearch(searches=lines)["responses"]
@@ -83,7 +86,7 @@ class DocumentIndex:
         return answers  # type: ignore[no-any-return]
 
     def open_point_in_time(self, keep_alive: str) -> str:
-        """Keep the documents as they are now; return the id to search them by; raise TargetLost without an index."""
+        """Keep the index's current state for searches, and return its id; raise TargetLost if there is no index."""
         try:
             with errors_translated():
                 return self._client.open_point_in_time(index=self._alias, keep_alive=keep_alive)["id"]  # type: ignore[no-any-return]
@@ -98,16 +101,16 @@ class DocumentIndex:
         self._client.close()
 
     def _lost(self) -> TargetLost:
-        return TargetLost(f"there is no index {self._alias!r}: `manage.py consume_events readmodel` makes and fills it")
+        return TargetLost(f"there is no index {self._alias!r}: `manage.py consume_events readmodel` creates it")
 
 
 def connect(projection: type[Projection]) -> DocumentIndex:
-    """Return the projection's index, with a client of its own: the caller closes it."""
+    """Return the projection's index with its own client; the caller closes it."""
     return DocumentIndex(conf.url, projection())
 
 
 def shared_index(projection: type[Projection]) -> DocumentIndex:
-    """Return the projection's index, with the client that all threads of this process share."""
+    """Return the projection's index with the client that all threads of this process share."""
     return _shared(conf.url, projection().alias, projection)
 
 

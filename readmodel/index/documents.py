@@ -1,7 +1,7 @@
 """Write, read and delete the documents of one concrete index.
 
 In:   documents with their versions.
-Out:  the newest version of each, in the index that the target names.
+Out:  the newest version of each in the target's index.
 Next: readmodel/index/document_index.py
 """
 
@@ -20,7 +20,7 @@ BULK_TIMEOUT_SECONDS = 30
 
 
 class StoredDocument(msgspec.Struct, frozen=True):
-    """A document as it is in the index; the sequence number and primary term tell it from what it was, or will be."""
+    """A document as it is in the index. The sequence number and primary term identify this state of it."""
 
     id: str
     version: int
@@ -30,19 +30,19 @@ class StoredDocument(msgspec.Struct, frozen=True):
 
 
 class DocumentPage(NamedTuple):
-    """The ids of some documents, and what the next page begins after."""
+    """The ids of some documents, and the sort values after which the next page begins."""
 
     ids: Sequence[str]
     end: Sequence[Any]
 
     @property
     def last(self) -> str:
-        """The id field of the last document, "" where it is missing: `after_id` goes on after it."""
+        """The id field of the last document, "" if the document lacks it. `after_id` continues after it."""
         return str(self.end[0] or "")
 
 
 def after_id(last: str) -> Sequence[Any]:
-    """Return the end of a page of which only the last document's id is known; that one is met once more."""
+    """Return the end of a page whose last document has this id; the next page begins with that document again."""
     return [last, -1] if last else []
 
 
@@ -59,14 +59,14 @@ class Documents:
 
     @property
     def are_of_this_projection(self) -> bool:
-        """False: the index was made by another version of the projection, and is to be rebuilt, not repaired."""
+        """False: another version of the projection made the index, which has to be rebuilt rather than repaired."""
         return self.target.version == self.projection.version
 
     def write(self, documents: Sequence[VersionedDocument]) -> Mapping[str, RetryLater | Unprocessable]:
-        """Store each document unless its version, or a newer one, is stored already; return why others were not.
+        """Store each document unless its version or a newer one is stored already; return the errors by id.
 
-        LiftedByHand is returned for those whose stored version is not that of what is stored. That the index of this
-        name is still the same one, `Indices.kept` tells.
+        The error is VersionRaisedByHand if the stored content does not have the stored version. This does not check
+        that the index is still the same one; `Indices.kept` does.
         """
         if not documents:
             return {}
@@ -83,7 +83,7 @@ class Documents:
             return {**failures, **self._disproved([document for document in documents if document.id in conflicts])}
 
     def read(self, ids: Collection[str]) -> dict[str, StoredDocument]:
-        """Return those of the documents that there are, in real time."""
+        """Return the documents that exist. This needs no refresh."""
         if not ids:
             return {}
         with refusals_retried():
@@ -92,7 +92,7 @@ class Documents:
         return {answer["_id"]: _stored(answer) for answer in answers if answer["found"]}
 
     def versions(self, ids: Sequence[str]) -> Mapping[str, int]:
-        """Return the versions of those of the documents that there are, in real time."""
+        """Return the versions of the documents that exist. This needs no refresh."""
         with errors_translated():
             answer = self._client.mget(
                 index=self.target.name,
@@ -105,7 +105,7 @@ class Documents:
         return {document["_id"]: document["_version"] for document in answer["docs"] if "_version" in document}
 
     def delete(self, documents: Iterable[StoredDocument]) -> None:
-        """Delete each that is still as it was read; the others are left to whoever has written them meanwhile."""
+        """Delete the documents that are still as they were read; keep those that were written meanwhile."""
         deletions = to_deletions(
             (document.id, document.sequence_number, document.primary_term) for document in documents
         )
@@ -117,7 +117,7 @@ class Documents:
                 )
 
     def refresh(self) -> None:
-        """Let searches and pages see all that was written before."""
+        """Let searches and pages see everything written so far."""
         with refusals_retried():
             self._client.indices.refresh(index=self.target.name)
 
@@ -126,9 +126,9 @@ class Documents:
             return int(self._client.count(index=self.target.name)["count"])
 
     def page(self, end: Sequence[Any], limit: int) -> DocumentPage:
-        """Return the next documents in the order of the field that has their id, from the first after [].
+        """Return the next documents in the order of the id field; the end [] begins with the first one.
 
-        That order does not change while a document is written anew, so whatever is there all the while is met.
+        Writing a document again does not change its place in this order, so no document is skipped.
         """
         with refusals_retried():
             hits = self._client.search(
@@ -143,11 +143,11 @@ class Documents:
         return DocumentPage([hit["_id"] for hit in hits], hits[-1]["sort"] if hits else [])
 
     def _order(self) -> Sequence[Mapping[str, Any]]:
-        # Hidden documents lack the field, and strays may have another's; the sequence number is unique in a shard.
+        # Hidden documents lack the field, and ghosts may have another document's id; sequence numbers make it definite.
         return [{self.projection.id_field: {"order": "asc", "missing": "_first"}}, {"_seq_no": "asc"}]
 
     def _disproved(self, documents: Sequence[VersionedDocument]) -> dict[str, RetryLater]:
-        """Believe a conflict only if the stored document bears it out, and return the others; a GET is real time."""
+        """Return an error for each conflict that the stored document does not confirm."""
         answers = self._client.mget(index=self.target.name, ids=[document.id for document in documents])["docs"]
         expect_read(answers)
         stored = {answer["_id"]: answer for answer in answers}

@@ -1,1 +1,1 @@
-"""Parts that any search needs: cursors at a point in time, folded words, highlighting, time bounds."""
+"""Parts for any search: cursors at a point in time, folded words, highlighting, time bounds."""

@@ -1,4 +1,4 @@
-"""Where a search goes on: the query, the point in time and the last hit, signed, so that nobody makes one up."""
+"""Sign and read cursors, which say where a search continues: the query, the point in time and the last hit."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ MAX_CURSOR_LENGTH = 20_000
 
 
 class Cursor[Query](msgspec.Struct, frozen=True, kw_only=True):
-    """What the next page needs to know."""
+    """The state that the next page needs."""
 
     query: Query
     point_in_time: str
     after: Sequence[str | float | None]
-    """What the last hit was sorted by."""
+    """The sort values of the last hit."""
     seen: int
     count: int
 
@@ -27,8 +27,10 @@ def sign[Query](cursor: Cursor[Query]) -> str:
 
 
 def read[Query](text: str, cursor_type: type[Cursor[Query]]) -> Cursor[Query]:
-    """Return the cursor that was signed; raise InvalidSearch if it was not, or was signed for another kind of query."""
+    """Return the signed cursor; raise InvalidSearch if the signature or the kind of query is wrong."""
     try:
         return msgspec.convert(signing.loads(text, salt=SALT), cursor_type)
     except (signing.BadSignature, msgspec.ValidationError) as error:
-        raise InvalidSearch({"cursor": "This is not a cursor of ours; start again with an empty one."}) from error
+        raise InvalidSearch(
+            {"cursor": "This is not a cursor of this service; start again with an empty one."}
+        ) from error

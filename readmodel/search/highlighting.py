@@ -1,4 +1,4 @@
-"""Mark in a text what was typed so far, also where case or accents differ; pure."""
+"""Mark the typed words in a text, also if case or accents differ; pure."""
 
 import re
 import unicodedata
@@ -9,38 +9,38 @@ from django.utils.html import escape
 from readmodel.search.folding import IDEOGRAPHS, LETTERS_DIGITS_MARKS, fold
 
 MARK, END_MARK = "<mark>", "</mark>"
-# A word begins or ends also beside an ideograph, which is a word of its own.
+# A word also begins or ends next to an ideograph, which is itself a word.
 START = rf"(?:(?<!\w)|(?<={IDEOGRAPHS.pattern}))"
 END = rf"(?!\w)|(?={IDEOGRAPHS.pattern})"
 
 
 def marked(text: str, words: Sequence[str]) -> str:
-    """Return the text as HTML, escaped, with <mark> around each of these words; the last may be a beginning."""
+    """Return the text as escaped HTML with <mark> around each of these words; the last word may be a prefix."""
     text = unicodedata.normalize("NFC", text)
     html, end_of_last = "", 0
-    for start, end in spans(text, words):
+    for start, end in _spans(text, words):
         html += f"{escape(text[end_of_last:start])}{MARK}{escape(text[start:end])}{END_MARK}"
         end_of_last = end
     return html + escape(text[end_of_last:])
 
 
-def spans(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield where in the text the words are; a letter may be none when folded, or several."""
+def _spans(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield where each word begins and ends in the text. A letter may have no letter or several when folded."""
     places = [(place, folded) for place, letter in enumerate(text) for folded in fold(letter)]
-    pieces = [folded for word in words for piece in pieces_of(word) if (folded := fold(piece))]
+    pieces = [folded for word in words for piece in _pieces_of(word) if (folded := fold(piece))]
     if not pieces:
         return
     *whole, last = pieces
-    patterns = [*(pattern_of(piece, end=END) for piece in sorted(whole, key=len, reverse=True)), pattern_of(last)]
+    patterns = [*(_pattern_of(piece, end=END) for piece in sorted(whole, key=len, reverse=True)), _pattern_of(last)]
     for found in re.finditer("|".join(patterns), "".join(folded for _, folded in places)):
         yield places[found.start()][0], places[found.end() - 1][0] + 1
 
 
-def pattern_of(piece: str, *, end: str = "") -> str:
+def _pattern_of(piece: str, *, end: str = "") -> str:
     return re.escape(piece) if IDEOGRAPHS.search(piece) else rf"{START}{re.escape(piece)}(?:{end})"
 
 
-def pieces_of(word: str) -> list[str]:
-    """Return what punctuation leaves of the word."""
+def _pieces_of(word: str) -> list[str]:
+    """Split the word at punctuation."""
     is_kept = [unicodedata.category(letter)[0] in LETTERS_DIGITS_MARKS for letter in word]
     return "".join(letter if kept else " " for letter, kept in zip(word, is_kept, strict=True)).split()

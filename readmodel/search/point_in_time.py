@@ -12,7 +12,7 @@ KEEP_ALIVE = "2m"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """Elasticsearch's answer, the number of all hits, and the signed cursor of the next page, "" at the end."""
+    """Elasticsearch's answer, the number of all hits, and the signed cursor of the next page, "" on the last one."""
 
     body: Mapping[str, Any]
     count: int
@@ -20,9 +20,9 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def begin(index: DocumentIndex, request: Mapping[str, Any], query: object) -> Answer:
-    """Answer the first page of the documents as they are now, and keep them so for the next ones.
+    """Return the first page, and keep the index's current state for the next ones.
 
-    The query is put into the cursor, for the request of the next page. Raise as DocumentIndex.search does.
+    The query is stored in the cursor, for the request of the next page. Raise the errors of DocumentIndex.search.
     """
     point_in_time = index.open_point_in_time(KEEP_ALIVE)
     body = index.search({**request, **_at(point_in_time)})
@@ -33,7 +33,7 @@ def begin(index: DocumentIndex, request: Mapping[str, Any], query: object) -> An
 
 
 def resume[Query](index: DocumentIndex, request: Mapping[str, Any], cursor: Cursor[Query]) -> Answer:
-    """Answer the page that the cursor leads to, the same each time; raise PointInTimeLost 2 minutes after the last."""
+    """Return the cursor's page, the same each time; raise PointInTimeLost 2 minutes after the page before."""
     beyond = {"search_after": cursor.after, "track_total_hits": False}
     body = index.search({**request, **_at(cursor.point_in_time), **beyond})
     return Answer(body, cursor.count, _next_cursor(body, cursor.query, seen=cursor.seen, count=cursor.count))
@@ -44,7 +44,7 @@ def _next_cursor(body: Mapping[str, Any], query: object, *, seen: int, count: in
     seen += len(hits)
     if not hits or seen >= count:
         return ""
-    # Elasticsearch may give the point in time another id with each answer.
+    # Elasticsearch may change the id of the point in time with each answer.
     return sign(Cursor(query=query, point_in_time=body["pit_id"], after=hits[-1]["sort"], seen=seen, count=count))
 
 

@@ -1,57 +1,59 @@
-"""What a date or an instant bounds, in a time zone; pure."""
+"""Turn dates and instants into the bounds of a period, in a time zone; pure."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-# Names without a slash are abbreviations and other oddities, which not every server knows.
+# Names without a slash are abbreviations and other exceptions, which not every server knows.
 TIME_ZONES = frozenset(name for name in available_timezones() if "/" in name) | {"UTC"}
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 EXPECTED = (
-    "A date such as 2027-05-01, or an instant with its zone such as 2027-05-01T20:00:00Z or "
-    "2027-05-01T20:00:00+02:00, where + is written %2B in an address."
+    "Give a date such as 2027-05-01, or an instant with its zone such as 2027-05-01T20:00:00Z or "
+    "2027-05-01T20:00:00+02:00 (in a URL, write + as %2B)."
 )
 
 
 class Bound(NamedTuple):
-    """An instant, in UTC, and whether it belongs to what it bounds."""
+    """An instant in UTC, and whether it is part of the period."""
 
     instant: datetime
     is_included: bool
 
     def is_before(self, start: "Bound") -> bool:
-        """Tell whether nothing can be from the start up to here."""
+        """Tell whether the period from `start` up to this end is empty."""
         return self.instant < start.instant or (self.instant == start.instant and not self.is_included)
 
 
 def start_of(text: str, time_zone: str) -> Bound:
-    """Return where it begins; raise ValueError with a sentence if that is neither a date nor an instant."""
+    """Return the start of a date or an instant; raise ValueError, with a message for people, for other text."""
     try:
-        return Bound(midnight(day_in(text), time_zone) if DATE.fullmatch(text) else instant_in(text), is_included=True)
+        return Bound(
+            _midnight(_day_in(text), time_zone) if DATE.fullmatch(text) else _instant_in(text), is_included=True
+        )
     except (ValueError, OverflowError) as error:
         raise ValueError(EXPECTED) from error
 
 
 def end_of(text: str, time_zone: str) -> Bound:
-    """Return where it ends: a day ends where the next begins; raise ValueError as above."""
+    """Return the end of a date or an instant (a day ends when the next begins); raise ValueError like start_of."""
     try:
         if DATE.fullmatch(text):
-            return Bound(midnight(day_in(text) + timedelta(days=1), time_zone), is_included=False)
-        return Bound(instant_in(text), is_included=True)
+            return Bound(_midnight(_day_in(text) + timedelta(days=1), time_zone), is_included=False)
+        return Bound(_instant_in(text), is_included=True)
     except (ValueError, OverflowError) as error:
         raise ValueError(EXPECTED) from error
 
 
-def day_in(text: str) -> date:
+def _day_in(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def midnight(day: date, time_zone: str) -> datetime:
+def _midnight(day: date, time_zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(time_zone)).astimezone(UTC)
 
 
-def instant_in(text: str) -> datetime:
+def _instant_in(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError("no zone")

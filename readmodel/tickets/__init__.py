@@ -1,6 +1,6 @@
-"""The read model of the tickets: their documents and timeline, and the search in them over REST and for people.
+"""The read model of the tickets: their documents and timeline, and the search over REST and on web pages.
 
 In:   events of tickets.
-Out:  documents, without I/O, for the frame to store.
+Out:  documents, which the frame stores.
 Next: readmodel/index
 """

@@ -1,7 +1,7 @@
 """Project events of tickets to documents, one for each ticket.
 
 In:   events of tickets.
-Out:  the newest state of each ticket, as it is searched.
+Out:  a document with the newest state of each ticket.
 Next: readmodel/index/documents.py
 """
 
@@ -17,11 +17,11 @@ from tickets.events import TicketCanceled, TicketCheckedIn, TicketCorrected, Tic
 
 
 class TicketDocument(TicketState, frozen=True, kw_only=True):
-    """A ticket as it is searched: its own fields, and what only the read model needs."""
+    """A ticket's own fields, and fields that only the read model needs."""
 
     replaced_by: UUID | None = None
     folded_code: str
-    """Searched in place of the code, without case and accents; never shown, as those that follow."""
+    """The code without case and accents. The folded fields are searched instead of the others, and never shown."""
     folded_title: str
     folded_venue: str
     folded_holder_name: str
@@ -33,7 +33,7 @@ class TicketDocuments(Projection):
     name = "tickets"
     revision = 2
     handles = (TicketIssued, TicketCheckedIn, TicketCanceled, TicketCorrected)
-    # A test compares the names with TicketDocument's.
+    # A test compares the names with the fields of TicketDocument.
     mapping = {
         "id": KEYWORD,
         "code": KEYWORD,
@@ -73,5 +73,5 @@ def document_of(ticket: TicketState, replaced_by: UUID | None = None) -> TicketD
 
 
 def replacement_in(event: TicketEvent) -> UUID | None:
-    """Return the ticket that replaces the event's, None if the event names none."""
+    """Return the id of the replacement that the event names, or None."""
     return event.new_ticket_id if isinstance(event, TicketCanceled | TicketCorrected) else None

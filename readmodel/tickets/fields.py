@@ -1,10 +1,10 @@
-"""Elasticsearch's types of the fields that the documents of this service have."""
+"""Elasticsearch's types for the fields of the documents."""
 
-# Each term costs the consumer time: a text is searched for its words in its folded form alone.
+# Only the folded texts are indexed by words, since each term costs the consumer time.
 TEXT = {"type": "text"}
-# A longer one is in no facet and no suggestion: Elasticsearch takes no term beyond 32,766 bytes.
+# Elasticsearch refuses terms above 32,766 bytes, so longer texts are left out of facets and suggestions.
 KEYWORD = {"type": "keyword", "ignore_above": 8_191}
 DATE = {"type": "date"}
 LONG = {"type": "long"}
-# Shown with a ticket, and never asked for.
+# Shown with a ticket, but never searched.
 SHOWN = {"type": "keyword", "index": False, "doc_values": False}

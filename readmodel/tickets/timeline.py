@@ -13,7 +13,7 @@ from tickets.events import TicketCanceled, TicketCheckedIn, TicketCorrected, Tic
 
 
 class TimelineDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to a ticket: when, through whom, and what it was after that."""
+    """An event of a ticket: its time, its actor, and the ticket's state after it."""
 
     event: UUID
     type: str

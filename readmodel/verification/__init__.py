@@ -1,1 +1,1 @@
-"""Compare documents with the log, and repair what differs: all the time (audit), or at once (verify_readmodel)."""
+"""Compare documents with the log, and repair differences: continuously (audit), or on demand (verify_readmodel)."""

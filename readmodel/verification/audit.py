@@ -1,6 +1,6 @@
-"""Compare all kept indices with the log all the time, a little each second, and repair what differs.
+"""Compare all kept indices with the log continuously, some documents each second, and repair differences.
 
-Each document is audited by the process that owns the partition which its id falls to, and by nobody else.
+Only the process that owns the partition of a document's id audits the document.
 """
 
 import logging
@@ -21,27 +21,30 @@ from readmodel.verification.difference import Difference
 from readmodel.verification.repair import repair
 
 
-class Walk(ABC):
-    """Begins anew after its end, for ever. Its methods raise as those of Documents do, and may be called again then."""
+class _Walk(ABC):
+    """Pages through ids, and begins again at the end.
+
+    The methods raise the errors of Documents, and may be called again after an error.
+    """
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
 
     @abstractmethod
     def page(self, limit: int) -> Sequence[str]:
-        """Return the next ids; fewer than the limit at the end."""
+        """Return the next ids; fewer than the limit on the last page."""
 
     @abstractmethod
-    def go_on(self) -> None:
-        """Let the next page be that after the last one."""
+    def advance(self) -> None:
+        """Move on to the next page; without this call, page() returns the same page again."""
 
     @abstractmethod
     def look(self, ids: Sequence[str]) -> list[Difference]:
-        """Compare these documents."""
+        """Compare these documents with the log."""
 
 
-class WalkOverLog(Walk):
-    """Finds what is missing, stale, altered or lifted."""
+class _WalkOverLog(_Walk):
+    """Finds documents that are missing, stale, altered or lifted."""
 
     _after = ""
     _last = ""
@@ -51,14 +54,14 @@ class WalkOverLog(Walk):
         self._last = ids[-1] if len(ids) == limit else ""
         return ids
 
-    def go_on(self) -> None:
+    def advance(self) -> None:
         self._after = self._last
 
     def look(self, ids: Sequence[str]) -> list[Difference]:
         return self.comparison.differences(ids)
 
 
-class WalkOverDocuments(Walk):
+class _WalkOverDocuments(_Walk):
     """Finds ghosts."""
 
     _after: Sequence[Any] = ()
@@ -69,7 +72,7 @@ class WalkOverDocuments(Walk):
         self._last = page.end if len(page.ids) == limit else ()
         return page.ids
 
-    def go_on(self) -> None:
+    def advance(self) -> None:
         self._after = self._last
 
     def look(self, ids: Sequence[str]) -> list[Difference]:
@@ -79,37 +82,37 @@ class WalkOverDocuments(Walk):
 logger = logging.getLogger(__name__)
 
 PAUSES_SECONDS = (0.0, 0.3)
-"""What can't be repaired in this time waits for the next round: events wait meanwhile."""
+"""Pauses before attempts to repair. They are short, since events wait meanwhile; the next round tries again."""
 PAGES_AT_REST = 5
 LONGEST_SECONDS = 0.1
-"""After so long no further page is begun: an event may have come meanwhile."""
+"""No further page is begun after this time, since events may be waiting."""
 LATE_SECONDS = 0.2
 
 
 class Audit:
-    """Goes round and round: through one index after the other, over what the log tells and over the documents."""
+    """Repeats a round without end: through each index, over the ids in the log and over the documents."""
 
     def __init__(self, kept: Iterable[Documents]) -> None:
-        """Leave out what was made by another version of its projection: that is to be rebuilt, not repaired."""
+        """Leave out indices that another version of the projection made: they have to be rebuilt."""
         comparisons = [Comparison(documents) for documents in kept if documents.are_of_this_projection]
-        self._walks: deque[Walk] = deque(
-            walk(comparison) for comparison in comparisons for walk in (WalkOverLog, WalkOverDocuments)
+        self._walks: deque[_Walk] = deque(
+            walk(comparison) for comparison in comparisons for walk in (_WalkOverLog, _WalkOverDocuments)
         )
         self._due_at = 0.0
         self._log = ThrottledLog(logger)
 
     def step(self, partitions: Collection[int], *, at_rest: bool = False) -> None:
-        """Audit the next documents, once a second however often this is called; raise TargetLost without an index.
+        """Audit the next documents, once a second even if called more often; raise TargetLost if an index is gone.
 
-        They are as many as the setting says, or some times more if the consumer has nothing else to do.
+        Their number is READMODEL_AUDIT_PER_SECOND, or up to PAGES_AT_REST times that if the consumer is at rest.
         """
         limit = conf.audit_per_second
         now = time.monotonic()
         if not (limit and partitions) or now < self._due_at:
             return
-        self._due_at = max(self._due_at, now - LATE_SECONDS) + 1  # Each second on average, though called a little late.
+        self._due_at = max(self._due_at, now - LATE_SECONDS) + 1  # Once a second on average, even if calls are late.
         left, ended = limit * (PAGES_AT_REST if at_rest else 1), 0
-        # Once around at most: where there are few documents, none is met twice.
+        # One round at most, so that few documents are not compared twice.
         while left and ended < len(self._walks) and time.monotonic() < now + LONGEST_SECONDS:
             size = min(limit, left)
             taken = self._take(self._walks[0], partitions, size)
@@ -118,29 +121,29 @@ class Audit:
                 self._walks.rotate(-1)
                 ended += 1
 
-    def _take(self, walk: Walk, partitions: Collection[int], limit: int) -> int:
-        """Audit the next page of a walk, and return how many documents it had."""
+    def _take(self, walk: _Walk, partitions: Collection[int], limit: int) -> int:
+        """Audit the next page of a walk, and return its number of documents."""
         try:
             page = walk.page(limit)
-            self._mend(walk, [key for key in page if partition_of(key) in partitions])
+            self._repair(walk, [key for key in page if partition_of(key) in partitions])
         except RetryLater as error:
-            # No reason to handle no events: an outage stops these by itself, and this page comes again.
-            self._log.error(f"the audit of {walk.comparison.documents.target.name} goes on later: {error}")
+            # The consumer must continue; this page is audited again later.
+            self._log.error(f"the audit of {walk.comparison.documents.target.name} will continue later: {error}")
             return 0
-        walk.go_on()
+        walk.advance()
         return len(page)
 
-    def _mend(self, walk: Walk, ids: Sequence[str]) -> None:
+    def _repair(self, walk: _Walk, ids: Sequence[str]) -> None:
         documents = walk.comparison.documents
         for difference in repair(documents, walk.look(ids), look=walk.look, pauses_seconds=PAUSES_SECONDS):
             if difference.repaired:
-                _tell(difference, documents.target)
+                _log_repair(difference, documents.target)
             else:
-                self._log.error("the audit finds documents that it can't repair; verify_readmodel tells which")
+                self._log.error("the audit found documents that it can't repair: run manage.py verify_readmodel")
 
 
-def _tell(difference: Difference, target: Target) -> None:
-    """Name the fields, not what they hold: a log is no place for people's addresses."""
+def _log_repair(difference: Difference, target: Target) -> None:
+    """Log the names of the altered fields, but not their values, which may be personal data."""
     logger.warning(
         "the audit of %s has repaired document %s, which was %s: version %s in the log, %s in the index%s",
         target.name,
@@ -148,5 +151,5 @@ def _tell(difference: Difference, target: Target) -> None:
         difference.kind,
         difference.log_version,
         difference.index_version,
-        f"; other {', '.join(difference.fields)}" if difference.fields else "",
+        f"; altered fields: {', '.join(difference.fields)}" if difference.fields else "",
     )

@@ -1,4 +1,4 @@
-"""In what a document differs from what the log tells."""
+"""A document's difference from the log."""
 
 from enum import StrEnum
 from typing import Any
@@ -10,46 +10,46 @@ from readmodel.projection import VERSION_STEP, VersionedDocument
 
 
 class Kind(StrEnum):
-    """In what a document and the newest settled event that tells of it differ."""
+    """The kind of a document's difference from its newest handled event. The values are also metric labels."""
 
     MISSING = "missing"
     STALE = "stale"
-    """It has an older version."""
+    """The document has an older version."""
     ALTERED = "altered"
-    """It has the version, but another content."""
+    """The document has the right version, but other content."""
     LIFTED = "lifted"
-    """It has a version that the log has not told."""
+    """The document has a version that the log does not have, for example one that was raised by hand."""
     GHOST = "ghost"
-    """The log has no event of it."""
+    """The log has no event for the document."""
     PARKED = "parked"
-    """A newer event is a dead letter."""
+    """The document lacks an event that is a dead letter."""
     UNREADABLE = "unreadable"
-    """The event can't be read by this release."""
+    """This release can't read the event."""
 
 
 REPAIRABLE = frozenset({Kind.MISSING, Kind.STALE, Kind.ALTERED, Kind.LIFTED, Kind.GHOST})
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """A document that is not what it should be; `told` is what it should be, where that is known."""
+    """A document that differs from the log; `expected` is the right one, if that is known."""
 
     id: str
     kind: Kind
     log_version: int | None = None
-    told: VersionedDocument | None = None
+    expected: VersionedDocument | None = None
     stored: StoredDocument | None = None
     repaired: bool = False
 
     @property
     def index_version(self) -> int | None:
-        """The aggregate's version by that of the document."""
+        """The aggregate's version according to the document."""
         return self.stored.version // VERSION_STEP if self.stored else None
 
     @property
     def fields(self) -> dict[str, tuple[Any, Any]]:
-        """What each field that was altered should be, and what it is."""
-        if self.kind != Kind.ALTERED or self.told is None or self.stored is None:
+        """The expected and the stored value of each altered field."""
+        if self.kind != Kind.ALTERED or self.expected is None or self.stored is None:
             return {}
-        told, stored = msgspec.to_builtins(self.told.source), self.stored.source
-        names = [name for name in told | stored if told.get(name) != stored.get(name)]
-        return {name: (told.get(name), stored.get(name)) for name in names}
+        expected, stored = msgspec.to_builtins(self.expected.source), self.stored.source
+        names = [name for name in expected | stored if expected.get(name) != stored.get(name)]
+        return {name: (expected.get(name), stored.get(name)) for name in names}

@@ -1,4 +1,4 @@
-"""Make documents what the log tells, through the projection, beside running consumers and other repairs."""
+"""Write the log's state into documents that differ, while consumers and other repairs are running."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from readmodel.projection import VERSION_STEP, VersionedDocument
 from readmodel.verification.comparison import Comparison
 from readmodel.verification.difference import REPAIRABLE, Difference
 
-# A deleted document's version is forgotten 0.2 s later; others who write meanwhile take less.
+# Elasticsearch forgets a deleted document's version after 0.2 s; concurrent writes take less time.
 PAUSES_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8)
 
 type Look = Callable[[Sequence[str]], Sequence[Difference]]
@@ -24,11 +24,14 @@ def repair(
     look: Look,
     pauses_seconds: Sequence[float] = PAUSES_SECONDS,
 ) -> list[Difference]:
-    """Repair what can be, until nothing is found when these are looked at again; count, and tell which are repaired."""
+    """Repair the differences, until `look` finds none of them any more; return them, marked as repaired or not.
+
+    The differences are also counted in WrongDocuments.
+    """
     left = [difference for difference in differences if difference.kind in REPAIRABLE]
     for pause in pauses_seconds if left else ():
         time.sleep(pause)
-        _mend(documents, left)
+        _write(documents, left)
         left = [
             difference for difference in look([difference.id for difference in left]) if difference.kind in REPAIRABLE
         ]
@@ -44,21 +47,21 @@ def repair(
 
 
 def repair_by_log(comparison: Comparison, ids: Sequence[str]) -> list[Difference]:
-    """Compare these documents with the log, repair what differs, and tell what did."""
+    """Compare these documents with the log, repair the differences, and return them."""
     return repair(comparison.documents, comparison.differences(ids), look=comparison.differences)
 
 
-def _mend(documents: Documents, differences: Sequence[Difference]) -> None:
-    """Write each document over the wrong one, or in its place where that has a version which would hinder events."""
+def _write(documents: Documents, differences: Sequence[Difference]) -> None:
+    """Overwrite each wrong document, or delete it first if its version would make it refuse later events."""
     written: list[VersionedDocument] = []
-    hindering = []
+    deleted = []
     for difference in differences:
-        told, stored = difference.told, difference.stored
-        version = max(told.version, stored.version + 1 if stored else 0) if told else None
-        if told and version is not None and version < told.version + VERSION_STEP:
-            written.append(msgspec.structs.replace(told, version=version))
+        expected, stored = difference.expected, difference.stored
+        version = max(expected.version, stored.version + 1 if stored else 0) if expected else None
+        if expected and version is not None and version < expected.version + VERSION_STEP:
+            written.append(msgspec.structs.replace(expected, version=version))
             continue
-        hindering += [stored] if stored else []
-        written += [told] if told else []
-    documents.delete(hindering)
-    documents.write(written)  # What is refused is found when it is looked at again.
+        deleted += [stored] if stored else []
+        written += [expected] if expected else []
+    documents.delete(deleted)
+    documents.write(written)  # The next look finds documents that were refused.

@@ -1,4 +1,4 @@
-"""A real web server for the tests of the feed, and clients that read its streams."""
+"""Run a real web server for the tests of the feed, and clients that read its streams."""
 
 import json
 import secrets
@@ -43,12 +43,12 @@ def serving(**variables: str) -> Iterator[Server]:
         try:
             yield Server(process, port)
         finally:
-            process.terminate()  # Else its worker would outlive it.
+            process.terminate()  # After a kill, its worker would go on running.
             process.wait(PATIENCE_SECONDS)
 
 
 def reader_token() -> str:
-    """Make a user who may read the log, and return his token."""
+    """Create a user who may read the log, and return the user's token."""
     user = User.objects.create_user(f"reader-{secrets.token_hex(4)}")
     user.user_permissions.add(Permission.objects.get(codename="view_logentry", content_type__app_label="events"))
     return Token.objects.create(user=user).key
@@ -59,7 +59,7 @@ def headers(token: str, **others: str) -> dict[str, str]:
 
 
 class Stream:
-    """What a client of the stream has received; it knows the standard's rules and nothing else."""
+    """The events that a client has received, by the rules of server-sent events alone."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -97,7 +97,7 @@ def streaming(server: Server, token: str, query: str = "", **more: str) -> Itera
 
 
 def write_some(name: str, count: int) -> None:
-    """Record so many events, in a thread of its own perhaps, and flush what others' flushes have left over."""
+    """Record this many events, and flush those that concurrent flushes have left; the caller may be a thread."""
     try:
         for number in range(count):
             make(f"{name}{number}")

@@ -1,4 +1,4 @@
-"""The project with a feed that is quick to look after its clients."""
+"""The project's settings, with a short heartbeat and patience of the feed."""
 
 from tests.settings import *  # noqa: F403
 

@@ -1,4 +1,4 @@
-"""A real HTTP server in the test process, in the place of the access system."""
+"""Run a real HTTP server in the test process in place of the access system."""
 
 import json
 from collections import defaultdict, deque
@@ -41,7 +41,7 @@ class Call(NamedTuple):
 
 
 class Gate(ThreadingHTTPServer):
-    """Keeps what it is told, and answers as it is told to, at last with 204."""
+    """Keeps the messages that it receives, and gives the queued answers, then a 204 to each further message."""
 
     daemon_threads = True
 
@@ -65,7 +65,7 @@ class Gate(ThreadingHTTPServer):
         return [call.ticket for call in self.calls]
 
     def handle_error(self, *_: Any) -> None:
-        """Leave the test's output alone: clients that go away are what is tested."""
+        """Print nothing: the tests make clients disconnect."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -93,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.in_flight[call.ticket] -= 1
 
     def log_message(self, *_: Any) -> None:
-        """Leave the test's output alone."""
+        """Print nothing."""
 
 
 type Answer = Callable[[Handler, Call], None]

@@ -1,4 +1,4 @@
-"""A proxy between a client and its server, which harms the connection."""
+"""Run a proxy between a client and its server that damages the connection."""
 
 import random
 import socket
@@ -10,7 +10,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 CHUNK_BYTES = 65_536
 type Fault = Callable[[bytes], bytes]
-"""What becomes of what the server answers; raises ConnectionResetError to cut the connection instead."""
+"""Returns what the client receives for the server's answer; raises ConnectionResetError to cut the connection."""
 
 
 def pass_on(answer: bytes) -> bytes:
@@ -18,7 +18,7 @@ def pass_on(answer: bytes) -> bytes:
 
 
 def cut(answer: bytes) -> bytes:
-    """The command was executed, and nobody hears of it."""
+    """Cut the connection, so that the server has executed the command and the client does not know it."""
     raise ConnectionResetError
 
 
@@ -27,22 +27,22 @@ def cut_in_the_middle(answer: bytes) -> bytes:
 
 
 def garble(answer: bytes) -> bytes:
-    """Not even the protocol: as if another program listened there."""
+    """Break the protocol, as if another program listened on the port."""
     return b"\xff\xfe\x00 garbled \r\n" + answer
 
 
 def late(seconds: float) -> Fault:
-    """Answer later than the client may want to wait."""
+    """Delay the answer, possibly beyond the client's time-out."""
 
     def wait(answer: bytes) -> bytes:
-        time.sleep(seconds)  # The fault itself.
+        time.sleep(seconds)  # The delay is the fault.
         return answer
 
     return wait
 
 
 def now_and_then(share: float, *faults: Fault) -> Fault:
-    """One of the faults, at random, for this share of the answers."""
+    """Apply one of the faults, chosen at random, to this share of the answers."""
 
     def maybe(answer: bytes) -> bytes:
         return random.choice(faults)(answer) if random.random() < share else answer
@@ -51,7 +51,7 @@ def now_and_then(share: float, *faults: Fault) -> Fault:
 
 
 class Proxy(ThreadingTCPServer):
-    """Listens on a loopback port; its fault may be changed at any time."""
+    """Listens on a loopback port; the fault may be changed at any time."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -63,7 +63,7 @@ class Proxy(ThreadingTCPServer):
         self.refuses = False
         self.faults = self.answers = 0
         self.largest_request = 0
-        """Bytes that a client sent before it was answered, at most."""
+        """The most bytes that a client has sent before it was answered."""
 
     @property
     def address(self) -> str:

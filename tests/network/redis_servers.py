@@ -1,4 +1,4 @@
-"""Servers of the stream for tests that stop, restart or misconfigure them: Valkey, and Redis 7.0 where there is one.
+"""Run servers of the stream that tests stop, restart or misconfigure: Valkey and, if it is installed, Redis 7.0.
 
 Valkey comes with the tests. Debian's redis-server is used if it is on the PATH; .ci/run installs it.
 """
@@ -24,7 +24,7 @@ BINARIES = {"valkey": VALKEY} | ({"redis": REDIS} if REDIS else {})
 
 
 class Server:
-    """A server of one test, on a port that it keeps over a restart."""
+    """A server for one test, on a port that stays the same after a restart."""
 
     def __init__(self, binary: str, folder: Path, *, password: str = "") -> None:
         folder.mkdir(exist_ok=True)
@@ -53,7 +53,7 @@ class Server:
     def options(self) -> list[str]:
         options = ["--port", str(self.port), "--bind", LOOPBACK, "--dir", str(self.folder), "--save", ""]
         options += ["--unixsocket", str(self.socket), "--requirepass", self.password, "--masterauth", self.password]
-        options += ["--repl-diskless-sync-delay", "0"]  # Else a replica waits for others, which never come.
+        options += ["--repl-diskless-sync-delay", "0"]  # By default a sync waits some seconds for more replicas.
         return [*options, "--appendonly", "yes", "--logfile", "log", "--enable-debug-command", "yes"]
 
     def stop(self) -> None:
@@ -72,7 +72,7 @@ class Server:
 
 
 class SentinelServer(Server):
-    """A Valkey that watches a master, which it calls mymaster, and its replicas."""
+    """A Valkey sentinel that watches a master, named mymaster, and its replicas."""
 
     def __init__(self, folder: Path, master_port: int, *, password: str = "", master_password: str = "") -> None:
         super().__init__(VALKEY, folder, password=password)
@@ -93,11 +93,11 @@ class SentinelServer(Server):
 
     def start(self, *more: str, until_ready: bool = True) -> None:
         super().start(*more, until_ready=until_ready)
-        # What it asks the master for, and tells the others, each ten and two seconds.
+        # By default a sentinel queries the master every 10 s, and announces itself to the others every 2 s.
         self.client.execute_command("SENTINEL", "DEBUG", "info-period", 500, "publish-period", 200)
 
     def state(self) -> dict[str, Any]:
-        """Return what it knows of the master."""
+        """Return what the sentinel knows about the master."""
         return dict(self.client.sentinel_master("mymaster"))
 
 
@@ -120,7 +120,7 @@ def running_server(binary: str, folder: Path, *, password: str = "") -> Iterator
 
 @contextmanager
 def running_sentinels(folder: Path, master: Server, *, password: str) -> Iterator[list[SentinelServer]]:
-    """Run three; they look for each other and for replicas."""
+    """Run three sentinels, which find each other and the replicas."""
     with ExitStack() as stack:
         sentinels = [
             SentinelServer(folder / name, master.port, password=password, master_password=master.password)

@@ -1,4 +1,4 @@
-"""TLS for a server that has none: what clients send is decrypted and passed on."""
+"""Run a proxy that adds TLS to a server without it."""
 
 import select
 import socket
@@ -27,7 +27,7 @@ class _Connection(BaseRequestHandler):
 
     def handle(self) -> None:
         with (
-            suppress(OSError),  # Certificates are refused here.
+            suppress(OSError),  # Clients refuse certificates here.
             self.server.context.wrap_socket(self.request, server_side=True) as client,
             socket.create_connection((LOOPBACK, self.server.upstream_port)) as upstream,
         ):
@@ -42,7 +42,7 @@ class _Connection(BaseRequestHandler):
 
 @contextmanager
 def running_tls_proxy(upstream_port: int, context: SSLContext) -> Iterator[int]:
-    """Run it before the port of a loopback server; yield its own."""
+    """Run the proxy in front of a port on the loopback interface, and yield the proxy's own port."""
     with TLSProxy(upstream_port, context) as proxy:
         threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield proxy.server_address[1]

@@ -1,4 +1,4 @@
-"""Build an index of the read model anew from the log, while it is searched and written to."""
+"""Build a new index of the read model from the log, while the old one is searched and written to."""
 
 import time
 from argparse import ArgumentParser
@@ -14,38 +14,31 @@ from events.exceptions import EventError
 from readmodel import rebuild
 from readmodel.index.aliases import Target
 from readmodel.index.document_index import DocumentIndex, connect
+from readmodel.management.arguments import add_projection, projection_named
 from readmodel.projection import projections
 
 
 class Command(BaseCommand):
     help = (
-        "Build an index anew from the log, beside the one that is searched; then let it take that one's place, in one "
-        "step. Searches and writes go on meanwhile. Interrupted, it goes on where it was when it is started again. "
-        "The index that was searched before is kept and fed, for --rollback."
+        "Build a new index from the log beside the searched one, and then move the alias to it in one step. Searches "
+        "and writes continue meanwhile. If the command is interrupted, start it again: it continues where it was. "
+        "The formerly searched index is kept and fed, for --rollback."
     )
     requires_system_checks = [TAG, CODE_TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        names = [projection.name for projection in projections()]
-        parser.add_argument(
-            "projection",
-            nargs="?",
-            metavar="PROJECTION",
-            choices=names,
-            default=names[0],
-            help=f"one of: {', '.join(names)} (default: %(default)s)",
-        )
+        add_projection(parser, default="the first one")
         action = parser.add_mutually_exclusive_group()
-        action.add_argument("--rollback", action="store_true", help="let the index before the searched one be searched")
-        action.add_argument("--drop", action="store_true", help="delete all indices but the one that is searched")
+        action.add_argument("--rollback", action="store_true", help="move the alias back to the previous index")
+        action.add_argument("--drop", action="store_true", help="delete all indices but the searched one")
         parser.add_argument(
             "--keep", type=int, metavar="N", default=1, help="keep N indices beside the searched one (default: 1)"
         )
 
-    def handle(self, *, projection: str, rollback: bool, drop: bool, keep: int, **_: Any) -> None:
+    def handle(self, *, projection: str | None, rollback: bool, drop: bool, keep: int, **_: Any) -> None:
         if keep < 0:
-            raise CommandError("--keep is a number of indices, 0 or more")
-        [chosen] = [candidate for candidate in projections() if candidate.name == projection]
+            raise CommandError(f"--keep must be 0 or more, not {keep}")
+        chosen = projection_named(projection) if projection else projections()[0]
         try:
             with closing(connect(chosen)) as index, rebuild.only_one(chosen):
                 if drop:
@@ -59,17 +52,17 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError(
-                "interrupted: start it again to go on, or with --drop to give up what was built"
+                "interrupted: run the command again to continue, or with --drop to delete the unfinished index"
             ) from None
 
     def _rebuild(self, index: DocumentIndex) -> None:
         begun = rebuild.find_begun(index)
         target = begun or rebuild.begin(index)
-        self.stdout.write(f"{target.name} is {'filled further' if begun else 'made'}")
+        self.stdout.write(f"{target.name} {'exists: the rebuild continues' if begun else 'is created'}")
         with rebuild.fed():
             self._fill(target)
             if compared := sum(rebuild.prove(index, target)):
-                self.stdout.write(f"{target.name} is what the log tells: {compared:,} comparisons")
+                self.stdout.write(f"{target.name} agrees with the log: {compared:,} comparisons")
             rebuild.switch(index, target)
         self.stdout.write(f"{target.name} is searched now")
 
@@ -80,14 +73,14 @@ class Command(BaseCommand):
             task = progress.add_task("events")
             while not (count := rebuild.count(target)).is_all:
                 rate = progress.tasks[task].speed or 0
-                progress.update(task, completed=count.settled, total=count.of, description=f"{rate:,.0f} events/s")
+                progress.update(task, completed=count.handled, total=count.of, description=f"{rate:,.0f} events/s")
                 time.sleep(rebuild.POLL_SECONDS)
 
     def _roll_back(self, index: DocumentIndex) -> None:
         searched, *others = index.indices.kept()
         before = [target for target in others if target.name < searched.name]
         if not before:
-            raise CommandError(f"there is no index before {searched.name}")
+            raise CommandError(f"there is no index before {searched.name} to go back to")
         with rebuild.fed():
             rebuild.switch(index, before[-1])
         self.stdout.write(f"{before[-1].name} is searched now, {searched.name} is kept")

@@ -12,43 +12,38 @@ from rich.progress import Progress
 from events.exceptions import RetryLater, TargetLost
 from events.management.arguments import count
 from readmodel.index.document_index import connect
+from readmodel.management.arguments import add_projection, projection_named
 from readmodel.projection import projections
 from readmodel.verification.difference import Difference
-from readmodel.verification.verification import Verification, Way, kept_comparisons
+from readmodel.verification.verification import Part, Verification, kept_comparisons
 
 
 class Command(BaseCommand):
     help = (
-        "Compare each kept index with the log: the documents of which that tells, as far as the group has come, and "
-        "those of which it has no event. Traffic may go on. It ends with 1 if differences remain."
+        "Compare each kept index with the log, as far as the group has handled it: find documents that differ from "
+        "their events, and documents without an event. The service may run meanwhile. The exit code is 1 if "
+        "differences remain."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        names = [projection.name for projection in projections()]
-        parser.add_argument(
-            "projection",
-            nargs="?",
-            metavar="PROJECTION",
-            choices=names,
-            help=f"only the indices of one of: {', '.join(names)}",
-        )
-        parser.add_argument("--index", default="", metavar="NAME", help="only the index of this name")
-        parser.add_argument("--repair", action="store_true", help="make the documents that differ what the log tells")
+        add_projection(parser, default="all")
+        parser.add_argument("--index", default="", metavar="NAME", help="compare only the index with this name")
+        parser.add_argument("--repair", action="store_true", help="write the log's state into documents that differ")
         scope = parser.add_mutually_exclusive_group()
         scope.add_argument("--sample", type=count, metavar="N", help="compare only N documents, chosen at random")
         scope.add_argument("--ghosts", action="store_true", help="look only for documents without an event")
-        parser.add_argument("--after", default="", metavar="ID", help="go on after this document; needs --index")
-        parser.add_argument("--json", action="store_true", help="print each difference as a JSON object, one a line")
+        parser.add_argument("--after", default="", metavar="ID", help="continue after this document; needs --index")
+        parser.add_argument("--json", action="store_true", help="print each difference as a JSON object on a line")
 
     def handle(self, *, projection: str | None, index: str, repair: bool, json: bool, **scope: Any) -> None:
         if scope["after"] and not index:
-            raise CommandError("--after needs --index: a document is of one index")
+            raise CommandError("--after needs --index: name the index in which to continue")
         self.is_json = json
         self.remaining = 0
-        self.go_on = ""
+        self.advice = ""
         try:
             with ExitStack() as opened:
-                chosen = [found for found in projections() if projection in {None, found.name}]
+                chosen = [projection_named(projection)] if projection else projections()
                 indices = [opened.enter_context(closing(connect(found))) for found in chosen]
                 verifications = [
                     Verification(comparison, repair=repair) for comparison in kept_comparisons(indices, name=index)
@@ -57,7 +52,7 @@ class Command(BaseCommand):
                     self.later = [later.name for later in verifications[number:]]
                     self._verify(verification, **scope)
         except (RetryLater, TargetLost, KeyboardInterrupt) as error:
-            raise CommandError(f"{str(error) or 'interrupted'}{self.go_on}") from error
+            raise CommandError(f"{str(error) or 'interrupted'}{self.advice}") from error
         except ValueError as error:
             raise CommandError(f"--after {scope['after']}: {error}") from error
         if self.remaining:
@@ -65,32 +60,32 @@ class Command(BaseCommand):
 
     def _verify(self, verification: Verification, *, sample: int | None, ghosts: bool, after: str, **_: Any) -> None:
         if not verification.comparison.documents.are_of_this_projection:
-            # After an upgrade it is kept for a way back; of a searched one doctor says that it has to be rebuilt.
-            self.stderr.write(f"{verification.name} is of another version of the projection, and is not compared")
+            # An older index is kept for --rollback; doctor asks for a rebuild if it is the searched one.
+            self.stderr.write(f"{verification.name} was made by another version of the projection: not compared")
             return
         self.compared = self.found = self.repaired = 0
         console = Console(stderr=True)
         with Progress(console=console, disable=not console.is_terminal, transient=True) as self.progress:
-            for way in verification.ways(sample=sample, ghosts=ghosts, after=after):
-                self._follow(verification, way)
+            for part in verification.parts(sample=sample, ghosts=ghosts, after=after):
+                self._run(verification, part)
         self.remaining += self.found - self.repaired
         if not self.is_json:
             self._sum_up(verification)
 
-    def _follow(self, verification: Verification, way: Way) -> None:
-        task = self.progress.add_task(f"{verification.name}: {way.of}", total=way.total)
-        for step in way.steps:
-            self.compared += step.compared if way.is_from_log else 0
+    def _run(self, verification: Verification, part: Part) -> None:
+        task = self.progress.add_task(f"{verification.name}: {part.title}", total=part.total)
+        for step in part.steps:
+            self.compared += step.compared if part.is_from_log else 0
             for difference in step.differences:
                 self.found += 1
                 self.repaired += difference.repaired
-                self.stdout.write(self._told(difference, verification.name))
+                self.stdout.write(self._formatted(difference, verification.name))
             self.progress.advance(task, step.compared)
-            if way.option and step.last:
+            if part.option and step.last:
                 then = "".join(f", then with --index {name}" for name in self.later)
-                self.go_on = f"; go on with --index {verification.name} {way.option} {step.last}{then}"
+                self.advice = f"; continue with --index {verification.name} {part.option} {step.last}{then}"
 
-    def _told(self, difference: Difference, index: str) -> str:
+    def _formatted(self, difference: Difference, index: str) -> str:
         return _as_json(difference, index) if self.is_json else _as_line(difference, index)
 
     def _sum_up(self, verification: Verification) -> None:
@@ -98,22 +93,23 @@ class Command(BaseCommand):
             f"{verification.name}: {self.compared:,} documents compared, {self.found:,} differences, "
             f"{self.repaired:,} repaired"
         )
-        if unsettled := verification.comparison.events.count_unsettled():
+        if unhandled := verification.comparison.events.count_unsettled():
             self.stdout.write(
-                f"{verification.name}: {unsettled:,} events are not handled yet: what they tell is not expected"
+                f"{verification.name}: {unhandled:,} events are not handled yet, so their state is not expected"
             )
 
 
 def _as_json(difference: Difference, index: str) -> str:
     names = ("id", "kind", "log_version", "index_version", "fields", "repaired")
-    told = {"index": index} | {name: getattr(difference, name) for name in names}
-    return msgspec.json.encode(told).decode()
+    members = {"index": index} | {name: getattr(difference, name) for name in names}
+    return msgspec.json.encode(members).decode()
 
 
 def _as_line(difference: Difference, index: str) -> str:
     versions = f"version {difference.log_version} in the log, {difference.index_version} in the index"
     fields = "".join(
-        f"; {name}: {told!r} in the log, {stored!r} in the index" for name, (told, stored) in difference.fields.items()
+        f"; {name}: {expected!r} in the log, {stored!r} in the index"
+        for name, (expected, stored) in difference.fields.items()
     )
     repaired = "; repaired" if difference.repaired else ""
     return f"{index}: {difference.id} is {difference.kind} ({versions}){fields}{repaired}"

@@ -1,1 +1,1 @@
-"""The search over REST."""
+"""Search the tickets over REST."""

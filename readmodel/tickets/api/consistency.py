@@ -1,4 +1,4 @@
-"""Answer a REST request no older state than its header Consistency-Token names."""
+"""Answer a REST request with the state that its header Consistency-Token names, or a newer one."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -17,15 +17,15 @@ CONSISTENCY_TOKEN = OpenApiParameter(
     HEADER,
     str,
     OpenApiParameter.HEADER,
-    description="The token of a write's response, or several separated by commas: the answer shows these writes. It "
-    "may take a moment; if they do not arrive in time, the answer is 503, or with `stale=ok` what there is.",
+    description="The token of a write's response, or several separated by commas: the answer shows these writes. If "
+    "the writes do not arrive in time, the answer is a 503, or with `stale=ok` the current result.",
 )
 CONSISTENCY = OpenApiParameter(
     "Consistency",
     str,
     OpenApiParameter.HEADER,
     response=True,
-    description="`stale`: the token's writes may be missing.",
+    description="`stale` if the token's writes may be missing from the answer.",
 )
 
 
@@ -35,7 +35,7 @@ class InvalidConsistencyToken(APIException):
 
 
 class ConsistencyNotReached(APIException):
-    """The read model lags behind; it may be there in a moment."""
+    """The read model does not have the token's writes yet; a later attempt may succeed."""
 
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
     default_code = "consistency-not-reached"
@@ -43,7 +43,7 @@ class ConsistencyNotReached(APIException):
 
 
 class ConsistencyEventParked(APIException):
-    """The read model will not get there before somebody mends the dead letter."""
+    """The read model will not have the token's writes until somebody repairs a dead letter."""
 
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
     default_code = "consistency-event-parked"
@@ -51,9 +51,10 @@ class ConsistencyEventParked(APIException):
 
 
 def consistently(request: Request, answer: Callable[[], Response], *, stale_is_fine: bool) -> Response:
-    """Return the answer that shows what the request's token names; without a token, what there is.
+    """Return an answer that shows the writes of the request's token; without a token, the current answer.
 
-    Raise an APIException for a token that is none, and, unless what is stale is fine, for one that is not reached.
+    Raise an APIException if the token is invalid, or if its writes do not arrive in time and a stale answer is not
+    allowed.
     """
     text = request.headers.get(HEADER, "")
     if not text:
@@ -73,6 +74,8 @@ def consistently(request: Request, answer: Callable[[], Response], *, stale_is_f
 def _problem(error: StateNotReached) -> APIException:
     if isinstance(error, EventParked):
         return ConsistencyEventParked(
-            f"The search does not show this write: {error}. With stale=ok it answers all the same."
+            f"The search does not show this write: {error}. To search without it, send stale=ok."
         )
-    return ConsistencyNotReached(f"The search does not show this write yet: {error}. Try again, or with stale=ok.")
+    return ConsistencyNotReached(
+        f"The search does not show this write yet: {error}. Try again, or send stale=ok to search without it."
+    )

@@ -1,4 +1,4 @@
-"""Build what the search answers over REST, as readmodel/tickets/api/serializers.py documents it."""
+"""Build the search's JSON answers, which readmodel/tickets/api/serializers.py documents."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -8,37 +8,37 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
 from readmodel.tickets.search.query import SearchQuery
-from readmodel.tickets.search.search import Hit, Page
+from readmodel.tickets.search.search import Hit, SearchPage
 from readmodel.tickets.search.suggestions import Suggestion
 
 
-def page_as_json(page: Page, request: Request) -> dict[str, Any]:
+def page_as_json(page: SearchPage, request: Request) -> dict[str, Any]:
     """Return a numbered page."""
     address = request.build_absolute_uri()
 
     def link_to(number: int | None) -> str | None:
         return replace_query_param(address, "page", number) if number else None
 
-    return answer(page, link_to(page.next_page), link_to(page.previous_page))
+    return _answer(page, link_to(page.next_page), link_to(page.previous_page))
 
 
-def cursor_page_as_json(page: Page, request: Request) -> dict[str, Any]:
-    """Return a page that follows a cursor; there is no way back."""
+def cursor_page_as_json(page: SearchPage, request: Request) -> dict[str, Any]:
+    """Return a page that follows a cursor; such pages have no previous one."""
     address = request.build_absolute_uri(request.path)
-    return answer(page, f"{address}?{urlencode({'cursor': page.next_cursor})}" if page.next_cursor else None, None)
+    return _answer(page, f"{address}?{urlencode({'cursor': page.next_cursor})}" if page.next_cursor else None, None)
 
 
-def answer(page: Page, next_link: str | None, previous_link: str | None) -> dict[str, Any]:
+def _answer(page: SearchPage, next_link: str | None, previous_link: str | None) -> dict[str, Any]:
     return {
         "count": page.count,
         "next": next_link,
         "previous": previous_link,
         "facets": msgspec.to_builtins(page.facets),
-        "results": [hit_as_json(hit, page.query) for hit in page.hits],
+        "results": [_hit_as_json(hit, page.query) for hit in page.hits],
     }
 
 
-def hit_as_json(hit: Hit, query: SearchQuery) -> dict[str, Any]:
+def _hit_as_json(hit: Hit, query: SearchQuery) -> dict[str, Any]:
     members = {**hit.document, "highlights": hit.highlights}
     return {name: members[name] for name in query.fields or members}
 

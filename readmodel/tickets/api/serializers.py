@@ -1,4 +1,4 @@
-"""The search's parameters and its answers, as REST takes, gives and documents them."""
+"""The parameters and answers of the search over REST, for validation and for the OpenAPI schema."""
 
 from typing import Any
 
@@ -19,66 +19,72 @@ from readmodel.tickets.search.query import (
 from readmodel.tickets.search.suggestions import MAX_TYPED_LENGTH
 
 
-class NamesField(serializers.ListField):
-    """Names, each given by itself or several separated by commas."""
+class _NamesField(serializers.ListField):
+    """A list of names: the parameter is repeated, or has several names separated by commas."""
 
     def to_internal_value(self, data: list[str]) -> list[str]:
         return [name for text in data for name in text.split(",") if name]
 
 
-class TextsField(serializers.ListField):
-    """Texts, each given by itself."""
+class _TextsField(serializers.ListField):
+    """A list of texts: the parameter is repeated."""
 
     def to_internal_value(self, data: list[str]) -> list[str]:
         return [text for text in data if text]
 
 
-def price_field(help_text: str) -> serializers.DecimalField:
+def _price_field(help_text: str) -> serializers.DecimalField:
     return serializers.DecimalField(
         max_digits=10, decimal_places=2, min_value=0, allow_null=True, default=None, help_text=help_text
     )
 
 
-def stale_field() -> serializers.ChoiceField:
+def _stale_field() -> serializers.ChoiceField:
     return serializers.ChoiceField(
         choices=("ok",),
         default="",
         allow_blank=True,
-        help_text="`ok`: rather an answer that lacks what the Consistency-Token names than none.",
+        help_text="`ok`: if the writes of the Consistency-Token do not arrive in time, answer without them.",
     )
 
 
 class SearchParameters(serializers.Serializer[dict[str, Any]]):
-    """What may be asked for; what does not depend on types alone is checked by SearchQuery."""
+    """The parameters of a search. SearchQuery checks more than their types."""
 
     q = serializers.CharField(
         default="",
         allow_blank=True,
         max_length=MAX_QUERY_LENGTH,
-        help_text="Words in any order, of the code, the title, the venue or the holder's name; the last may be "
-        "unfinished, and longer ones slightly mistyped. A ticket with this very code comes first. Empty: all tickets.",
+        help_text="Words of the code, title, venue or holder's name, in any order. The last word may be unfinished, "
+        "and longer words slightly mistyped. A ticket with exactly this code comes first. Empty: all tickets.",
     )
-    status = NamesField(
-        child=serializers.ChoiceField(choices=STATUSES), default=list, help_text="Only tickets with one of these."
+    status = _NamesField(
+        child=serializers.ChoiceField(choices=STATUSES),
+        default=list,
+        help_text="Only tickets with one of these statuses.",
     )
-    venue = TextsField(
+    venue = _TextsField(
         child=serializers.CharField(),
         default=list,
-        help_text=f"Only tickets of one of these venues, spelled exactly so; up to {MAX_VENUES}.",
+        help_text=f"Only tickets of one of these venues, up to {MAX_VENUES}, spelled exactly like this.",
     )
     starts_from = serializers.CharField(
-        default="", allow_blank=True, help_text="Only tickets from this date, or instant with its zone (ISO 8601)."
+        default="",
+        allow_blank=True,
+        help_text="Only tickets that start on or after this date, or instant with its zone (ISO 8601).",
     )
     starts_to = serializers.CharField(
-        default="", allow_blank=True, help_text="Only tickets up to this date, or instant, which is included."
+        default="",
+        allow_blank=True,
+        help_text="Only tickets that start on or before this date, or instant with its zone.",
     )
     time_zone = serializers.CharField(
         default="",
         allow_blank=True,
-        help_text="Whose days and months are meant, by its name, such as Europe/Berlin; empty: UTC.",
+        help_text="The time zone of days and months, such as Europe/Berlin; empty: UTC.",
     )
-    price_min = price_field("Only tickets that cost so much or more, in whatever currency.")
-    price_max = price_field("Only tickets that cost so much or less, in whatever currency.")
+    price_min = _price_field("Only tickets at this price or more, in any currency.")
+    price_max = _price_field("Only tickets at this price or less, in any currency.")
     currency = serializers.CharField(
         default="", allow_blank=True, help_text="Only tickets in this currency (ISO 4217, such as EUR)."
     )
@@ -86,36 +92,36 @@ class SearchParameters(serializers.Serializer[dict[str, Any]]):
         choices=SORTS,
         default="",
         allow_blank=True,
-        help_text="The order; `-` is descending. Empty: by relevance, without words by the time they start.",
+        help_text="The order; `-` means descending. Empty: by relevance or, without words, by the start.",
     )
-    fields = NamesField(  # type: ignore[assignment]  # Django REST framework takes it out of the class's names.
+    fields = _NamesField(  # type: ignore[assignment]  # Django REST framework takes it out of the class's names.
         child=serializers.ChoiceField(choices=MEMBERS),
         default=list,
-        help_text="Which members of a ticket are answered, separated by commas; empty: all.",
+        help_text="The members of each ticket in the answer, separated by commas; empty: all.",
     )
-    facets = NamesField(
+    facets = _NamesField(
         child=serializers.ChoiceField(choices=FACETS),
         default=list,
-        help_text="What the hits are counted by, separated by commas; each as if its own filter were not set.",
+        help_text="Count the hits by these, separated by commas; each facet ignores its own filter.",
     )
     page = serializers.IntegerField(
         min_value=1,
         default=1,
-        help_text=f"Only the first {MAX_HITS:,} tickets have numbered pages; a cursor leads to all.",
+        help_text=f"Only the first {MAX_HITS:,} tickets have numbered pages; to read all, follow a cursor.",
     )
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=DEFAULT_PAGE_SIZE)
     cursor = serializers.CharField(
         default=None,
         allow_blank=True,
         max_length=MAX_CURSOR_LENGTH,
-        help_text="Given empty, `next` leads on to all tickets as they are now, for 2 minutes after each page. "
-        "Such a cursor is given alone: it has the search in it.",
+        help_text="Begin with an empty cursor and follow `next` to read all tickets in their current state. A cursor "
+        "is valid for 2 minutes. It contains the whole search: send no other parameter with it.",
     )
-    stale = stale_field()
+    stale = _stale_field()
 
 
 class SearchHitSerializer(serializers.Serializer[dict[str, Any]]):
-    """A ticket as the read model has it, with what matched; `fields` chooses the members."""
+    """A ticket in the read model, with its matches marked; `fields` chooses the members."""
 
     id = serializers.UUIDField(required=False)
     code = serializers.CharField(required=False)
@@ -136,7 +142,7 @@ class SearchHitSerializer(serializers.Serializer[dict[str, Any]]):
     highlights = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
-        help_text="For fields that matched as typed: their text as HTML, escaped, with <mark> around what matched.",
+        help_text="For each field that matches as typed: its text as escaped HTML, with <mark> around the matches.",
     )
 
 
@@ -151,17 +157,20 @@ class FacetSerializer(serializers.Serializer[dict[str, Any]]):
     """How many tickets have each value."""
 
     buckets = BucketSerializer(many=True)
-    others = serializers.IntegerField(help_text="How many have other values than the 20 most frequent ones.")
+    others = serializers.IntegerField(
+        help_text="The number of tickets with other values than the 20 most frequent ones."
+    )
 
 
 class SearchPageSerializer(serializers.Serializer[dict[str, Any]]):
-    """Some of the tickets found."""
+    """A page of the tickets found."""
 
-    count = serializers.IntegerField(help_text="All tickets found, also beyond the last page.")
+    count = serializers.IntegerField(help_text="The number of all tickets found, on all pages.")
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     facets = serializers.DictField(
-        child=FacetSerializer(), help_text="Those asked for, on the first page of a cursor, and on each numbered page."
+        child=FacetSerializer(),
+        help_text="The requested facets, on each numbered page and on the first page of a cursor.",
     )
     results = SearchHitSerializer(many=True)
 
@@ -171,9 +180,9 @@ class SuggestionParameters(serializers.Serializer[dict[str, Any]]):
         default="",
         allow_blank=True,
         max_length=MAX_TYPED_LENGTH,
-        help_text="What was typed so far; the last word is taken as a beginning.",
+        help_text="The text typed so far; the last word may be unfinished.",
     )
-    stale = stale_field()
+    stale = _stale_field()
 
 
 class SuggestionSerializer(serializers.Serializer[dict[str, Any]]):
@@ -181,7 +190,7 @@ class SuggestionSerializer(serializers.Serializer[dict[str, Any]]):
 
     field = serializers.ChoiceField(choices=("title", "venue", "holder_name", "code"))
     text = serializers.CharField()
-    highlighted = serializers.CharField(help_text="The text as HTML, escaped, with <mark> around what was typed.")
+    highlighted = serializers.CharField(help_text="The text as escaped HTML, with <mark> around the typed words.")
 
 
 class SuggestionsSerializer(serializers.Serializer[dict[str, Any]]):

@@ -1,4 +1,4 @@
-"""The search's addresses, below /api/."""
+"""The search's URLs, below /api/."""
 
 from django.urls import path
 

@@ -30,47 +30,47 @@ from readmodel.tickets.search.suggestions import suggest
 
 
 class SearchUnavailable(APIException):
-    """Elasticsearch does not answer, or has no index yet; the tickets themselves are not concerned."""
+    """Elasticsearch does not answer, or has no index yet; the tickets themselves can be used."""
 
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
     default_code = "search-unavailable"
-    default_detail = "The search does not answer now. Tickets can be issued, checked in and canceled all the same."
-    wait = 5  # DRF's handler makes Retry-After of it
+    default_detail = "The search does not answer now; try again later. Tickets can still be issued and changed."
+    wait = 5  # DRF sends it as Retry-After.
 
 
 class SearchExpired(APIException):
-    """The tickets are not kept any more as they were when the search began."""
+    """The state of the tickets in which the search began is no longer kept."""
 
     status_code = HTTPStatus.GONE
     default_code = "search-expired"
     default_detail = (
-        "This cursor has expired: it leads on for 2 minutes after its page. Start again, with an empty cursor."
+        "This cursor has expired: it is valid for 2 minutes after its page. Start again, with an empty cursor."
     )
 
 
 @contextmanager
-def errors_answered() -> Generator[None]:
+def _errors_answered() -> Generator[None]:
     try:
         yield
     except InvalidSearch as error:
         raise ValidationError({parameter: [message] for parameter, message in error.errors.items()}) from error
     except Unprocessable as error:
-        # Every limit of ours is below those of Elasticsearch, but an operator may have lowered one.
-        raise ValidationError(["Elasticsearch can't make this search; search for less."]) from error
+        # The limits of SearchQuery are below Elasticsearch's, but an operator may have lowered one of those.
+        raise ValidationError(["This search is too large for Elasticsearch; use fewer words or filters."]) from error
     except PointInTimeLost as error:
         raise SearchExpired from error
     except (RetryLater, TargetLost) as error:
         raise SearchUnavailable from error
 
 
-BAD_REQUEST = OpenApiResponse(description="Parameters do not fit, or are unknown; the problem's `errors` name them.")
-UNAVAILABLE = OpenApiResponse(description="The search does not answer; see Retry-After.")
+BAD_REQUEST = OpenApiResponse(description="Parameters are invalid or unknown; the problem's `errors` name them.")
+UNAVAILABLE = OpenApiResponse(description="The search does not answer, or lacks the token's writes; see Retry-After.")
 
 
-# Nothing is written, and a slow search is no reason to hold a transaction open.
+# The view writes nothing, so a slow search must not hold a transaction open.
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
 class TicketSearch(APIView):
-    """Search the tickets as the read model has them, about a second behind."""
+    """Search the tickets in the read model, which is about a second behind."""
 
     required_permission = "tickets.view_ticket"
 
@@ -80,42 +80,42 @@ class TicketSearch(APIView):
         responses={
             HTTPStatus.OK: SearchPageSerializer,
             HTTPStatus.BAD_REQUEST: BAD_REQUEST,
-            HTTPStatus.NOT_FOUND: OpenApiResponse(description="There are fewer pages."),
+            HTTPStatus.NOT_FOUND: OpenApiResponse(description="There is no page with this number."),
             HTTPStatus.GONE: OpenApiResponse(description="The cursor has expired: start again with an empty one."),
             HTTPStatus.SERVICE_UNAVAILABLE: UNAVAILABLE,
         },
     )
     def get(self, request: Request) -> Response:
         parameters = read_parameters(request, SearchParameters)
-        with errors_answered():
+        with _errors_answered():
             if cursor := parameters.pop("cursor", None):
                 refuse_beside_a_cursor(request)
                 return Response(cursor_page_as_json(continue_search(cursor), request))
             stale_is_fine = bool(parameters.pop("stale", ""))
-            answer = first_of_all if "cursor" in request.query_params else numbered
+            answer = _first_of_all if "cursor" in request.query_params else _numbered
             return consistently(request, lambda: answer(parameters, request), stale_is_fine=stale_is_fine)
 
 
-def numbered(parameters: dict[str, Any], request: Request) -> Response:
+def _numbered(parameters: dict[str, Any], request: Request) -> Response:
     page = search(SearchQuery(**parameters))
     if page.is_beyond_the_last:
-        raise NotFound(f"There is no page {page.query.page} of {page.count:,} tickets.")
+        raise NotFound(f"There is no page {page.query.page}: the number of tickets found is {page.count:,}.")
     return Response(page_as_json(page, request))
 
 
-def first_of_all(parameters: dict[str, Any], request: Request) -> Response:
-    return Response(cursor_page_as_json(start_search(first_of(parameters, request)), request))
+def _first_of_all(parameters: dict[str, Any], request: Request) -> Response:
+    return Response(cursor_page_as_json(start_search(_first_of(parameters, request)), request))
 
 
-def first_of(parameters: dict[str, object], request: Request) -> SearchQuery:
+def _first_of(parameters: dict[str, object], request: Request) -> SearchQuery:
     if "page" in request.query_params:
-        raise InvalidSearch({"page": "Pages have numbers or follow a cursor, not both."})
+        raise InvalidSearch({"page": "Give either a page number or a cursor, not both."})
     return SearchQuery(**parameters)  # type: ignore[arg-type]
 
 
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
 class TicketSuggestions(APIView):
-    """Suggest up to ten texts to search for, while somebody types."""
+    """Suggest up to ten texts to search for while the user types."""
 
     required_permission = "tickets.view_ticket"
 
@@ -130,7 +130,7 @@ class TicketSuggestions(APIView):
     )
     def get(self, request: Request) -> Response:
         parameters = read_parameters(request, SuggestionParameters)
-        with errors_answered():
+        with _errors_answered():
             return consistently(
                 request,
                 lambda: Response(suggestions_as_json(suggest(parameters.get("q", "")))),

@@ -1,1 +1,1 @@
-"""The search for people: the pages, as HTML."""
+"""The web pages that search tickets and show a ticket."""

@@ -1,4 +1,4 @@
-"""What every page for people asks for: a log-in, the permission to see tickets, and nothing from elsewhere."""
+"""Rules of every web page: it needs a log-in and the permission to see tickets, and loads nothing from elsewhere."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -31,20 +31,20 @@ type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def page[**P](view: View[P]) -> View[P]:
-    """Make a page of the view: it is only read, so that it needs no transaction, and nobody may keep it."""
-    guarded = login_required(refuse_strangers(view))
+    """Turn a view into a page: read-only, without a transaction, and never cached."""
+    guarded = login_required(_refuse_strangers(view))
 
     @wraps(view)
     def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if request.headers.get("HX-Request") and not request.user.is_authenticated:
-            # The log-in is a page of its own: loaded anew, this one leads there.
+            # The log-in must not appear inside the page: reloading the page leads to it.
             return HttpResponseClientRefresh()
         return guarded(request, *args, **kwargs)
 
     return transaction.non_atomic_requests(never_cache(csp_override(POLICY)(require_safe(answer))))
 
 
-def refuse_strangers[**P](view: View[P]) -> View[P]:
+def _refuse_strangers[**P](view: View[P]) -> View[P]:
     @wraps(view)
     def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.has_perm(PERMISSION):

@@ -1,4 +1,4 @@
-"""The filters of the search page: each facet's values with their counts, and which of them are chosen; pure."""
+"""The filters on the search page: each facet's values with their counts, and the chosen values; pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,16 +8,16 @@ from django.http import QueryDict
 from readmodel.tickets.pages.labels import label_of
 from readmodel.tickets.pages.search_form import FILTERS, RANGES
 from readmodel.tickets.search.facets import Bucket, Facet
-from readmodel.tickets.search.search import Page
+from readmodel.tickets.search.search import SearchPage
 
 TITLES = {"status": "Status", "venue": "Venue", "month": "Month", "price": "Price"}
 SINGLE = {"month", "price"}
 ORDERS: Mapping[str, Callable[[str], str | int]] = {"month": str, "price": list(RANGES).index}
-"""Where the values have an order of their own; else the more frequent ones come first."""
+"""The facets whose values have their own order. Otherwise frequent values come first."""
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One value of a filter; `removed` are the page's parameters without it."""
+    """A value of a filter; `removed` has the page's parameters without this value."""
 
     value: str
     label: str
@@ -26,14 +26,14 @@ class Choice(msgspec.Struct, frozen=True):
     removed: Mapping[str, Sequence[str] | None]
 
 
-class Filter(msgspec.Struct, frozen=True):
-    """A facet that is shown; several of its values can be chosen unless it is single."""
+class FilterOptions(msgspec.Struct, frozen=True):
+    """A facet on the page. Several of its values can be chosen, unless it is single."""
 
     name: str
     title: str
     choices: Sequence[Choice]
     uncounted: int
-    """How many tickets have values that are not among the choices."""
+    """The number of tickets whose values are not among the choices."""
 
     @property
     def is_single(self) -> bool:
@@ -44,26 +44,26 @@ class Filter(msgspec.Struct, frozen=True):
         return [choice for choice in self.choices if choice.is_chosen]
 
 
-def filters_of(page: Page, parameters: QueryDict) -> list[Filter]:
-    """Return those that leave something to choose."""
-    found = [filter_of(name, page.facets[name], parameters) for name in FILTERS if name in page.facets]
+def offered_filters(page: SearchPage, parameters: QueryDict) -> list[FilterOptions]:
+    """Return the filters that have choices."""
+    found = [filter_options_of(name, page.facets[name], parameters) for name in FILTERS if name in page.facets]
     return [offered for offered in found if offered.choices]
 
 
-def filter_of(name: str, facet: Facet, parameters: QueryDict) -> Filter:
+def filter_options_of(name: str, facet: Facet, parameters: QueryDict) -> FilterOptions:
     chosen = [value for value in parameters.getlist(name) if value]
     if name in SINGLE:
         chosen = chosen[-1:]
     counted = {bucket.value for bucket in facet.buckets}
-    # What is chosen and found no more stays, to be unchosen.
+    # A chosen value that is no longer found stays, so that the user can remove it.
     buckets = [*facet.buckets, *(Bucket(value, 0) for value in dict.fromkeys(chosen) if value not in counted)]
     if name in ORDERS:
         buckets.sort(key=lambda bucket: ORDERS[name](bucket.value))
-    choices = [choice_of(name, bucket, chosen) for bucket in buckets]
-    return Filter(name, TITLES[name], choices, facet.others)
+    choices = [_choice_of(name, bucket, chosen) for bucket in buckets]
+    return FilterOptions(name, TITLES[name], choices, facet.others)
 
 
-def choice_of(name: str, bucket: Bucket, chosen: Sequence[str]) -> Choice:
+def _choice_of(name: str, bucket: Bucket, chosen: Sequence[str]) -> Choice:
     return Choice(
         value=bucket.value,
         label=label_of(name, bucket.value),

@@ -1,4 +1,4 @@
-"""What the values of a ticket are called on the pages; pure."""
+"""The texts that the pages show for values of a ticket; pure."""
 
 from datetime import UTC, date, datetime
 
@@ -13,8 +13,8 @@ SORTS = {
     "": "Best match",
     "starts_at": "Earliest first",
     "-starts_at": "Latest first",
-    "price": "Cheapest first",
-    "-price": "Dearest first",
+    "price": "Lowest price first",
+    "-price": "Highest price first",
     "-created_at": "Newest tickets first",
     "created_at": "Oldest tickets first",
 }
@@ -32,12 +32,12 @@ PARAMETERS = {
 
 
 def label_of(facet: str, value: str) -> str:
-    """Return what a facet's value is called."""
+    """Return the label of a facet's value."""
     match facet:
         case "status":
             return STATUSES.get(value, value)
         case "month":
-            return month_in(value)
+            return _month_in(value)
         case "price":
             start, _, end = value.partition("-")
             return f"{start} to below {end}" if end else f"{start} and more"
@@ -45,18 +45,18 @@ def label_of(facet: str, value: str) -> str:
             return value
 
 
-def month_in(text: str) -> str:
+def _month_in(text: str) -> str:
     return f"{date.fromisoformat(f'{text}-01'):%B %Y}"
 
 
 def moment_in(text: str) -> str:
-    """Return an instant in words, in UTC; a script puts it into the viewer's zone."""
+    """Format an instant in UTC; a script converts it to the viewer's time zone."""
     instant = datetime.fromisoformat(text).astimezone(UTC)
     return f"{instant:%a} {instant.day} {instant:%b %Y, %H:%M} UTC"
 
 
 def behind_in_words(seconds: float) -> str:
-    """Return how long the read model is behind."""
+    """Format the read model's lag."""
     if seconds < 1:
         return "Up to date"
     if seconds < 120:  # noqa: PLR2004 (two minutes)

@@ -1,4 +1,4 @@
-"""The search page's parameters: what its form sends, turned into a query; pure."""
+"""Turn the parameters of the search page's form into a query; pure."""
 
 import re
 from calendar import monthrange
@@ -18,13 +18,13 @@ RANGES = {f"{start}-{end or ''}": (start, end) for start, end in zip_longest(PRI
 
 
 def query_from(parameters: QueryDict, *, time_zone: str) -> SearchQuery:
-    """Return the query; raise InvalidSearch with a sentence for each parameter that does not fit."""
-    starts_from, starts_to = days_of(parameters.get("month", ""))
-    price_min, price_max = prices_of(parameters.get("price", ""))
+    """Return the query; raise InvalidSearch with a message for each invalid parameter."""
+    starts_from, starts_to = _days_of(parameters.get("month", ""))
+    price_min, price_max = _prices_of(parameters.get("price", ""))
     return SearchQuery(
         q=parameters.get("q", ""),
-        status=given(parameters, "status"),
-        venue=given(parameters, "venue"),
+        status=_given(parameters, "status"),
+        venue=_given(parameters, "venue"),
         starts_from=starts_from,
         starts_to=starts_to,
         time_zone=time_zone,
@@ -32,35 +32,35 @@ def query_from(parameters: QueryDict, *, time_zone: str) -> SearchQuery:
         price_max=price_max,
         sort=parameters.get("sort", ""),
         facets=FACETS,
-        page=page_number(parameters.get("page") or "1"),
+        page=_page_number(parameters.get("page") or "1"),
     )
 
 
-def given(parameters: QueryDict, name: str) -> list[str]:
+def _given(parameters: QueryDict, name: str) -> list[str]:
     return [value for value in parameters.getlist(name) if value]
 
 
-def days_of(month: str) -> tuple[str, str]:
-    """Return the first and the last day of a month such as 2027-05, of none for none."""
+def _days_of(month: str) -> tuple[str, str]:
+    """Return the first and the last day of a month such as 2027-05, two empty texts for no month."""
     if not month:
         return "", ""
     if not (found := MONTH.fullmatch(month)):
-        raise InvalidSearch({"month": f"{month[:50]!r} is no month, such as 2027-05."})
+        raise InvalidSearch({"month": f"{month[:50]!r} is not a month such as 2027-05."})
     _, last_day = monthrange(int(found[1]), int(found[2]))
     return f"{month}-01", f"{month}-{last_day}"
 
 
-def prices_of(name: str) -> tuple[Decimal | None, Decimal | None]:
-    """Return the lowest and the highest price of a range; its upper end belongs to the next."""
+def _prices_of(name: str) -> tuple[Decimal | None, Decimal | None]:
+    """Return the lowest and the highest price of a range; its upper end belongs to the next range."""
     if not name:
         return None, None
     if name not in RANGES:
-        raise InvalidSearch({"price": f"{name[:50]!r} is no range of prices; known are {', '.join(RANGES)}."})
+        raise InvalidSearch({"price": f"{name[:50]!r} is not a range of prices; use one of {', '.join(RANGES)}."})
     start, end = RANGES[name]
     return Decimal(start), Decimal(end) - CENT if end else None
 
 
-def page_number(text: str) -> int:
+def _page_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
-        raise InvalidSearch({"page": f"{text[:50]!r} is no number of a page."})
+        raise InvalidSearch({"page": f"{text[:50]!r} is not a page number."})
     return int(text[:9])

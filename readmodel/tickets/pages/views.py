@@ -1,4 +1,4 @@
-"""The pages for people: search the tickets, and see what happened to one."""
+"""The web pages: search the tickets, and show a ticket's history."""
 
 import json
 from hashlib import blake2b
@@ -17,13 +17,13 @@ from readmodel.consistency.lag import seconds_behind
 from readmodel.exceptions import InvalidSearch
 from readmodel.search.time_bounds import TIME_ZONES
 from readmodel.tickets.documents import TicketDocuments
-from readmodel.tickets.pages import labels as wording
+from readmodel.tickets.pages import labels
 from readmodel.tickets.pages.decorators import page
-from readmodel.tickets.pages.filter_options import filters_of
+from readmodel.tickets.pages.filter_options import offered_filters
 from readmodel.tickets.pages.search_form import FILTERS, query_from
 from readmodel.tickets.search.history import History, history_of
 from readmodel.tickets.search.query import SearchQuery
-from readmodel.tickets.search.search import Page, search
+from readmodel.tickets.search.search import SearchPage, search
 
 UNAVAILABLE = RetryLater, TargetLost
 EXAMPLES = 3
@@ -31,44 +31,45 @@ EXAMPLES = 3
 
 @page
 def search_page(request: HttpRequest) -> HttpResponse:
-    """Show the tickets that match; a part of the page is enough for whoever has it already."""
-    template = "readmodel/found.html" if is_part(request) else "readmodel/search.html"
-    context, status = answer_to(request)
-    context |= {"sorts": wording.SORTS, "is_part": is_part(request)}
+    """Show the tickets that match; a script that has the page already gets only the changed part."""
+    template = "readmodel/found.html" if _is_part(request) else "readmodel/search.html"
+    context, status = _answer_to(request)
+    context |= {"sorts": labels.SORTS, "is_part": _is_part(request)}
     return render(request, template, context, status=status)
 
 
-def is_part(request: HttpRequest) -> bool:
+def _is_part(request: HttpRequest) -> bool:
     return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
 
 
-def answer_to(request: HttpRequest) -> tuple[dict[str, Any], HTTPStatus]:
+def _answer_to(request: HttpRequest) -> tuple[dict[str, Any], HTTPStatus]:
     try:
-        found = search(query_from(request.GET, time_zone=zone_of(request)))
-        return found_context(found, request), HTTPStatus.OK
+        found = search(query_from(request.GET, time_zone=_zone_of(request)))
+        return _found_context(found, request), HTTPStatus.OK
     except InvalidSearch as error:
-        said = [f"{wording.PARAMETERS.get(name, name)}: {message}" for name, message in error.errors.items()]
-        return {"errors": said}, HTTPStatus.BAD_REQUEST
+        errors = [f"{labels.PARAMETERS.get(name, name)}: {message}" for name, message in error.errors.items()]
+        return {"errors": errors}, HTTPStatus.BAD_REQUEST
     except Unprocessable:
-        return {"errors": ["Elasticsearch can’t make this search; search for less."]}, HTTPStatus.BAD_REQUEST
+        too_large = "This search is too large for Elasticsearch; use fewer words or filters."
+        return {"errors": [too_large]}, HTTPStatus.BAD_REQUEST
     except UNAVAILABLE as error:
         return {"unavailable": error, "has_no_index": isinstance(error, TargetLost)}, HTTPStatus.SERVICE_UNAVAILABLE
 
 
-def found_context(found: Page, request: HttpRequest) -> dict[str, Any]:
-    filters = filters_of(found, request.GET)
+def _found_context(found: SearchPage, request: HttpRequest) -> dict[str, Any]:
+    filters = offered_filters(found, request.GET)
     return {
         "page": found,
         "filters": filters,
         "cleared": dict.fromkeys([*FILTERS, "page"]),
         "is_filtered": any(offered.chosen for offered in filters),
         "last_page": min(-(-found.count // found.query.page_size), found.query.last_page),
-        **({} if found.count else what_there_is()),
+        **({} if found.count else _examples()),
     }
 
 
-def what_there_is() -> dict[str, Any]:
-    """Return how many tickets there are, and what some of them are found by, for whoever has found none."""
+def _examples() -> dict[str, Any]:
+    """Return the number of all tickets, and example words that find some, for a search that found none."""
     some = search(SearchQuery(facets=["venue"]))
     titles = dict.fromkeys(hit.document["title"] for hit in some.hits)
     venues = [bucket.value for facet in some.facets.values() for bucket in facet.buckets]
@@ -76,46 +77,46 @@ def what_there_is() -> dict[str, Any]:
     return {"searched": some.count, "examples": [*list(titles)[:EXAMPLES], *venues[:EXAMPLES], *first]}
 
 
-def zone_of(request: HttpRequest) -> str:
-    """Return the viewer's time zone, which a script has put into a cookie."""
+def _zone_of(request: HttpRequest) -> str:
+    """Return the viewer's time zone, which a script stores in a cookie."""
     named = request.COOKIES.get("time_zone", "")
     return named if named in TIME_ZONES else "UTC"
 
 
 @page
 def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
-    """Show a ticket and its timeline; whoever has it already is only told what is new."""
+    """Show a ticket and its timeline; a script that has the page already gets it only if it has changed."""
     try:
         history = history_of(ticket_id)
     except UNAVAILABLE as error:
-        return ticket_unavailable(request, ticket_id, error)
-    tag = tag_of(history)
-    if is_part(request) and (unchanged := get_conditional_response(request, etag=tag)):
+        return _ticket_unavailable(request, ticket_id, error)
+    tag = _tag_of(history)
+    if _is_part(request) and (unchanged := get_conditional_response(request, etag=tag)):
         return unchanged
-    template = "readmodel/history.html" if is_part(request) else "readmodel/ticket.html"
+    template = "readmodel/history.html" if _is_part(request) else "readmodel/ticket.html"
     context: dict[str, Any] = {
         "history": history,
         "ticket": history.ticket,
         "ticket_id": ticket_id,
-        "is_part": is_part(request),
+        "is_part": _is_part(request),
     }
     context |= {"headers": json.dumps({"If-None-Match": tag})}
     is_known = history.ticket or history.events
     return render(request, template, context, status=HTTPStatus.OK if is_known else HTTPStatus.NOT_FOUND)
 
 
-def ticket_unavailable(request: HttpRequest, ticket_id: UUID, error: Exception) -> HttpResponse:
-    if is_part(request):
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)  # What is shown already stays.
+def _ticket_unavailable(request: HttpRequest, ticket_id: UUID, error: Exception) -> HttpResponse:
+    if _is_part(request):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)  # The page keeps what it shows.
     context = {"unavailable": error, "has_no_index": isinstance(error, TargetLost), "ticket_id": ticket_id}
     return render(request, "readmodel/ticket.html", context, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def tag_of(history: History) -> str:
+def _tag_of(history: History) -> str:
     return quote_etag(blake2b(msgspec.json.encode(history), digest_size=12).hexdigest())
 
 
 @page
 def freshness(request: HttpRequest) -> HttpResponse:
-    """Show how far the read model is behind."""
+    """Show the read model's lag."""
     return render(request, "readmodel/freshness.html", {"behind": seconds_behind(TicketDocuments), "is_known": True})

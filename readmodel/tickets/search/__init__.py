@@ -1,1 +1,1 @@
-"""Search the tickets: what somebody typed in, a page of tickets out."""
+"""Search the tickets: from typed words and filters to a page of tickets."""

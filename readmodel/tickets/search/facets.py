@@ -1,4 +1,4 @@
-"""Count the hits by status, venue, month and price; each facet as if its own filter were not set; pure."""
+"""Count the hits by status, venue, month and price; each facet ignores its own filter; pure."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -19,24 +19,24 @@ class Bucket(msgspec.Struct, frozen=True):
 
 
 class Facet(msgspec.Struct, frozen=True):
-    """The counts, and how many hits have none of these values."""
+    """The counts by value, and the number of hits with other values."""
 
     buckets: Sequence[Bucket]
     others: int = 0
 
 
 def aggregations_of(query: SearchQuery, filters: Mapping[str, Clause]) -> dict[str, Any]:
-    """Return an aggregation for each facet, among what passes the other facets' filters."""
+    """Return an aggregation for each facet, over the tickets that pass the filters of the other facets."""
     return {
         facet: {
             "filter": {"bool": {"filter": [clause for name, clause in filters.items() if name != facet]}},
-            "aggs": {"counts": counts_by(facet, query.time_zone)},
+            "aggs": {"counts": _counts_by(facet, query.time_zone)},
         }
         for facet in query.facets
     }
 
 
-def counts_by(facet: str, time_zone: str) -> dict[str, Any]:
+def _counts_by(facet: str, time_zone: str) -> dict[str, Any]:
     match facet:
         case "status":
             return {"terms": {"field": "status", "size": TOP}}
@@ -50,16 +50,16 @@ def counts_by(facet: str, time_zone: str) -> dict[str, Any]:
 
 
 def price_ranges() -> list[dict[str, Any]]:
-    """Return neighbouring ranges; each includes its lower end, and not its upper one."""
+    """Return adjacent ranges; each includes its lower end, but not its upper one."""
     ranges = [{"key": f"{start}-{end}", "from": start, "to": end} for start, end in pairwise(PRICES)]
     return [*ranges, {"key": f"{PRICES[-1]}-", "from": PRICES[-1]}]
 
 
 def facets_in(answer: Mapping[str, Any]) -> dict[str, Facet]:
-    return {name: facet_in(found["counts"]) for name, found in answer.get("aggregations", {}).items()}
+    return {name: _facet_in(found["counts"]) for name, found in answer.get("aggregations", {}).items()}
 
 
-def facet_in(counts: Mapping[str, Any]) -> Facet:
+def _facet_in(counts: Mapping[str, Any]) -> Facet:
     buckets = [
         Bucket(bucket.get("key_as_string", bucket["key"]), bucket["doc_count"])
         for bucket in counts["buckets"]

@@ -9,25 +9,25 @@ from readmodel.tickets.search.query import SearchQuery
 type Clause = Mapping[str, Any]
 
 
-def filters_of(query: SearchQuery) -> dict[str, Clause]:
-    """Return the clauses of the filters that are given, by the facet that shows their choices."""
-    return dict(given_filters(query))
+def clauses_of_filters(query: SearchQuery) -> dict[str, Clause]:
+    """Return the clause of each filter that is set, by the name of its facet."""
+    return dict(_given_filters(query))
 
 
-def given_filters(query: SearchQuery) -> Iterator[tuple[str, Clause]]:
+def _given_filters(query: SearchQuery) -> Iterator[tuple[str, Clause]]:
     if query.status:
         yield "status", {"terms": {"status": list(query.status)}}
     if query.venue:
         yield "venue", {"terms": {"venue": list(query.venue)}}
-    if times := bounds_of_start(query):
+    if times := _bounds_of_start(query):
         yield "month", {"range": {"starts_at": times}}
-    if prices := bounds_of_price(query):
+    if prices := _bounds_of_price(query):
         yield "price", {"range": {"price": prices}}
     if query.currency:
         yield "currency", {"term": {"currency": query.currency}}
 
 
-def bounds_of_start(query: SearchQuery) -> dict[str, str]:
+def _bounds_of_start(query: SearchQuery) -> dict[str, str]:
     bounds = {}
     if query.starts_from:
         bounds["gte"] = start_of(query.starts_from, query.time_zone).instant.isoformat()
@@ -37,6 +37,6 @@ def bounds_of_start(query: SearchQuery) -> dict[str, str]:
     return bounds
 
 
-def bounds_of_price(query: SearchQuery) -> dict[str, str]:
+def _bounds_of_price(query: SearchQuery) -> dict[str, str]:
     prices = {"gte": query.price_min, "lte": query.price_max}
     return {bound: f"{price:f}" for bound, price in prices.items() if price is not None}

@@ -1,4 +1,4 @@
-"""One ticket as the read model has it: its state, its relatives, and all that happened to it.
+"""Read one ticket's history: its state, the tickets before and after it, and its events.
 
 In:   a ticket's id.
 Out:  documents of the tickets and of the timeline.
@@ -18,40 +18,40 @@ from readmodel.tickets.timeline import Timeline
 
 MOST_EVENTS = 500
 LINKS = ("id", "replaced_by", "replaces")
-"""Where the ticket itself, the one that it replaced, and the one that replaces it name the ticket."""
+"""The fields in which the ticket itself, the ticket that it replaced, and its replacement have the ticket's id."""
 
-type Document = Mapping[str, Any]
+type _Document = Mapping[str, Any]
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """A ticket, None if the read model has it not, and what happened to it, newest first."""
+    """A ticket, None if the read model does not have it, and its events, newest first."""
 
-    ticket: Document | None
-    replaced: Document | None
-    """The ticket that it was issued for."""
-    replacement: Document | None
-    events: Sequence[Document]
+    ticket: _Document | None
+    replaced: _Document | None
+    """The ticket in place of which this one was issued."""
+    replacement: _Document | None
+    events: Sequence[_Document]
 
 
 def history_of(ticket_id: UUID) -> History:
-    """Return what is known; raise RetryLater if Elasticsearch can't answer, TargetLost if there are no tickets yet."""
+    """Return the history; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
     name = str(ticket_id)
-    found = documents(TicketDocuments, {"bool": {"should": [{"term": {link: name}} for link in LINKS]}}, sort="id")
+    found = _documents(TicketDocuments, {"bool": {"should": [{"term": {link: name}} for link in LINKS]}}, sort="id")
     ticket, replaced, replacement = (
         next((document for document in found if document[link] == name), None) for link in LINKS
     )
-    return History(ticket=ticket, replaced=replaced, replacement=replacement, events=events_of(ticket_id))
+    return History(ticket=ticket, replaced=replaced, replacement=replacement, events=_events_of(ticket_id))
 
 
-def events_of(ticket_id: UUID) -> Sequence[Document]:
-    """Return the timeline, of none as long as there is no index of timelines beside that of the tickets."""
+def _events_of(ticket_id: UUID) -> Sequence[_Document]:
+    """Return the ticket's timeline, empty as long as the timeline has no index."""
     try:
-        return documents(Timeline, {"term": {"ticket": str(ticket_id)}}, sort="-version")
+        return _documents(Timeline, {"term": {"ticket": str(ticket_id)}}, sort="-version")
     except TargetLost:
         return []
 
 
-def documents(projection: type[Projection], clause: Mapping[str, Any], *, sort: str) -> Sequence[Document]:
+def _documents(projection: type[Projection], clause: Mapping[str, Any], *, sort: str) -> Sequence[_Document]:
     order = {sort.removeprefix("-"): "desc" if sort.startswith("-") else "asc"}
     request = {"query": {"bool": {"filter": [clause]}}, "sort": [order], "size": MOST_EVENTS}
     return [hit["_source"] for hit in shared_index(projection).search(request)["hits"]["hits"]]

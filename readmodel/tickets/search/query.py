@@ -1,4 +1,4 @@
-"""What may be asked of the search, and the limits of it."""
+"""The query of a search, and its limits."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,14 +45,14 @@ MEMBERS = (
     HIGHLIGHTS,
 )
 
-NOUNS = {"status": "status", "fields": "member of a ticket", "facets": "facet", "sort": "order"}
+NOUNS = {"status": "a status", "fields": "a member of a ticket", "facets": "a facet", "sort": "an order"}
 SURROGATES = re.compile("[\ud800-\udfff]")
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CURRENCY = re.compile("[A-Z]{3}")
 
 
 class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What is searched for; raise InvalidSearch if it can't be. Empty is: not asked for."""
+    """The parameters of a search, where an empty one counts as absent; raise InvalidSearch if some are invalid."""
 
     q: str = ""
     status: Sequence[str] = []
@@ -60,9 +60,9 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
     starts_from: str = ""
     """A date, or an instant with its zone, in ISO 8601."""
     starts_to: str = ""
-    """The same; the whole of the day, or the very instant, is included."""
+    """Likewise; the whole day, or the instant itself, is included."""
     time_zone: str = "UTC"
-    """Whose days and months are meant."""
+    """The time zone of days and months."""
     price_min: Decimal | None = None
     price_max: Decimal | None = None
     currency: str = ""
@@ -73,17 +73,17 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
     page_size: int = DEFAULT_PAGE_SIZE
 
     def __post_init__(self) -> None:
-        checks = (text_errors, choice_errors, venue_errors, time_errors, price_errors, page_errors)
+        checks = (text_errors, _choice_errors, _venue_errors, _time_errors, _price_errors, _page_errors)
         if errors := {parameter: message for check in checks for parameter, message in check(self)}:
             raise InvalidSearch(errors)
 
     @property
     def words(self) -> list[str]:
-        return words_of(self.q)
+        return _words_of(self.q)
 
     @property
     def order(self) -> str:
-        """How the hits are sorted; without words all are equally relevant."""
+        """The order of the hits; without words all are equally relevant, so they are sorted by start."""
         if self.sort in {"", RELEVANCE}:
             return RELEVANCE if self.words else "starts_at"
         return self.sort
@@ -100,12 +100,12 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
 type Errors = Iterator[tuple[str, str]]
 
 
-def words_of(text: str) -> list[str]:
+def _words_of(text: str) -> list[str]:
     return CONTROL_CHARACTERS.sub(" ", text).split()
 
 
 def text_errors(query: SearchQuery, max_length: int = MAX_QUERY_LENGTH) -> Errors:
-    # A ligature may stand for a whole sentence: what is searched for counts.
+    # Some characters fold to many: the longer text counts.
     length = max(len(query.q), len(fold(query.q[:max_length])))
     if length > max_length:
         yield "q", f"At most {max_length} characters, not {length}."
@@ -115,7 +115,7 @@ def text_errors(query: SearchQuery, max_length: int = MAX_QUERY_LENGTH) -> Error
         yield "q", f"At most {MAX_WORDS} words, not {len(query.words)}."
 
 
-def choice_errors(query: SearchQuery) -> Errors:
+def _choice_errors(query: SearchQuery) -> Errors:
     choices: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
         "status": (query.status, STATUSES),
         "fields": (query.fields, MEMBERS),
@@ -124,12 +124,12 @@ def choice_errors(query: SearchQuery) -> Errors:
     }
     for parameter, (chosen, known) in choices.items():
         if unknown := [name for name in chosen if name not in known]:
-            yield parameter, f"{unknown[0][:50]!r} is no {NOUNS[parameter]}; known are {', '.join(known)}."
+            yield parameter, f"{unknown[0][:50]!r} is not {NOUNS[parameter]}; use {', '.join(known)}."
         elif len(chosen) > len(known):
             yield parameter, f"At most {len(known)} values, not {len(chosen)}."
 
 
-def venue_errors(query: SearchQuery) -> Errors:
+def _venue_errors(query: SearchQuery) -> Errors:
     if len(query.venue) > MAX_VENUES:
         yield "venue", f"At most {MAX_VENUES} values, not {len(query.venue)}."
     elif any(len(venue) > MAX_VENUE_LENGTH for venue in query.venue):
@@ -138,9 +138,9 @@ def venue_errors(query: SearchQuery) -> Errors:
         yield "venue", "This is not valid text; it must be UTF-8."
 
 
-def time_errors(query: SearchQuery) -> Errors:
+def _time_errors(query: SearchQuery) -> Errors:
     if query.time_zone not in TIME_ZONES:
-        yield "time_zone", f"{query.time_zone[:50]!r} is no time zone, such as Europe/Berlin or UTC."
+        yield "time_zone", f"{query.time_zone[:50]!r} is not a time zone such as Europe/Berlin or UTC."
         return
     ends = {}
     for parameter, bound in (("starts_from", start_of), ("starts_to", end_of)):
@@ -153,24 +153,24 @@ def time_errors(query: SearchQuery) -> Errors:
         yield "starts_to", "This is before starts_from."
 
 
-def price_errors(query: SearchQuery) -> Errors:
+def _price_errors(query: SearchQuery) -> Errors:
     prices = {"price_min": query.price_min, "price_max": query.price_max}
     given = {parameter: price for parameter, price in prices.items() if price is not None}
     unfit = [name for name, price in given.items() if not (price.is_finite() and 0 <= price <= MAX_PRICE)]
     for parameter in unfit:
-        yield parameter, f"From 0 to {MAX_PRICE:,}."
+        yield parameter, f"Must be from 0 to {MAX_PRICE:,}."
     if given.keys() == prices.keys() and not unfit and given["price_min"] > given["price_max"]:
         yield "price_max", "This is less than price_min."
     if query.currency and not CURRENCY.fullmatch(query.currency):
-        yield "currency", "Three capital letters, such as EUR."
+        yield "currency", "Must be three capital letters such as EUR."
 
 
-def page_errors(query: SearchQuery) -> Errors:
+def _page_errors(query: SearchQuery) -> Errors:
     if not 1 <= query.page_size <= MAX_PAGE_SIZE:
-        yield "page_size", f"From 1 to {MAX_PAGE_SIZE}, not {query.page_size}."
+        yield "page_size", f"Must be from 1 to {MAX_PAGE_SIZE}, not {query.page_size}."
     elif not 1 <= query.page <= query.last_page:
         yield (
             "page",
-            f"From 1 to {query.last_page}, not {query.page}: only the first {MAX_HITS:,} hits can be paged through. "
-            "Follow a cursor, or search for less.",
+            f"Must be from 1 to {query.last_page}, not {query.page}: only the first {MAX_HITS:,} hits have "
+            "numbered pages. Follow a cursor, or narrow the search.",
         )

@@ -1,29 +1,29 @@
-"""Build the body of a search request; pure. What it costs is bounded, whatever was typed."""
+"""Build the body of a search request; pure. The cost of the search is bounded for any input."""
 
 from typing import Any
 
 from readmodel.tickets.search.facets import aggregations_of
-from readmodel.tickets.search.filters import filters_of
+from readmodel.tickets.search.filters import clauses_of_filters
 from readmodel.tickets.search.matching import FIELDS, words_clause
 from readmodel.tickets.search.query import HIGHLIGHTS, RELEVANCE, SearchQuery
 
-# Elasticsearch refuses a search that takes longer: part of the hits would be taken for all.
+# Elasticsearch refuses a search that takes longer, rather than answering a part of the hits.
 TIMEOUT = "2s"
 
 
 def request_for(query: SearchQuery) -> dict[str, Any]:
-    """Return the request for the first hits of the query, in an order that is the same each time."""
-    filters = filters_of(query)
-    # What a facet shows the choices of is left to it: it counts the others' hits too.
+    """Return the request for the first hits of the query, in a definite order."""
+    filters = clauses_of_filters(query)
+    # Filters of requested facets apply after the aggregations, since a facet ignores its own filter.
     chosen = {name: clause for name, clause in filters.items() if name in query.facets}
     always = [clause for name, clause in filters.items() if name not in chosen]
     request: dict[str, Any] = {
         "query": {"bool": {"filter": always, "must": words_clause(query.words)}},
-        "sort": sort_by(query.order),
+        "sort": _sort_by(query.order),
         "size": query.page_size,
         "track_total_hits": True,
         "timeout": TIMEOUT,
-        "_source": shown(query),
+        "_source": _shown(query),
     }
     if chosen:
         request["post_filter"] = {"bool": {"filter": list(chosen.values())}}
@@ -36,14 +36,14 @@ def page_request(query: SearchQuery) -> dict[str, Any]:
     return request_for(query) | {"from": (query.page - 1) * query.page_size}
 
 
-def sort_by(order: str) -> list[dict[str, str]]:
+def _sort_by(order: str) -> list[dict[str, str]]:
     if order == RELEVANCE:
         return [{"_score": "desc"}, {"starts_at": "asc"}, {"id": "asc"}]
     return [{order.removeprefix("-"): "desc" if order.startswith("-") else "asc"}, {"id": "asc"}]
 
 
-def shown(query: SearchQuery) -> dict[str, list[str]]:
-    """Return which fields of the documents to answer: highlights are made of those that are searched."""
+def _shown(query: SearchQuery) -> dict[str, list[str]]:
+    """Return the fields of the documents to fetch; highlights need the searched ones."""
     if not query.fields:
         return {"excludes": ["folded*"]}
     others = {*query.fields, *(FIELDS if query.wants_highlights else ())} - {HIGHLIGHTS}

@@ -1,7 +1,7 @@
-"""Search the tickets: query in, page out.
+"""Search the tickets.
 
-In:   what somebody typed, filters, a page or a cursor.
-Out:  the tickets that match, in the order asked for, with what matched marked and the facets counted.
+In:   typed words, filters, and a page number or a cursor.
+Out:  a page of the tickets that match, in the requested order, with matches marked and facets counted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,21 +21,21 @@ from readmodel.tickets.search.request_body import page_request, request_for
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """A ticket that was found; `highlights` are HTML: the text of a field, escaped, with <mark> around what matched."""
+    """A ticket that was found; `highlights` has fields as escaped HTML with <mark> around the matches."""
 
     document: Mapping[str, Any]
     highlights: Mapping[str, Sequence[str]]
 
 
-class Page(msgspec.Struct, frozen=True):
-    """Some of the hits of a search; `count` is the number of all, also of those beyond the last page."""
+class SearchPage(msgspec.Struct, frozen=True):
+    """A page of the hits of a search; `count` is the number of hits on all pages."""
 
     query: SearchQuery
     count: int
     hits: Sequence[Hit]
     facets: Mapping[str, Facet] = {}
     next_cursor: str = ""
-    """What to continue with, of a search that follows a cursor; empty at its end."""
+    """The cursor of the next page, if the search follows a cursor; empty on the last page."""
 
     @property
     def next_page(self) -> int | None:
@@ -51,35 +51,35 @@ class Page(msgspec.Struct, frozen=True):
         return self.query.page - 1 if self.query.page > 1 else None
 
 
-def search(query: SearchQuery) -> Page:
-    """Return the page; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
+def search(query: SearchQuery) -> SearchPage:
+    """Return a numbered page; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
     answer = shared_index(TicketDocuments).search(page_request(query))
-    return Page(query, answer["hits"]["total"]["value"], hits_in(query, answer), facets_in(answer))
+    return SearchPage(query, answer["hits"]["total"]["value"], _hits_in(query, answer), facets_in(answer))
 
 
-def start_search(query: SearchQuery) -> Page:
-    """Return the first page of the tickets as they are now, and keep them so for the next ones; raise as `search`."""
-    # The facets are the same on each page: they are counted once.
+def start_search(query: SearchQuery) -> SearchPage:
+    """Return the first page of a cursor, and keep the index's current state for the next ones; raise like search()."""
+    # The facets are the same on each page, so only the first page counts them.
     later = msgspec.structs.replace(query, facets=[])
     answer = point_in_time.begin(shared_index(TicketDocuments), request_for(query), later)
-    return Page(query, answer.count, hits_in(query, answer.body), facets_in(answer.body), answer.next_cursor)
+    return SearchPage(query, answer.count, _hits_in(query, answer.body), facets_in(answer.body), answer.next_cursor)
 
 
-def continue_search(text: str) -> Page:
-    """Return the page that the cursor leads to, the same each time.
+def continue_search(text: str) -> SearchPage:
+    """Return the cursor's page, the same each time.
 
-    Raise InvalidSearch if it is no cursor, and PointInTimeLost two minutes after the page before.
+    Raise InvalidSearch if the text is not a cursor, and PointInTimeLost two minutes after the page before.
     """
     cursor = read(text, Cursor[SearchQuery])
     answer = point_in_time.resume(shared_index(TicketDocuments), request_for(cursor.query), cursor)
-    return Page(cursor.query, answer.count, hits_in(cursor.query, answer.body), next_cursor=answer.next_cursor)
+    return SearchPage(cursor.query, answer.count, _hits_in(cursor.query, answer.body), next_cursor=answer.next_cursor)
 
 
-def hits_in(query: SearchQuery, answer: Mapping[str, Any]) -> list[Hit]:
-    return [hit_of(hit["_source"], query) for hit in answer["hits"]["hits"]]
+def _hits_in(query: SearchQuery, answer: Mapping[str, Any]) -> list[Hit]:
+    return [_hit_of(hit["_source"], query) for hit in answer["hits"]["hits"]]
 
 
-def hit_of(document: Mapping[str, Any], query: SearchQuery) -> Hit:
+def _hit_of(document: Mapping[str, Any], query: SearchQuery) -> Hit:
     if not (query.wants_highlights and query.words):
         return Hit(document, {})
     texts = {name: marked(document[name], query.words) for name in FIELDS}

@@ -1,4 +1,4 @@
-"""What the pages' templates show tickets with."""
+"""Template tags and filters that show tickets."""
 
 import re
 from decimal import Decimal
@@ -10,7 +10,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from readmodel.search.highlighting import END_MARK, MARK
-from readmodel.tickets.pages import labels as wording
+from readmodel.tickets.pages import labels
 from readmodel.tickets.search.search import Hit
 
 register = Library()
@@ -19,7 +19,7 @@ MARKS = re.compile(f"({MARK}|{END_MARK})")
 
 @register.simple_tag
 def highlighted(hit: Hit, name: str) -> SafeString:
-    """Show a field with what matched marked; all else is escaped here, whatever Elasticsearch has sent."""
+    """Show a field with its matches marked; everything else is escaped here, whatever Elasticsearch has sent."""
     [html, *_] = hit.highlights.get(name) or [escape(hit.document[name])]
     pieces = MARKS.split(html)  # text, mark, text, end of mark, text, ...
     whole = "".join(piece if MARKS.fullmatch(piece) else escape(unescape(piece)) for piece in pieces)
@@ -28,8 +28,8 @@ def highlighted(hit: Hit, name: str) -> SafeString:
 
 @register.filter
 def moment(text: str) -> SafeString:
-    """Show an instant in UTC; static/readmodel/pages.js puts it into the viewer's zone."""
-    return format_html('<time datetime="{}">{}</time>', text, wording.moment_in(text))
+    """Show an instant in UTC; static/readmodel/pages.js converts it to the viewer's time zone."""
+    return format_html('<time datetime="{}">{}</time>', text, labels.moment_in(text))
 
 
 @register.filter
@@ -39,12 +39,12 @@ def price(ticket: dict[str, Any]) -> str:
 
 @register.filter
 def status_name(status: str) -> str:
-    return wording.STATUSES.get(status, status)
+    return labels.STATUSES.get(status, status)
 
 
 @register.filter
 def event_name(kind: str) -> str:
-    return wording.EVENTS.get(kind, kind)
+    return labels.EVENTS.get(kind, kind)
 
 
 @register.filter
@@ -54,4 +54,4 @@ def grouped(number: int) -> str:
 
 @register.filter
 def behind(seconds: float) -> str:
-    return wording.behind_in_words(seconds)
+    return labels.behind_in_words(seconds)

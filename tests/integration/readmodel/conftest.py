@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the read model on a real Elasticsearch."""
+"""Provide the fixtures of the read model's tests on a real Elasticsearch."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from tests.integration.readmodel.tickets.shelf import Shelf
 
 @pytest.fixture
 def ticket_index(elasticsearch: Elasticsearch) -> Iterator[DocumentIndex]:
-    """The read model's side of the test's own alias."""
+    """The index of the tickets behind the test's alias."""
     index = connect(TicketDocuments)
     yield index
     index.close()
@@ -27,5 +27,5 @@ def shelf(ticket_index: DocumentIndex, elasticsearch: Elasticsearch) -> Shelf:
 
 @pytest.fixture
 def damage(elasticsearch: Elasticsearch, settings: Settings) -> Damage:
-    """Hands that damage the test's own index."""
+    """Damages the documents of the test's index."""
     return Damage(elasticsearch, settings.READMODEL_ALIAS)

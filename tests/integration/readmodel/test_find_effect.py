@@ -1,4 +1,4 @@
-"""What the read model says of an event's effect, on a real Elasticsearch."""
+"""Find the effect of an event in the read model, on a real Elasticsearch."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,11 +30,11 @@ def test_the_document_is_compared_with_the_event_as_soon_as_it_is_written(readmo
     readmodel.handle([OF_VERSION[2]])
 
     assert readmodel.find_effect(OF_VERSION[1]) == "the document has a newer version than this event's 1: 2"
-    assert readmodel.find_effect(OF_VERSION[2]) == "the document has just this event's version, 2"
+    assert readmodel.find_effect(OF_VERSION[2]) == "the document has this event's version, 2"
     assert readmodel.find_effect(OF_VERSION[3]) == "the document has an older version than this event's 3: 2"
 
 
-def test_a_repair_is_told(readmodel: ReadModel, elasticsearch: Elasticsearch, settings: Settings) -> None:
+def test_a_repair_is_reported(readmodel: ReadModel, elasticsearch: Elasticsearch, settings: Settings) -> None:
     readmodel.open()
     elasticsearch.index(
         index=settings.READMODEL_ALIAS,
@@ -44,16 +44,16 @@ def test_a_repair_is_told(readmodel: ReadModel, elasticsearch: Elasticsearch, se
         version_type="external",
     )
 
-    assert readmodel.find_effect(OF_VERSION[2]) == "the document has just this event's version, 2, repaired"
+    assert readmodel.find_effect(OF_VERSION[2]) == "the document has this event's version, 2, repaired"
 
 
-def test_a_missing_index_is_no_missing_document_and_is_not_made(readmodel: ReadModel) -> None:
+def test_a_missing_index_is_not_a_missing_document_and_is_not_created(readmodel: ReadModel) -> None:
     for _ in range(2):
         with pytest.raises(TargetLost, match="there is no index"):
             readmodel.find_effect(OF_VERSION[1])
 
 
-def test_an_engine_that_is_down_is_a_reason_to_ask_later(settings: Settings) -> None:
+def test_an_elasticsearch_that_is_down_is_retried(settings: Settings) -> None:
     settings.ELASTICSEARCH_URL = "http://127.0.0.1:1"
 
     with closing(ReadModel()) as readmodel, pytest.raises(RetryLater, match="does not answer"):

@@ -1,6 +1,7 @@
-"""The folders `events` and `readmodel` in another project, whose read model is made by the words of docs/how-to.md."""
+"""Use `events` and `readmodel` in another project, with the files that docs/how-to.md tells to write."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import msgspec
@@ -36,15 +37,15 @@ NEXT_REVISION = """
 
 
 class ProjectWithSearch(OtherProject):
-    """The other project, with the read model of its crates behind an alias of the test's own."""
+    """The other project, with a read model of its crates behind the test's alias."""
 
     def __init__(self, folder: Path, elasticsearch_url: str, alias: str) -> None:
-        super().__init__(folder)
+        super().__init__(folder, sys.executable)
         shutil.copytree(ROOT / "readmodel", folder / "readmodel", ignore=shutil.ignore_patterns("tickets"))
         written = files_of_the_other_project()
         assert written.keys() == {"settings.py", "warehouse/documents.py", "warehouse/search.py"}
         for name, text in written.items():
-            with (folder / name).open("a") as file:  # The settings are there already.
+            with (folder / name).open("a") as file:  # The settings exist already.
                 file.write(text)
         with (folder / "settings.py").open("a") as settings:
             settings.write(f'READMODEL_ALIAS = "{alias}"\n')
@@ -63,14 +64,14 @@ class ProjectWithSearch(OtherProject):
 
 @pytest.fixture
 def alias(settings: Settings, elasticsearch: Elasticsearch) -> str:
-    return settings.READMODEL_ALIAS  # type: ignore[no-any-return]  # the test's own
+    return settings.READMODEL_ALIAS  # type: ignore[no-any-return]  # django-stubs knows only Django's settings
 
 
 @pytest.fixture
 def project(
     tmp_path: Path, alias: str, elasticsearch: Elasticsearch, stream: Stream, settings: Settings
 ) -> ProjectWithSearch:
-    """The project with three crates; a fourth one is scrapped."""
+    """The project with four crates, one of them scrapped."""
     project = ProjectWithSearch(tmp_path, settings.ELASTICSEARCH_URL, alias)
     project.manage("check", "--fail-level", "WARNING")
     project.manage("migrate")
@@ -81,7 +82,7 @@ def project(
 
 
 @pytest.mark.django_db
-def test_its_crates_are_projected_hidden_shown_again_verified_and_repaired(
+def test_crates_are_projected_hidden_shown_again_verified_and_repaired(
     project: ProjectWithSearch, elasticsearch: Elasticsearch, alias: str
 ) -> None:
     assert project.crates_on_b2() == "['1', '3']"
@@ -111,7 +112,7 @@ def test_its_crates_are_projected_hidden_shown_again_verified_and_repaired(
 
 
 @pytest.mark.django_db
-def test_a_changed_analyzer_is_noticed_and_the_index_rebuilt_while_events_go_on(
+def test_a_changed_analyzer_is_noticed_and_the_index_is_rebuilt_while_events_arrive(
     project: ProjectWithSearch, elasticsearch: Elasticsearch, alias: str
 ) -> None:
     module = project.folder / "warehouse/documents.py"
@@ -122,21 +123,21 @@ def test_a_changed_analyzer_is_noticed_and_the_index_rebuilt_while_events_go_on(
     elasticsearch.indices.refresh(index=alias)
 
     assert project.crates_on_b2() == "['2', '3']"
-    with pytest.raises(AssertionError):  # It ends with 1.
+    with pytest.raises(AssertionError):  # The exit code is 1.
         project.manage("doctor")
-    told = project.manage("rebuild_readmodel", "crates").splitlines()
-    assert told[-1] == f"{alias}-000002 is searched now"
+    lines = project.manage("rebuild_readmodel", "crates").splitlines()
+    assert lines[-1] == f"{alias}-000002 is searched now"
     assert project.crates_on_b2() == "['2', '3']"
     assert elasticsearch.indices.get_alias(name=alias).keys() == {f"{alias}-000002"}
-    assert "is of another version" not in project.manage("verify_readmodel", "--index", f"{alias}-000002")
+    assert "another version" not in project.manage("verify_readmodel", "--index", f"{alias}-000002")
 
 
 @pytest.mark.django_db
-def test_its_consumer_audits_the_crates_at_rest(
+def test_a_consumer_at_rest_audits_the_crates(
     project: ProjectWithSearch, elasticsearch: Elasticsearch, alias: str
 ) -> None:
     elasticsearch.delete(index=f"{alias}-000001", id="3")
-    elasticsearch.delete(index=f"{alias}-000001", id="2", refresh=True)  # A hidden one.
+    elasticsearch.delete(index=f"{alias}-000001", id="2", refresh=True)  # This one is hidden.
 
     project.manage("consume_events", "readmodel", "--time-limit", "4")
 

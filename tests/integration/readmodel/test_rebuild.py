@@ -1,4 +1,4 @@
-"""An index is built anew from the log, takes the searched one's place, and may give it back."""
+"""Rebuild an index from the log, move the alias to it, and move the alias back."""
 
 from contextlib import closing
 from io import StringIO
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def tickets(stream: Stream, elasticsearch: Elasticsearch) -> list[Ticket]:
-    """Three tickets, of which one is canceled; the read model has them."""
+    """Three tickets in the read model, one of them canceled."""
     for _ in range(2):
         issue()
     Ticket.objects.earliest("id").cancel()
@@ -44,15 +44,15 @@ def names(index: DocumentIndex) -> list[str]:
     return [target.name.rpartition("-")[2] for target in index.indices.kept()]
 
 
-def test_a_new_index_takes_the_old_ones_place(
+def test_the_alias_moves_to_the_new_index(
     tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     said = run()
 
     alias = settings.READMODEL_ALIAS
     assert said == [
-        f"{alias}-000002 is made",
-        f"{alias}-000002 is what the log tells: 6 comparisons",
+        f"{alias}-000002 is created",
+        f"{alias}-000002 agrees with the log: 6 comparisons",
         f"{alias}-000002 is searched now",
     ]
     assert names(ticket_index) == ["000002", "000001"]
@@ -61,7 +61,7 @@ def test_a_new_index_takes_the_old_ones_place(
     assert interval[f"{alias}-000002"]["settings"] == {"index.refresh_interval": "1s"}
 
 
-def test_both_are_fed_from_then_on_and_either_may_be_searched(
+def test_both_indices_are_fed_and_the_alias_can_move_back(
     tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     run()
@@ -74,7 +74,7 @@ def test_both_are_fed_from_then_on_and_either_may_be_searched(
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
 
 
-def test_only_so_many_are_kept(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
+def test_only_the_given_number_of_indices_is_kept(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
     run()
     assert run("--keep=1")[-1].endswith("-000001 is deleted")
     assert names(ticket_index) == ["000003", "000002"]
@@ -85,19 +85,19 @@ def test_only_so_many_are_kept(tickets: list[Ticket], ticket_index: DocumentInde
     targets = {target.uuid for target in ticket_index.indices.kept()}
     kept = Checkpoint.objects.filter(group="readmodel").values_list("target", flat=True)
     assert targets < set(kept)
-    assert len(set(kept)) == 2  # The other one is the timeline's.
+    assert len(set(kept)) == 2  # The other index is the timeline's.
 
 
 def test_the_timeline_is_rebuilt_alone(
     tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch
 ) -> None:
-    assert run("timeline")[1] == f"{Timeline().alias}-000002 is what the log tells: 8 comparisons"
+    assert run("timeline")[1] == f"{Timeline().alias}-000002 agrees with the log: 8 comparisons"
 
     assert names(ticket_index) == ["000001"]
     assert elasticsearch.count(index=Timeline().alias)["count"] == 4
 
 
-def test_all_but_the_searched_one_are_dropped(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
+def test_drop_deletes_all_but_the_searched_index(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
     run()
     run("--drop")
 
@@ -106,10 +106,10 @@ def test_all_but_the_searched_one_are_dropped(tickets: list[Ticket], ticket_inde
         run("--rollback")
 
 
-def test_what_was_begun_is_gone_on_with(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
+def test_an_interrupted_rebuild_is_continued(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
     begun = rebuild.begin(ticket_index)
 
-    assert run()[0] == f"{begun.name} is filled further"
+    assert run()[0] == f"{begun.name} exists: the rebuild continues"
 
     assert names(ticket_index) == ["000002", "000001"]
 
@@ -124,21 +124,21 @@ def test_a_consumer_that_was_killed_just_now_is_not_waited_for(
     assert run()[-1].endswith("-000002 is searched now")
 
 
-def test_an_index_that_is_not_what_the_log_tells_is_not_searched(
+def test_the_alias_does_not_move_to_an_index_that_differs_from_the_log(
     tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch
 ) -> None:
     begun = rebuild.begin(ticket_index)
     ticket = {"id": "ghost", "version": 1}
     elasticsearch.index(index=begun.name, id="ghost", document=ticket)
 
-    with pytest.raises(CommandError, match="-000002 is not what the log tells, ghost is .*: not searched"):
+    with pytest.raises(CommandError, match=r"-000002 differs from the log \(ghost is .*\), so the alias was not moved"):
         run()
 
     assert names(ticket_index) == ["000001", "000002"]
 
 
 @pytest.mark.parametrize("kind", ["missing", "stale", "altered", "lifted"])
-def test_a_document_that_is_not_what_the_log_tells_spoils_the_proof(
+def test_a_document_that_differs_from_the_log_is_found_before_the_switch(
     kind: str, tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     harmed = str(tickets[0].id)
@@ -148,14 +148,16 @@ def test_a_document_that_is_not_what_the_log_tells_spoils_the_proof(
         list(rebuild.prove(ticket_index, ticket_index.indices.kept()[0]))
 
 
-def test_neither_is_a_timeline_that_is_not_what_the_log_tells(
+def test_the_alias_does_not_move_to_a_timeline_that_differs_from_the_log(
     tickets: list[Ticket], elasticsearch: Elasticsearch
 ) -> None:
     with closing(connect(Timeline)) as index:
         begun = rebuild.begin(index)
         elasticsearch.index(index=begun.name, id="ghost", document={"event": "ghost", "version": 1})
 
-        with pytest.raises(CommandError, match="-000002 is not what the log tells, ghost is ghost: not searched"):
+        with pytest.raises(
+            CommandError, match=r"-000002 differs from the log \(ghost is ghost\), so the alias was not moved"
+        ):
             run("timeline")
 
         assert names(index) == ["000001", "000002"]
@@ -171,20 +173,21 @@ def test_a_rebuild_that_was_killed_just_now_is_waited_for_and_continued(
 
     said = run()
 
-    assert (said[0], said[-1]) == (f"{begun.name} is filled further", f"{begun.name} is searched now")
+    assert said[0] == f"{begun.name} exists: the rebuild continues"
+    assert said[-1] == f"{begun.name} is searched now"
 
 
 def test_a_second_rebuild_is_refused_while_the_first_one_lives(
     tickets: list[Ticket], ticket_index: DocumentIndex
 ) -> None:
-    refused = pytest.raises(CommandError, match="another process is rebuilding tickets: start")
+    refused = pytest.raises(CommandError, match="another process is rebuilding tickets: run")
     with rebuild.only_one(TicketDocuments), refused:
         run()
 
     assert names(ticket_index) == ["000001"]
 
 
-def test_an_index_that_does_not_catch_up_is_not_searched(
+def test_the_alias_does_not_move_to_an_index_that_does_not_catch_up(
     tickets: list[Ticket], ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     behind = rebuild.begin(ticket_index)

@@ -1,4 +1,4 @@
-"""Settings of the read model that can't work are named when a process starts."""
+"""Invalid settings of the read model are reported when a process starts."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from readmodel.projection import Projection
 from tests.things import ThingMade, ThingMoved
 from tickets.events import TicketIssued
 
-pytestmark = pytest.mark.django_db  # Django's own checks ask SQLite whether it knows JSON.
+pytestmark = pytest.mark.django_db  # Django's own checks ask SQLite whether it supports JSON.
 
 
 def ids() -> list[str | None]:
@@ -21,14 +21,14 @@ def ids() -> list[str | None]:
 @pytest.mark.parametrize(
     "url", ["http://localhost:9200", "https://user:p%40ss@search.example.org", "http://[::1]:9200/es"]
 )
-def test_url_of_a_server_passes(settings: Any, url: str) -> None:
+def test_the_url_of_a_server_passes(settings: Any, url: str) -> None:
     settings.ELASTICSEARCH_URL = url
 
     assert ids() == []
 
 
 @pytest.mark.parametrize("url", ["", "localhost:9200", "http://", "http://user:secret@host:port"])
-def test_url_that_names_no_server_is_an_error(settings: Any, url: str) -> None:
+def test_a_url_without_a_server_is_an_error(settings: Any, url: str) -> None:
     settings.ELASTICSEARCH_URL = url
 
     assert ids() == ["readmodel.E001"]
@@ -36,13 +36,13 @@ def test_url_that_names_no_server_is_an_error(settings: Any, url: str) -> None:
 
 
 @pytest.mark.parametrize("alias", ["", "Tickets", "-tickets", "tickets*", "tick,ets", "x" * 201])
-def test_alias_that_elasticsearch_can_not_take_is_an_error(settings: Any, alias: str) -> None:
+def test_an_alias_that_elasticsearch_refuses_is_an_error(settings: Any, alias: str) -> None:
     settings.READMODEL_ALIAS = alias
 
     assert ids() == ["readmodel.E002"]
 
 
-def test_an_audit_of_less_than_nothing_is_an_error(settings: Any) -> None:
+def test_a_negative_number_of_audited_documents_is_an_error(settings: Any) -> None:
     settings.READMODEL_AUDIT_PER_SECOND = -1
 
     assert ids() == ["readmodel.E003"]
@@ -61,8 +61,8 @@ class Unregistered(Event, frozen=True, kw_only=True):
     pass
 
 
-def said_of(settings: Any, monkeypatch: pytest.MonkeyPatch, **attributes: Any) -> list[str]:
-    """Return what is said of a projection that differs in some attributes from one that fits."""
+def errors_of(settings: Any, monkeypatch: pytest.MonkeyPatch, **attributes: Any) -> list[str]:
+    """Return the errors of a projection that differs in some attributes from a valid one."""
     monkeypatch.setattr(
         f"{__name__}.Changed", type("Changed", (Fitting,), {"__module__": __name__} | attributes), raising=False
     )
@@ -73,7 +73,7 @@ def said_of(settings: Any, monkeypatch: pytest.MonkeyPatch, **attributes: Any) -
 def test_a_projection_of_all_events_of_one_aggregate_type_passes(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert said_of(settings, monkeypatch) == []
+    assert errors_of(settings, monkeypatch) == []
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_projection_of_all_events_of_one_aggregate_type_passes(
 def test_a_projection_that_can_not_work_is_an_error(
     settings: Any, monkeypatch: pytest.MonkeyPatch, attributes: dict[str, Any], said: str
 ) -> None:
-    [error] = said_of(settings, monkeypatch, **attributes)
+    [error] = errors_of(settings, monkeypatch, **attributes)
 
     assert error.startswith(f"readmodel.{said.format(f'{__name__}.Changed')}")
 
@@ -105,16 +105,22 @@ def test_a_projection_that_can_not_work_is_an_error(
     ("paths", "said"),
     [
         (["tests.nowhere.Things"], "E004 READMODEL_PROJECTIONS: No module named 'tests.nowhere'"),
-        ([f"{__name__}.ids"], f"E004 READMODEL_PROJECTIONS: {__name__}.ids is not a Projection"),
+        ([f"{__name__}.ids"], f"E004 READMODEL_PROJECTIONS: {__name__}.ids is not a Projection with"),
+        (["readmodel.projection.Projection"], "E004 READMODEL_PROJECTIONS: readmodel.projection.Projection is not a"),
         ([f"{__name__}.Fitting"] * 2, "E008 2 projections have the name 'things'"),
     ],
 )
-def test_paths_that_name_no_projections_are_errors(settings: Any, paths: list[str], said: str) -> None:
+def test_paths_that_do_not_name_different_projections_are_errors(settings: Any, paths: list[str], said: str) -> None:
     settings.READMODEL_PROJECTIONS = paths
 
-    assert [f"{message.id} {message.msg}" for message in run_checks() if "readmodel" in str(message.id)] == [
-        f"readmodel.{said}"
-    ]
+    [error] = [f"{message.id} {message.msg}" for message in run_checks() if "readmodel" in str(message.id)]
+    assert error.startswith(f"readmodel.{said}")
+
+
+def test_a_group_without_projections_is_an_error(settings: Any) -> None:
+    settings.READMODEL_PROJECTIONS = []
+
+    assert ids() == ["readmodel.E009"]
 
 
 def test_projections_that_no_group_feeds_are_an_error(settings: Any) -> None:

@@ -34,9 +34,7 @@ class HistoryOfThings(Things):
 @pytest.mark.parametrize(
     ("projection", "version"), [(TicketDocuments, "2-b74bc016"), (Timeline, "1-a2a2b7de")], ids=["tickets", "timeline"]
 )
-def test_indices_of_the_release_before_are_still_of_their_projection(
-    projection: type[Projection], version: str
-) -> None:
+def test_the_versions_are_those_of_the_previous_release(projection: type[Projection], version: str) -> None:
     assert projection().version == version
 
 
@@ -49,11 +47,11 @@ def test_indices_of_the_release_before_are_still_of_their_projection(
     ],
     ids=["revision", "mapping", "analysis"],
 )
-def test_an_index_is_of_another_version_after_a_change_of(changed: dict[str, Any]) -> None:
+def test_each_of_these_changes_makes_another_version(changed: dict[str, Any]) -> None:
     assert type("Changed", (Things,), changed)().version != Things().version
 
 
-def test_an_index_stays_of_its_version_when_only_other_settings_change() -> None:
+def test_other_settings_do_not_change_the_version() -> None:
     assert type("Changed", (Things,), {"settings": {"number_of_shards": 2}})().version == Things().version
 
 
@@ -63,7 +61,7 @@ def test_the_first_projection_has_the_alias_and_the_others_begin_with_their_name
     assert [projection().alias for projection in projections()] == ["live", "timeline-live"]
 
 
-def test_without_a_setting_the_alias_is_the_first_projections_name(settings: Settings) -> None:
+def test_without_a_setting_the_alias_is_the_name_of_the_first_projection(settings: Settings) -> None:
     del settings.READMODEL_ALIAS
 
     assert [projection().alias for projection in projections()] == ["tickets", "timeline-tickets"]
@@ -81,3 +79,19 @@ def test_a_hidden_document_of_an_event_names_its_aggregate_too() -> None:
     [made] = HistoryOfThings().project([envelope]).documents
 
     assert (made.id, made.source) == (str(envelope.id), {"version": 1, "thing": envelope.subject})
+
+
+@pytest.mark.parametrize("source", [{"id": "thing-1"}, {"version": 1}, {"id": "thing-1", "version": 2}, {}])
+def test_a_document_without_its_id_or_version_is_refused(source: dict[str, Any]) -> None:
+    class Wrong(Things):
+        def document(self, event: ThingEvent, envelope: Envelope) -> dict[str, Any]:
+            return source
+
+    documents, failures = Wrong().project([envelope_at(1)])
+
+    [failure] = failures.values()
+    assert documents == []
+    assert str(failure) == (
+        "test_a_document_without_its_id_or_version_is_refused.<locals>.Wrong.document must return the id as 'id' "
+        "and the event's version, 1, as 'version'"
+    )

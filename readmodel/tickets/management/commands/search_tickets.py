@@ -19,49 +19,55 @@ from events.exceptions import RetryLater, TargetLost
 from readmodel.exceptions import InvalidSearch
 from readmodel.search.highlighting import END_MARK, MARK
 from readmodel.tickets.search.query import CONTROL_CHARACTERS, DEFAULT_PAGE_SIZE, SORTS, STATUSES, SearchQuery
-from readmodel.tickets.search.search import Hit, Page, search
+from readmodel.tickets.search.search import Hit, SearchPage, search
 
 NOTHING_FOUND, NOT_SEARCHED = 1, 2
 TEXTS = ("code", "title", "venue", "holder_name", "status")
 
 
 class Command(BaseCommand):
-    help = "Search the tickets. Exit code: 0 if some are found, 1 if none is, 2 if the search can't be made."
+    help = "Search the tickets. Exit code: 0 if tickets are found, 1 if none are found, 2 if the search fails."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("query", help="words in any order, the last perhaps unfinished; '' for all tickets")
-        parser.add_argument("--status", action="append", choices=STATUSES, help="only with this status; repeatable")
-        parser.add_argument("--venue", action="append", help="only of this venue, spelled exactly so; repeatable")
-        parser.add_argument("--starts-from", default="", help="only from this date, or instant with its zone")
-        parser.add_argument("--starts-to", default="", help="only up to this date, or instant, which is included")
-        parser.add_argument("--time-zone", default="UTC", help="whose days are meant, such as Europe/Berlin")
-        parser.add_argument("--price-min", type=price, help="only at this price or more")
-        parser.add_argument("--price-max", type=price, help="only at this price or less")
-        parser.add_argument("--currency", default="", help="only in this currency, such as EUR")
-        parser.add_argument("--sort", choices=SORTS, default="", help="the order; - is descending: --sort=-starts_at")
+        parser.add_argument("query", help="words in any order, of which the last may be unfinished; '' for all tickets")
+        parser.add_argument(
+            "--status", action="append", choices=STATUSES, help="only tickets with this status; repeatable"
+        )
+        parser.add_argument("--venue", action="append", help="only tickets of this venue, spelled exactly; repeatable")
+        parser.add_argument(
+            "--starts-from", default="", help="only tickets that start on or after this date or instant"
+        )
+        parser.add_argument("--starts-to", default="", help="only tickets that start on or before this date or instant")
+        parser.add_argument("--time-zone", default="UTC", help="the time zone of dates, such as Europe/Berlin")
+        parser.add_argument("--price-min", type=_price, help="only tickets at this price or more")
+        parser.add_argument("--price-max", type=_price, help="only tickets at this price or less")
+        parser.add_argument("--currency", default="", help="only tickets in this currency, such as EUR")
+        parser.add_argument(
+            "--sort", choices=SORTS, default="", help="the order; - means descending: --sort=-starts_at"
+        )
         parser.add_argument("--page", type=int, default=1)
         parser.add_argument("--page-size", type=int, default=DEFAULT_PAGE_SIZE)
         parser.add_argument("--json", action="store_true", help="print the page as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
-        page = find(options)
+        page = _find(options)
         if options["json"]:
-            self.stdout.write(json.dumps(as_json(page), ensure_ascii=False, indent=2))
+            self.stdout.write(json.dumps(_as_json(page), ensure_ascii=False, indent=2))
         else:
-            show(page, Console(file=cast("IO[str]", self.stdout)))
+            _show(page, Console(file=cast("IO[str]", self.stdout)))
         if not page.count:
             sys.exit(NOTHING_FOUND)
 
 
-def price(text: str) -> Decimal:
+def _price(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation as error:
-        raise ArgumentTypeError(f"{text!r} is no number") from error
+        raise ArgumentTypeError(f"{text!r} is not a number") from error
 
 
-def find(options: Mapping[str, Any]) -> Page:
-    """Search for what the options have in common with a query."""
+def _find(options: Mapping[str, Any]) -> SearchPage:
+    """Return the page for the options; raise CommandError if the search fails."""
     fields = {name: options[name] for name in SearchQuery.__struct_fields__ if options.get(name) is not None}
     try:
         return search(SearchQuery(**fields | {"q": options["query"]}))
@@ -69,29 +75,31 @@ def find(options: Mapping[str, Any]) -> Page:
         raise CommandError(str(error), returncode=NOT_SEARCHED) from error
 
 
-def as_json(page: Page) -> dict[str, Any]:
+def _as_json(page: SearchPage) -> dict[str, Any]:
     results = [{**hit.document, "highlights": hit.highlights} for hit in page.hits]
     return {"count": page.count, "results": results}
 
 
-def show(page: Page, console: Console) -> None:
+def _show(page: SearchPage, console: Console) -> None:
     if not page.count:
         console.print(f"No ticket matches {page.query.q!r}.", markup=False, soft_wrap=True)
         return
     if page.is_beyond_the_last:
-        console.print(f"There is no page {page.query.page} of {page.count:,} tickets.", highlight=False)
+        console.print(
+            f"There is no page {page.query.page}: the number of tickets found is {page.count:,}.", highlight=False
+        )
         return
     table = Table(Column("code", no_wrap=True), "title", "venue", Column("starts", no_wrap=True), "holder", "status")
     for hit in page.hits:
-        code, title, venue, holder, status = (cell(hit, name) for name in TEXTS)
-        table.add_row(code, title, venue, minute(hit), holder, status)
+        code, title, venue, holder, status = (_cell(hit, name) for name in TEXTS)
+        table.add_row(code, title, venue, _minute(hit), holder, status)
     console.print(table)
     first = (page.query.page - 1) * page.query.page_size + 1
     console.print(f"{first} to {first + len(page.hits) - 1} of {page.count:,} tickets", highlight=False)
 
 
-def cell(hit: Hit, name: str) -> Text:
-    """Return the field's text with what matched marked; control characters must not reach a terminal."""
+def _cell(hit: Hit, name: str) -> Text:
+    """Return the field's text with its matches marked; control characters must not reach a terminal."""
     marked = "".join(hit.highlights.get(name, [])) or html.escape(hit.document[name])
     text = Text()
     for part in re.split(f"({MARK}.*?{END_MARK})", CONTROL_CHARACTERS.sub(" ", marked)):
@@ -100,5 +108,5 @@ def cell(hit: Hit, name: str) -> Text:
     return text
 
 
-def minute(hit: Hit) -> str:
+def _minute(hit: Hit) -> str:
     return f"{datetime.fromisoformat(hit.document['starts_at']).astimezone(UTC):%Y-%m-%d %H:%MZ}"

@@ -1,4 +1,4 @@
-// What the pages do beyond htmx: times in the viewer's zone, the keys, and what to say when no answer comes.
+// The pages' script beside htmx: it shows times in the viewer's zone, handles keys, and reports missing answers.
 "use strict";
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -27,17 +27,17 @@ if (filters && matchMedia("(max-width: 48rem)").matches) filters.open = false;
 
 const on = (event, handle) => document.body.addEventListener(event, handle);
 
-// Also after a swap in which nothing but the elements beside the target came.
+// The target itself may be gone after a swap that changed only elements beside it.
 on("htmx:afterSettle", (event) => localize(document.body.contains(event.target) ? event.target : document.body));
 
-// The address has only what was asked for.
+// Keep empty parameters out of the URL.
 on("htmx:configRequest", (event) => {
   for (const [name, value] of Object.entries(event.detail.parameters)) {
     if (value === "") delete event.detail.parameters[name];
   }
 });
 
-// Nobody looks: nothing need be asked for.
+// A hidden page does not refresh itself.
 on("htmx:beforeRequest", (event) => {
   if (document.hidden && !event.detail.requestConfig.triggeringEvent) event.preventDefault();
 });
@@ -45,10 +45,10 @@ on("htmx:beforeRequest", (event) => {
 on("htmx:afterRequest", (event) => {
   if (event.detail.xhr && event.detail.xhr.status < 500) say("");
 });
-on("htmx:sendError", () => say("The server can’t be reached. What you see may be old."));
-on("htmx:responseError", () => say("The server could not answer that; its log says why."));
+on("htmx:sendError", () => say("The server can’t be reached. This page may be out of date."));
+on("htmx:responseError", () => say("The server failed to answer; its log says why."));
 
-// A link that was swapped away must not take the keyboard's place with it.
+// Move the keyboard focus to the results if a swap removed the focused link.
 on("htmx:afterSwap", (event) => {
   if (document.activeElement === document.body && event.target.id === "found") event.target.focus({ preventScroll: true });
 });

@@ -31,7 +31,7 @@ from tickets.events import TicketIssued
 PATH = "/api/search/tickets/"
 BODY = {**FIELDS, "starts_at": "2027-05-01T22:00:00+02:00", "price": "25.00"}
 IMPATIENT = 0.1
-"""Seconds, for what never comes."""
+"""How many seconds to wait for writes that never arrive."""
 THREADS = 4
 PAIRS = 100
 
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def index(shelf: Shelf, elasticsearch: Elasticsearch) -> Target:
-    """An index that nobody refreshes by the way."""
+    """An index that is refreshed only on request."""
     elasticsearch.indices.put_settings(index=shelf.target.name, settings={"refresh_interval": "-1"})
     return shelf.target
 
@@ -53,7 +53,7 @@ def api(db: None) -> APIClient:
 
 
 def search(api: APIClient, token: str, **parameters: Any) -> Any:
-    with transaction.atomic():  # A 503 makes the REST framework give up the transaction that it finds: the test's own.
+    with transaction.atomic():  # After a 503 the REST framework rolls back the innermost block, not the test.
         return api.get(PATH, parameters, headers={HEADER: token})
 
 
@@ -69,7 +69,7 @@ def refreshes(elasticsearch: Elasticsearch, target: Target) -> int:
 
 
 def record_issued(number: int) -> LogEntry:
-    """Put the ticket's event into the log, and nowhere else."""
+    """Record the ticket's event, without projecting it."""
     with unit_of_work():
         record(TicketIssued(ticket=ticket(number)))
     return LogEntry.objects.get(subject=str(ticket_id(number)))
@@ -88,14 +88,18 @@ def park(entry: LogEntry, target: Target, state: str = "parked") -> DeadLetter:
     )
 
 
-class TestWhatIsThere:
-    def test_it_is_shown_though_the_index_was_not_refreshed(self, api: APIClient, shelf: Shelf, index: Target) -> None:
+class TestWrittenDocuments:
+    def test_a_document_is_shown_although_the_index_was_not_refreshed(
+        self, api: APIClient, shelf: Shelf, index: Target
+    ) -> None:
         shelf.index.documents(index).write([document(1)])
         assert api.get(PATH).json()["count"] == 0
 
         assert search(api, token_for(1)).json()["count"] == 1
 
-    def test_so_are_a_cursor_s_first_page_and_suggestions(self, api: APIClient, shelf: Shelf, index: Target) -> None:
+    def test_the_first_page_of_a_cursor_and_suggestions_show_it_too(
+        self, api: APIClient, shelf: Shelf, index: Target
+    ) -> None:
         shelf.index.documents(index).write([document(1)])
         assert search(api, token_for(1), cursor="").json()["count"] == 1
 
@@ -103,13 +107,13 @@ class TestWhatIsThere:
         answer = api.get(f"{PATH}suggestions/", {"q": "zau"}, headers={HEADER: token_for(2)})
         assert [suggestion["field"] for suggestion in answer.json()["suggestions"]] == ["title"]
 
-    def test_a_cursor_s_next_page_waits_for_nothing(self, api: APIClient, shelf: Shelf, index: Target) -> None:
+    def test_the_next_page_of_a_cursor_does_not_wait(self, api: APIClient, shelf: Shelf, index: Target) -> None:
         shelf.hold({}, {})
         page = search(api, token_for(1), cursor="", page_size=1).json()
 
         assert api.get(page["next"], headers={HEADER: token_for(99)}).json()["count"] == 2
 
-    def test_a_token_that_comes_again_refreshes_nothing(
+    def test_a_repeated_token_needs_no_refresh(
         self, api: APIClient, shelf: Shelf, index: Target, elasticsearch: Elasticsearch
     ) -> None:
         shelf.index.documents(index).write([document(1), document(2)])
@@ -120,7 +124,7 @@ class TestWhatIsThere:
             assert search(api, token_for(1)).json()["count"] == 2
         assert refreshes(elasticsearch, index) == before
 
-    def test_newer_versions_are_as_good_and_older_ones_are_not(
+    def test_a_newer_version_is_enough_and_an_older_one_is_not(
         self, api: APIClient, shelf: Shelf, index: Target, settings: Settings
     ) -> None:
         shelf.index.documents(index).write([document(1, version=2)])
@@ -130,7 +134,7 @@ class TestWhatIsThere:
         settings.READMODEL_CONSISTENCY_SECONDS = IMPATIENT
         assert search(api, token_for(1, version=3)).status_code == 503
 
-    def test_aggregates_that_are_not_in_the_read_model_are_passed_over(
+    def test_aggregates_that_are_not_in_the_read_model_are_ignored(
         self, api: APIClient, index: Target, elasticsearch: Elasticsearch
     ) -> None:
         before = refreshes(elasticsearch, index)
@@ -141,8 +145,8 @@ class TestWhatIsThere:
         assert refreshes(elasticsearch, index) == before
 
 
-class TestWhatIsLate:
-    def test_it_is_waited_for(self, api: APIClient, shelf: Shelf, index: Target) -> None:
+class TestLateDocuments:
+    def test_a_late_document_is_waited_for(self, api: APIClient, shelf: Shelf, index: Target) -> None:
         def write_once_asked_for() -> None:
             asked = gets(shelf.elasticsearch, index)
             wait_until(lambda: gets(shelf.elasticsearch, index) > asked)
@@ -156,7 +160,7 @@ class TestWhatIsLate:
         assert (answer.status_code, answer.json()["count"]) == (200, 1)
         assert "Consistency" not in answer.headers
 
-    def test_what_does_not_come_in_time_is_a_problem_unless_what_is_stale_will_do(
+    def test_a_document_that_is_too_late_is_a_503_unless_stale_is_ok(
         self, api: APIClient, shelf: Shelf, index: Target, settings: Settings
     ) -> None:
         settings.READMODEL_CONSISTENCY_SECONDS = IMPATIENT
@@ -181,7 +185,9 @@ class TestWhatIsLate:
         assert f"ticket.issued of {ticket_id(1)} is a dead letter" in answer.json()["detail"]
         assert search(api, token_for(1), stale="ok").headers["Consistency"] == "stale"
 
-    def test_dead_letters_of_others_are_not_to_blame(self, api: APIClient, shelf: Shelf, index: Target) -> None:
+    def test_dead_letters_of_other_events_and_targets_do_not_matter(
+        self, api: APIClient, shelf: Shelf, index: Target
+    ) -> None:
         park(record_issued(1), Target("tickets-000009", "another index"))
         park(record_issued(2), index)
         with override_settings(READMODEL_CONSISTENCY_SECONDS=IMPATIENT):
@@ -190,19 +196,19 @@ class TestWhatIsLate:
         shelf.index.documents(index).write([document(1)])
         assert search(api, token_for(1)).status_code == 200
 
-    def test_only_so_many_wait(self, api: APIClient, index: Target) -> None:
+    def test_the_number_of_waiting_requests_is_limited(self, api: APIClient, index: Target) -> None:
         reads = consistent_reads(TicketDocuments)
         places = 0
         while reads._places.acquire(blocking=False):
             places += 1
         try:
             assert places == 100
-            assert "100 requests wait already" in search(api, token_for(1)).json()["detail"]
+            assert "100 requests are waiting already" in search(api, token_for(1)).json()["detail"]
         finally:
             reads._places.release(places)
 
     @pytest.mark.django_db(transaction=True)
-    def test_who_pauses_leaves_the_database_to_others(self) -> None:
+    def test_a_waiting_request_returns_its_database_connection(self) -> None:
         connection.ensure_connection()
         waiting = attempts(time.monotonic() + 10)
         next(waiting)
@@ -212,7 +218,7 @@ class TestWhatIsLate:
 
         assert connection.connection is None
 
-    def test_no_index_is_the_search_s_own_problem(self, api: APIClient, elasticsearch: Elasticsearch) -> None:
+    def test_without_an_index_the_search_is_unavailable(self, api: APIClient, elasticsearch: Elasticsearch) -> None:
         assert search(api, token_for(1)).json()["type"] == "urn:problem:search-unavailable"
 
 
@@ -221,7 +227,7 @@ def gets(elasticsearch: Elasticsearch, target: Target) -> int:
 
 
 class TestTheStateOfTheLog:
-    """A unit of too many aggregates names no documents."""
+    """The token of a unit of work with many aggregates names a state of the log instead of documents."""
 
     @pytest.fixture
     def token(self) -> str:
@@ -235,7 +241,7 @@ class TestTheStateOfTheLog:
             group="readmodel", target=target.uuid, partition=0, defaults={"position": position}
         )
 
-    def test_it_is_reached_by_the_checkpoint_of_the_searched_index(
+    def test_the_checkpoint_of_the_searched_index_decides(
         self, api: APIClient, shelf: Shelf, index: Target, token: str
     ) -> None:
         LogEntry.objects.exclude(subject="thing-100").delete()
@@ -250,7 +256,7 @@ class TestTheStateOfTheLog:
 
         assert search(api, token).json()["count"] == 1
 
-    def test_what_of_it_is_parked_is_missing(self, api: APIClient, index: Target, token: str) -> None:
+    def test_a_parked_event_is_missing(self, api: APIClient, index: Target, token: str) -> None:
         LogEntry.objects.exclude(subject="thing-100").delete()
         self.reach(index, 101)
         letter = park(LogEntry.objects.get(), index)
@@ -261,7 +267,7 @@ class TestTheStateOfTheLog:
 
 
 class TestAnAliasThatMoves:
-    def test_a_search_in_an_index_that_lacks_it_is_made_again(self, shelf: Shelf, index: Target) -> None:
+    def test_a_search_is_repeated_if_the_alias_has_moved_meanwhile(self, shelf: Shelf, index: Target) -> None:
         next_index = shelf.index.indices.create_next()
         shelf.index.documents(index).write([document(1)])
         searched = []
@@ -284,7 +290,7 @@ def test_no_search_of_four_busy_clients_misses_what_they_wrote(
     api: APIClient, stream: Stream, elasticsearch: Elasticsearch
 ) -> None:
     with (
-        running("manage.py", "relay_events"),  # Of two flushes at once, one may leave its events over.
+        running("manage.py", "relay_events"),  # If two requests flush at once, one leaves events to the relay.
         running("manage.py", "consume_events", "readmodel", "--consumer", "one"),
     ):
         wait_until(lambda: elasticsearch.indices.exists_alias(name=consistent_reads(TicketDocuments)._index._alias))
@@ -301,7 +307,7 @@ def test_no_search_of_four_busy_clients_misses_what_they_wrote(
 
 
 def write_and_read(user: User, count: int) -> list[str]:
-    """Issue a ticket and cancel it, and search after each; return what the searches did not show."""
+    """Issue tickets and cancel them, and search after each write; return the writes that searches did not show."""
     client = APIClient()
     client.force_login(user)
     violations = []

@@ -1,4 +1,4 @@
-"""The index on a real Elasticsearch: made once, written to only over older versions, never made by a write."""
+"""Create indices and write to them on a real Elasticsearch."""
 
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -34,7 +34,7 @@ def stored(elasticsearch: Elasticsearch, alias: str, key: str = ID) -> tuple[int
 
 
 class TestEnsure:
-    def test_makes_an_index_behind_the_alias_and_finds_it_again(
+    def test_creates_an_index_behind_the_alias_and_finds_it_again(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         target = ticket_index.indices.ensure()
@@ -72,7 +72,7 @@ class TestEnsure:
 
         assert ticket_index.indices.ensure() == target
 
-    def test_adds_the_fields_that_an_older_release_did_not_know_though_it_knew_others_otherwise(
+    def test_adds_missing_fields_to_an_older_index_and_keeps_the_others(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         alias = settings.READMODEL_ALIAS
@@ -85,7 +85,8 @@ class TestEnsure:
         target = ticket_index.indices.ensure()
 
         assert ticket_index.documents(target).write([document(1)]) == {}
-        assert f"{target.name} is of another version of the projection tickets; say manage.py rebuild" in caplog.text
+        made = f"{target.name} was made by another version of the projection tickets"
+        assert f"{made}; run manage.py rebuild_readmodel tickets" in caplog.text
         found = elasticsearch.indices.get_mapping(index=target.name)[target.name]["mappings"]["properties"]
         assert found["title"] == {"type": "text"}
         assert "seat" in found
@@ -103,7 +104,7 @@ class TestEnsure:
 
         assert (target.name, before, elasticsearch.count(index=alias)["count"]) == (f"{alias}-000001", 1, 0)
 
-    def test_says_that_another_version_of_the_projection_made_the_index(
+    def test_reports_an_index_that_another_version_of_the_projection_made(
         self, ticket_index: DocumentIndex, settings: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         ticket_index.indices.ensure()
@@ -112,16 +113,14 @@ class TestEnsure:
 
         newer.indices.ensure()
 
-        assert "is of another version of the projection tickets; say manage.py rebuild_readmodel tickets" in caplog.text
-        [found] = newer.indices.examine()
-        assert found == (
-            f"{settings.READMODEL_ALIAS}-000001 is of another version of the projection tickets",
-            "say manage.py rebuild_readmodel tickets",
-        )
+        made = f"{settings.READMODEL_ALIAS}-000001 was made by another version of the projection tickets"
+        advice = "run manage.py rebuild_readmodel tickets"
+        assert f"{made}; {advice}" in caplog.text
+        assert list(newer.indices.examine()) == [(made, advice)]
         assert list(ticket_index.indices.examine()) == []
         newer.close()
 
-    def test_says_that_an_index_has_the_aliass_name(
+    def test_reports_an_index_that_has_the_name_of_the_alias(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         elasticsearch.indices.create(index=settings.READMODEL_ALIAS)
@@ -129,7 +128,7 @@ class TestEnsure:
         with pytest.raises(RetryLater, match="must be the alias of one index"):
             ticket_index.indices.ensure()
 
-    def test_waits_for_a_server_that_does_not_answer(self) -> None:
+    def test_a_server_that_does_not_answer_is_retried(self) -> None:
         index = DocumentIndex(NOBODY_LISTENS, TicketDocuments())
 
         with pytest.raises(RetryLater, match="does not answer"):
@@ -138,7 +137,7 @@ class TestEnsure:
 
 
 class TestWrite:
-    def test_newest_version_stays_whatever_comes_after(
+    def test_the_newest_version_stays_in_any_order_of_writes(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         target = ticket_index.indices.ensure()
@@ -148,7 +147,7 @@ class TestWrite:
 
         assert stored(elasticsearch, settings.READMODEL_ALIAS) == (3 * 65_536, "title 3")
 
-    def test_edit_by_hand_does_not_block_the_next_event(
+    def test_an_edit_by_hand_does_not_block_the_next_event(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         target = ticket_index.indices.ensure()
@@ -161,7 +160,7 @@ class TestWrite:
         ticket_index.documents(target).write([document(1, version=2)])
         assert stored(elasticsearch, settings.READMODEL_ALIAS) == (2 * 65_536, "Kafka Night")
 
-    def test_conflict_with_a_deletion_by_hand_is_no_success(
+    def test_a_conflict_with_a_deletion_by_hand_is_not_a_success(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
     ) -> None:
         target = ticket_index.indices.ensure()
@@ -175,7 +174,7 @@ class TestWrite:
         with pytest.raises(RetryLater, match=f"version 65536 of {ID}"):
             raise failures[ID]
 
-    def test_deletion_by_hand_is_forgotten_at_once(
+    def test_a_deletion_by_hand_is_forgotten_at_once(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         target = ticket_index.indices.ensure()
@@ -183,7 +182,7 @@ class TestWrite:
         documents.write([document(1)])
         elasticsearch.delete(index=target.name, id=ID)
 
-        wait_until(lambda: not documents.write([document(1)]), within_seconds=30)  # Of 60, by default.
+        wait_until(lambda: not documents.write([document(1)]), within_seconds=30)  # Elasticsearch's default takes 60 s.
 
         assert stored(elasticsearch, settings.READMODEL_ALIAS) == (65_536, "Kafka Night")
 
@@ -199,7 +198,7 @@ class TestWrite:
         answer = elasticsearch.mget(index=settings.READMODEL_ALIAS, ids=ids)
         assert [found["_version"] for found in answer["docs"]] == [2 * 65_536, 65_536, 65_536]
 
-    def test_unknown_field_is_refused_and_the_mapping_stays(
+    def test_an_unknown_field_is_refused_and_the_mapping_stays(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
     ) -> None:
         class Surprise(msgspec.Struct):
@@ -216,7 +215,7 @@ class TestWrite:
             raise failures[ID]
         assert elasticsearch.indices.get_mapping(index=target.name).body == before
 
-    def test_missing_index_is_not_made_by_a_write(
+    def test_a_write_does_not_create_a_missing_index(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         target = ticket_index.indices.ensure()
@@ -227,7 +226,7 @@ class TestWrite:
 
         assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == []
 
-    def test_missing_alias_is_not_made_by_anybodys_write(
+    def test_a_write_to_a_missing_alias_does_not_create_an_index(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
         target = ticket_index.indices.ensure()
@@ -237,17 +236,17 @@ class TestWrite:
 
         assert concrete_indices(elasticsearch, settings.READMODEL_ALIAS) == []
 
-    def test_index_made_anew_under_the_same_name_is_another_target(
+    def test_an_index_created_again_under_the_same_name_is_another_target(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
     ) -> None:
         target = ticket_index.indices.ensure()
         elasticsearch.indices.delete(index=target.name)
-        anew = ticket_index.indices.ensure()
+        again = ticket_index.indices.ensure()
 
-        assert (anew.name, anew.uuid == target.uuid) == (target.name, False)
-        assert ticket_index.indices.kept() == [anew]
+        assert (again.name, again.uuid == target.uuid) == (target.name, False)
+        assert ticket_index.indices.kept() == [again]
 
-    def test_closed_index_is_waited_for(self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch) -> None:
+    def test_a_closed_index_is_retried(self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch) -> None:
         target = ticket_index.indices.ensure()
         elasticsearch.indices.close(index=target.name)
 
@@ -256,9 +255,7 @@ class TestWrite:
         with pytest.raises(RetryLater, match="closed"):
             raise failures[ID]
 
-    def test_index_that_is_blocked_is_waited_for(
-        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch
-    ) -> None:
+    def test_a_blocked_index_is_retried(self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch) -> None:
         target = ticket_index.indices.ensure()
         elasticsearch.indices.add_block(index=target.name, block="write")
 
@@ -269,7 +266,7 @@ class TestWrite:
 
 
 class TestReadModel:
-    def test_writes_what_a_batch_ends_with(self, elasticsearch: Elasticsearch, settings: Any) -> None:
+    def test_writes_the_last_states_of_a_batch(self, elasticsearch: Elasticsearch, settings: Any) -> None:
         read_model = ReadModel()
         read_model.open()
 
@@ -287,9 +284,7 @@ class TestReadModel:
         ] == [(2 * 65_536, "canceled", str(ticket_id(2))), (65_536, "issued", None)]
         read_model.close()
 
-    def test_a_state_that_is_refused_leaves_the_one_before_it(
-        self, elasticsearch: Elasticsearch, settings: Any
-    ) -> None:
+    def test_a_refused_state_leaves_the_state_before_it(self, elasticsearch: Elasticsearch, settings: Any) -> None:
         read_model = ReadModel()
         read_model.open()
         issued = envelope_of(TicketIssued(ticket=ticket(1)))
@@ -303,9 +298,7 @@ class TestReadModel:
         assert [found["_version"] for found in answer["docs"]] == [65_536, 65_536]
         read_model.close()
 
-    def test_index_deleted_under_way_is_another_target_after_opening_again(
-        self, elasticsearch: Elasticsearch, settings: Any
-    ) -> None:
+    def test_after_the_index_was_deleted_a_new_one_is_opened(self, elasticsearch: Elasticsearch, settings: Any) -> None:
         read_model = ReadModel()
         first = read_model.open()
         batch = [envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))]

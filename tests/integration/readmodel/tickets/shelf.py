@@ -1,4 +1,4 @@
-"""Tickets on a shelf: put into the index, and searched."""
+"""Put tickets into an index, and search them."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.ticket_events import document
 
 
 class Shelf:
-    """An index to search in; what it holds is numbered from 1."""
+    """An index of tickets, which hold() numbers from 1."""
 
     def __init__(self, index: DocumentIndex, elasticsearch: Elasticsearch) -> None:
         self.index = index
@@ -23,10 +23,10 @@ class Shelf:
         self.elasticsearch.indices.refresh(index=self.target.name)
 
     def found(self, q: str, **fields: Any) -> list[str]:
-        """Return the titles."""
+        """Return the titles of the tickets found."""
         return [hit.document["title"] for hit in search(SearchQuery(q=q, **fields)).hits]
 
     def highlights(self, q: str) -> dict[str, Any]:
-        """Return those of the only hit."""
+        """Return the highlights of the only hit."""
         [hit] = search(SearchQuery(q=q)).hits
         return dict(hit.highlights)

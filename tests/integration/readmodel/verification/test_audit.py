@@ -1,4 +1,4 @@
-"""The audit of a running consumer: a bounded part of the index each second, each ticket by one process alone."""
+"""The audit compares a bounded part of the index each second, and each document in one process only."""
 
 from types import SimpleNamespace
 
@@ -32,7 +32,7 @@ ALL = {0}
 
 
 class Steps:
-    """Takes steps of an audit without waiting for the next second."""
+    """Runs steps of an audit without waiting for the next second."""
 
     def __init__(self, audit: Audit) -> None:
         self.audit = audit
@@ -44,7 +44,7 @@ class Steps:
 
 
 def counted() -> dict[tuple[str, bool], int]:
-    """Return how many documents were found to be wrong, by kind, and whether they were repaired."""
+    """Return the number of wrong documents, by kind and whether they were repaired."""
     rows = WrongDocuments.objects.values_list("kind", "is_repaired").annotate(total=Sum("number"))
     return {(kind, is_repaired): total for kind, is_repaired, total in rows}
 
@@ -69,10 +69,10 @@ def test_a_round_finds_and_repairs_each_kind_of_damage(
     before = damage.documents()
     for ticket, harm in zip(tickets, damage.kinds.values(), strict=False):
         harm(ticket)
-    damage.invent("a document of nobody's")
+    damage.invent("a document without an event")
     damage.elasticsearch.indices.refresh(index=damage.alias)
 
-    steps.take(8)  # Of 6 tickets and 7 documents, two each time.
+    steps.take(8)  # Each step compares two of 6 tickets, or two of 7 documents.
 
     assert damage.documents() == before
     assert counted() == dict.fromkeys([(kind, True) for kind in (*damage.kinds, "ghost")], 1)
@@ -84,14 +84,14 @@ def test_a_round_finds_and_repairs_each_kind_of_damage(
         [
             said.format(damage.alias, missing, "missing", 1, None, ""),
             said.format(damage.alias, stale, "stale", 1, 0, ""),
-            said.format(damage.alias, altered, "altered", 1, 1, "; other title"),
+            said.format(damage.alias, altered, "altered", 1, 1, "; altered fields: title"),
             said.format(damage.alias, lifted, "lifted", 1, 1_000, ""),
-            said.format(damage.alias, "a document of nobody's", "ghost", None, 0, ""),
+            said.format(damage.alias, "a document without an event", "ghost", None, 0, ""),
         ]
     )
 
 
-def test_it_goes_round_again(steps: Steps, damage: Damage, tickets: list[str]) -> None:
+def test_the_audit_repeats_its_round(steps: Steps, damage: Damage, tickets: list[str]) -> None:
     steps.take(20)
 
     for kind, harm in damage.kinds.items():
@@ -100,7 +100,9 @@ def test_it_goes_round_again(steps: Steps, damage: Damage, tickets: list[str]) -
         assert counted()[kind, True] == 1
 
 
-def test_a_step_looks_at_no_more_than_the_setting_allows(steps: Steps, damage: Damage, tickets: list[str]) -> None:
+def test_a_step_compares_no_more_documents_than_the_setting_allows(
+    steps: Steps, damage: Damage, tickets: list[str]
+) -> None:
     for ticket in tickets:
         damage.delete(ticket)
 
@@ -129,20 +131,20 @@ def test_a_consumer_at_rest_takes_more_at_a_time(
     read_model.close()
 
 
-def test_of_few_documents_none_is_met_twice_in_a_step(
+def test_a_step_compares_no_document_twice(
     steps: Steps, settings: Settings, damage: Damage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.READMODEL_AUDIT_PER_SECOND = 1_000
     walk = steps.audit._walks[0]
     pages: list[object] = []
-    monkeypatch.setattr(walk, "go_on", lambda: pages.append(walk))
+    monkeypatch.setattr(walk, "advance", lambda: pages.append(walk))
 
     steps.audit.step(ALL, at_rest=True)
 
     assert len(pages) == 1
 
 
-def test_there_is_one_step_a_second_however_often_it_is_asked_for(
+def test_there_is_one_step_a_second_even_if_it_is_called_more_often(
     steps: Steps, damage: Damage, tickets: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for ticket in tickets:
@@ -181,7 +183,7 @@ def test_an_index_of_another_version_of_the_projection_waits_for_its_rebuild(
     assert tickets[0] in damage.documents()
 
 
-def test_what_can_not_be_repaired_is_told_and_the_others_are_repaired(
+def test_documents_that_can_not_be_repaired_are_logged_and_the_others_repaired(
     steps: Steps, damage: Damage, tickets: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     LogEntry.objects.filter(subject=tickets[0]).update(schema_version=99)
@@ -191,11 +193,11 @@ def test_what_can_not_be_repaired_is_told_and_the_others_are_repaired(
     steps.take(4)
 
     assert damage.documents().keys() == set(tickets[1:])
-    assert caplog.text.count("can't repair; verify_readmodel tells which") == 1
+    assert caplog.text.count("can't repair: run manage.py verify_readmodel") == 1
     assert counted() == {("missing", True): 1, ("unreadable", False): 1}
 
 
-def test_only_the_tickets_of_the_own_partitions_are_audited(
+def test_only_documents_of_the_owned_partitions_are_audited(
     steps: Steps, damage: Damage, tickets: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("events.log.partitions.partition_count", lambda: 2)
@@ -219,7 +221,7 @@ def test_only_the_tickets_of_the_own_partitions_are_audited(
     steps.take(2, partitions=set())
 
 
-def test_an_outage_ends_no_consumer(
+def test_an_outage_does_not_end_the_consumer(
     steps: Steps, settings: Settings, caplog: pytest.LogCaptureFixture, damage: Damage, tickets: list[str]
 ) -> None:
     damage.delete(tickets[0])
@@ -228,14 +230,14 @@ def test_an_outage_ends_no_consumer(
 
     steps.take(3)
 
-    assert f"the audit of {damage.alias}-000001 goes on later" in caplog.text
+    assert f"the audit of {damage.alias}-000001 will continue later" in caplog.text
     elasticsearch.indices.open(index=damage.alias)
     wait_until(lambda: elasticsearch.cluster.health(index=damage.alias)["status"] in {"green", "yellow"})
     steps.take(8)
     assert tickets[0] in damage.documents()
 
 
-def test_a_lost_index_is_told(steps: Steps, elasticsearch: Elasticsearch, ticket_index: DocumentIndex) -> None:
+def test_a_lost_index_is_reported(steps: Steps, elasticsearch: Elasticsearch, ticket_index: DocumentIndex) -> None:
     elasticsearch.indices.delete(index=ticket_index.indices.kept()[0].name)
 
     with pytest.raises(TargetLost):

@@ -1,4 +1,4 @@
-"""An index of many documents is compared in as little memory as one of few."""
+"""Comparing an index of many documents takes no more memory than one of few."""
 
 import tracemalloc
 from typing import Any
@@ -28,7 +28,7 @@ def test_memory_does_not_grow_with_the_index(
 
 
 def peak_bytes(index: DocumentIndex, tickets: int) -> int:
-    """Compare all, find nothing, and return how much memory that took at most."""
+    """Compare all documents, which must not differ, and return the most memory that this took."""
     verification = Verification(Comparison(index.documents(index.indices.ensure())), repair=False)
     tracemalloc.start()
     compared = {

@@ -1,4 +1,4 @@
-"""The timeline is proven like the tickets: of each event of the log its document, and no other."""
+"""The timeline is compared with the log: it has a document for each event, and no other."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def events(stream: Stream, elasticsearch: Elasticsearch) -> list[str]:
-    """The ids of six events, of three tickets; the read model has them."""
+    """The ids of six events of three tickets; the read model has handled them."""
     for ticket in [issue() for _ in range(3)]:
         ticket.check_in()
     consume(stream)
@@ -45,17 +45,17 @@ def timeline_index(elasticsearch: Elasticsearch) -> Iterator[DocumentIndex]:
 
 
 def found(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, str]:
-    """Return the kinds of what is found in all kept indices, by ids."""
+    """Return the kinds of the differences in all kept indices, by id."""
     return kinds(found_in_the_tickets(capsys, *options, projection="timeline"))
 
 
 def damage_all(timeline: Damage, events: list[str]) -> dict[str, str]:
-    """Damage each event's document in another way, invent some, and return what is to be found."""
+    """Damage each event's document in another way, invent some documents, and return the expected differences."""
     expected = dict(zip(events, timeline.kinds, strict=False))
     for event, harm in zip(events, timeline.kinds.values(), strict=False):
         harm(event)
     log = LogEntry.objects.get(event_id=events[5])
-    strays = ["a document of nobody's", "null\x00character", str(uuid4()), events[5].upper()]
+    strays = ["a document without an event", "null\x00character", str(uuid4()), events[5].upper()]
     for stray in strays:
         timeline.invent(stray, event=stray, ticket=log.subject, version=1)
     timeline.elasticsearch.indices.refresh(index=timeline.alias)
@@ -65,7 +65,7 @@ def damage_all(timeline: Damage, events: list[str]) -> dict[str, str]:
 def test_all_kinds_of_damage_are_found_and_repaired(
     capsys: pytest.CaptureFixture[str], timeline: Damage, events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readmodel.verification.verification.TOLD_AT_ONCE", 4)
+    monkeypatch.setattr("readmodel.verification.verification.IDS_AT_ONCE", 4)
     before = timeline.documents()
     assert before.keys() == set(events)
     assert found(capsys) == {}
@@ -101,7 +101,7 @@ def test_the_audit_repairs_all_kept_indices(
         index.close()
 
 
-def test_what_is_not_handled_yet_is_not_expected_and_compared_where_it_is_there(
+def test_a_document_of_an_unhandled_event_is_not_expected_but_compared(
     capsys: pytest.CaptureFixture[str], timeline: Damage, events: list[str], stream: Stream
 ) -> None:
     issue()
@@ -113,25 +113,25 @@ def test_what_is_not_handled_yet_is_not_expected_and_compared_where_it_is_there(
     assert found(capsys) == {str(event.event_id): "altered"}
 
 
-def test_what_a_compaction_has_dropped_is_no_ghost(
+def test_a_document_of_a_compacted_event_is_not_a_ghost(
     capsys: pytest.CaptureFixture[str], timeline: Damage, events: list[str]
 ) -> None:
     before = timeline.documents()
     LogEntry.objects.filter(aggregate_version=1).delete()
-    assert set(found(capsys).values()) == {"ghost"}  # The rows are missing, and no compaction says that it was that.
+    assert set(found(capsys).values()) == {"ghost"}  # No compaction has dropped the missing rows.
 
     Partition.objects.update(compacted_to=6)
     assert found(capsys, "--repair") == {}
 
     invented = str(uuid4())
     ticket = LogEntry.objects.latest("id").subject
-    timeline.invent(invented, event=invented, ticket=ticket, version=2)  # Of which the log has the event.
+    timeline.invent(invented, event=invented, ticket=ticket, version=2)  # The log has the event of this version.
     timeline.elasticsearch.indices.refresh(index=timeline.alias)
     assert found(capsys, "--repair") == {invented: "ghost"}
     assert timeline.documents() == before
 
 
-def test_dead_letters_are_told(
+def test_dead_letters_are_reported(
     capsys: pytest.CaptureFixture[str], timeline: Damage, events: list[str], timeline_index: DocumentIndex
 ) -> None:
     event = LogEntry.objects.get(event_id=events[0])
@@ -148,7 +148,9 @@ def test_dead_letters_are_told(
     assert found(capsys, "--repair") == {}
 
 
-def test_it_goes_on_after_an_event(capsys: pytest.CaptureFixture[str], timeline: Damage, events: list[str]) -> None:
+def test_a_verification_can_continue_after_an_event(
+    capsys: pytest.CaptureFixture[str], timeline: Damage, events: list[str]
+) -> None:
     for event in events:
         timeline.delete(event)
     index = f"{Timeline().alias}-000001"
@@ -157,5 +159,5 @@ def test_it_goes_on_after_an_event(capsys: pytest.CaptureFixture[str], timeline:
     assert len(found(capsys, "--sample", "2")) == 2
     with pytest.raises(CommandError, match="--after nonsense: "):
         call_command("verify_readmodel", "--index", index, "--after", "nonsense")
-    with pytest.raises(CommandError, match="no index 'nonsense' that is kept"):
+    with pytest.raises(CommandError, match="'nonsense' is not a kept index"):
         call_command("verify_readmodel", "--index", "nonsense")

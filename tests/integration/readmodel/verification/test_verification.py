@@ -1,4 +1,4 @@
-"""`manage.py verify_readmodel` finds and repairs each kind of damage, and nothing else, on the real servers."""
+"""`manage.py verify_readmodel` finds and repairs each kind of difference, and nothing else, on real servers."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -26,7 +26,7 @@ from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-GHOST = "a document of nobody's"
+GHOST = "a document without an event"
 
 
 def consume(stream: Stream) -> None:
@@ -36,7 +36,7 @@ def consume(stream: Stream) -> None:
 
 @pytest.fixture(autouse=True)
 def tickets(stream: Stream, elasticsearch: Elasticsearch) -> list[str]:
-    """Tickets in each state, all of them in the index; those that no test damages come first."""
+    """Tickets in each state in the read model. Return the ids of those that tests may damage."""
     undamaged = [issue() for _ in range(2)]
     undamaged[0].cancel()
     tickets = [issue() for _ in range(4)]
@@ -47,7 +47,7 @@ def tickets(stream: Stream, elasticsearch: Elasticsearch) -> list[str]:
 
 
 def found(capsys: pytest.CaptureFixture[str], *options: str, projection: str = "tickets") -> list[dict[str, Any]]:
-    """Return the differences that are printed; the command must fail if there are unrepaired ones."""
+    """Return the printed differences; the command must fail if some are not repaired."""
     capsys.readouterr()
     try:
         call_command("verify_readmodel", projection, "--json", *options)
@@ -63,7 +63,7 @@ def kinds(differences: list[dict[str, Any]]) -> dict[str, str]:
     return {difference["id"]: difference["kind"] for difference in differences}
 
 
-def test_nothing_is_found_where_nothing_was_damaged(capsys: pytest.CaptureFixture[str], damage: Damage) -> None:
+def test_no_differences_are_found_without_damage(capsys: pytest.CaptureFixture[str], damage: Damage) -> None:
     before = damage.documents()
 
     assert found(capsys, "--repair") == []
@@ -113,7 +113,7 @@ def test_the_next_event_reaches_a_repaired_document(
     assert found(capsys) == []
 
 
-def test_a_document_that_was_repaired_as_often_as_it_can_be(
+def test_a_document_that_was_repaired_too_often_is_deleted_and_written_again(
     capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str]
 ) -> None:
     before = damage.documents()
@@ -125,7 +125,7 @@ def test_a_document_that_was_repaired_as_often_as_it_can_be(
     assert damage.documents() == before
 
 
-def test_documents_of_nobody_are_deleted(capsys: pytest.CaptureFixture[str], damage: Damage) -> None:
+def test_ghosts_are_deleted(capsys: pytest.CaptureFixture[str], damage: Damage) -> None:
     before = damage.documents()
     strays = [GHOST, "null\x00character", "ü" * 200, "01a00000-0000-7000-8000-000000000000"]
     for stray in strays:
@@ -139,10 +139,10 @@ def test_documents_of_nobody_are_deleted(capsys: pytest.CaptureFixture[str], dam
     assert damage.documents() == before
 
 
-def test_all_kinds_at_once_in_pages(
+def test_all_kinds_of_differences_are_repaired_across_pages(
     capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readmodel.verification.verification.TOLD_AT_ONCE", 3)
+    monkeypatch.setattr("readmodel.verification.verification.IDS_AT_ONCE", 3)
     monkeypatch.setattr("readmodel.verification.verification.DOCUMENTS_AT_ONCE", 2)
     before = damage.documents()
     for ticket, harm in zip(tickets, damage.kinds.values(), strict=True):
@@ -156,9 +156,7 @@ def test_all_kinds_at_once_in_pages(
     assert damage.documents() == before
 
 
-def test_repairs_at_the_same_time_converge(
-    capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str]
-) -> None:
+def test_concurrent_repairs_converge(capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str]) -> None:
     before = damage.documents()
     for ticket, harm in zip(tickets, damage.kinds.values(), strict=True):
         harm(ticket)
@@ -176,7 +174,7 @@ def test_repairs_at_the_same_time_converge(
     assert damage.documents() == before
 
 
-def test_events_that_are_not_handled_yet_are_no_differences(
+def test_events_that_are_not_handled_yet_are_not_differences(
     capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str], stream: Stream
 ) -> None:
     Ticket.objects.get(status="issued", replaces=None).cancel()
@@ -189,9 +187,9 @@ def test_events_that_are_not_handled_yet_are_no_differences(
     tickets_index, timeline = f"{damage.alias}-000001", f"timeline-{damage.alias}-000001"
     assert capsys.readouterr().out.splitlines() == [
         f"{tickets_index}: 8 documents compared, 0 differences, 0 repaired",
-        f"{tickets_index}: 2 events are not handled yet: what they tell is not expected",
+        f"{tickets_index}: 2 events are not handled yet, so their state is not expected",
         f"{timeline}: 14 documents compared, 0 differences, 0 repaired",
-        f"{timeline}: 2 events are not handled yet: what they tell is not expected",
+        f"{timeline}: 2 events are not handled yet, so their state is not expected",
     ]
 
 
@@ -208,7 +206,7 @@ def test_documents_ahead_of_the_checkpoint_are_compared_with_their_events(
     assert tickets[1] not in damage.documents()  # Its events will be handled again.
 
 
-def test_a_compacted_log_is_compared_by_what_it_keeps(
+def test_documents_are_compared_with_a_compacted_log(
     capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str]
 ) -> None:
     LogEntry.objects.filter(subject=tickets[0], aggregate_version=1).delete()
@@ -219,7 +217,7 @@ def test_a_compacted_log_is_compared_by_what_it_keeps(
 
 
 class TestDeadLetters:
-    """A ticket whose newest event could not be handled."""
+    """Tickets with a newest event that could not be handled."""
 
     @pytest.fixture
     def letter(self, tickets: list[str], stream: Stream, ticket_index: DocumentIndex) -> DeadLetter:
@@ -235,7 +233,7 @@ class TestDeadLetters:
         Checkpoint.objects.update(position=checkpoint.position + 2)
         return DeadLetter.objects.get(subject=issued.id)
 
-    def test_it_is_told_and_not_repaired(
+    def test_a_parked_event_is_reported_and_not_repaired(
         self, letter: DeadLetter, capsys: pytest.CaptureFixture[str], damage: Damage
     ) -> None:
         replacement = str(Ticket.objects.get(replaces=letter.subject).id)
@@ -248,7 +246,7 @@ class TestDeadLetters:
         assert sorted(versions, key=str) == [(1, None), (2, 1)]
         assert damage.documents() == before
 
-    def test_the_state_before_it_is_repaired(
+    def test_the_state_before_a_parked_event_is_repaired(
         self, letter: DeadLetter, capsys: pytest.CaptureFixture[str], damage: Damage
     ) -> None:
         before = damage.documents()
@@ -258,14 +256,12 @@ class TestDeadLetters:
 
         assert damage.documents() == before
 
-    def test_one_that_was_discarded_is_expected_no_more(
-        self, letter: DeadLetter, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_discarded_event_is_not_expected(self, letter: DeadLetter, capsys: pytest.CaptureFixture[str]) -> None:
         DeadLetter.objects.update(state=DeadLetter.State.DISCARDED)
 
         assert found(capsys) == []
 
-    def test_one_that_was_edited_and_handled_tells_what_was_edited(
+    def test_an_edited_event_is_expected_as_edited(
         self, letter: DeadLetter, capsys: pytest.CaptureFixture[str], damage: Damage, stream: Stream
     ) -> None:
         event = LogEntry.objects.get(event_id=letter.event_id)
@@ -281,7 +277,7 @@ class TestDeadLetters:
         assert damage.documents()[letter.subject][1]["title"] == "Edited"
 
 
-def test_an_event_of_a_newer_release_is_told_and_not_repaired(
+def test_an_event_of_a_newer_release_is_reported_and_not_repaired(
     capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str]
 ) -> None:
     LogEntry.objects.filter(subject=tickets[0], aggregate_version=2).update(schema_version=99)
@@ -289,7 +285,9 @@ def test_an_event_of_a_newer_release_is_told_and_not_repaired(
     assert kinds(found(capsys, "--repair")) == {tickets[0]: "unreadable"}
 
 
-def test_it_says_in_words_what_differs(capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str]) -> None:
+def test_differences_are_described_in_words(
+    capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str]
+) -> None:
     damage.alter(tickets[0], seat="", price=1)
     damage.delete(tickets[1])
 
@@ -307,7 +305,7 @@ def test_it_says_in_words_what_differs(capsys: pytest.CaptureFixture[str], damag
     )
 
 
-def test_a_sample_is_of_so_many_tickets(capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str]) -> None:
+def test_a_sample_has_the_given_size(capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str]) -> None:
     call_command("verify_readmodel", "tickets", "--sample=3")
     assert capsys.readouterr().out.startswith(f"{damage.alias}-000001: 3 documents compared, 0 differences")
     damage.delete(tickets[0])
@@ -315,10 +313,10 @@ def test_a_sample_is_of_so_many_tickets(capsys: pytest.CaptureFixture[str], dama
     assert kinds(found(capsys, "--sample=7")) == {tickets[0]: "missing"}
 
 
-def test_an_interrupted_run_says_how_to_go_on(
+def test_an_interrupted_run_says_how_to_continue(
     capsys: pytest.CaptureFixture[str], damage: Damage, tickets: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readmodel.verification.verification.TOLD_AT_ONCE", 1)
+    monkeypatch.setattr("readmodel.verification.verification.IDS_AT_ONCE", 1)
     subjects = sorted(str(ticket.id) for ticket in Ticket.objects.all())
     damage.delete(subjects[1])
     damage.alter(subjects[5])
@@ -328,13 +326,16 @@ def test_an_interrupted_run_says_how_to_go_on(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(CommandError, match="interrupted; go on with") as interrupted:
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(CommandError, match="interrupted; continue with") as interrupted,
+    ):
         patched.setattr("readmodel.management.commands.verify_readmodel._as_line", interrupt)
         call_command("verify_readmodel")
 
     name = f"{damage.alias}-000001"
     then = f"then with --index timeline-{name}"
-    assert str(interrupted.value) == f"interrupted; go on with --index {name} --after {subjects[0]}, {then}"
+    assert str(interrupted.value) == f"interrupted; continue with --index {name} --after {subjects[0]}, {then}"
     after = ("--index", name, "--after")
     assert kinds(found(capsys, *after, subjects[0])) == {subjects[1]: "missing", subjects[5]: "altered"}
     assert kinds(found(capsys, *after, subjects[1])) == {subjects[5]: "altered"}
@@ -359,18 +360,18 @@ def test_an_index_of_another_version_of_the_projection_is_named_and_left_out(
     call_command("verify_readmodel", "tickets")
 
     said = capsys.readouterr()
-    assert f"{damage.alias}-000000 is of another version of the projection, and is not compared" in said.err
+    assert f"{damage.alias}-000000 was made by another version of the projection: not compared" in said.err
     assert said.out == f"{damage.alias}-000001: 7 documents compared, 0 differences, 0 repaired\n"
 
 
-def test_an_engine_that_is_down_is_a_sentence(settings: Settings) -> None:
+def test_an_elasticsearch_that_is_down_is_reported(settings: Settings) -> None:
     settings.ELASTICSEARCH_URL = "http://127.0.0.1:1"
 
     with pytest.raises(CommandError, match="Elasticsearch does not answer"):
         call_command("verify_readmodel")
 
 
-def test_a_missing_index_is_no_missing_documents(
+def test_a_missing_index_is_not_missing_documents(
     elasticsearch: Elasticsearch, settings: Settings, ticket_index: DocumentIndex, tickets: list[str]
 ) -> None:
     comparison = Comparison(ticket_index.kept()[0])

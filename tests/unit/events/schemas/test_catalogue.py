@@ -36,7 +36,7 @@ def test_an_event_has_its_fields_and_its_groups() -> None:
     assert event("thing.moved") == CatalogueEvent(
         name="thing.moved",
         version=2,
-        doc="A thing is elsewhere now.",
+        doc="A thing was moved.",
         fields=[
             CatalogueField("name", "string", required=True, doc=""),
             CatalogueField("version", "integer", required=False, doc=""),

@@ -1,4 +1,4 @@
-"""Refreshes are shared by those who wait: no fewer than needed, no more."""
+"""Threads that wait for an index share its refreshes: there are as many as needed, and no more."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 class Engine:
-    """Refreshes when it is told to, and fails when it is told so."""
+    """Refreshes when it is ordered to, and fails if the order is an exception."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -43,7 +43,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def wait_in(threads: ThreadPoolExecutor, refreshes: Refreshes) -> Future[None]:
-    """Let a thread wait for what is there now; return when it does."""
+    """Let a thread wait for the documents written so far; return when it waits."""
     began, since = Event(), time.monotonic()
 
     def wait() -> None:
@@ -59,7 +59,7 @@ def waiting_for(upcoming: Future[None] | None) -> int:
     return len(upcoming._condition._waiters) if upcoming else 0  # type: ignore[attr-defined]
 
 
-def test_who_comes_while_one_runs_shares_the_next(
+def test_callers_during_a_refresh_share_the_next_one(
     engine: Engine, refreshes: Refreshes, threads: ThreadPoolExecutor
 ) -> None:
     first = wait_in(threads, refreshes)
@@ -78,7 +78,7 @@ def test_who_comes_while_one_runs_shares_the_next(
     assert engine.begun == 2
 
 
-def test_what_was_there_before_the_last_one_began_needs_none(engine: Engine, refreshes: Refreshes) -> None:
+def test_documents_written_before_the_last_refresh_need_no_other(engine: Engine, refreshes: Refreshes) -> None:
     before = time.monotonic()
     engine.orders.put(None)
     refreshes.wait(before, timeout_seconds=PATIENCE_SECONDS)
@@ -90,7 +90,7 @@ def test_what_was_there_before_the_last_one_began_needs_none(engine: Engine, ref
     assert engine.begun == 2
 
 
-def test_one_that_fails_fails_for_all_who_share_it_and_shows_nothing(engine: Engine, refreshes: Refreshes) -> None:
+def test_a_failed_refresh_fails_for_all_its_callers_and_does_not_count(engine: Engine, refreshes: Refreshes) -> None:
     before = time.monotonic()
     engine.orders.put(RetryLater("down"))
     with pytest.raises(RetryLater, match="down"):
@@ -101,7 +101,7 @@ def test_one_that_fails_fails_for_all_who_share_it_and_shows_nothing(engine: Eng
     assert engine.begun == 2
 
 
-def test_nobody_waits_longer_than_told(engine: Engine, refreshes: Refreshes) -> None:
+def test_a_wait_ends_at_its_timeout(engine: Engine, refreshes: Refreshes) -> None:
     with pytest.raises(TimeoutError):
         refreshes.wait(time.monotonic(), timeout_seconds=0.01)
 

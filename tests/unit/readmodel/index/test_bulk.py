@@ -1,4 +1,4 @@
-"""What a bulk request says, and how the answer's items are taken."""
+"""Build a bulk request, and interpret the items of its answer."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.exceptions import LiftedByHand
+from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.bulk import disproof_of, expect_read, results_of, to_ndjson
 from readmodel.projection import VERSION_STEP
 from tests.ticket_events import document, ticket_id
@@ -27,7 +27,7 @@ BLOCKED = item("blocked", 403, "cluster_block_exception")
 LOST = item("lost", 404, "index_not_found_exception")
 
 
-def test_request_indexes_each_document_with_its_external_version() -> None:
+def test_a_request_indexes_each_document_with_its_external_version() -> None:
     lines = to_ndjson([document(1, version=3), document(2)]).splitlines()
 
     assert [msgspec.json.decode(line) for line in lines[::2]] == [
@@ -38,11 +38,11 @@ def test_request_indexes_each_document_with_its_external_version() -> None:
     assert (source["id"], source["price"], source["starts_at"]) == (str(ticket_id(1)), "12.50", "2027-05-01T20:00:00Z")
 
 
-def test_request_ends_with_a_line_break() -> None:
+def test_a_request_ends_with_a_line_break() -> None:
     assert to_ndjson([document(title="two\nlines")]).count(b"\n") == 2
 
 
-def test_conflicts_are_told_apart_from_what_is_done() -> None:
+def test_conflicts_are_distinguished_from_successes() -> None:
     assert results_of([DONE, CONFLICT]) == ({"conflict"}, {})
 
 
@@ -56,7 +56,7 @@ def test_conflicts_are_told_apart_from_what_is_done() -> None:
         (BLOCKED, RetryLater, "blocked"),
     ],
 )
-def test_each_failed_item_has_an_error_of_its_own(failed: dict[str, Any], error: type[Exception], said: str) -> None:
+def test_each_failed_item_has_its_own_error(failed: dict[str, Any], error: type[Exception], said: str) -> None:
     conflicts, failures = results_of([DONE, failed, CONFLICT])
 
     assert conflicts == {"conflict"}
@@ -66,13 +66,13 @@ def test_each_failed_item_has_an_error_of_its_own(failed: dict[str, Any], error:
         raise failure
 
 
-def test_a_lost_index_is_lost_for_all() -> None:
+def test_a_lost_index_fails_the_whole_request() -> None:
     with pytest.raises(TargetLost, match="lost"):
         results_of([MISFIT, BUSY, LOST])
 
 
 def stored(external: int, **fields: Any) -> dict[str, Any]:
-    """Return the answer to a GET of a document that somebody may have altered."""
+    """Return the answer to a GET of a document that may have been altered."""
     return {"_version": external, "_source": msgspec.to_builtins(document(1).source) | fields}
 
 
@@ -97,18 +97,18 @@ def test_a_conflict_with_the_same_or_a_newer_state_is_a_success(found: dict[str,
         {"_version": 2 * VERSION_STEP, "_source": {"title": "Without a version"}},
     ],
 )
-def test_a_conflict_with_a_version_that_the_content_has_not_is_none(found: dict[str, Any]) -> None:
-    assert isinstance(disproof_of(document(1), found, "version"), LiftedByHand)
+def test_a_conflict_with_a_version_that_does_not_fit_the_content_is_an_error(found: dict[str, Any]) -> None:
+    assert isinstance(disproof_of(document(1), found, "version"), VersionRaisedByHand)
 
 
 @pytest.mark.parametrize("found", [{"found": False}, stored(VERSION_STEP)])
-def test_a_conflict_with_nothing_newer_is_tried_again(found: dict[str, Any]) -> None:
+def test_a_conflict_without_a_newer_version_is_retried(found: dict[str, Any]) -> None:
     error = disproof_of(document(1, version=2), found, "version")
 
     assert type(error) is RetryLater
 
 
 @pytest.mark.parametrize(("kind", "error"), [("index_not_found_exception", TargetLost), ("other", RetryLater)])
-def test_what_could_not_be_read_is_told(kind: str, error: type[Exception]) -> None:
+def test_documents_that_can_not_be_read_are_an_error(kind: str, error: type[Exception]) -> None:
     with pytest.raises(error, match="no such thing"):
         expect_read([{"_id": "1", "error": {"type": kind, "reason": "no such thing"}}])

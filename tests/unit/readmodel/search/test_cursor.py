@@ -1,4 +1,4 @@
-"""A cursor leads back to the search that it was made for, and nobody else can make one."""
+"""A cursor leads back to the search that it was made for, and can't be forged."""
 
 from decimal import Decimal
 
@@ -22,7 +22,7 @@ QUERY = SearchQuery(
 CURSOR = Cursor(query=QUERY, point_in_time="x" * 300, after=[12.5, None, "an id"], seen=25, count=60)
 
 
-def test_cursor_is_read_as_it_was_signed() -> None:
+def test_a_cursor_is_read_as_it_was_signed() -> None:
     assert read(sign(CURSOR), Cursor[SearchQuery]) == CURSOR
 
 
@@ -42,12 +42,12 @@ def test_cursor_is_read_as_it_was_signed() -> None:
     ],
     ids=["nothing", "a letter", "colons", "NUL", "long", "cut", "shifted", "strange", "incomplete", "too long"],
 )
-def test_what_was_not_signed_so_is_refused(text: str) -> None:
-    with pytest.raises(InvalidSearch, match="cursor: This is not a cursor of ours"):
+def test_a_text_that_is_not_a_signed_cursor_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSearch, match="cursor: This is not a cursor of this service"):
         read(text, Cursor[SearchQuery])
 
 
-def test_cursor_of_the_longest_search_is_taken_again() -> None:
+def test_the_cursor_of_the_longest_search_is_within_the_limit() -> None:
     longest = SearchQuery(q="東" * 200, venue=["東" * 200] * 10, fields=["holder_email"] * 17)
 
     assert len(sign(Cursor(query=longest, point_in_time="x" * 1_000, after=["y" * 100], seen=1, count=2))) < 20_000

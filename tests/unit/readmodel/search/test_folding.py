@@ -1,4 +1,4 @@
-"""Variants of a spelling meet; different words do not."""
+"""Variants of a spelling match; different words do not."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""What was typed is marked in a text, whatever its script, and the rest is escaped."""
+"""The typed words are marked in a text of any script, and the rest is escaped."""
 
 from html import unescape
 
@@ -29,12 +29,12 @@ from readmodel.search.highlighting import END_MARK, MARK, marked
         ("a.b*c", ".*", "a.b*c"),
     ],
 )
-def test_words_are_marked_and_of_the_last_one_its_beginning(text: str, typed: str, html: str) -> None:
+def test_words_are_marked_and_the_last_one_may_be_a_prefix(text: str, typed: str, html: str) -> None:
     assert marked(text, typed.split()) == html
 
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=3))
-def test_text_stays_what_it_was_but_for_the_marks(text: str, words: list[str]) -> None:
+def test_marking_does_not_change_the_text(text: str, words: list[str]) -> None:
     html = marked(text, words)
 
     assert fold(unescape(html.replace(MARK, "").replace(END_MARK, ""))) == fold(text)

@@ -23,7 +23,7 @@ from tickets.models import Status
 PROJECTION = TicketDocuments()
 
 
-def test_issued_ticket_becomes_a_document_with_the_tickets_own_fields() -> None:
+def test_an_issued_ticket_becomes_a_document_with_the_fields_of_the_ticket() -> None:
     state = ticket(title="Été ÉLÉGANT", version=1)
 
     [document] = PROJECTION.project([envelope_of(TicketIssued(ticket=state))]).documents
@@ -39,7 +39,7 @@ def test_issued_ticket_becomes_a_document_with_the_tickets_own_fields() -> None:
     }
 
 
-def test_canceled_ticket_names_its_replacement() -> None:
+def test_a_canceled_ticket_names_its_replacement() -> None:
     canceled = TicketCanceled(ticket=ticket(1, status="canceled", version=2), new_ticket_id=ticket_id(2))
 
     [document] = PROJECTION.project([envelope_of(canceled)]).documents
@@ -48,7 +48,7 @@ def test_canceled_ticket_names_its_replacement() -> None:
     assert document.source.replaced_by == ticket_id(2)
 
 
-def test_checked_in_ticket_is_shown_as_it_is() -> None:
+def test_a_checked_in_ticket_has_its_status_and_version() -> None:
     [document] = PROJECTION.project(
         [envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))]
     ).documents
@@ -58,7 +58,7 @@ def test_checked_in_ticket_is_shown_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("replaced_by", [None, ticket_id(2)])
-def test_corrected_ticket_is_shown_as_it_was_found(replaced_by: UUID | None) -> None:
+def test_a_corrected_ticket_has_the_corrected_state(replaced_by: UUID | None) -> None:
     found = ticket(1, status="canceled", version=3, title="As found")
 
     [document] = PROJECTION.project([envelope_of(TicketCorrected(ticket=found, new_ticket_id=replaced_by))]).documents
@@ -89,7 +89,7 @@ def test_an_event_without_a_projection_is_not_given_to_the_read_model() -> None:
     assert set(ReadModel.handles) == set(TicketDocuments.handles)
 
 
-def test_an_event_that_is_replaced_is_not_even_read() -> None:
+def test_an_event_that_a_newer_one_replaces_is_not_decoded() -> None:
     unreadable = envelope_of(TicketIssued(ticket=ticket(1)), data="no JSON")
     newer = envelope_of(TicketCheckedIn(ticket=ticket(1, status="checked_in", version=2)))
 
@@ -107,7 +107,7 @@ def test_an_event_that_is_replaced_is_not_even_read() -> None:
         ({"data": "no JSON"}, Unprocessable),
     ],
 )
-def test_event_that_can_not_be_read_is_refused(attributes: dict[str, object], error: type[Exception]) -> None:
+def test_an_event_that_can_not_be_read_is_refused(attributes: dict[str, object], error: type[Exception]) -> None:
     unreadable = envelope_of(TicketIssued(ticket=ticket(1)), **attributes)
 
     documents, failures = PROJECTION.project([unreadable, envelope_of(TicketIssued(ticket=ticket(2)))])
@@ -117,7 +117,7 @@ def test_event_that_can_not_be_read_is_refused(attributes: dict[str, object], er
 
 
 @pytest.mark.parametrize("attributes", [{"subject": str(ticket_id(2))}, {"aggregate_version": 7}])
-def test_event_whose_envelope_and_data_disagree_is_refused(attributes: dict[str, object]) -> None:
+def test_an_event_whose_envelope_and_data_disagree_is_refused(attributes: dict[str, object]) -> None:
     documents, failures = PROJECTION.project([envelope_of(TicketIssued(ticket=ticket(1)), **attributes)])
 
     [failure] = failures.values()
@@ -126,16 +126,16 @@ def test_event_whose_envelope_and_data_disagree_is_refused(attributes: dict[str,
     assert "is addressed to" in str(failure)
 
 
-def test_mapping_has_the_documents_fields() -> None:
+def test_the_mapping_has_the_fields_of_the_document() -> None:
     assert set(TicketDocuments.mapping) == set(TicketDocument.__struct_fields__)
 
 
-def test_statuses_are_the_tickets() -> None:
+def test_the_statuses_are_those_of_the_tickets() -> None:
     assert list(STATUSES) == Status.values
 
 
 def history(number: int, length: int) -> list[TicketEvent]:
-    """Return a ticket's events; more than its life has, so that there is something to mix up."""
+    """Return this many events of a ticket, which may be more than a real ticket has."""
     return [
         TicketCheckedIn(ticket=ticket(number, version=version, title=f"title {version}"))
         for version in range(1, length + 1)
@@ -158,7 +158,7 @@ def deliveries(draw: st.DrawFn) -> tuple[dict[str, int], list[list[Envelope]]]:
 
 
 def write(index: dict[str, VersionedDocument], documents: list[VersionedDocument]) -> None:
-    """Store as Elasticsearch does with external versions."""
+    """Store documents by external version, as Elasticsearch does."""
     for document in documents:
         stored = index.get(document.id)
         if stored is None or stored.version < document.version:

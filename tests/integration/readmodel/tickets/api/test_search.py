@@ -54,13 +54,13 @@ def test_answers_a_page_of_documents_with_highlights(api: APIClient, shelf: Shel
     assert set(result) == set(SearchHitSerializer().fields)
 
 
-def test_empty_parameters_mean_nothing(api: APIClient, shelf: Shelf) -> None:
+def test_empty_parameters_count_as_absent(api: APIClient, shelf: Shelf) -> None:
     shelf.hold({}, {"status": "canceled"})
 
     assert api.get(PATH, {"q": "", "status": ""}).json()["count"] == 2
 
 
-def test_links_lead_to_the_neighbours_with_the_same_search(api: APIClient, shelf: Shelf) -> None:
+def test_links_lead_to_the_next_and_the_previous_page_of_the_same_search(api: APIClient, shelf: Shelf) -> None:
     shelf.hold(*({"title": f"Kafka {number}"} for number in range(5)))
 
     middle = api.get(PATH, {"q": "kafka", "page_size": 2, "page": 2}).json()
@@ -70,13 +70,13 @@ def test_links_lead_to_the_neighbours_with_the_same_search(api: APIClient, shelf
     assert api.get(middle["previous"]).json()["previous"] is None
 
 
-def test_page_beyond_the_last_is_not_found(api: APIClient, shelf: Shelf) -> None:
+def test_a_page_beyond_the_last_is_not_found(api: APIClient, shelf: Shelf) -> None:
     shelf.hold({})
 
     answer = api.get(PATH, {"page": 2})
 
     assert answer.status_code == 404
-    assert answer.json()["detail"] == "There is no page 2 of 1 tickets."
+    assert answer.json()["detail"] == "There is no page 2: the number of tickets found is 1."
 
 
 @pytest.mark.parametrize(
@@ -85,27 +85,27 @@ def test_page_beyond_the_last_is_not_found(api: APIClient, shelf: Shelf) -> None
         ("q", "x" * 201, "Ensure this field has no more than 200 characters."),
         ("q", "\x00", "Null characters are not allowed."),
         ("q", "a " * 21, "At most 20 words, not 21."),
-        ("status", "lost", "'lost' is no status; known are issued, checked_in, canceled."),
+        ("status", "lost", "'lost' is not a status; use issued, checked_in, canceled."),
         ("venue", "x" * 201, "At most 200 characters each."),
-        ("starts_from", "soon", "A date such as 2027-05-01, or an instant with its zone"),
-        ("starts_to", "2027-05-01T20:00:00", "A date such as 2027-05-01, or an instant with its zone"),
-        ("time_zone", "Mars/Olympus", "'Mars/Olympus' is no time zone"),
+        ("starts_from", "soon", "Give a date such as 2027-05-01, or an instant with its zone"),
+        ("starts_to", "2027-05-01T20:00:00", "Give a date such as 2027-05-01, or an instant with its zone"),
+        ("time_zone", "Mars/Olympus", "'Mars/Olympus' is not a time zone"),
         ("price_min", "cheap", "A valid number is required."),
         ("price_max", "-1", "Ensure this value is greater than or equal to 0."),
         ("price_max", "1e999999", "Ensure that there are no more than"),
-        ("currency", "euro", "Three capital letters, such as EUR."),
+        ("currency", "euro", "Must be three capital letters such as EUR."),
         ("sort", "beauty", '"beauty" is not a valid choice.'),
-        ("fields", "title,folded", "'folded' is no member of a ticket; known are id, code"),
-        ("facets", "seat", "'seat' is no facet; known are status, venue, month, price."),
-        ("cursor", "made-up", "This is not a cursor of ours; start again with an empty one."),
-        ("colour", "red", "There is no such parameter; known are q, status,"),
+        ("fields", "title,folded", "'folded' is not a member of a ticket; use id, code"),
+        ("facets", "seat", "'seat' is not a facet; use status, venue, month, price."),
+        ("cursor", "made-up", "This is not a cursor of this service; start again with an empty one."),
+        ("colour", "red", "This parameter is unknown; use one of q, status,"),
         ("page", "one", "A valid integer is required."),
         ("page", "0", "Ensure this value is greater than or equal to 1."),
-        ("page", "401", "From 1 to 400, not 401: only the first 10,000 hits can be paged through."),
+        ("page", "401", "Must be from 1 to 400, not 401: only the first 10,000 hits have numbered pages."),
         ("page_size", "101", "Ensure this value is less than or equal to 100."),
     ],
 )
-def test_parameter_that_does_not_fit_is_named(api: APIClient, parameter: str, value: str, message: str) -> None:
+def test_an_invalid_parameter_is_named(api: APIClient, parameter: str, value: str, message: str) -> None:
     answer = api.get(PATH, {parameter: value})
 
     assert answer.status_code == 400
@@ -114,7 +114,7 @@ def test_parameter_that_does_not_fit_is_named(api: APIClient, parameter: str, va
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_that_does_not_fit_is_said_at_once(api: APIClient) -> None:
+def test_all_invalid_parameters_are_named_at_once(api: APIClient) -> None:
     answer = api.get(PATH, {"colour": "red", "page": "one", "price_min": "x", "price_max": "y"})
 
     assert answer["Content-Type"] == "application/problem+json"
@@ -123,10 +123,10 @@ def test_all_that_does_not_fit_is_said_at_once(api: APIClient) -> None:
     assert combined.json()["errors"].keys() == {"starts_from", "currency", "venue", "fields"}
 
 
-def test_what_is_given_twice_is_refused_unless_it_is_a_list(api: APIClient, shelf: Shelf) -> None:
+def test_a_repeated_parameter_is_refused_unless_it_is_a_list(api: APIClient, shelf: Shelf) -> None:
     answer = api.get(f"{PATH}?q=a&q=b&status=issued&status=canceled")
 
-    assert answer.json()["errors"] == {"q": ["Give it once."]}
+    assert answer.json()["errors"] == {"q": ["Give this parameter only once."]}
 
 
 HOSTILE = [
@@ -189,7 +189,7 @@ def test_hostile_parameters_are_answered_or_refused(api: APIClient, shelf: Shelf
         assert answer.status_code != 400 or parameter in answer.json()["errors"]
 
 
-def test_not_every_unknown_parameter_is_named(api: APIClient) -> None:
+def test_only_some_unknown_parameters_are_named(api: APIClient) -> None:
     answer = api.get(f"{PATH}?{'&'.join(f'a{number}=1' for number in range(900))}")
 
     assert (answer.status_code, len(answer.json()["errors"])) == (400, 10)
@@ -216,7 +216,7 @@ def test_filters_narrow_a_search(api: APIClient, shelf: Shelf) -> None:
 
 
 class TestCursor:
-    def test_leads_to_all_tickets_as_they_were(self, api: APIClient, shelf: Shelf) -> None:
+    def test_a_cursor_leads_to_all_tickets_as_they_were(self, api: APIClient, shelf: Shelf) -> None:
         shelf.hold(*({"title": f"Kafka {number}", "code": f"A{number}"} for number in range(5)))
 
         first = api.get(PATH, {"q": "kafka", "page_size": 2, "cursor": "", "facets": "status", "sort": "-price"}).json()
@@ -230,7 +230,7 @@ class TestCursor:
         assert (first["facets"].keys(), second["facets"]) == ({"status"}, {})
         assert api.get(first["next"]).json() == second | {"next": ANY}
 
-    def test_that_has_expired_is_gone(self, api: APIClient, shelf: Shelf) -> None:
+    def test_an_expired_cursor_is_gone(self, api: APIClient, shelf: Shelf) -> None:
         shelf.hold({}, {})
         following = api.get(PATH, {"page_size": 1, "cursor": ""}).json()["next"]
         token = parse_qs(urlsplit(following).query)["cursor"][0]
@@ -241,7 +241,7 @@ class TestCursor:
         assert (answer.status_code, answer["Content-Type"]) == (410, "application/problem+json")
         assert "Start again, with an empty cursor" in answer.json()["detail"]
 
-    def test_of_an_index_that_is_gone_has_expired(self, api: APIClient, shelf: Shelf) -> None:
+    def test_a_cursor_of_a_deleted_index_has_expired(self, api: APIClient, shelf: Shelf) -> None:
         shelf.hold({}, {})
         following = api.get(PATH, {"page_size": 1, "cursor": ""}).json()["next"]
         shelf.elasticsearch.indices.delete(index=shelf.target.name)
@@ -249,7 +249,7 @@ class TestCursor:
         assert api.get(following).status_code == 410
 
     @pytest.mark.django_db(transaction=True)
-    def test_that_was_changed_is_refused(self, api: APIClient, shelf: Shelf) -> None:
+    def test_a_changed_cursor_is_refused(self, api: APIClient, shelf: Shelf) -> None:
         shelf.hold({}, {})
         following = api.get(PATH, {"page_size": 1, "cursor": ""}).json()["next"]
 
@@ -257,21 +257,21 @@ class TestCursor:
             assert api.get(changed).status_code == 400
 
     @pytest.mark.django_db(transaction=True)
-    def test_is_given_alone_and_without_page_numbers(self, api: APIClient, shelf: Shelf) -> None:
+    def test_a_cursor_excludes_other_parameters_and_page_numbers(self, api: APIClient, shelf: Shelf) -> None:
         shelf.hold({}, {})
         following = api.get(PATH, {"page_size": 1, "cursor": ""}).json()["next"]
 
         assert api.get(f"{following}&q=x").json()["errors"].keys() == {"q"}
         assert api.get(PATH, {"cursor": "", "page": 1}).json()["errors"].keys() == {"page"}
 
-    def test_keeps_nothing_for_a_search_of_one_page(self, api: APIClient, shelf: Shelf) -> None:
+    def test_a_search_of_one_page_keeps_no_point_in_time(self, api: APIClient, shelf: Shelf) -> None:
         shelf.hold({}, {})
         before = open_contexts(shelf)
 
         assert api.get(PATH, {"cursor": ""}).json()["next"] is None
         assert open_contexts(shelf) == before
 
-    def test_leads_beyond_the_numbered_pages(self, api: APIClient, shelf: Shelf) -> None:
+    def test_a_cursor_leads_beyond_the_numbered_pages(self, api: APIClient, shelf: Shelf) -> None:
         for start in range(0, 10_050, 5_025):
             shelf.index.documents(shelf.target).write([document(number) for number in range(start, start + 5_025)])
         shelf.elasticsearch.indices.refresh(index=shelf.target.name)
@@ -290,33 +290,31 @@ def open_contexts(shelf: Shelf) -> int:
     return int(stats["indices"][shelf.target.name]["total"]["search"]["open_contexts"])
 
 
-def test_strangers_are_asked_who_they_are(shelf: Shelf) -> None:
+def test_an_anonymous_request_is_refused(shelf: Shelf) -> None:
     assert APIClient().get(PATH).status_code == 401
 
 
-def test_viewing_tickets_must_be_permitted(api: APIClient, viewer: User, shelf: Shelf) -> None:
+def test_the_permission_to_view_tickets_is_required(api: APIClient, viewer: User, shelf: Shelf) -> None:
     viewer.user_permissions.clear()
 
     assert api.get(PATH).status_code == 403
 
 
-def test_server_that_does_not_answer_is_temporarily_unavailable(api: APIClient, settings: Any) -> None:
+def test_the_search_is_unavailable_while_elasticsearch_is_down(api: APIClient, settings: Any) -> None:
     settings.ELASTICSEARCH_URL = "http://127.0.0.1:1"
 
     answer = api.get(PATH, {"q": "kafka"})
 
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert answer.json()["detail"].startswith("The search does not answer now.")
+    assert answer.json()["detail"].startswith("The search does not answer now;")
 
 
-def test_search_before_there_is_an_index_is_temporarily_unavailable(
-    api: APIClient, elasticsearch: Elasticsearch
-) -> None:
+def test_the_search_is_unavailable_without_an_index(api: APIClient, elasticsearch: Elasticsearch) -> None:
     assert api.get(PATH, {"q": "kafka"}).status_code == 503
 
 
 @pytest.mark.django_db(transaction=True)
-def test_search_opens_no_transaction(api: APIClient, shelf: Shelf) -> None:
+def test_a_search_opens_no_transaction(api: APIClient, shelf: Shelf) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert api.get(PATH).status_code == 200
 

@@ -1,4 +1,4 @@
-"""`manage.py search_tickets`, on a real Elasticsearch."""
+"""Run `manage.py search_tickets` on a real Elasticsearch."""
 
 import json
 from io import StringIO
@@ -21,7 +21,7 @@ def _wide_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
 
 
-def test_prints_a_table_with_the_number_of_all(shelf: Shelf) -> None:
+def test_prints_a_table_with_the_number_of_all_hits(shelf: Shelf) -> None:
     shelf.hold(*({"title": f"Kafka Night {number}", "code": f"K{number}"} for number in range(3)))
 
     output = output_of("kafka night", "--page", "2", "--page-size", "2", "--status", "issued")
@@ -31,7 +31,7 @@ def test_prints_a_table_with_the_number_of_all(shelf: Shelf) -> None:
     assert output.endswith("3 to 3 of 3 tickets\n")
 
 
-def test_marks_what_matched_on_a_terminal(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_marks_matches_on_a_terminal(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     shelf.hold({"title": "The <Kafka> Night"})
@@ -76,15 +76,16 @@ def test_filters_and_sorts(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "message"), [("--price-min=cheap", "'cheap' is no number"), ("--starts-to=soon", "starts_to: A date")]
+    ("option", "message"),
+    [("--price-min=cheap", "'cheap' is not a number"), ("--starts-to=soon", "starts_to: Give a date")],
 )
-def test_filters_that_do_not_fit_are_named(option: str, message: str) -> None:
+def test_invalid_filters_are_named(option: str, message: str) -> None:
     with pytest.raises(CommandError, match=message):
         call_command("search_tickets", "", option)
 
 
 @pytest.mark.parametrize(("options", "said"), [([], "No ticket matches 'x[b]'.\n"), (["--json"], '"count": 0')])
-def test_nothing_found_is_said_and_is_exit_code_1(
+def test_a_search_without_hits_says_so_with_exit_code_1(
     shelf: Shelf, capsys: pytest.CaptureFixture[str], options: list[str], said: str
 ) -> None:
     with pytest.raises(SystemExit) as raised:
@@ -94,14 +95,14 @@ def test_nothing_found_is_said_and_is_exit_code_1(
     assert said in capsys.readouterr().out
 
 
-def test_page_beyond_the_last_is_said(shelf: Shelf) -> None:
+def test_a_page_beyond_the_last_is_reported(shelf: Shelf) -> None:
     shelf.hold({})
 
-    assert output_of("kafka", "--page", "2") == "There is no page 2 of 1 tickets.\n"
+    assert output_of("kafka", "--page", "2") == "There is no page 2: the number of tickets found is 1.\n"
 
 
-def test_search_that_can_not_be_made_is_a_sentence_and_exit_code_2(settings: Any) -> None:
-    with pytest.raises(CommandError, match="page_size: From 1 to 100, not 0.") as refused:
+def test_a_failed_search_is_explained_with_exit_code_2(settings: Any) -> None:
+    with pytest.raises(CommandError, match="page_size: Must be from 1 to 100, not 0.") as refused:
         call_command("search_tickets", "kafka", "--page-size", "0")
     settings.ELASTICSEARCH_URL = "http://127.0.0.1:1"
     with pytest.raises(CommandError, match="Elasticsearch does not answer") as unanswered:

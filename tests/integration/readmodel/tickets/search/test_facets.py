@@ -1,4 +1,4 @@
-"""Filters, facets and orders, on a real Elasticsearch."""
+"""Filter, count and sort tickets, on a real Elasticsearch."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

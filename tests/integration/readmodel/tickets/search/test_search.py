@@ -1,4 +1,4 @@
-"""What is found, in which order, and what is marked, on a real Elasticsearch."""
+"""Find tickets in the right order and with their matches marked, on a real Elasticsearch."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from elasticsearch import Elasticsearch
 
 from events.exceptions import TargetLost
 from readmodel.tickets.search.query import SearchQuery
-from readmodel.tickets.search.search import Page, search
+from readmodel.tickets.search.search import SearchPage, search
 from tests.integration.readmodel.tickets.shelf import Shelf
 from tests.ticket_events import SOME_DAY, document, ticket_id
 
@@ -92,13 +92,13 @@ def test_words_may_be_slightly_mistyped(shelf: Shelf, q: str) -> None:
 
 
 @pytest.mark.parametrize("q", ["xafka", "nitgh kafka", "kaf night", "ab", "2028", "kx7r"])
-def test_first_letters_short_words_numbers_and_codes_are_typed_right(shelf: Shelf, q: str) -> None:
+def test_first_letters_short_words_numbers_and_codes_must_not_be_mistyped(shelf: Shelf, q: str) -> None:
     shelf.hold({"title": "Kafka Night 2027 ac", "code": "KX7Q"})
 
     assert shelf.found(q) == []
 
 
-def test_what_was_typed_comes_before_what_is_similar(shelf: Shelf) -> None:
+def test_tickets_with_the_typed_words_come_before_similar_ones(shelf: Shelf) -> None:
     shelf.hold(
         {"title": "Kafke Night Kafke Night", "holder_name": "Kafke", "venue": "Night"},
         {"title": "An evening of many words with no renown at all", "holder_name": "Night", "venue": "Kafka"},
@@ -107,7 +107,7 @@ def test_what_was_typed_comes_before_what_is_similar(shelf: Shelf) -> None:
     assert shelf.found("night kafka") == ["An evening of many words with no renown at all", "Kafke Night Kafke Night"]
 
 
-def test_punctuation_between_words_is_passed_over_and_alone_finds_nothing(shelf: Shelf) -> None:
+def test_punctuation_between_words_is_ignored_and_alone_finds_nothing(shelf: Shelf) -> None:
     shelf.hold({"title": "Rock & Roll"})
 
     assert shelf.found("rock & roll") == ["Rock & Roll"]
@@ -129,7 +129,7 @@ def test_query_syntax_is_punctuation(shelf: Shelf, q: str) -> None:
     assert shelf.found(q) == ["Kafka Night"]
 
 
-def test_longest_queries_are_answered(shelf: Shelf) -> None:
+def test_the_longest_queries_are_answered(shelf: Shelf) -> None:
     shelf.hold({"title": "Kafka Night"})
 
     for q in ("x" * 200, "東" * 200, "ypsilon " * 20, "- " * 20, "a-" * 100, "🎸" * 200):
@@ -138,7 +138,7 @@ def test_longest_queries_are_answered(shelf: Shelf) -> None:
         assert shelf.found(q) == ["Kafka Night"]
 
 
-def test_ticket_with_this_very_code_comes_first(shelf: Shelf) -> None:
+def test_a_ticket_with_exactly_this_code_comes_first(shelf: Shelf) -> None:
     shelf.hold(
         {"title": "KX7Q KX7Q", "venue": "KX7Q", "holder_name": "KX7Q", "code": "OTHER"},
         {"title": "by its code", "code": "KX7Q"},
@@ -149,7 +149,7 @@ def test_ticket_with_this_very_code_comes_first(shelf: Shelf) -> None:
     assert set(shelf.found("kx7q")[1:]) == {"KX7Q KX7Q", "by its code's beginning"}
 
 
-def test_code_with_hyphens_is_found_whole_and_by_its_beginning(shelf: Shelf) -> None:
+def test_a_code_with_hyphens_is_found_whole_and_by_its_beginning(shelf: Shelf) -> None:
     codes = [f"VIP-A{number}" for number in range(60)]
     shelf.hold(*({"title": code, "code": code} for code in codes))
 
@@ -157,7 +157,7 @@ def test_code_with_hyphens_is_found_whole_and_by_its_beginning(shelf: Shelf) -> 
     assert sorted(shelf.found("VIP-A", page_size=100)) == sorted(codes)
 
 
-def test_title_weighs_more_than_holder_and_holder_more_than_venue(shelf: Shelf) -> None:
+def test_the_title_weighs_more_than_the_holder_and_the_holder_more_than_the_venue(shelf: Shelf) -> None:
     shelf.hold(
         {"title": "c", "venue": "Jordan"},
         {"title": "b", "holder_name": "Jordan"},
@@ -168,7 +168,7 @@ def test_title_weighs_more_than_holder_and_holder_more_than_venue(shelf: Shelf) 
     assert shelf.found("jordan") == ["Jordan", "b", "c"]
 
 
-def test_equal_scores_are_in_the_order_of_time_and_id(shelf: Shelf) -> None:
+def test_equal_scores_are_sorted_by_start_and_id(shelf: Shelf) -> None:
     later = SOME_DAY + timedelta(days=1)
     shelf.hold({"starts_at": later}, {}, {"starts_at": later}, {})
 
@@ -178,13 +178,13 @@ def test_equal_scores_are_in_the_order_of_time_and_id(shelf: Shelf) -> None:
     assert ids == sorted(first) + sorted(last)
 
 
-def test_empty_query_shows_all_in_the_order_of_time(shelf: Shelf) -> None:
+def test_an_empty_query_shows_all_tickets_sorted_by_start(shelf: Shelf) -> None:
     shelf.hold(*({"title": str(day), "starts_at": SOME_DAY + timedelta(days=day)} for day in (3, 1, 2)))
 
     assert shelf.found("") == shelf.found(" \t") == ["1", "2", "3"]
 
 
-def test_status_narrows_a_search(shelf: Shelf) -> None:
+def test_a_status_narrows_a_search(shelf: Shelf) -> None:
     shelf.hold({"title": "void", "status": "canceled"}, {"title": "valid"})
 
     assert shelf.found("", status=["canceled"]) == ["void"]
@@ -192,7 +192,7 @@ def test_status_narrows_a_search(shelf: Shelf) -> None:
     assert shelf.found("ada", status=["checked_in"]) == []
 
 
-def test_pages_follow_each_other_and_the_count_is_of_all(shelf: Shelf) -> None:
+def test_pages_follow_each_other_and_the_count_is_of_all_hits(shelf: Shelf) -> None:
     shelf.hold(*({"title": f"{number}", "starts_at": SOME_DAY + timedelta(days=number)} for number in range(1, 6)))
 
     pages = [search(SearchQuery(page=page, page_size=2)) for page in (1, 2, 3, 4)]
@@ -203,7 +203,7 @@ def test_pages_follow_each_other_and_the_count_is_of_all(shelf: Shelf) -> None:
     assert [page.is_beyond_the_last for page in pages] == [False, False, False, True]
 
 
-def test_count_is_exact_and_the_last_page_reachable_beyond_the_window(shelf: Shelf) -> None:
+def test_the_count_is_exact_and_the_last_page_reachable_beyond_the_window(shelf: Shelf) -> None:
     for start in range(0, 10_050, 5_025):
         shelf.index.documents(shelf.target).write([document(number) for number in range(start, start + 5_025)])
     shelf.elasticsearch.indices.refresh(index=shelf.target.name)
@@ -231,7 +231,7 @@ def test_highlights_are_safe_html(shelf: Shelf) -> None:
     }
 
 
-def test_document_is_shown_as_it_was_written_without_the_folded_text(shelf: Shelf) -> None:
+def test_a_document_is_shown_as_it_was_written_without_the_folded_text(shelf: Shelf) -> None:
     shelf.hold({})
 
     [hit] = search(SearchQuery()).hits
@@ -256,10 +256,10 @@ def test_document_is_shown_as_it_was_written_without_the_folded_text(shelf: Shel
     }
 
 
-def test_search_before_there_is_an_index_says_so(elasticsearch: Elasticsearch) -> None:
+def test_a_search_without_an_index_is_an_error(elasticsearch: Elasticsearch) -> None:
     with pytest.raises(TargetLost, match="there is no index .*consume_events readmodel"):
         search(SearchQuery(q="kafka"))
 
 
-def test_empty_index_finds_nothing(shelf: Shelf) -> None:
-    assert search(SearchQuery(q="kafka")) == Page(SearchQuery(q="kafka"), 0, [])
+def test_a_search_in_an_empty_index_finds_nothing(shelf: Shelf) -> None:
+    assert search(SearchQuery(q="kafka")) == SearchPage(SearchQuery(q="kafka"), 0, [])

@@ -1,4 +1,4 @@
-"""What is suggested while somebody types, on a real Elasticsearch."""
+"""Suggest texts while the user types, on a real Elasticsearch."""
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -32,7 +32,7 @@ def test_titles_venues_holders_and_codes_are_suggested_in_turns(shelf: Shelf) ->
     ]
 
 
-def test_what_begins_so_comes_first_then_what_is_frequent(shelf: Shelf) -> None:
+def test_texts_that_begin_with_the_typed_text_come_first_then_frequent_ones(shelf: Shelf) -> None:
     shelf.hold(
         *({"title": "Great Kafka"} for _ in range(3)),
         *({"title": "The Kafka"} for _ in range(2)),
@@ -48,13 +48,13 @@ def test_what_begins_so_comes_first_then_what_is_frequent(shelf: Shelf) -> None:
     ]
 
 
-def test_the_very_text_comes_first(shelf: Shelf) -> None:
+def test_a_text_that_equals_the_typed_one_comes_first(shelf: Shelf) -> None:
     shelf.hold({"title": "KX7Q Night", "code": "KX7Q"}, {"title": "x", "code": "KX7QAAAA"})
 
     assert suggested("kx7q") == [("code", "KX7Q"), ("title", "KX7Q Night"), ("code", "KX7QAAAA")]
 
 
-def test_ten_different_texts_at_most(shelf: Shelf) -> None:
+def test_at_most_ten_different_texts_are_suggested(shelf: Shelf) -> None:
     shelf.hold(
         *({"title": f"Kafka {number}", "venue": "Zoë", "holder_name": "Zoë"} for number in range(15)),
         {"title": "ZOE", "venue": "zoe"},
@@ -77,7 +77,7 @@ def test_ten_different_texts_at_most(shelf: Shelf) -> None:
         ("vip-a", "VIP-A Lounge"),
     ],
 )
-def test_any_script_case_and_accent(shelf: Shelf, typed: str, text: str) -> None:
+def test_words_of_any_script_case_and_accent_are_completed(shelf: Shelf, typed: str, text: str) -> None:
     shelf.hold(
         *(
             {"title": title}
@@ -88,7 +88,7 @@ def test_any_script_case_and_accent(shelf: Shelf, typed: str, text: str) -> None
     assert suggested(typed) == [("title", text)]
 
 
-def test_whole_words_but_the_last(shelf: Shelf) -> None:
+def test_only_the_last_word_may_be_unfinished(shelf: Shelf) -> None:
     shelf.hold({"title": "Kafka Night"})
 
     assert suggested("kaf night") == []
@@ -101,7 +101,7 @@ def test_nothing_typed_suggests_nothing(shelf: Shelf) -> None:
     assert suggested("") == suggested(" \x00") == suggested("*") == suggested("...") == []
 
 
-def test_without_an_index_it_says_so(elasticsearch: object) -> None:
+def test_a_missing_index_is_an_error(elasticsearch: object) -> None:
     with pytest.raises(TargetLost, match="there is no index"):
         suggest("kafka")
 
@@ -117,7 +117,7 @@ class TestOverRest:
         client.force_login(user)
         return client
 
-    def test_answers_what_was_typed_marked(self, api: APIClient, shelf: Shelf) -> None:
+    def test_the_typed_words_are_marked(self, api: APIClient, shelf: Shelf) -> None:
         shelf.hold({"title": "<Kafka> Night"})
 
         assert api.get(PATH, {"q": "night kaf"}).json() == {
@@ -134,18 +134,18 @@ class TestOverRest:
     @pytest.mark.parametrize(
         ("parameter", "value"), [("q", "x" * 101), ("q", "a " * 21), ("q", "\x00"), ("limit", "5")]
     )
-    def test_what_does_not_fit_is_named(self, api: APIClient, parameter: str, value: str) -> None:
+    def test_an_invalid_parameter_is_named(self, api: APIClient, parameter: str, value: str) -> None:
         answer = api.get(PATH, {parameter: value})
 
         assert (answer.status_code, list(answer.json()["errors"])) == (400, [parameter])
 
-    def test_viewing_tickets_must_be_permitted(self, api: APIClient, shelf: Shelf) -> None:
+    def test_the_permission_to_view_tickets_is_required(self, api: APIClient, shelf: Shelf) -> None:
         User.objects.get().user_permissions.clear()
 
         assert api.get(PATH, {"q": "kafka"}).status_code == 403
         assert APIClient().get(PATH, {"q": "kafka"}).status_code == 401
 
-    def test_without_an_index_it_is_temporarily_unavailable(self, api: APIClient, elasticsearch: object) -> None:
+    def test_suggestions_are_unavailable_without_an_index(self, api: APIClient, elasticsearch: object) -> None:
         answer = api.get(PATH, {"q": "kafka"})
 
         assert (answer.status_code, answer["Retry-After"]) == (503, "5")

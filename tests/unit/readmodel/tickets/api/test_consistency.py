@@ -1,4 +1,4 @@
-"""What a REST client sees of consistency tokens without any server."""
+"""Use consistency tokens over REST, without any server."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def api() -> APIClient:
     return client
 
 
-def test_each_write_answers_what_it_changed(api: APIClient) -> None:
+def test_the_token_of_a_write_names_what_it_changed(api: APIClient) -> None:
     issued = api.post("/api/tickets/", BODY, format="json")
     ticket = issued.json()["id"]
     canceled = api.post(f"/api/tickets/{ticket}/cancel/")
@@ -37,7 +37,7 @@ def test_each_write_answers_what_it_changed(api: APIClient) -> None:
     ]
 
 
-def test_reads_and_refused_writes_answer_none(api: APIClient) -> None:
+def test_reads_and_refused_writes_return_no_token(api: APIClient) -> None:
     ticket = api.post("/api/tickets/", BODY, format="json").json()["id"]
     api.post(f"/api/tickets/{ticket}/cancel/")
 
@@ -47,7 +47,7 @@ def test_reads_and_refused_writes_answer_none(api: APIClient) -> None:
 
 @pytest.mark.parametrize("path", SEARCHES)
 @pytest.mark.parametrize("stale", ["", "ok"])
-def test_what_is_no_token_is_a_problem_of_its_own(api: APIClient, path: str, stale: str) -> None:
+def test_an_invalid_token_has_its_own_problem_type(api: APIClient, path: str, stale: str) -> None:
     answer = api.get(path, {"stale": stale}, headers={HEADER: "made up"})
 
     assert answer.status_code == 400
@@ -59,7 +59,7 @@ def test_what_is_no_token_is_a_problem_of_its_own(api: APIClient, path: str, sta
     }
 
 
-def test_staleness_is_asked_for_in_one_way(api: APIClient) -> None:
+def test_stale_accepts_only_ok(api: APIClient) -> None:
     assert api.get(SEARCHES[0], {"stale": "yes"}).json()["errors"].keys() == {"stale"}
 
 

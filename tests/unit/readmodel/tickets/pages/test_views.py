@@ -1,4 +1,4 @@
-"""The pages for people, without a browser; tests/browser has them in Chromium, on a real Elasticsearch."""
+"""Test the web pages without a browser; tests/browser tests them in Chromium, on a real Elasticsearch."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from events.relay import flush as relay
 from events.stream.interface import Stream
 from readmodel.consistency.lag import lag_seconds
 from readmodel.exceptions import InvalidSearch
-from readmodel.tickets.pages.filter_options import filter_of
+from readmodel.tickets.pages.filter_options import filter_options_of
 from readmodel.tickets.pages.labels import behind_in_words, label_of
 from readmodel.tickets.pages.search_form import query_from
 from readmodel.tickets.search.facets import Bucket, Facet
@@ -42,21 +42,21 @@ def logged_in(client: Client, *permissions: str) -> Client:
 @pytest.mark.django_db
 class TestAccess:
     @pytest.mark.parametrize("path", PAGES)
-    def test_a_stranger_is_led_to_the_log_in_and_back(self, client: Client, path: str) -> None:
+    def test_an_anonymous_user_is_redirected_to_the_log_in_and_back(self, client: Client, path: str) -> None:
         response = client.get(f"{path}?q=a")
 
         assert response.status_code == 302
         assert response.headers["Location"] == f"/admin/login/?next={path}%3Fq%3Da"
 
     @pytest.mark.parametrize("path", PAGES)
-    def test_whose_session_has_ended_does_not_get_the_log_in_into_the_page(self, client: Client, path: str) -> None:
+    def test_htmx_reloads_the_page_after_the_session_has_ended(self, client: Client, path: str) -> None:
         response = client.get(path, headers={"HX-Request": "true"})
 
         assert (response.status_code, response.content) == (200, b"")
         assert response.headers["HX-Refresh"] == "true"
 
     @pytest.mark.parametrize("path", PAGES)
-    def test_a_user_without_the_permission_is_told_which_it_takes(self, client: Client, path: str) -> None:
+    def test_a_user_without_the_permission_sees_its_name(self, client: Client, path: str) -> None:
         response = logged_in(client, "add_ticket").get(path)
 
         assert response.status_code == 403
@@ -64,7 +64,9 @@ class TestAccess:
         assert "readmodel/pages.css" in response.text
 
     @pytest.mark.parametrize("path", PAGES)
-    def test_nothing_is_loaded_from_elsewhere_run_inline_or_kept(self, viewer: Client, path: str) -> None:
+    def test_pages_load_nothing_from_elsewhere_run_nothing_inline_and_are_not_cached(
+        self, viewer: Client, path: str
+    ) -> None:
         response = viewer.get(path)
 
         policy = response.headers["Content-Security-Policy"]
@@ -75,19 +77,19 @@ class TestAccess:
         assert "no-store" in response.headers["Cache-Control"]
 
     @pytest.mark.parametrize("path", PAGES)
-    def test_a_page_changes_nothing(self, viewer: Client, path: str) -> None:
+    def test_a_page_refuses_a_post(self, viewer: Client, path: str) -> None:
         assert viewer.post(path).status_code == 405
 
-    def test_an_address_that_leads_nowhere_has_a_page_too(self, client: Client) -> None:
+    def test_an_unknown_address_shows_a_page(self, client: Client) -> None:
         response = client.get("/nowhere/")
 
         assert response.status_code == 404
-        assert "This address leads nowhere." in response.text
+        assert "There is no page at this address." in response.text
 
 
 @pytest.mark.django_db
 class TestWithoutElasticsearch:
-    def test_the_search_says_so_and_offers_the_look_up(self, viewer: Client) -> None:
+    def test_the_search_says_that_it_is_unavailable_and_offers_the_look_up(self, viewer: Client) -> None:
         response = viewer.get("/?q=a")
 
         assert response.status_code == 503
@@ -101,18 +103,18 @@ class TestWithoutElasticsearch:
         assert response.status_code == 503
         assert f'href="/lookup/?code={TICKET.split("/")[2]}"' in response.text
 
-    def test_what_is_shown_of_a_ticket_already_stays(self, viewer: Client) -> None:
+    def test_a_ticket_that_is_shown_already_stays(self, viewer: Client) -> None:
         assert viewer.get(TICKET, headers={"HX-Request": "true"}).status_code == 204
 
-    def test_the_age_of_what_is_shown_is_not_known(self, viewer: Client) -> None:
-        assert "Age not known" in viewer.get("/freshness/").text
+    def test_the_lag_is_unknown(self, viewer: Client) -> None:
+        assert "Age unknown" in viewer.get("/freshness/").text
 
-    def test_what_can_not_be_searched_for_is_said_in_sentences(self, viewer: Client) -> None:
+    def test_an_invalid_search_is_explained(self, viewer: Client) -> None:
         response = viewer.get("/", {"q": "a " * 21, "sort": "<b>"})
 
         assert response.status_code == 400
         assert "The words: At most 20 words, not 21." in response.text
-        assert "The order: &#x27;&lt;b&gt;&#x27; is no order" in response.text
+        assert "The order: &#x27;&lt;b&gt;&#x27; is not an order" in response.text
 
 
 @pytest.mark.django_db
@@ -137,7 +139,7 @@ class TestLookup:
         assert f'in place of <a href="?code={ticket.code}">{ticket.code}</a>.' in valid
 
     @pytest.mark.parametrize("asked", ["NONE", "a\0b", "%", "x" * 1000])
-    def test_what_is_no_ticket_is_said(self, viewer: Client, asked: str) -> None:
+    def test_an_unknown_code_or_id_is_reported(self, viewer: Client, asked: str) -> None:
         issue()
 
         assert "No ticket has this code or id" in viewer.get("/lookup/", {"code": asked}).text
@@ -173,7 +175,7 @@ class TestQuery:
             ("status=lost", "status"),
         ],
     )
-    def test_what_does_not_fit_is_named(self, text: str, name: str) -> None:
+    def test_an_invalid_parameter_is_named(self, text: str, name: str) -> None:
         with pytest.raises(InvalidSearch) as raised:
             query_from(QueryDict(text), time_zone="UTC")
 
@@ -181,18 +183,18 @@ class TestQuery:
 
 
 class TestFilters:
-    def test_what_is_chosen_and_found_no_more_can_be_unchosen(self) -> None:
-        found = filter_of("price", Facet([Bucket("50-100", 2)]), QueryDict("price=25-50"))
+    def test_a_chosen_value_without_hits_can_be_removed(self) -> None:
+        found = filter_options_of("price", Facet([Bucket("50-100", 2)]), QueryDict("price=25-50"))
 
         assert [(choice.value, choice.count, choice.is_chosen) for choice in found.choices] == [
             ("25-50", 0, True),
             ("50-100", 2, False),
         ]
 
-    def test_one_of_several_chosen_can_be_removed(self) -> None:
+    def test_one_of_several_chosen_values_can_be_removed(self) -> None:
         facet = Facet([Bucket("X", 2), Bucket("Y", 1), Bucket("Z", 1)])
 
-        found = filter_of("venue", facet, QueryDict("venue=X&venue=Y"))
+        found = filter_options_of("venue", facet, QueryDict("venue=X&venue=Y"))
 
         assert [choice.removed for choice in found.chosen] == [{"venue": ["Y"]}, {"venue": ["X"]}]
 
@@ -231,13 +233,13 @@ class TestDisplay:
             ("venue", "Arena", "Arena"),
         ],
     )
-    def test_values_have_names(self, facet: str, value: str, label: str) -> None:
+    def test_values_have_labels(self, facet: str, value: str, label: str) -> None:
         assert label_of(facet, value) == label
 
     @pytest.mark.parametrize(
         ("seconds", "words"), [(0, "Up to date"), (3.4, "3 s behind"), (7200, "7,200 s (120 min) behind")]
     )
-    def test_the_lag_is_said_in_seconds(self, seconds: float, words: str) -> None:
+    def test_the_lag_is_shown_in_seconds(self, seconds: float, words: str) -> None:
         assert behind_in_words(seconds) == words
 
 
@@ -250,7 +252,7 @@ class TestFreshness:
             LogEntry.objects.filter(id=entry.id).update(time=timezone.now() - timedelta(seconds=age))
         relay.sweep(stream, 0)
 
-    def test_it_is_the_age_of_the_next_event(self, stream: Stream) -> None:
+    def test_the_lag_is_the_age_of_the_next_event(self, stream: Stream) -> None:
         self.made(stream, [90, 60, 30])
         Checkpoint.objects.create(group="readmodel", target="searched", partition=0, position=1)
         Checkpoint.objects.create(group="readmodel", target="kept", partition=0, position=3)
@@ -258,18 +260,18 @@ class TestFreshness:
 
         assert lag_seconds("searched") == pytest.approx(60, abs=5)
 
-    def test_a_new_index_lacks_all(self, stream: Stream) -> None:
+    def test_a_new_index_lacks_all_events(self, stream: Stream) -> None:
         self.made(stream, [90, 60])
 
         assert lag_seconds("new") == pytest.approx(90, abs=5)
 
-    def test_nothing_is_behind_at_the_end_of_the_log(self, stream: Stream) -> None:
+    def test_the_lag_is_0_at_the_end_of_the_log(self, stream: Stream) -> None:
         self.made(stream, [90])
         Checkpoint.objects.create(group="readmodel", target="searched", partition=0, position=1)
 
         assert lag_seconds("searched") == 0
 
-    def test_an_event_that_no_relay_has_seen_counts_too(self, stream: Stream) -> None:
+    def test_an_event_without_a_position_counts_too(self, stream: Stream) -> None:
         with unit_of_work():
             record(ThingMade(name="thing"))
         LogEntry.objects.update(time=timezone.now() - timedelta(seconds=40), position=None)

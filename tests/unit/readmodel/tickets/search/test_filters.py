@@ -1,4 +1,4 @@
-"""Filters become clauses, and facets count without their own."""
+"""Filters become clauses, and facets ignore their own filter."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from readmodel.tickets.search.facets import price_ranges
-from readmodel.tickets.search.filters import filters_of
+from readmodel.tickets.search.filters import clauses_of_filters
 from readmodel.tickets.search.query import SearchQuery
 from readmodel.tickets.search.request_body import request_for
 
@@ -33,7 +33,7 @@ CURRENCY = {"term": {"currency": "EUR"}}
     ],
 )
 def test_each_filter_is_a_clause(fields: dict[str, Any], clause: dict[str, Any]) -> None:
-    assert list(filters_of(SearchQuery(**fields)).values()) == [clause]
+    assert list(clauses_of_filters(SearchQuery(**fields)).values()) == [clause]
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_each_filter_is_a_clause(fields: dict[str, Any], clause: dict[str, Any])
         "0001-01-01T00:00+09:00",
     ],
 )
-def test_no_day_or_an_instant_without_its_zone_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="starts_to: A date such as 2027-05-01, or an instant with its zone"):
+def test_an_invalid_date_or_an_instant_without_a_zone_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="starts_to: Give a date such as 2027-05-01, or an instant with its zone"):
         SearchQuery(starts_to=text)
 
 
@@ -58,7 +58,7 @@ def test_without_facets_every_filter_is_part_of_the_query() -> None:
     assert request.keys().isdisjoint({"aggs", "post_filter"})
 
 
-def test_a_facet_counts_what_passes_all_filters_but_its_own() -> None:
+def test_a_facet_counts_tickets_that_pass_all_filters_but_its_own() -> None:
     query = SearchQuery(status=["issued", "canceled"], venue=["Arena"], currency="EUR", facets=["status", "venue"])
 
     request = request_for(query)

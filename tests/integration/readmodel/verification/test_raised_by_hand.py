@@ -1,4 +1,4 @@
-"""A hand has given a document the version of an event to come: that event puts it right at once."""
+"""An event repairs a document whose version was raised by hand to that of the event, or higher."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from events.exceptions import TargetLost
 from events.models import LogEntry
 from events.relay import flush as relay
 from events.stream.interface import Stream
-from readmodel.exceptions import LiftedByHand
+from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.document_index import DocumentIndex
 from readmodel.projection import VERSION_STEP
 from readmodel.tickets.timeline import Timeline
@@ -31,7 +31,7 @@ def consume(stream: Stream) -> None:
 
 @pytest.fixture
 def ticket(stream: Stream, elasticsearch: Elasticsearch, settings: Settings) -> Ticket:
-    """A ticket in the index, which no audit looks at."""
+    """A ticket in the index, without an audit."""
     settings.READMODEL_AUDIT_PER_SECOND = 0
     ticket = issue()
     consume(stream)
@@ -44,7 +44,7 @@ def state_of(damage: Damage, ticket: Ticket) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("version", [2, 3, 1_000])
-def test_the_next_event_puts_it_right(version: int, ticket: Ticket, damage: Damage, stream: Stream) -> None:
+def test_the_next_event_repairs_the_document(version: int, ticket: Ticket, damage: Damage, stream: Stream) -> None:
     damage.lift(str(ticket.id), version)
 
     ticket.check_in()
@@ -54,7 +54,7 @@ def test_the_next_event_puts_it_right(version: int, ticket: Ticket, damage: Dama
     call_command("verify_readmodel", "tickets")
 
 
-def test_another_content_under_the_right_version_is_put_right(
+def test_other_content_with_the_right_version_is_repaired(
     ticket: Ticket, damage: Damage, stream: Stream, elasticsearch: Elasticsearch
 ) -> None:
     source = damage._source(str(ticket.id)) | {"version": 2, "title": "Lifted"}
@@ -66,7 +66,7 @@ def test_another_content_under_the_right_version_is_put_right(
     assert state_of(damage, ticket) == (2, "Ночь музеев", "checked_in")
 
 
-def test_a_document_that_was_there_before_its_first_event_is_put_right(
+def test_a_document_that_existed_before_its_first_event_is_repaired(
     ticket: Ticket, damage: Damage, stream: Stream
 ) -> None:
     new = issue()
@@ -77,7 +77,7 @@ def test_a_document_that_was_there_before_its_first_event_is_put_right(
     assert state_of(damage, new) == (1, "Ночь музеев", "issued")
 
 
-def test_the_timeline_too_is_put_right(
+def test_the_timeline_is_repaired_too(
     ticket: Ticket, elasticsearch: Elasticsearch, stream: Stream, damage: Damage
 ) -> None:
     ticket.check_in()
@@ -91,7 +91,9 @@ def test_the_timeline_too_is_put_right(
     assert (version, source["actor"], source["status"]) == (2, "", "checked_in")
 
 
-def test_events_that_are_handled_again_change_no_newer_state(ticket: Ticket, damage: Damage, stream: Stream) -> None:
+def test_events_that_are_handled_again_do_not_change_newer_states(
+    ticket: Ticket, damage: Damage, stream: Stream
+) -> None:
     ticket.check_in()
     consume(stream)
     before = damage.documents()
@@ -103,7 +105,7 @@ def test_events_that_are_handled_again_change_no_newer_state(ticket: Ticket, dam
     assert damage.elasticsearch.get(index=damage.alias, id=str(ticket.id))["_version"] == 2 * VERSION_STEP
 
 
-def test_an_index_that_is_gone_when_conflicts_are_looked_at_is_lost(
+def test_an_index_deleted_before_conflicts_are_checked_is_lost(
     ticket_index: DocumentIndex, elasticsearch: Elasticsearch
 ) -> None:
     target = ticket_index.indices.ensure()
@@ -114,7 +116,7 @@ def test_an_index_that_is_gone_when_conflicts_are_looked_at_is_lost(
         ticket_index.documents(target)._disproved([document(1)])
 
 
-def test_a_write_tells_which_versions_a_hand_has_lifted(ticket_index: DocumentIndex, damage: Damage) -> None:
+def test_a_write_returns_an_error_for_a_version_raised_by_hand(ticket_index: DocumentIndex, damage: Damage) -> None:
     target = ticket_index.indices.ensure()
     ticket_index.documents(target).write([document(1), document(2), document(3, version=3)])
     damage.lift(str(ticket_id(1)), 2)
@@ -124,9 +126,9 @@ def test_a_write_tells_which_versions_a_hand_has_lifted(ticket_index: DocumentIn
     )
 
     assert list(refused) == [str(ticket_id(1))]
-    assert isinstance(refused[str(ticket_id(1))], LiftedByHand)
+    assert isinstance(refused[str(ticket_id(1))], VersionRaisedByHand)
 
 
-def test_every_projections_documents_have_the_version_that_is_looked_at(ticket_index: DocumentIndex) -> None:
+def test_documents_of_every_projection_have_the_version_field(ticket_index: DocumentIndex) -> None:
     assert "version" in Timeline.mapping
     assert "version" in msgspec.to_builtins(document(1).source)
