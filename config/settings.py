@@ -101,8 +101,9 @@ def database(url: str) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=5000",
         }
     if config["ENGINE"].endswith("postgresql"):
+        config["ENGINE"] = "config.postgresql"
         # An ASGI server runs each request in its own thread, so only a pool keeps connections between requests.
-        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 16, "timeout": 10}}
+        config["OPTIONS"] = {"connect_timeout": 5, **config.get("OPTIONS", {}), "pool": {"max_size": 16, "timeout": 10}}
     return config
 
 
@@ -121,6 +122,7 @@ ACCESS_SYSTEM_SECRETS = env.list("ACCESS_SYSTEM_SECRETS", default=[])
 ACCESS_SYSTEM_ALLOW_PRIVATE = env.bool("ACCESS_SYSTEM_ALLOW_PRIVATE", default=False)
 
 EVENTS_STREAM_URL = env.str("EVENT_STREAM_URL", default="redis://localhost:6379/tickets")
+EVENTS_SETTING_NAMES = {"EVENTS_STREAM_URL": "EVENT_STREAM_URL", "DATABASES": "DATABASE_URL"}
 EVENTS_SOURCE = env.str("EVENTS_SOURCE", default="/tickets")
 EVENTS_PARTITIONS = env.int("EVENTS_PARTITIONS", default=1)
 EVENTS_SCHEMA_LOCK = BASE_DIR / "event-schemas.json"

@@ -62,6 +62,8 @@ class Conf:
     """The most events that a consumer hands to its subscriber at once."""
     block_seconds = Setting(1.0)
     """How long an idle consumer waits for the stream before it compares its checkpoint with the log."""
+    setting_names = Setting[dict[str, str]]({})
+    """Setting -> the name by which operators set it, for example an environment variable; messages use it."""
     feed_clients = Setting(500)
     """How many event streams and waiting readers of the feed a process serves at once."""
     feed_heartbeat_seconds = Setting(15.0)
@@ -71,3 +73,8 @@ class Conf:
 
 
 conf = Conf()
+
+
+def named(setting: str) -> str:
+    """Return the name by which operators set the setting."""
+    return conf.setting_names.get(setting, setting)

@@ -96,6 +96,10 @@ class StreamUnavailable(Transient):
     """Redis does not answer, or refuses to write; the log keeps the events until Redis is back."""
 
 
+class Unmigrated(Transient):
+    """The database lacks a migration of this release: run manage.py migrate."""
+
+
 class GroupLost(Transient):
     """The consumer group is gone (the stream was wiped or deleted): it is created again at the checkpoint."""
 

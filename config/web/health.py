@@ -3,15 +3,21 @@
 from contextlib import closing
 from http import HTTPStatus
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from events.exceptions import StreamUnavailable
+from config.web.probes import Probe, Reasons, ask, session_of_its_own
+from events.exceptions import RetryLater, StreamUnavailable
+from events.operations.doctor.database import SERVING_CHECKS
+from events.processes.database_errors import describe
 from events.relay import divergence
 from events.stream.interface import open_stream
+from readmodel.conf import conf
+from readmodel.index.client import open_client, refusals_retried
 
-PROBE_TIMEOUT_SECONDS = 1.0
+PATIENCE_SECONDS = 0.9
+"""Readiness answers within a second."""
 
 
 @never_cache
@@ -24,28 +30,49 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @never_cache
 @transaction.non_atomic_requests
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """Answer 200 if database and stream answer and the stream has not diverged; else 503 with the reasons."""
-    failures = {name: reason for name, reason in (("database", _database()), ("stream", _stream())) if reason}
+    """Answer 200 if this process can serve requests, else 503 with the failures; within a second.
+
+    Requests need the database, writable and migrated. What is degraded without the stream or Elasticsearch is named,
+    but other processes could not serve it either.
+    """
+    found = ask(PROBES, patience_seconds=PATIENCE_SECONDS)
+    failures = {name: reason for name, reason in found.items() if name == DATABASE.name}
+    degraded = {name: reason for name, reason in found.items() if name not in failures}
     status = HTTPStatus.SERVICE_UNAVAILABLE if failures else HTTPStatus.OK
-    return JsonResponse({"ready": not failures, "failures": failures}, status=status)
+    return JsonResponse({"ready": not failures, "failures": failures, "degraded": degraded}, status=status)
 
 
-def _database() -> str:
+def _database() -> Reasons:
+    with session_of_its_own():
+        try:
+            for check in SERVING_CHECKS:
+                for found in check():
+                    if found.is_fault:
+                        return {"database": f"{found.found}: {found.remedy}"}
+            diverged = divergence.all_current()
+        except DatabaseError as error:
+            return {"database": describe(error)}
+    reasons = [f"partition {partition}: {how}" for partition, how in diverged.items()]
+    return {"stream": "; ".join(reasons)} if reasons else {}
+
+
+def _stream() -> Reasons:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        return str(error)
-    return ""
-
-
-def _stream() -> str:
-    try:
-        with closing(open_stream(timeout_seconds=PROBE_TIMEOUT_SECONDS)) as stream:
+        with closing(open_stream(timeout_seconds=PATIENCE_SECONDS)) as stream:
             stream.ping()
-        diverged = divergence.all_current()
     except StreamUnavailable as error:
-        return str(error)
-    except DatabaseError:
-        return ""  # `_database` reports that failure.
-    return "; ".join(f"partition {partition}: {how}" for partition, how in diverged.items())
+        return {"stream": str(error)}
+    return {}
+
+
+def _elasticsearch() -> Reasons:
+    try:
+        with closing(open_client(conf.url)) as client, refusals_retried():
+            client.options(request_timeout=PATIENCE_SECONDS).cluster.health()
+    except RetryLater as error:
+        return {"elasticsearch": str(error)}
+    return {}
+
+
+DATABASE = Probe("database", _database)
+PROBES = (DATABASE, Probe("stream", _stream), Probe("elasticsearch", _elasticsearch))

@@ -25,6 +25,7 @@ from events.groups.checkpoint import Claim
 from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.processes.backoff import Backoff
 from events.processes.limits import Limits
+from events.processes.migrations import expect_migrated
 from events.processes.shutdown import Interrupted, Shutdown
 from events.stream.interface import Entry, Stream
 from events.subscriber import Subscriber
@@ -71,6 +72,7 @@ class Consumer:
 
     def _run_until_failure(self, *, until_idle: bool) -> Exception | None:
         try:
+            expect_migrated()  # Else handlers would fail on old tables, and their events would be parked.
             self._subscriptions.open()
             while self._step() or not (until_idle and self._subscriptions.reached_the_end()):
                 self._backoff.succeed()

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 
 from events.checks import CODE_TAG, TAG
-from events.conf import conf
+from events.conf import conf, named
 from events.consumer.consumer import Consumer
 from events.groups.ownership import Ownership, heartbeat_thread
 from events.management.arguments import count
@@ -34,13 +34,12 @@ class Command(Worker):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         groups = ", ".join(sorted(conf.subscribers))
-        parser.add_argument(
-            "group", metavar="GROUP", nargs="?", help=f"one of: {groups} (default: the group in EVENTS_STREAM_URL)"
-        )
+        url = named("EVENTS_STREAM_URL")
+        parser.add_argument("group", metavar="GROUP", nargs="?", help=f"one of: {groups} (default: the group in {url})")
         parser.add_argument(
             "--consumer",
             metavar="NAME",
-            help="the name of this process in the status and in Redis (default: the consumer in EVENTS_STREAM_URL, or "
+            help=f"the name of this process in the status and in Redis (default: the consumer in {url}, or "
             "else the host's name)",
         )
         parser.add_argument("--limit", type=count, metavar="N", help="end after N events")

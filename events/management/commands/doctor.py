@@ -13,13 +13,20 @@ from events.operations.doctor import examine
 from events.operations.doctor.finding import Finding
 from events.stream.interface import open_stream
 
+STREAM_TIMEOUT_SECONDS = 2.0
+"""Less than the doctor's patience with a check, so that the error names the server."""
+
 
 class Command(BaseCommand):
     help = (
         "Check the database, the stream and the consumer groups, and print each finding on a line, a fault with its "
-        "remedy. It changes nothing. The exit code is 1 if there is a fault."
+        "remedy. It changes nothing, and ends within 10 s. The exit code is 1 if there is a fault."
     )
     requires_system_checks = [TAG]
+
+    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]  # noqa: ARG002
+        """Leave out the checks that ask the database: it may hang, and the doctor's own checks report the same."""
+        return {"tags": self.requires_system_checks, "databases": []}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -29,10 +36,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, json: bool, **_: Any) -> None:
-        with closing(open_stream()) as stream:
+        with closing(open_stream(timeout_seconds=STREAM_TIMEOUT_SECONDS)) as stream:
             findings = list(examine(stream))
         if json:
-            self.stdout.write(msgspec.json.format(msgspec.json.encode([item._asdict() for item in findings])).decode())
+            reported = [{"about": item.about, "found": item.found, "remedy": item.remedy} for item in findings]
+            self.stdout.write(msgspec.json.format(msgspec.json.encode(reported)).decode())
         else:
             for item in findings:
                 self.stdout.write(self._line(item))

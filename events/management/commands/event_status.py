@@ -19,6 +19,7 @@ from events.management.arguments import count
 from events.management.control import declared_group
 from events.management.status_tables import render
 from events.operations.status import PartitionStatus, status
+from events.processes.database_errors import describe
 from events.stream.interface import open_stream
 
 WATCH_SECONDS = 2
@@ -83,4 +84,4 @@ def _render(look: Callable[[], list[PartitionStatus]]) -> Group:
         return render(look())
     except Error as error:
         connections.close_all()
-        return Group(f"[bold red]the database does not answer[/]: {escape(str(error))}")
+        return Group(f"[bold red]{escape(describe(error))}[/]")

@@ -8,9 +8,11 @@ from django.core.management.base import CommandError
 from django.db import Error, connections
 
 from events.conf import conf
-from events.exceptions import Diverged, PartitionsMissing, StreamUnavailable
+from events.exceptions import Diverged, PartitionsMissing, StreamUnavailable, Unmigrated
 from events.log.partitions import partition_count
 from events.management.worker import Worker
+from events.processes.database_errors import describe
+from events.processes.migrations import Tables, expect_migrated
 from events.processes.shutdown import Interrupted, Shutdown
 from events.processes.throttled_log import ThrottledLog
 from events.relay.flush import sweep
@@ -37,16 +39,18 @@ class Command(Worker):
         logger.info("relaying to %s", stream.dsn)
         try:
             throttled_log = ThrottledLog(logger)
+            tables = Tables()
             while True:
-                _flush_or_log(stream, throttled_log)
+                _flush_or_log(stream, tables, throttled_log)
                 _wait_for_work(stream, shutdown)
         except Interrupted:
             logger.info("stopped")
 
     def _flush_once(self, stream: Stream) -> None:
         try:
+            expect_migrated("events")
             self.stdout.write(f"{_flush(stream)} events appended to {stream.dsn}")
-        except (Diverged, PartitionsMissing, StreamUnavailable) as error:
+        except (Diverged, PartitionsMissing, StreamUnavailable, Unmigrated) as error:
             raise CommandError(str(error)) from error
 
 
@@ -62,17 +66,19 @@ def _flush(stream: Stream) -> int:
     return sum(sweep(stream, partition) for partition in range(partition_count()))
 
 
-def _flush_or_log(stream: Stream, throttled_log: ThrottledLog) -> None:
+def _flush_or_log(stream: Stream, tables: Tables, throttled_log: ThrottledLog) -> None:
     try:
+        tables.expect()
         diverged = [found for partition in range(partition_count()) if (found := _flush_or_diverge(stream, partition))]
         for found in diverged:
             throttled_log.error(found)
         if not diverged:
             throttled_log.recovered()
-    except (PartitionsMissing, StreamUnavailable) as error:
+    except (PartitionsMissing, StreamUnavailable, Unmigrated) as error:
         throttled_log.error(str(error))
     except Error as error:
-        throttled_log.error(f"the database does not answer: {error}")
+        throttled_log.error(describe(error))
+        tables.doubt()
         connections.close_all()
 
 

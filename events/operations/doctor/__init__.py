@@ -1,48 +1,93 @@
 """Diagnose the database, the stream and the groups: each check yields findings, and a fault has a remedy.
 
-To add a check, write a function that yields findings, and add it to the tuple at its module's end. A check may ask the
-database, or the database and the stream, and changes nothing.
+To add a check, write a function that yields findings, and add it to the tuple at its module's end. A check changes
+nothing. Causes are looked for first: after a fault that blocks a server, the checks that need this server are left out,
+because what they would find follows from that fault.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Set
 from functools import partial
+from typing import NamedTuple
 
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 
+from events.conf import conf, named
 from events.exceptions import PartitionsMissing, StreamUnavailable
 from events.operations.doctor.database import DATABASE_CHECKS
 from events.operations.doctor.finding import Finding
-from events.operations.doctor.groups import GROUP_CHECKS
-from events.operations.doctor.redis import SERVER_CHECKS
+from events.operations.doctor.groups import GROUP_CHECKS, check_lag, check_target
+from events.operations.doctor.redis import SERVER_CHECKS, STREAM_CHECKS
+from events.processes.database_errors import describe
+from events.processes.patience import wait_for
 from events.stream.interface import Stream
+
+PATIENCE_SECONDS = 8.0
+"""How long all checks together may take."""
+CHECK_PATIENCE_SECONDS = 3.0
+DATABASE, STREAM = "database", "stream"
+
+
+class _Check(NamedTuple):
+    ask: Callable[[], Iterator[Finding]]
+    needs: frozenset[str]
+    """The servers that it asks."""
 
 
 def examine(stream: Stream) -> Iterator[Finding]:
-    """Yield the findings of all checks. A silent server is reported only once, however many checks need it."""
-    of_stream = [partial(check, stream) for check in (*SERVER_CHECKS, *GROUP_CHECKS)]
-    checks: Sequence[Callable[[], Iterator[Finding]]] = [*DATABASE_CHECKS, *of_stream]
-    silent: set[str] = set()
-    for check in checks:
-        try:
-            yield from check()
-        except PartitionsMissing:
-            if "partitions" not in silent:
-                yield Finding("partitions", "the database has none yet", "run manage.py migrate")
-            silent.add("partitions")
-        except DatabaseError as error:
-            if "database" not in silent:
-                yield Finding("database", f"it does not answer: {error}", "start it, or correct DATABASE_URL")
-            silent.add("database")
-        except StreamUnavailable as error:
-            if "stream" not in silent:
-                yield Finding("stream", str(error), _remedy(str(error)))
-            silent.add("stream")
+    """Yield the findings of all checks, within 8 s also if a server hangs. A silent server is reported only once."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    blocked: set[str] = set()
+    for check in _checks(stream):
+        if blocked.isdisjoint(check.needs):
+            found, now_blocked = _ask(check, seconds=min(CHECK_PATIENCE_SECONDS, max(0.0, until - time.monotonic())))
+            yield from found
+            blocked |= now_blocked
 
 
-def _remedy(error: str) -> str:
+def _checks(stream: Stream) -> Iterator[_Check]:
+    for of_database in DATABASE_CHECKS:
+        yield _Check(of_database, frozenset({DATABASE}))
+    for of_server in SERVER_CHECKS:
+        yield _Check(partial(of_server, stream), frozenset({STREAM}))
+    for of_stream in STREAM_CHECKS:
+        yield _Check(partial(of_stream, stream), frozenset({DATABASE, STREAM}))
+    for of_group in GROUP_CHECKS:
+        yield _Check(of_group, frozenset({DATABASE}))
+    for group in sorted(conf.subscribers):
+        yield _Check(partial(check_target, group), frozenset({DATABASE, f"target of {group}"}))
+    yield _Check(partial(check_lag, stream), frozenset({DATABASE, STREAM}))
+
+
+def _ask(check: _Check, *, seconds: float) -> tuple[list[Finding], Set[str]]:
+    """Return the findings, and the servers that are blocked."""
+    try:
+        findings = wait_for(lambda: list(check.ask()), seconds=seconds)
+    except TimeoutError:
+        hung = " and ".join(sorted(check.needs))
+        return [
+            Finding(hung, f"no answer within {seconds:.1f} s", "see whether it hangs; restart it if so")
+        ], check.needs
+    except PartitionsMissing:
+        return [Finding("partitions", "the database has none yet", "run manage.py migrate")], {DATABASE}
+    except DatabaseError as error:
+        return [Finding(DATABASE, describe(error), _remedy_of_database(error))], {DATABASE}
+    except StreamUnavailable as error:
+        return [Finding(STREAM, str(error), _remedy_of_stream(str(error)))], {STREAM}
+    return findings, check.needs if any(item.blocks for item in findings) else frozenset()
+
+
+def _remedy_of_database(error: DatabaseError) -> str:
+    if isinstance(error, OperationalError):
+        return f"start it, or correct {named('DATABASES')}"
+    return "run manage.py migrate, or allow the database's user what the error names"
+
+
+def _remedy_of_stream(error: str) -> str:
     """Return the remedy for an error, which names its cause by Redis's first word or in redis-py's words."""
+    url = named("EVENTS_STREAM_URL")
     if "NOPERM" in error or "no permissions" in error:
-        return "allow the user of EVENTS_STREAM_URL the commands, keys and channel that it needs, with ACL SETUSER"
+        return f"allow the user of {url} the commands, keys and channel that it needs, with ACL SETUSER"
     if any(said in error for said in ("WRONGPASS", "NOAUTH", "invalid username-password", "Authentication required")):
-        return "correct user and password in EVENTS_STREAM_URL"
-    return "start Redis, or correct EVENTS_STREAM_URL"
+        return f"correct user and password in {url}"
+    return f"start Redis, or correct {url}"

@@ -8,12 +8,15 @@ from django.db import connection, transaction
 from django.db.models import Count, Min
 from django.utils import timezone
 
-from events.models import LogEntry
+from events.conf import conf, named
+from events.models import LogEntry, Partition
 from events.operations.doctor.finding import Finding
+from events.processes.migrations import missing_migrations
 
 OLDEST_POSTGRESQL = 150000
 LONG_TRANSACTION_SECONDS = 60
 RELAY_PATIENCE_SECONDS = 5
+REMEDY_OF_READ_ONLY = "make room if its disk is full, or set default_transaction_read_only to off"
 OLDEST_TRANSACTION = """
 SELECT pid, extract(epoch FROM clock_timestamp() - xact_start), application_name, state, query_start
 FROM pg_stat_activity
@@ -39,6 +42,34 @@ def check_version() -> Iterator[Finding]:
     else:
         [version] = _first_row("SELECT sqlite_version()")
         yield Finding("database", f"SQLite {version}: for one machine, not for production")
+
+
+def check_writable() -> Iterator[Finding]:
+    """A database is read-only while it is a replica, or because an administrator or a full disk made it so."""
+    if connection.vendor == "postgresql":
+        [read_only] = _first_row("SHOW transaction_read_only")
+        [is_replica] = _first_row("SELECT pg_is_in_recovery()")
+        remedy = f"set {named('DATABASES')} to the primary" if is_replica else REMEDY_OF_READ_ONLY
+        if read_only == "on":
+            yield Finding("database", "it is read-only, so nothing can be written", remedy, blocks=True)
+    elif _first_row("PRAGMA query_only") != (0,):
+        yield Finding("database", "it is read-only, so nothing can be written", "remove PRAGMA query_only", blocks=True)
+
+
+def check_migrations() -> Iterator[Finding]:
+    """The code of a release needs the tables of that release."""
+    if missing := missing_migrations():
+        yield Finding("migrations", f"the database lacks {', '.join(missing)}", "run manage.py migrate", blocks=True)
+    else:
+        yield Finding("migrations", "all are applied")
+
+
+def check_partitions() -> Iterator[Finding]:
+    """The first migration fixes the number of partitions."""
+    count = Partition.objects.count()
+    if count not in {0, conf.partitions}:
+        found = f"EVENTS_PARTITIONS is {conf.partitions}, the database has {count}"
+        yield Finding("partitions", found, f"set EVENTS_PARTITIONS to {count}")
 
 
 def check_isolation() -> Iterator[Finding]:
@@ -103,8 +134,12 @@ def check_rows_without_position() -> Iterator[Finding]:
     )
 
 
+SERVING_CHECKS = (check_writable, check_migrations)
+"""The checks of what a process needs to serve requests."""
 DATABASE_CHECKS = (
     check_version,
+    *SERVING_CHECKS,
+    check_partitions,
     check_isolation,
     check_durability,
     check_oldest_transaction,

@@ -9,6 +9,8 @@ class Finding(NamedTuple):
     about: str
     found: str
     remedy: str = ""
+    blocks: bool = False
+    """Whether a server can't work until this is repaired; what else would be found there follows from it."""
 
     @property
     def is_fault(self) -> bool:

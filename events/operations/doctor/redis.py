@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 
+from events.conf import named
 from events.models import Partition
 from events.operations.doctor.finding import Finding
 from events.relay import divergence
@@ -26,7 +27,8 @@ def check_server(stream: Stream) -> Iterator[Finding]:
 def check_role(stream: Stream) -> Iterator[Finding]:
     """A replica refuses writes."""
     role = stream.information()["role"]
-    yield Finding("Redis's role", role, "set EVENTS_STREAM_URL to the master" * (role != "master"))
+    is_replica = role != "master"
+    yield Finding("Redis's role", role, f"set {named('EVENTS_STREAM_URL')} to the master" * is_replica, is_replica)
 
 
 def check_eviction(stream: Stream) -> Iterator[Finding]:
@@ -35,9 +37,26 @@ def check_eviction(stream: Stream) -> Iterator[Finding]:
     yield Finding("maxmemory-policy", policy, "run CONFIG SET maxmemory-policy noeviction" * (policy != "noeviction"))
 
 
+def check_memory(stream: Stream) -> Iterator[Finding]:
+    """A full Redis refuses what the relay appends."""
+    information = stream.information()
+    used, most = (int(information.get(name, 0)) for name in ("used_memory", "maxmemory"))
+    if not most:
+        yield Finding("Redis's memory", f"{used:,} bytes, without a maxmemory")
+        return
+    is_full = used >= most
+    remedy = "raise maxmemory with CONFIG SET, or remove other keys; then the relay goes on by itself"
+    full = ": it is full, and refuses new entries" * is_full
+    yield Finding("Redis's memory", f"{used:,} bytes of maxmemory {most:,}{full}", remedy * is_full, is_full)
+
+
 def check_persistence(stream: Stream) -> Iterator[Finding]:
     """Persistence is only reported: the relay sends again what Redis loses."""
     information = stream.information()
+    if any(information.get(name, "ok") != "ok" for name in ("rdb_last_bgsave_status", "aof_last_write_status")):
+        found = "the last save failed; Redis refuses writes until one succeeds"
+        yield Finding("Redis's persistence", found, "make room on its disk; its log has the reason")
+        return
     saved = datetime.fromtimestamp(int(information["rdb_last_save_time"]), UTC)
     snapshot = f"snapshots only, the last one (or the start) at {saved:%Y-%m-%d %H:%M:%S%z}"
     found = "append-only file" if int(information["aof_enabled"]) else snapshot
@@ -78,10 +97,12 @@ def check_stream(stream: Stream) -> Iterator[Finding]:
 
 SERVER_CHECKS = (
     check_server,
-    check_permissions,
-    check_role,
     check_eviction,
     check_persistence,
     check_clock,
-    check_stream,
+    check_role,
+    check_memory,
 )
+"""The checks that ask only Redis; the last ones may find that it refuses writes."""
+STREAM_CHECKS = (check_permissions, check_stream)
+"""The checks that need the names of the keys too, which depend on the log's partitions."""

@@ -70,7 +70,7 @@ def test_the_doctor_tells_a_missing_permission_from_a_server_that_is_down(login:
     [found] = [found for found in examine(login("~*", "&*", "+@all", "-acl", "-info")) if found.about == "stream"]
 
     assert "info" in found.found
-    assert found.remedy.startswith("allow the user of EVENTS_STREAM_URL")
+    assert found.remedy.startswith("allow the user of EVENT_STREAM_URL")
 
 
 def test_the_doctor_names_a_wrong_password(stream: Stream) -> None:
@@ -80,4 +80,4 @@ def test_the_doctor_names_a_wrong_password(stream: Stream) -> None:
     with closing(wrong):
         [found] = [found for found in examine(wrong) if found.about == "stream"]
 
-    assert found.remedy == "correct user and password in EVENTS_STREAM_URL"
+    assert found.remedy == "correct user and password in EVENT_STREAM_URL"

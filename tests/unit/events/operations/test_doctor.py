@@ -179,7 +179,7 @@ def test_a_silent_stream_is_reported_once() -> None:
     assert stopped.value.code == 1
     findings = [Finding(**found) for found in json.loads(said.getvalue())]
     assert [(found.about, found.remedy) for found in findings if found.is_fault] == [
-        ("stream", "start Redis, or correct EVENTS_STREAM_URL")
+        ("stream", "start Redis, or correct EVENT_STREAM_URL")
     ]
 
 

@@ -1,0 +1,99 @@
+"""Keep the sessions of a process between its requests, and never hand out one that can't write.
+
+psycopg's own pool tests one dead session after another with growing pauses, and connects in the background with
+growing pauses too: after a crash of the server it stays useless for longer than the crash lasted. Here the caller
+connects itself, at once.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from threading import BoundedSemaphore
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+IDLE_SECONDS = 600.0
+
+type Session = psycopg.Connection[Any]
+
+
+class _Idle(NamedTuple):
+    session: Session
+    since: float
+
+
+class Pool:
+    """At most `max_size` sessions. It has the methods of psycopg's pool that Django calls."""
+
+    def __init__(self, connect: Callable[[], Session], *, max_size: int, timeout: float) -> None:
+        self._connect = connect
+        self._max_size = max_size
+        self._timeout = timeout
+        self._free = BoundedSemaphore(max_size)
+        self._idle: deque[_Idle] = deque()
+        """The one that was returned last is at the right."""
+        self._is_closed = False
+
+    def open(self) -> None:
+        """Do nothing: a session is opened when one is needed."""
+
+    def getconn(self) -> Session:
+        """Return an idle session that works, or a new one; raise OperationalError if there is none."""
+        if not self._free.acquire(timeout=self._timeout):
+            raise psycopg.OperationalError(f"no session was free for {self._timeout:g} s: {self._max_size} are in use")
+        try:
+            session = self._take_idle() or self._connect()
+        except BaseException:
+            self._free.release()
+            raise
+        session._pool = self  # type: ignore[assignment]  # noqa: SLF001 (Django returns it to where this says)
+        return session
+
+    def putconn(self, session: Session) -> None:
+        """Take a session back."""
+        session._pool = None  # noqa: SLF001 (see above)
+        _end_transaction(session)
+        if not session.closed:
+            self._idle.append(_Idle(session, time.monotonic()))
+        self._free.release()
+        self._close_idle(returned_before=float("inf") if self._is_closed else time.monotonic() - IDLE_SECONDS)
+
+    def close(self) -> None:
+        """Close the idle sessions now, and the others when they are returned."""
+        self._is_closed = True
+        self._close_idle(returned_before=float("inf"))
+
+    def _take_idle(self) -> Session | None:
+        with suppress(IndexError):
+            while True:
+                session = self._idle.pop().session
+                if _can_write(session):
+                    return session
+                session.close()
+        return None
+
+    def _close_idle(self, *, returned_before: float) -> None:
+        with suppress(IndexError):
+            while self._idle[0].since < returned_before:
+                self._idle.popleft().session.close()
+
+
+def _end_transaction(session: Session) -> None:
+    """Make the session ready for its next user, or close it."""
+    try:
+        if session.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+            session.rollback()
+        session.autocommit = True  # Raises unless the session is idle.
+    except psycopg.Error:
+        session.close()
+
+
+def _can_write(session: Session) -> bool:
+    """Ask the server: it may be gone, or its database may have been read-only when the session began."""
+    try:
+        return session.execute("SHOW transaction_read_only").fetchone() == ("off",)
+    except psycopg.Error:
+        return False

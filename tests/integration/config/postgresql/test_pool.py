@@ -1,0 +1,77 @@
+"""The sessions that a process keeps, on a server that ends or demotes them."""
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection
+
+from config.postgresql.pool import Pool
+from events.models import Partition
+from tests.database_server import SESSIONS, administrator, fill_the_pool, read_only
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def write() -> None:
+    """Write as a request does: in a session that is returned to the pool at its end."""
+    try:
+        Partition.objects.update(divergence="")
+    finally:
+        connection.close()
+
+
+def test_the_first_statement_after_all_sessions_were_ended_succeeds() -> None:
+    connection.close()
+    fill_the_pool()
+    with administrator() as session:
+        found = session.execute(
+            "SELECT count(*), bool_and(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = %s",
+            [connection.settings_dict["NAME"]],
+        )
+        assert found.fetchone() == (SESSIONS, True)
+
+    write()
+
+
+def test_the_first_write_after_the_database_is_writable_again_succeeds() -> None:
+    with read_only():
+        for _ in range(2):
+            with pytest.raises(DatabaseError, match="read-only"):
+                write()
+        fill_the_pool()
+
+    write()
+
+
+def test_a_session_is_returned_without_its_transaction() -> None:
+    connection.set_autocommit(False)
+    Partition.objects.update(divergence="not committed")
+    backend = connection.connection.info.backend_pid
+    connection.close()
+
+    assert not Partition.objects.exclude(divergence="").exists()
+    assert connection.connection.info.backend_pid == backend
+
+
+def test_a_full_pool_is_an_error_after_its_timeout() -> None:
+    pool = Pool(administrator, max_size=1, timeout=0.05)
+    session = pool.getconn()
+
+    with pytest.raises(psycopg.OperationalError, match="no session was free for 0.05 s: 1 are in use"):
+        pool.getconn()
+
+    pool.putconn(session)
+    assert pool.getconn() is session
+    pool.close()
+    pool.putconn(session)
+    assert session.closed
+
+
+def test_a_failed_connection_takes_no_place() -> None:
+    def refuse() -> psycopg.Connection:
+        raise psycopg.OperationalError("connection refused")
+
+    pool = Pool(refuse, max_size=1, timeout=0.05)
+
+    for _ in range(2):
+        with pytest.raises(psycopg.OperationalError, match="connection refused"):
+            pool.getconn()
