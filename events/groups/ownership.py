@@ -113,9 +113,8 @@ class Ownership:
         """Release the lease, so that another process can own the partition at once."""
         mine = Lease.objects.filter(group=self.group, partition=partition, member=self.member)
         mine.filter(epoch=self.epochs[partition]).update(member="")
-        del self.epochs[
-            partition
-        ]  # Last: a lease that could not be released is still renewed, so it must be tried again.
+        # Last: a lease that could not be released is still renewed, so it must be tried again.
+        del self.epochs[partition]
 
     def leave(self) -> None:
         """Release all leases and leave the group."""
