@@ -13,7 +13,7 @@ from typing import NamedTuple
 from django.db import DatabaseError, OperationalError
 
 from events.conf import conf, named
-from events.exceptions import PartitionsMissing, StreamUnavailable
+from events.exceptions import StreamUnavailable
 from events.operations.doctor.database import DATABASE_CHECKS
 from events.operations.doctor.finding import Finding
 from events.operations.doctor.groups import GROUP_CHECKS, check_lag, check_target
@@ -68,8 +68,6 @@ def _ask(check: _Check, *, seconds: float) -> tuple[list[Finding], Set[str]]:
         return [
             Finding(hung, f"no answer within {seconds:.1f} s", "see whether it hangs; restart it if so")
         ], check.needs
-    except PartitionsMissing:
-        return [Finding("partitions", "the database has none yet", "run manage.py migrate")], {DATABASE}
     except DatabaseError as error:
         return [Finding(DATABASE, describe(error), _remedy_of_database(error))], {DATABASE}
     except StreamUnavailable as error:

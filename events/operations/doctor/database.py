@@ -67,7 +67,9 @@ def check_migrations() -> Iterator[Finding]:
 def check_partitions() -> Iterator[Finding]:
     """The first migration fixes the number of partitions."""
     count = Partition.objects.count()
-    if count not in {0, conf.partitions}:
+    if not count:
+        yield Finding("partitions", "the database has none yet", "run manage.py migrate", blocks=True)
+    elif count != conf.partitions:
         found = f"EVENTS_PARTITIONS is {conf.partitions}, the database has {count}"
         yield Finding("partitions", found, f"set EVENTS_PARTITIONS to {count}")
 
