@@ -1,6 +1,5 @@
 """Connect to Elasticsearch in the ways that ELASTICSEARCH_URL offers; name what the server refuses."""
 
-from contextlib import closing
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from typing import Any
@@ -11,8 +10,7 @@ import trustme
 from elasticsearch import Elasticsearch
 
 from events.exceptions import RetryLater
-from events.operations.doctor.groups import check_targets
-from events.stream.interface import open_stream
+from events.operations.doctor.groups import check_target
 from readmodel.exceptions import SearchRefused
 from readmodel.index import cluster
 from readmodel.index.client import open_client
@@ -97,8 +95,7 @@ def test_doctor_names_a_url_that_is_wrong(settings: Any) -> None:
     settings.ELASTICSEARCH_URL = "https://u:hunter2@host?ca_cert=/x"
     settings.EVENTS_SUBSCRIBERS = {"readmodel": "readmodel.subscriber.ReadModel"}
 
-    with closing(open_stream()) as stream:
-        [finding] = check_targets(stream)
+    [finding] = check_target("readmodel")
 
     assert "'ca_cert' is not an option" in finding.found
     assert "hunter2" not in finding.found
