@@ -41,7 +41,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class IndexState(msgspec.Struct, frozen=True):
-    """What is noted in an index, and how often it is refreshed."""
+    """The notes and the refresh interval of an index."""
 
     target: Target
     refresh_interval: str
