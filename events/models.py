@@ -8,13 +8,14 @@ from events.storable_text import StorableCharField, StorableJSONField, StorableT
 
 
 class LogEntry(models.Model):
-    """One event of the log (the outbox table), inserted in the transaction of the change that it reports."""
+    """One event of the log (the outbox table), inserted in the transaction of the change that it reports.
+
+    A row never changes. A trigger adds a `WaitingEntry` to each new one, until a flush gives it a `Position` instead.
+    """
 
     id = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField(unique=True)
     partition = models.PositiveSmallIntegerField()
-    position = models.PositiveBigIntegerField(null=True)
-    """Its place in the partition, from 1 without gaps; null until a flush has given it."""
     type = models.CharField(max_length=100)
     schema_version = models.PositiveSmallIntegerField()
     source = models.CharField(max_length=200)
@@ -38,14 +39,53 @@ class LogEntry(models.Model):
             models.UniqueConstraint(
                 fields=["aggregate_type", "subject", "aggregate_version"], name="events_log_aggregate_version"
             ),
-            models.UniqueConstraint(fields=["partition", "position"], name="events_log_position"),
-        ]
-        indexes = [
-            models.Index(fields=["partition", "id"], condition=Q(position=None), name="events_log_without_position"),
         ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.subject} v{self.aggregate_version}"
+
+    @property
+    def position(self) -> int | None:
+        """Its place in the partition, None until a flush has given it. Queries name it `place__position`."""
+        try:
+            return self.place.position
+        except Position.DoesNotExist:
+            return None
+
+
+class WaitingEntry(models.Model):
+    """An event without a position, committed or not. A trigger of the log's table adds it."""
+
+    pk = models.CompositePrimaryKey("partition", "entry_id")
+    partition = models.PositiveSmallIntegerField()
+    entry = models.ForeignKey(
+        LogEntry, on_delete=models.CASCADE, related_name="waiting", db_constraint=False, db_index=False
+    )
+
+    class Meta:
+        db_table = "events_waiting"
+
+    def __str__(self) -> str:
+        return f"entry {self.entry_id} of partition {self.partition}, without a position"
+
+
+class Position(models.Model):
+    """The place of an event in its partition, from 1 without gaps. A row never changes; see docs/adr/0013."""
+
+    entry = models.OneToOneField(
+        LogEntry, on_delete=models.CASCADE, related_name="place", primary_key=True, db_constraint=False
+    )
+    partition = models.PositiveSmallIntegerField()
+    position = models.PositiveBigIntegerField()
+
+    class Meta:
+        db_table = "events_position"
+        constraints = [
+            models.UniqueConstraint(fields=["partition", "position"], name="events_position_in_partition"),
+        ]
+
+    def __str__(self) -> str:
+        return f"entry {self.entry_id} at {self.position} of partition {self.partition}"
 
 
 class Partition(models.Model):

@@ -13,6 +13,7 @@ class LogEntryAdmin(ReadOnlyAdmin):
 
     list_display = ["position", "type", "subject", "aggregate_version", "actor", "time"]
     list_filter = ["type"]
+    list_select_related = ["place"]
     search_fields = ["=event_id", "=subject", "=correlation_id"]
     ordering = ["-id"]
 

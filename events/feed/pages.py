@@ -115,13 +115,15 @@ class _UnfinishedPage:
     def fill(self, partition: int, after: int, last: int) -> int:
         """Add the partition's next events as far as they fit; return the position that was reached."""
         until = min(after + SCANNED_AT_ONCE, last)
-        rows = LogEntry.objects.filter(partition=partition, position__gt=after, position__lte=until)
-        upcoming = self._wanted.narrow(rows).order_by("position")
-        sizes = list(upcoming.values_list("position", _OctetLength("data"))[: self._rows_left])
+        rows = LogEntry.objects.filter(
+            place__partition=partition, place__position__gt=after, place__position__lte=until
+        )
+        upcoming = self._wanted.narrow(rows).order_by("place__position")
+        sizes = list(upcoming.values_list("place__position", _OctetLength("data"))[: self._rows_left])
         is_all = len(sizes) < self._rows_left
         fitting = self._take(sizes)
         if fitting:
-            found = upcoming.filter(position__lte=fitting[-1]).values_list(*ENVELOPE_COLUMNS)
+            found = upcoming.filter(place__position__lte=fitting[-1]).values_list(*ENVELOPE_COLUMNS)
             self.events += (feed_event(partition, _envelope(row)) for row in found)
         if is_all and len(fitting) == len(sizes):
             return until

@@ -17,19 +17,24 @@ type Row = tuple[Any, ...]
 BATCH_BYTES = 1_000_000
 # The database limits the batch's bytes, so that no large events are fetched and then thrown away.
 READ_AFTER = """
-SELECT {columns} FROM events_log
-WHERE partition = %s AND position > %s AND position <= (
-    SELECT MAX(position) FROM (
-        SELECT position, size, SUM(size) OVER (ORDER BY position) AS total FROM (
-            SELECT position, {size} AS size FROM events_log
-            WHERE partition = %s AND position > %s ORDER BY position LIMIT %s
-        ) AS upcoming
-    ) AS sized
-    WHERE total <= %s OR total = size
-)
+SELECT {columns} FROM (
+    SELECT entry_id, position, size, SUM(size) OVER (ORDER BY position) AS total FROM (
+        SELECT place.entry_id, place.position, {size} AS size
+        FROM events_position AS place JOIN events_log AS log ON log.id = place.entry_id
+        WHERE place.partition = %s AND place.position > %s ORDER BY place.position LIMIT %s
+    ) AS upcoming
+) AS place JOIN events_log AS log ON log.id = place.entry_id
+WHERE total <= %s OR total = size
 ORDER BY position
 """
-EVENT_AT = "SELECT event_id FROM events_log WHERE partition = %s AND position = %s"
+EVENT_AT = """
+SELECT log.event_id FROM events_position AS place JOIN events_log AS log ON log.id = place.entry_id
+WHERE place.partition = %s AND place.position = %s
+"""
+READ_EVENT = """
+SELECT {columns} FROM events_log AS log LEFT JOIN events_position AS place ON place.entry_id = log.id
+WHERE log.event_id = %s
+"""
 ENVELOPE_COLUMNS = {
     "event_id": "id",
     "type": "type",
@@ -44,24 +49,26 @@ ENVELOPE_COLUMNS = {
     "actor": "actor",
     "traceparent": "traceparent",
     "extensions": "extensions",
-    "position": "position",
+    "place__position": "position",
 }
+"""The columns as Django's queries name them, with the envelope's attributes."""
+SELECTED = ", ".join(f"log.{column}".replace("log.place__", "place.") for column in ENVELOPE_COLUMNS)
+"""The same columns of `events_log AS log` and `events_position AS place`."""
 
 
 def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> list[Envelope]:
     """Return the next events above the position, in order: up to `limit` or 1 MB, but at least one if there is any."""
-    size = "OCTET_LENGTH(data)" if connection.vendor == "postgresql" else "LENGTH(CAST(data AS BLOB))"
-    statement = READ_AFTER.format(columns=", ".join(ENVELOPE_COLUMNS), size=size)
+    size = "OCTET_LENGTH(log.data)" if connection.vendor == "postgresql" else "LENGTH(CAST(log.data AS BLOB))"
+    statement = READ_AFTER.format(columns=SELECTED, size=size)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [partition, position, partition, position, limit, BATCH_BYTES])
+        cursor.execute(statement, [partition, position, limit, BATCH_BYTES])
         return envelopes_of(cursor.fetchall())
 
 
 def read_event(event_id: UUID) -> Envelope:
     """Return the event; raise LogEntry.DoesNotExist if compaction has deleted it."""
-    statement = f"SELECT {', '.join(ENVELOPE_COLUMNS)} FROM events_log WHERE event_id = %s"  # noqa: S608 (constant names)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [event_id.hex])
+        cursor.execute(READ_EVENT.format(columns=SELECTED), [event_id.hex])
         row = cursor.fetchone()
     if row is None:
         raise LogEntry.DoesNotExist(f"the log has no event {event_id}")

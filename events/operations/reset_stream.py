@@ -18,7 +18,7 @@ from events.exceptions import Diverged
 from events.groups import checkpoint
 from events.groups.ownership import take_from_owner
 from events.log.partitions import all_partitions
-from events.models import LogEntry, Partition
+from events.models import Partition, Position
 from events.relay.divergence import expect_own
 from events.stream.interface import Entry, Stream
 from events.stream.tail import NO_STREAM
@@ -124,7 +124,7 @@ def _forget(group: str) -> list[str]:
 
 def _plan_partition(stream: Stream, partition: Partition) -> PartitionPlan:
     is_stream = stream.tail(partition.number) != NO_STREAM
-    window = LogEntry.objects.filter(
+    window = Position.objects.filter(
         partition=partition.number, position__gt=partition.last_position - conf.stream_max_length
     )
     return PartitionPlan(
@@ -151,8 +151,8 @@ def _count_lost_events(stream: Stream, partition: int) -> int:
 
 
 def _count_unknown(partition: int, envelopes: Sequence[Envelope]) -> int:
-    rows = LogEntry.objects.filter(partition=partition, event_id__in=[envelope.id for envelope in envelopes])
-    known = set(rows.values_list("position", "event_id"))
+    rows = Position.objects.filter(partition=partition, entry__event_id__in=[envelope.id for envelope in envelopes])
+    known = set(rows.values_list("position", "entry__event_id"))
     compacted_to = Partition.objects.values_list("compacted_to", flat=True).get(number=partition)
     places = [(envelope.position or 0, envelope.id) for envelope in envelopes]
     return sum(place not in known and place[0] > compacted_to for place in places)

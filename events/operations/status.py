@@ -11,7 +11,7 @@ from events.exceptions import StreamUnavailable
 from events.groups import checkpoint
 from events.groups.members import GroupMembers, Owner, members_of_groups
 from events.log.partitions import all_partitions
-from events.models import Checkpoint, DeadLetter, LogEntry, Partition
+from events.models import Checkpoint, DeadLetter, Partition, Position, WaitingEntry
 from events.stream.interface import Stream
 
 
@@ -77,7 +77,7 @@ class _StreamWindow(NamedTuple):
 
 def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
     """Return the status of every partition, with all groups or one; Redis may be down. Raise PartitionsMissing."""
-    waiting = LogEntry.objects.filter(position=None).values("partition").annotate(rows=Count("id"))
+    waiting = WaitingEntry.objects.values("partition").annotate(rows=Count("entry_id"))
     counts = dict(waiting.values_list("partition", "rows"))
     members = members_of_groups()
     found: list[PartitionStatus] = []
@@ -131,8 +131,8 @@ def _group_status(
     stream: Stream, partition: Partition, reached: Checkpoint, *, window: _StreamWindow, members: GroupMembers
 ) -> GroupStatus:
     # The next event, not the oldest of all: that would be slow just when a group is far behind.
-    unhandled = LogEntry.objects.filter(partition=partition.number, position__gt=reached.position)
-    since = unhandled.order_by("position").values_list("time", flat=True).first()
+    unhandled = Position.objects.filter(partition=partition.number, position__gt=reached.position)
+    since = unhandled.order_by("position").values_list("entry__time", flat=True).first()
     place = {"group": reached.group, "target": reached.target, "partition": partition.number}
     letters = DeadLetter.objects.filter(**place, state__in=DeadLetter.OPEN)
     to_retry = Count("id", filter=Q(state=DeadLetter.State.RETRY))

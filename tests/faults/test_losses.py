@@ -38,7 +38,7 @@ def reached() -> int:
 
 
 def has_reached_the_end() -> bool:
-    return not LogEntry.objects.filter(position=None).exists() and reached() == last_position(0) > 0
+    return not LogEntry.objects.filter(place=None).exists() and reached() == last_position(0) > 0
 
 
 def test_losses_under_load_are_repaired(

@@ -9,7 +9,7 @@ from django.db.models import Count, Min
 from django.utils import timezone
 
 from events.conf import conf, named
-from events.models import LogEntry, Partition
+from events.models import Partition, WaitingEntry
 from events.operations.doctor.finding import Finding
 from events.processes.migrations import missing_migrations
 
@@ -125,7 +125,8 @@ def check_sqlite_mode() -> Iterator[Finding]:
 def check_rows_without_position() -> Iterator[Finding]:
     """A running relay gives positions twice a second."""
     before = timezone.now() - timedelta(seconds=RELAY_PATIENCE_SECONDS)
-    waiting = LogEntry.objects.filter(position=None, time__lt=before).aggregate(rows=Count("id"), oldest=Min("time"))
+    rows = WaitingEntry.objects.filter(entry__time__lt=before)
+    waiting = rows.aggregate(rows=Count("entry_id"), oldest=Min("entry__time"))
     if not waiting["rows"]:
         yield Finding("events without a position", "none waits for a relay")
         return

@@ -129,7 +129,7 @@ def test_events_of_several_partitions_are_in_order_within_each(
 
 
 def in_the_log() -> list[str]:
-    return [str(found) for found in LogEntry.objects.order_by("position").values_list("event_id", flat=True)]
+    return [str(found) for found in LogEntry.objects.order_by("place__position").values_list("event_id", flat=True)]
 
 
 def test_a_stream_continues_from_the_log_without_redis(stream: EventStream, token: str) -> None:

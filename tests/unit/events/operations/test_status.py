@@ -87,7 +87,7 @@ def test_the_status_of_the_log_and_the_stream(filled: Stream) -> None:
 
 
 def test_a_group_without_a_process_is_shown() -> None:
-    LogEntry.objects.filter(position=3).update(time=timezone.now() - timedelta(seconds=90))
+    LogEntry.objects.filter(place__position=3).update(time=timezone.now() - timedelta(seconds=90))
 
     found = group()
 

@@ -28,7 +28,7 @@ def restored(stream: Stream) -> Stream:
     """Create a stream of five entries, and a log that was restored to the first two."""
     make_things(5)
     relay.sweep(stream, 0)
-    LogEntry.objects.filter(position__gt=2).delete()
+    LogEntry.objects.filter(place__position__gt=2).delete()
     Partition.objects.update(last_position=2)
     return stream
 

@@ -34,7 +34,7 @@ class TestPositions:
         make_things(2)
         assert give_positions(0).positions == range(4, 6)
 
-        assert list(LogEntry.objects.order_by("id").values_list("position", flat=True)) == [1, 2, 3, 4, 5]
+        assert list(LogEntry.objects.order_by("id").values_list("place__position", flat=True)) == [1, 2, 3, 4, 5]
         assert log.last_position(0) == 5
 
     def test_without_new_rows_no_positions_are_given(self) -> None:
@@ -136,7 +136,7 @@ class TestSweep:
     def test_an_unknown_tail_below_the_compacted_events_is_the_log_s_own(self, stream: Stream) -> None:
         make_things(3)
         relay.sweep(stream, 0)
-        LogEntry.objects.filter(position=3).delete()
+        LogEntry.objects.filter(place__position=3).delete()
         Partition.objects.update(compacted_to=3)
         make_things(1)
 
