@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import takewhile
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
@@ -100,7 +101,7 @@ def _drop(partition: int, compacted_to: int, replaced: QuerySet[LogEntry]) -> in
     """Drop the rows and note it in one transaction, or a missing position would look like a gap."""
     if connection.vendor == "postgresql":
         # One statement: its lock on the partition, for which flushes wait, does not depend on this process.
-        ids, parameters = replaced.values("id").query.sql_with_params()
+        ids, parameters = _sql_of(replaced.values("id"))
         with connection.cursor() as cursor:
             cursor.execute(DROP.format(replaced=ids), [*parameters, compacted_to, partition])
             return int(cursor.fetchone()[0])
@@ -109,3 +110,10 @@ def _drop(partition: int, compacted_to: int, replaced: QuerySet[LogEntry]) -> in
         behind = Partition.objects.filter(number=partition, compacted_to__lt=compacted_to)
         behind.update(compacted_to=compacted_to)
     return dropped.get(LogEntry._meta.label, 0)
+
+
+def _sql_of(ids: QuerySet[LogEntry, Any]) -> tuple[str, tuple[Any, ...]]:
+    try:
+        return ids.query.sql_with_params()
+    except EmptyResultSet:
+        return "NULL", ()
