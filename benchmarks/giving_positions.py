@@ -4,7 +4,8 @@
 
 `column` is a column of the log, in a unique index over all rows. `column, partial index` leaves out the rows without a
 position. `narrow row` keeps the position in a row of its own, inserted with the event and updated later. `append-only`
-inserts that row only when it has a position; until then a row of a third table says that the event waits.
+inserts that row only when it has a position; until then a row of a third table, which a trigger adds, says that the
+event waits: this is how the project does it.
 """
 
 import statistics
@@ -80,8 +81,16 @@ APPENDED = """
 ALTER TABLE log DROP COLUMN position;
 CREATE TABLE waiting (partition smallint, id bigint, PRIMARY KEY (partition, id));
 CREATE TABLE place (partition smallint, position bigint, id bigint NOT NULL UNIQUE, PRIMARY KEY (partition, position));
+CREATE OR REPLACE FUNCTION let_wait() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO waiting (partition, id) SELECT partition, id FROM added;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER let_wait AFTER INSERT ON log
+REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION let_wait();
 """
-WITH_ROW = "WITH added AS ({insert} RETURNING id) INSERT INTO {table} (partition, id) SELECT 0, id FROM added"
+WITH_ROW = f"WITH added AS ({INSERT} RETURNING id) INSERT INTO place (partition, id) SELECT 0, id FROM added"
 JOINED = "place JOIN log USING (id)"
 WAYS = {
     "column": Way(
@@ -98,13 +107,13 @@ WAYS = {
     ),
     "narrow row": Way(
         COPY + PLACE + PARTIAL.format(table="place") + WAITING.format(table="place"),
-        WITH_ROW.format(insert=INSERT, table="place"),
+        WITH_ROW,
         UPDATE.format(table="place", batch=BATCH),
         READ.format(tables=JOINED, place="place", batch=BATCH),
     ),
     "append-only": Way(
         COPY + APPENDED,
-        WITH_ROW.format(insert=INSERT, table="waiting"),
+        INSERT,
         MOVE.format(batch=BATCH),
         READ.format(tables=JOINED, place="place", batch=BATCH),
     ),
