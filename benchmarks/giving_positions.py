@@ -90,7 +90,7 @@ $$;
 CREATE TRIGGER let_wait AFTER INSERT ON log
 REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION let_wait();
 """
-WITH_ROW = f"WITH added AS ({INSERT} RETURNING id) INSERT INTO place (partition, id) SELECT 0, id FROM added"
+WITH_ROW = f"WITH added AS ({INSERT} RETURNING id) INSERT INTO place (partition, id) SELECT 0, id FROM added"  # noqa: S608 (constant text)
 JOINED = "place JOIN log USING (id)"
 WAYS = {
     "column": Way(
