@@ -10,10 +10,10 @@ from itertools import takewhile
 from operator import attrgetter
 from typing import NamedTuple
 
-from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from events.conf import conf
+from events.database import atomic
 from events.exceptions import CheckpointMissing
 from events.groups import checkpoint
 from events.models import DeadLetter, LogEntry, Partition
@@ -91,7 +91,7 @@ def _replaced_by(replacements: list[_Replacement]) -> QuerySet[LogEntry]:
 
 
 def _drop(partition: int, compacted_to: int, replaced: QuerySet[LogEntry]) -> int:
-    with transaction.atomic():
+    with atomic():
         dropped, _ = replaced.delete()
         # In one transaction, or a missing position would look like a gap; last, since flushes wait for this row.
         behind = Partition.objects.filter(number=partition, compacted_to__lt=compacted_to)
