@@ -6,7 +6,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import OperationalError, connections, router
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, router
 
 from events import database
 from events.checks import TAG
@@ -44,7 +44,8 @@ def _forbidden(alias: str) -> Iterable[CheckMessage]:
 
 def _sent_elsewhere(alias: str) -> Iterable[CheckMessage]:
     models = apps.get_app_config(APP).get_models()
-    for other in sorted({router.db_for_write(model) for model in models} - {alias}):
+    without_answer = {alias, DEFAULT_DB_ALIAS}  # Django's default stands also for routers that have no answer.
+    for other in sorted({router.db_for_write(model) for model in models} - without_answer):
         hint = f"Set EVENTS_DATABASE to {other!r}, or let db_for_write answer {alias!r} for the app {APP!r}."
         message = f"EVENTS_DATABASE is {alias!r}, but a router sends writes of the events' tables to {other!r}"
         yield Error(message, hint=hint, id="events.E042")
