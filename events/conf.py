@@ -32,6 +32,8 @@ class Conf:
 
     prefix = "EVENTS"
 
+    database = Setting("default")
+    """Alias in DATABASES of the database with the events' tables."""
     stream_url = Setting("redis://localhost:6379/events")
     """DSN of the stream; see `events.stream.dsn`."""
     stream_backend = Setting("events.stream.redis_stream.RedisStream")

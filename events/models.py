@@ -4,10 +4,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from events.pinned import PinnedModel
 from events.storable_text import StorableCharField, StorableJSONField, StorableTextField
 
 
-class LogEntry(models.Model):
+class LogEntry(PinnedModel):
     """One event of the log (the outbox table), inserted in the transaction of the change that it reports.
 
     A row never changes. A trigger adds a `WaitingEntry` to each new one, until a flush gives it a `Position` instead.
@@ -53,7 +54,7 @@ class LogEntry(models.Model):
             return None
 
 
-class WaitingEntry(models.Model):
+class WaitingEntry(PinnedModel):
     """An event without a position, committed or not. A trigger of the log's table adds it."""
 
     pk = models.CompositePrimaryKey("partition", "entry_id")
@@ -69,7 +70,7 @@ class WaitingEntry(models.Model):
         return f"entry {self.entry_id} of partition {self.partition}, without a position"
 
 
-class Position(models.Model):
+class Position(PinnedModel):
     """The place of an event in its partition, from 1 without gaps. A row never changes; see docs/adr/0013."""
 
     entry = models.OneToOneField(
@@ -88,7 +89,7 @@ class Position(models.Model):
         return f"entry {self.entry_id} at {self.position} of partition {self.partition}"
 
 
-class Partition(models.Model):
+class Partition(PinnedModel):
     """A sequence of positions. Positions are given under a lock on its row; the number of rows never changes."""
 
     number = models.PositiveSmallIntegerField(primary_key=True)
@@ -107,7 +108,7 @@ class Partition(models.Model):
         return f"partition {self.number}, at {self.last_position}"
 
 
-class ConsumerGroup(models.Model):
+class ConsumerGroup(PinnedModel):
     """A consumer group, with what an operator asks of its processes; they read it every second."""
 
     name = models.CharField(max_length=100, primary_key=True)
@@ -122,7 +123,7 @@ class ConsumerGroup(models.Model):
         return f"{self.name}, paused" if self.paused else self.name
 
 
-class Member(models.Model):
+class Member(PinnedModel):
     """A process of a consumer group, alive until its heartbeats stop."""
 
     id = models.CharField(max_length=150, primary_key=True)
@@ -143,7 +144,7 @@ class Member(models.Model):
         return f"{self.group} {self.id}, {self.state}"
 
 
-class Lease(models.Model):
+class Lease(PinnedModel):
     """The process that may handle a group's events of a partition, until a time by the database's clock."""
 
     group = models.CharField(max_length=100)
@@ -162,7 +163,7 @@ class Lease(models.Model):
         return f"{self.group}, partition {self.partition}: {self.member or 'free'}, epoch {self.epoch}"
 
 
-class Checkpoint(models.Model):
+class Checkpoint(PinnedModel):
     """How far a consumer group has come in a partition: all events up to `position` are handled or parked."""
 
     group = models.CharField(max_length=100)
@@ -187,7 +188,7 @@ class Checkpoint(models.Model):
         return f"{self.group} at {self.position} of partition {self.partition}"
 
 
-class DeadLetter(models.Model):
+class DeadLetter(PinnedModel):
     """An event that a group could not handle, or a foreign entry of the stream, whose fields are kept here."""
 
     class State(models.TextChoices):
@@ -249,7 +250,7 @@ class DeadLetter(models.Model):
         return f"{self.type or 'foreign entry'} {self.subject or self.entry_id}, {self.state} by {self.group}"
 
 
-class DeadLetterAction(models.Model):
+class DeadLetterAction(PinnedModel):
     """An action on a dead letter: who did what, and why."""
 
     letter = models.ForeignKey(DeadLetter, on_delete=models.CASCADE, related_name="actions")

@@ -15,8 +15,7 @@ from itertools import filterfalse
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import transaction
-
+from events.database import atomic
 from events.dead_letters import parking as dead_letters
 from events.envelope import Envelope
 from events.exceptions import AttemptFailed, PartlyHandled, Unprocessable, describe
@@ -133,7 +132,7 @@ class Delivery:
         """Settle up to the first event that must be tried again, if there is one, and continue there."""
         kept = next((i for i, event in enumerate(batch) if not _is_final(failures.get(event.id))), len(batch))
         if handled := batch[:kept]:
-            with transaction.atomic():
+            with atomic():
                 checkpoint.advance(claim, _last_position(handled))
                 self._park_failures(claim, handled, failures)
             self._settled(claim, handled)
@@ -161,7 +160,7 @@ class Delivery:
                 raise AttemptFailed(
                     f"attempt {attempts} of {most} with {_place(envelope)}: {describe(error)}"
                 ) from error
-        with transaction.atomic():
+        with atomic():
             checkpoint.advance(claim, _last_position([envelope]))
             self._park(claim, envelope, error, attempts=attempts)
         self._settled(claim, [envelope])
@@ -198,7 +197,7 @@ class Delivery:
         return self._letters_end[claim]
 
     def _transaction(self) -> AbstractContextManager[object]:
-        return transaction.atomic() if self._subscriber.transactional else nullcontext()
+        return atomic() if self._subscriber.transactional else nullcontext()
 
 
 def _attempt(action: Callable[[], None]) -> Exception | None:

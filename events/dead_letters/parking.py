@@ -10,11 +10,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 from django.utils import timezone
 
 from events import log
+from events.database import atomic
 from events.envelope import Envelope
 from events.exceptions import LONGEST_TEXT, text_of
 from events.groups import checkpoint
@@ -72,7 +72,7 @@ def queue(claim: Claim, envelope: Envelope) -> None:
 
 def queue_all(claim: Claim, envelopes: Sequence[Envelope]) -> None:
     """Queue all the events or none; raise LeaseLost if another process owns the partition now."""
-    with transaction.atomic():
+    with atomic():
         checkpoint.hold(claim)
         for envelope in envelopes:
             queue(claim, envelope)
@@ -81,7 +81,7 @@ def queue_all(claim: Claim, envelopes: Sequence[Envelope]) -> None:
 def park_foreign(claim: Claim, entry: Entry) -> bool:
     """Park a foreign entry with its fields, once; tell whether it was new."""
     error = "the entry is not from this log"
-    with transaction.atomic():
+    with atomic():
         letter, is_new = DeadLetter.objects.get_or_create(
             **claim.place,
             entry_id=entry.id,
@@ -117,7 +117,7 @@ def envelope_of(letter: DeadLetter) -> Envelope:
 
 def close(claim: Claim, letter: DeadLetter) -> None:
     """Close the letter as handled, in the transaction of the event's effects if they are in our database."""
-    with transaction.atomic():
+    with atomic():
         checkpoint.hold(claim)
         DeadLetter.objects.filter(id=letter.id).update(state=State.HANDLED)
         note(letter, CONSUMER, "handled")
@@ -125,7 +125,7 @@ def close(claim: Claim, letter: DeadLetter) -> None:
 
 def fail(claim: Claim, letter: DeadLetter, error: Exception) -> None:
     """Park the letter again with its new error, unless it was discarded meanwhile."""
-    with transaction.atomic():
+    with atomic():
         checkpoint.hold(claim)
         failed = _description(error)
         attempts = letter.attempts + 1

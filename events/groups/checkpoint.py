@@ -6,10 +6,10 @@ A partition's owner moves it by a claim; operators, status and compaction look a
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
+from events import database
 from events.exceptions import LeaseLost
 from events.log.partitions import all_partitions
 from events.models import Checkpoint, Lease, Partition
@@ -47,6 +47,7 @@ def load(claim: Claim) -> int:
 
 def advance(claim: Claim, position: int) -> None:
     """Move the checkpoint to the position; raise LeaseLost if another process owns the partition."""
+    connection = database.connection()
     may_be_repeated = connection.vendor == "postgresql" and not connection.in_atomic_block
     statement = f"{ADVANCE} {WITHOUT_WAITING_FOR_THE_DISK}" if may_be_repeated else ADVANCE
     now = connection.ops.adapt_datetimefield_value(timezone.now())

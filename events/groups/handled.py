@@ -4,10 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from django.db import connection
 from django.db.models import Max, QuerySet
 from msgspec.structs import replace
 
+from events.database import connection
 from events.envelope import Envelope
 from events.groups import checkpoint
 from events.log.reading import SELECTED, Row, envelopes_of
@@ -193,7 +193,7 @@ def rows(count: int, columns: int) -> str:
 
 def fetch(statement: str, parameters: Sequence[Any]) -> list[Row]:
     """Return all rows; model instances would take a third of an audit's time."""
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         found: list[Row] = cursor.fetchall()
     return found

@@ -10,10 +10,11 @@ from threading import Event, Lock, Thread
 from typing import NamedTuple
 from uuid import uuid4
 
-from django.db import Error, connections, transaction
+from django.db import Error, connections
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from events.database import atomic
 from events.groups import checkpoint
 from events.log.partitions import partition_count
 from events.models import ConsumerGroup, Lease, Member
@@ -97,7 +98,7 @@ class Ownership:
 
     def acquire(self, partition: int) -> bool:
         """Become the owner unless another's lease is valid, and fence off older owners; tell whether it worked."""
-        with transaction.atomic():
+        with atomic():
             free = Q(member="") | Q(expires_at__lt=Now()) | Q(member=self.member)
             lease = Lease.objects.filter(group=self.group, partition=partition)
             found = {"member": self.member, "epoch": F("epoch") + 1, "expires_at": _in_seconds(LEASE_SECONDS)}

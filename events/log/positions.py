@@ -9,8 +9,7 @@ writer anyway.
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
-
+from events.database import atomic, connection
 from events.models import Partition, Position, WaitingEntry
 
 BATCH_ROWS = 500
@@ -32,13 +31,13 @@ def give_positions(partition: int, *, wait: bool = True) -> GivenPositions:
 
     With wait=False, give nothing while another process holds the lock.
     """
-    if connection.vendor == "postgresql":
+    if connection().vendor == "postgresql":
         return _give_by_function(partition, wait=wait)
     return _give_by_statements(partition)
 
 
 def _give_by_function(partition: int, *, wait: bool) -> GivenPositions:
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute("SELECT first, event_ids, event_before FROM events_give_positions(%s, %s)", [partition, wait])
         first, event_ids, event_before = cursor.fetchone()
     return (
@@ -49,7 +48,7 @@ def _give_by_function(partition: int, *, wait: bool) -> GivenPositions:
 
 
 def _give_by_statements(partition: int) -> GivenPositions:
-    with transaction.atomic():
+    with atomic():
         last = Partition.objects.values_list("last_position", flat=True).get(number=partition)
         waiting = WaitingEntry.objects.filter(partition=partition).order_by("entry_id")
         entries = waiting.values_list("entry_id", "entry__event_id")[:BATCH_ROWS]

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import connection
 
+from events.database import connection
 from events.envelope import Envelope
 from events.log.positions import BATCH_ROWS
 from events.models import LogEntry, Partition
@@ -58,16 +58,16 @@ SELECTED = ", ".join(f"log.{column}".replace("log.place__", "place.") for column
 
 def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> list[Envelope]:
     """Return the next events above the position, in order: up to `limit` or 1 MB, but at least one if there is any."""
-    size = "OCTET_LENGTH(log.data)" if connection.vendor == "postgresql" else "LENGTH(CAST(log.data AS BLOB))"
+    size = "OCTET_LENGTH(log.data)" if connection().vendor == "postgresql" else "LENGTH(CAST(log.data AS BLOB))"
     statement = READ_AFTER.format(columns=SELECTED, size=size)
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute(statement, [partition, position, limit, BATCH_BYTES])
         return envelopes_of(cursor.fetchall())
 
 
 def read_event(event_id: UUID) -> Envelope:
     """Return the event; raise LogEntry.DoesNotExist if compaction has deleted it."""
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute(READ_EVENT.format(columns=SELECTED), [event_id.hex])
         row = cursor.fetchone()
     if row is None:
@@ -82,7 +82,7 @@ def envelopes_of(rows: Iterable[Row]) -> list[Envelope]:
 
 def _reader() -> Callable[[Row], Envelope]:
     """Return the function that converts a row of this database to an envelope."""
-    return _read_row_of_sqlite if connection.vendor == "sqlite" else _read_row
+    return _read_row_of_sqlite if connection().vendor == "sqlite" else _read_row
 
 
 def _read_row(row: Row) -> Envelope:
@@ -105,7 +105,7 @@ def last_position(partition: int) -> int:
 
 def knows(partition: int, position: int, event_id: str) -> bool:
     """Tell whether the log has this event at the position, or may have had it there before a compaction."""
-    with connection.cursor() as cursor:  # Raw SQL, since each batch asks for it.
+    with connection().cursor() as cursor:  # Raw SQL, since each batch asks for it.
         cursor.execute(EVENT_AT, [partition, position])
         row = cursor.fetchone()
     if row:

@@ -11,10 +11,10 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection, transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from events.conf import conf
+from events.database import alias, atomic, connection
 from events.exceptions import CheckpointMissing
 from events.groups import checkpoint
 from events.models import DeadLetter, LogEntry, Partition, Position
@@ -99,13 +99,13 @@ def _replaced_by(replacements: list[_Replacement]) -> QuerySet[LogEntry]:
 
 def _drop(partition: int, compacted_to: int, replaced: QuerySet[LogEntry]) -> int:
     """Drop the rows and note it in one transaction, or a missing position would look like a gap."""
-    if connection.vendor == "postgresql":
+    if connection().vendor == "postgresql":
         # One statement: its lock on the partition, for which flushes wait, does not depend on this process.
         ids, parameters = _sql_of(replaced.values("id"))
-        with connection.cursor() as cursor:
+        with connection().cursor() as cursor:
             cursor.execute(DROP.format(replaced=ids), [*parameters, compacted_to, partition])
             return int(cursor.fetchone()[0])
-    with transaction.atomic():
+    with atomic():
         _, dropped = replaced.delete()
         behind = Partition.objects.filter(number=partition, compacted_to__lt=compacted_to)
         behind.update(compacted_to=compacted_to)
@@ -114,6 +114,7 @@ def _drop(partition: int, compacted_to: int, replaced: QuerySet[LogEntry]) -> in
 
 def _sql_of(ids: QuerySet[LogEntry, Any]) -> tuple[str, tuple[Any, ...]]:
     try:
-        return ids.query.sql_with_params()
+        sql, parameters = ids.query.get_compiler(using=alias()).as_sql()
     except EmptyResultSet:
         return "NULL", ()
+    return sql, parameters

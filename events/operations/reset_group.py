@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import TypedDict
 
 import msgspec
-from django.db import transaction
 from django.db.models import Count, F, Max, Min
 from django.utils.module_loading import import_string
 
 from events.conf import conf
+from events.database import atomic
 from events.exceptions import CheckpointMissing, EventError
 from events.groups import checkpoint
 from events.groups.ownership import take_from_owner
@@ -98,7 +98,7 @@ def execute_replay(plan: ReplayPlan) -> None:
         _move(plan, partition)
 
 
-@transaction.atomic
+@atomic()
 def _move(plan: ReplayPlan, partition: int) -> None:
     """Take the partition from its owner, so that no batch in flight moves the checkpoints afterwards.
 

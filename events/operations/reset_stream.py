@@ -10,9 +10,9 @@ from contextlib import closing, suppress
 from operator import attrgetter
 
 import msgspec
-from django.db import transaction
 
 from events.conf import conf
+from events.database import atomic
 from events.envelope import Envelope
 from events.exceptions import Diverged
 from events.groups import checkpoint
@@ -97,14 +97,14 @@ def execute_reset(stream: Stream, plan: ResetPlan) -> None:
 def _settle(numbers: Sequence[int], targets: Mapping[str, Sequence[str]]) -> None:
     for partition in Partition.objects.filter(number__in=numbers):
         _move_back(partition)
-    with transaction.atomic():
+    with atomic():
         for group, kept in targets.items():
             # Last: a running consumer makes checkpoints of its old target until it finds that target gone.
             checkpoint.forget_all_but(group, kept)
         Partition.objects.filter(number__in=numbers).update(divergence="", has_lost_events=False)
 
 
-@transaction.atomic
+@atomic()
 def _move_back(partition: Partition) -> None:
     """Take the partition from its owners: a batch in flight, with events that are lost, must not move a checkpoint.
 

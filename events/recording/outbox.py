@@ -8,9 +8,10 @@ Next: events/relay/flush.py
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError
 from msgspec import json
 
+from events.database import connection, rolled_back_on_error
 from events.envelope import Envelope
 from events.exceptions import VersionTaken
 from events.log.partitions import partition_of
@@ -48,7 +49,7 @@ def store(envelopes: Iterable[Envelope]) -> set[int]:
     rolled back even if the caller catches the exception: a part of the events must not be committed.
     """
     partitions = set()
-    with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
+    with rolled_back_on_error(), connection().cursor() as cursor:
         for rows in _statements(map(_row, envelopes)):
             partitions |= {row[1] for row in rows}
             try:
@@ -81,7 +82,7 @@ def _row(envelope: Envelope) -> _Row:
         envelope.subject,
         envelope.aggregate_type,
         envelope.aggregate_version,
-        connection.ops.adapt_datetimefield_value(envelope.time),
+        connection().ops.adapt_datetimefield_value(envelope.time),
         envelope.data,
         envelope.correlation_id,
         envelope.causation_id,

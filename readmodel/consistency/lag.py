@@ -29,12 +29,17 @@ def lag_seconds(target: str) -> float:
     """Return the age of the oldest event that the index has not handled, including events without a position."""
     reached = checkpoint.positions(GROUP, target)
     unhandled = [
-        Position.objects.filter(partition=number, position__gt=reached.get(number, 0)).order_by("position")
+        _time_after(number, reached.get(number, 0))
         for number, last in Partition.objects.values_list("number", "last_position")
         if reached.get(number, 0) < last
     ]
-    without_position = WaitingEntry.objects.order_by("entry_id")
-    return _age_of_oldest(rows.values_list("entry__time", flat=True).first() for rows in (*unhandled, without_position))
+    waiting = WaitingEntry.objects.order_by("entry_id")
+    return _age_of_oldest([*unhandled, waiting.values_list("entry__time", flat=True).first()])
+
+
+def _time_after(partition: int, position: int) -> datetime | None:
+    later = Position.objects.filter(partition=partition, position__gt=position).order_by("position")
+    return later.values_list("entry__time", flat=True).first()
 
 
 def _age_of_oldest(times: Iterable[datetime | None]) -> float:

@@ -5,9 +5,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from django.db import connection
-
 from events.consistency_token import ConsistencyToken, Newest
+from events.database import connection
 from readmodel.consistency.progress import are_handled, refuse_if_any_parked, refuse_if_parked
 from readmodel.consistency.refreshes import Refreshes
 from readmodel.exceptions import StateNotReached
@@ -110,5 +109,5 @@ def attempts(deadline: float) -> Iterator[bool]:
 
 def _release_connection() -> None:
     """Return the connection to the pool, so that waiting requests do not keep it from working ones."""
-    if not connection.in_atomic_block:
-        connection.close()
+    if not connection().in_atomic_block:
+        connection().close()
