@@ -83,15 +83,18 @@ class ConsumerGroup(models.Model):
 
 
 class Member(models.Model):
-    """A process of a consumer group, alive until its heartbeats stop."""
+    """A process of a consumer group, seen until its heartbeats stop."""
 
     id = models.CharField(max_length=150, primary_key=True)
     """The process's name with a unique suffix."""
     group = models.CharField(max_length=100)
     started_at = models.DateTimeField()
+    seen_until = models.DateTimeField(null=True)
+    """Null for a process of an earlier release."""
     alive_until = models.DateTimeField()
+    """In the past for a process that is not well: it gets no partitions while others are well."""
     state = models.CharField(max_length=20)
-    """`consuming`, `standing by` (it owns no partition), `paused` or `retrying`."""
+    """`opening`, `consuming`, `standing by` (it owns no partition), `paused` or `retrying`."""
     error = StorableTextField(blank=True)
     """Why it is `retrying`."""
     retry_at = models.DateTimeField(null=True)

@@ -5,16 +5,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from itertools import cycle
 from threading import Event, Lock, Thread
 from typing import NamedTuple
 from uuid import uuid4
 
 from django.db import Error, connections, transaction
-from django.db.models import F, Q
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
 from events.groups import checkpoint
+from events.groups.assignment import Candidate, Health, assign
+from events.groups.members import is_seen
 from events.log.partitions import partition_count
 from events.models import ConsumerGroup, Lease, Member
 from events.processes.shutdown import Shutdown
@@ -27,7 +28,7 @@ LEASE_SECONDS = 3.0
 HEARTBEAT_SECONDS = 1.0
 LONGEST_NAME = 140
 """A longer name is cut in the status, where it gets a unique suffix."""
-CONSUMING, STANDING_BY, PAUSED, RETRYING = "consuming", "standing by", "paused", "retrying"
+OPENING, CONSUMING, STANDING_BY, PAUSED, RETRYING = "opening", "consuming", "standing by", "paused", "retrying"
 
 
 class Condition(NamedTuple):
@@ -41,8 +42,8 @@ class Condition(NamedTuple):
 class Ownership:
     """The partitions that one process of a group owns.
 
-    A heartbeat renews its leases and tells which partitions it should own: the living members share them in turn. A
-    process that is stopped for longer than a lease lasts loses it; its older epoch makes its late writes fail.
+    A heartbeat renews its leases and tells which partitions it should own: the members that are well share them in
+    turn. A process that is stopped for longer than a lease lasts loses it; its older epoch makes its late writes fail.
     """
 
     def __init__(self, group: str, name: str) -> None:
@@ -55,7 +56,8 @@ class Ownership:
         """The partitions that it owns, with the epoch of each."""
         self.is_paused = False
         self.must_stop = False
-        self.condition = Condition(STANDING_BY)
+        self.condition = Condition(OPENING)
+        self.health = Health()
         self._held: dict[int, int] = {}
         self._started_at: datetime | None = None
         self._lock = Lock()
@@ -73,6 +75,11 @@ class Ownership:
         with shutdown.interruptible():
             self._had_heartbeat.wait(seconds)
 
+    def join(self) -> None:
+        """Take part in the group's work: the subscriber is open."""
+        self.health.open()
+        self.heartbeat()
+
     def heartbeat_if_due(self) -> None:
         """Send a heartbeat unless there was one within the last second, for example from the heartbeat thread."""
         if time.monotonic() - self._heartbeat_at >= HEARTBEAT_SECONDS:
@@ -88,9 +95,7 @@ class Ownership:
                 return
             self._has_left = False
             self._announce()
-            mine = Lease.objects.filter(group=self.group, member=self.member)
-            mine.update(expires_at=_in_seconds(LEASE_SECONDS))
-            self._held = dict(mine.values_list("partition", "epoch"))
+            self._renew()
             self._read_group()
             self._heartbeat_at = time.monotonic()
         self._had_heartbeat.set()
@@ -125,24 +130,38 @@ class Ownership:
             self._has_left = True
 
     def _announce(self) -> None:
-        said = {**self.condition._asdict(), "alive_until": _in_seconds(LEASE_SECONDS)}
+        is_well = self.health.is_well(time.monotonic())
+        said = {
+            **self.condition._asdict(),
+            "seen_until": _in_seconds(LEASE_SECONDS),
+            # Earlier releases assign partitions to every member that is alive.
+            "alive_until": _in_seconds(LEASE_SECONDS if is_well else -LEASE_SECONDS),
+        }
         if not Member.objects.filter(id=self.member).update(**said):
-            self._join(said)
+            self._enter(said)
 
-    def _join(self, said: dict[str, object]) -> None:
+    def _enter(self, said: dict[str, object]) -> None:
         ConsumerGroup.objects.get_or_create(name=self.group)
         leases = [Lease(group=self.group, partition=partition) for partition in range(partition_count())]
         Lease.objects.bulk_create(leases, ignore_conflicts=True)
-        Member.objects.filter(group=self.group, alive_until__lt=Now()).delete()
-        Member.objects.create(id=self.member, group=self.group, started_at=Now(), **said)
+        Member.objects.filter(~is_seen(), group=self.group).delete()
+        # A process that was silent and was deleted keeps its start: a stop that was asked for meanwhile reaches it.
+        Member.objects.create(id=self.member, group=self.group, started_at=self._started_at or Now(), **said)
         self._started_at = Member.objects.values_list("started_at", flat=True).get(id=self.member)
 
+    def _renew(self) -> None:
+        mine = Lease.objects.filter(group=self.group, member=self.member)
+        # One that fails may hang while it is opened again, and then can't release what others should own.
+        is_failing = self.health.is_failing(time.monotonic())
+        kept = mine.filter(partition__in=self.assigned) if is_failing else mine
+        kept.update(expires_at=_in_seconds(LEASE_SECONDS))
+        self._held = dict(mine.values_list("partition", "epoch"))
+
     def _read_group(self) -> None:
-        living = Member.objects.filter(group=self.group, alive_until__gte=Now()).order_by("id")
-        members = list(living.values_list("id", flat=True))
-        self.assigned = frozenset(
-            partition for partition, member in zip(range(partition_count()), cycle(members)) if member == self.member
-        )
+        is_well = ExpressionWrapper(Q(alive_until__gte=Now()), output_field=BooleanField())
+        seen = Member.objects.filter(is_seen(), group=self.group).annotate(is_well=is_well).order_by("id")
+        owners = assign([Candidate(*row) for row in seen.values_list("id", "is_well")], partition_count())
+        self.assigned = frozenset(partition for partition, member in owners.items() if member == self.member)
         group = ConsumerGroup.objects.get(name=self.group)
         self.is_paused = group.paused
         asked = group.stop_requested_at

@@ -78,6 +78,8 @@ def _notes(group: GroupStatus) -> Iterator[str]:
         yield f"{name} has fallen behind the stream, and reads the log"
     if group.standing_by:
         yield f"{name}: {escape(', '.join(group.standing_by))} standing by"
+    for process in group.not_ready:
+        yield f"{name}: [red]{escape(process)}[/]"
 
 
 def _next_attempt(group: GroupStatus) -> str:

@@ -27,6 +27,7 @@ from django.db import connection
 
 from events import record, unit_of_work
 from events.envelope import Envelope
+from events.exceptions import RetryLater
 from events.log.partitions import partition_of
 from events.subscriber import Subscriber
 from readmodel.subscriber import ReadModel
@@ -90,6 +91,18 @@ class Journal(Subscriber):
         with Path(self.file).open("a") as lines:
             lines.writelines(f"{self.name} {partition_of(event.subject)} {event.position}\n" for event in batch)
         time.sleep(self.seconds_per_batch)  # The work of a slow handler.
+
+
+def keep_journal_without(obstacle: str, name: str, file: str, partitions: str) -> None:
+    """Consume as keep_journal does, but the subscriber can't be opened while a file exists."""
+
+    def open_unless_obstructed(_: Journal) -> str:
+        if Path(obstacle).exists():
+            raise RetryLater(f"{obstacle} is in the way")
+        return ""
+
+    setattr(Journal, "open", open_unless_obstructed)  # noqa: B010 (mypy refuses to assign a method)
+    keep_journal(name, file, partitions)
 
 
 def keep_ledger() -> None:

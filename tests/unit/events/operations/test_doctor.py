@@ -102,7 +102,7 @@ class TestExamine:
         assert faults(stream) == []
 
     def test_a_group_without_a_process_is_a_fault(self, stream: Stream) -> None:
-        Member.objects.update(alive_until=LONG_AGO)
+        Member.objects.update(seen_until=LONG_AGO, alive_until=LONG_AGO)
 
         assert faults(stream) == [("group", "no process of recorder runs")]
 
