@@ -106,6 +106,15 @@ def check_metadata(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
+@register(TAG)
+def check_handler_seconds(**_: Any) -> Sequence[CheckMessage]:
+    seconds = conf.handler_seconds
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0:
+        return []
+    hint = "Set it to how long a handler may work without progress; the default is 300."
+    return [Error(f"EVENTS_HANDLER_SECONDS is {seconds!r}, not a number above 0", hint=hint, id="events.E016")]
+
+
 @register(TAG, Tags.database)
 def check_partitions(*, databases: Sequence[str] | None, **_: Any) -> Sequence[CheckMessage]:
     if not databases:

@@ -71,6 +71,10 @@ class AttemptFailed(Transient):
     """A handler failed with an unexpected exception: the event is tried again a few times, then parked."""
 
 
+class HandlerHung(EventError):
+    """The handler made no progress for EVENTS_HANDLER_SECONDS: its process was ended, and its log has the stacks."""
+
+
 class PartlyHandled(EventError):
     """Some events of the batch could not be handled; all others were."""
 

@@ -98,6 +98,8 @@ class Member(models.Model):
     error = StorableTextField(blank=True)
     """Why it is `retrying`."""
     retry_at = models.DateTimeField(null=True)
+    silent_seconds = models.FloatField(default=0, db_default=0)
+    """How long its handler has made no progress; 0 while none is called."""
 
     class Meta:
         db_table = "events_member"
@@ -138,6 +140,10 @@ class Checkpoint(models.Model):
     failed_position = models.PositiveBigIntegerField(null=True)
     """The event that is being retried; `attempts` is how often it has failed."""
     attempts = models.PositiveSmallIntegerField(default=0)
+    hung_to = models.PositiveBigIntegerField(default=0, db_default=0)
+    """A handler hung with events up to this position: they are handled one at a time."""
+    hangs = models.PositiveIntegerField(default=0, db_default=0)
+    """How often a handler hung."""
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -20,6 +20,8 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     error: str
     """Why it is retrying."""
     retry_at: datetime | None
+    silent_seconds: float
+    """How long its handler has made no progress; 0 while none is called."""
 
 
 class GroupMembers(msgspec.Struct, kw_only=True):
@@ -59,5 +61,6 @@ def members_of_groups() -> defaultdict[str, GroupMembers]:
             state=owner.state if owner else "",
             error=owner.error if owner else "",
             retry_at=owner.retry_at if owner else None,
+            silent_seconds=owner.silent_seconds if owner else 0.0,
         )
     return groups

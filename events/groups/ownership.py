@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
@@ -58,6 +58,8 @@ class Ownership:
         self.must_stop = False
         self.condition = Condition(OPENING)
         self.health = Health()
+        self.silent_seconds = 0.0
+        """How long the handler has made no progress."""
         self._held: dict[int, int] = {}
         self._started_at: datetime | None = None
         self._lock = Lock()
@@ -133,6 +135,7 @@ class Ownership:
         is_well = self.health.is_well(time.monotonic())
         said = {
             **self.condition._asdict(),
+            "silent_seconds": self.silent_seconds,
             "seen_until": _in_seconds(LEASE_SECONDS),
             # Earlier releases assign partitions to every member that is alive.
             "alive_until": _in_seconds(LEASE_SECONDS if is_well else -LEASE_SECONDS),
@@ -177,10 +180,10 @@ def take_from_owner(group: str, partition: int) -> None:
 
 
 @contextmanager
-def heartbeat_thread(ownership: Ownership) -> Iterator[None]:
-    """Send heartbeats each second from a thread during the block, however long a handler takes."""
+def heartbeat_thread(ownership: Ownership, look: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Send heartbeats each second from a thread during the block, however long a handler takes; `look` before each."""
     ended = Event()
-    thread = Thread(target=_send_heartbeats, args=(ownership, ended), name="heartbeat", daemon=True)
+    thread = Thread(target=_send_heartbeats, args=(ownership, look, ended), name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -189,9 +192,10 @@ def heartbeat_thread(ownership: Ownership) -> Iterator[None]:
         thread.join()
 
 
-def _send_heartbeats(ownership: Ownership, ended: Event) -> None:
+def _send_heartbeats(ownership: Ownership, look: Callable[[], None], ended: Event) -> None:
     throttled_log = ThrottledLog(logger)
     while not ended.wait(HEARTBEAT_SECONDS):
+        look()
         try:
             ownership.heartbeat(joins=False)
             throttled_log.recovered()

@@ -40,6 +40,10 @@ class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
     failed_position: int | None
     """The event that is being retried; `attempts` is how often it has failed."""
     attempts: int
+    hangs: int
+    """How often a handler hung."""
+    one_at_a_time_to: int | None
+    """The position up to which events are handled one at a time, because a handler hung with one of them."""
     dead_letters: int
     """Open dead letters."""
     letters_to_retry: int
@@ -159,5 +163,7 @@ def _group_status(
         not_ready=[_describe(member) for member in members.idle if member.state in NOT_READY],
         failed_position=reached.failed_position,
         attempts=reached.attempts,
+        hangs=reached.hangs,
+        one_at_a_time_to=reached.hung_to if reached.hung_to > reached.position else None,
         **letters.aggregate(dead_letters=Count("id"), letters_to_retry=to_retry),
     )

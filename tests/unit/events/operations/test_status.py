@@ -105,6 +105,8 @@ def test_a_group_without_a_process_is_shown() -> None:
         "not_ready": [],
         "failed_position": None,
         "attempts": 0,
+        "hangs": 0,
+        "one_at_a_time_to": None,
         "dead_letters": 0,
         "letters_to_retry": 0,
     }
@@ -124,7 +126,8 @@ def test_the_owner_and_the_standing_by_processes_are_shown() -> None:
     found = group()
 
     assert found["owner"] == {
-        "member": owner.member, "is_expired": False, "state": CONSUMING, "error": "", "retry_at": None
+        "member": owner.member, "is_expired": False, "state": CONSUMING, "error": "", "retry_at": None,
+        "silent_seconds": 0.0,
     }  # fmt: skip
     assert found["standing_by"] == [second.member]
 
@@ -141,6 +144,19 @@ def test_processes_that_are_not_ready_are_shown_with_their_errors(monkeypatch: p
         f"{retrying.member} is retrying: RetryLater: it is down",
     ]
     assert f"{retrying.member} is retrying: RetryLater: it is down" in table(monkeypatch=monkeypatch)
+
+
+def test_a_handler_that_hangs_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = member("owner", Condition(CONSUMING), owns=True)
+    owner.silent_seconds = 57.0
+    owner.heartbeat()
+    Checkpoint.objects.update(hung_to=4, hangs=2)
+
+    found, shown = group(), table(monkeypatch=monkeypatch)
+
+    assert (found["owner"]["silent_seconds"], found["hangs"], found["one_at_a_time_to"]) == (57.0, 2, 4)
+    assert "the handler has made no progress for 57 s" in shown
+    assert "hung 2 times; events up to 4 are handled one at a time" in shown
 
 
 def test_a_retrying_owner_is_shown_with_its_error_and_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
