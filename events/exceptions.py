@@ -100,6 +100,10 @@ class StreamUnavailable(Transient):
     """Redis does not answer, or refuses to write; the log keeps the events until Redis is back."""
 
 
+class StreamFull(StreamUnavailable):
+    """Redis has no memory for more entries; the relay shortens the stream, whose events stay in the log."""
+
+
 class Unmigrated(Transient):
     """The database lacks a migration of this release: run manage.py migrate."""
 
