@@ -53,8 +53,8 @@ class HangWatch:
 
 
 def _end(ownership: Ownership, calls: Sequence[Call]) -> None:
-    faulthandler.dump_traceback_later(END_SECONDS, exit=True)
     try:
+        faulthandler.dump_traceback_later(END_SECONDS, exit=True)
         logger.critical("%s ends: its handler made no progress.\n%s", ownership.group, stacks())
         count_attempts(calls)
         ownership.leave()

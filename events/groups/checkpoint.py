@@ -100,7 +100,7 @@ def move_by_hand(group: str, target: str, partition: int, position: int) -> None
 
 def move_back_to(partition: int, position: int) -> None:
     """Set the checkpoints of all groups in the partition back to the position, if they are beyond it."""
-    Checkpoint.objects.filter(partition=partition, position__gt=position).update(position=position)
+    Checkpoint.objects.filter(partition=partition, position__gt=position).update(position=position, hung_to=0)
 
 
 def forget(group: str, target: str, *, partition: int | None = None) -> None:

@@ -2,13 +2,14 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from events.exceptions import LeaseLost
 from events.groups import checkpoint
 from events.groups.assignment import PATIENCE_SECONDS
 from events.groups.checkpoint import Claim
-from events.groups.ownership import Ownership
+from events.groups.ownership import CONSUMING, Ownership
 from events.log.partitions import partition_count
 from events.models import Checkpoint, ConsumerGroup, Lease, Member, Partition
 
@@ -197,12 +198,21 @@ def test_earlier_releases_see_only_processes_that_are_well() -> None:
 @pytest.mark.usefixtures("_four_partitions")
 def test_processes_of_earlier_releases_are_assigned_their_share() -> None:
     ownership = Ownership(GROUP, "b")
-    alive_until = timezone.now() + timedelta(seconds=3)
-    Member.objects.create(id="a", group=GROUP, started_at=LONG_AGO, alive_until=alive_until, state="consuming")
+    now = connection.ops.adapt_datetimefield_value(timezone.now() + timedelta(seconds=3))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'INSERT INTO events_member (id, "group", started_at, alive_until, state, error) '
+            "VALUES (%s, %s, %s, %s, %s, '')",
+            ["a", GROUP, now, now, CONSUMING],
+        )
 
     ownership.join()
 
     assert ownership.assigned == {1, 3}
+
+    Member.objects.filter(id="a").update(alive_until=LONG_AGO)
+    member("c")
+    assert not Member.objects.filter(id="a").exists()
 
 
 def test_a_stop_reaches_a_process_that_was_silent_and_cleared() -> None:
