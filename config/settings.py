@@ -128,6 +128,7 @@ EVENTS_PARTITIONS = env.int("EVENTS_PARTITIONS", default=1)
 EVENTS_SCHEMA_LOCK = BASE_DIR / "event-schemas.json"
 EVENTS_FLUSH_ON_COMMIT = env.bool("EVENTS_FLUSH_ON_COMMIT", default=True)
 EVENTS_RELAY_INTERVAL_SECONDS = env.float("EVENTS_RELAY_INTERVAL_SECONDS", default=0.5)
+EVENTS_HANDLER_SECONDS = env.float("EVENTS_HANDLER_SECONDS", default=300.0)
 EVENTS_SUBSCRIBERS = {
     "readmodel": "readmodel.subscriber.ReadModel",
     "access": "tickets.access.AccessSystem",

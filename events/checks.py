@@ -98,3 +98,12 @@ def check_metadata(**_: Any) -> Sequence[CheckMessage]:
     if not callable(hook):
         return [Error(f"EVENTS_METADATA: {conf.metadata} can't be called", hint=hint, id="events.E011")]
     return []
+
+
+@register(TAG)
+def check_handler_seconds(**_: Any) -> Sequence[CheckMessage]:
+    seconds = conf.handler_seconds
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0:
+        return []
+    hint = "Set it to how long a handler may work without progress; the default is 300."
+    return [Error(f"EVENTS_HANDLER_SECONDS is {seconds!r}, not a number above 0", hint=hint, id="events.E017")]

@@ -124,18 +124,23 @@ class ConsumerGroup(PinnedModel):
 
 
 class Member(PinnedModel):
-    """A process of a consumer group, alive until its heartbeats stop."""
+    """A process of a consumer group, seen until its heartbeats stop."""
 
     id = models.CharField(max_length=150, primary_key=True)
     """The process's name with a unique suffix."""
     group = models.CharField(max_length=100)
     started_at = models.DateTimeField()
+    seen_until = models.DateTimeField(null=True)
+    """Null for a process of an earlier release."""
     alive_until = models.DateTimeField()
+    """In the past for a process that is not well: it gets no partitions while others are well."""
     state = models.CharField(max_length=20)
-    """`consuming`, `standing by` (it owns no partition), `paused` or `retrying`."""
+    """`opening`, `consuming`, `standing by` (it owns no partition), `paused` or `retrying`."""
     error = StorableTextField(blank=True)
     """Why it is `retrying`."""
     retry_at = models.DateTimeField(null=True)
+    silent_seconds = models.FloatField(default=0, db_default=0)
+    """How long its handler has made no progress; 0 while none is called."""
 
     class Meta:
         db_table = "events_member"
@@ -176,6 +181,10 @@ class Checkpoint(PinnedModel):
     failed_position = models.PositiveBigIntegerField(null=True)
     """The event that is being retried; `attempts` is how often it has failed."""
     attempts = models.PositiveSmallIntegerField(default=0)
+    hung_to = models.PositiveBigIntegerField(default=0, db_default=0)
+    """A handler hung with events up to this position: they are handled one at a time."""
+    hangs = models.PositiveIntegerField(default=0, db_default=0)
+    """How often a handler hung."""
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

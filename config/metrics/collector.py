@@ -79,6 +79,8 @@ def _measure_group(readings: Readings, partition: int, found: GroupStatus) -> No
         "events_group_lag_events": found.lag,
         "events_group_lag_seconds": found.lag_seconds,
         "events_group_dead_letters": found.dead_letters,
+        "events_group_handler_silent_seconds": found.owner.silent_seconds if found.owner else 0.0,
+        "events_group_handler_hangs_total": found.hangs,
         "events_group_owned": found.owner is not None and not found.owner.is_expired,
     }.items():
         readings.add(name, value, group=found.group, target=found.target, partition=partition)

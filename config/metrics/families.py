@@ -30,6 +30,12 @@ FAMILIES: Mapping[str, Family] = {
     "events_group_lag_seconds": Family(GROUP_LABELS, "Age of the event to be handled next, 0 if there is none."),
     "events_group_dead_letters": Family(GROUP_LABELS, "Open dead letters."),
     "events_group_owned": Family(GROUP_LABELS, "Whether a living process owns the partition for the group."),
+    "events_group_handler_silent_seconds": Family(
+        GROUP_LABELS, "How long the owner's handler has made no progress, 0 while none is called."
+    ),
+    "events_group_handler_hangs_total": Family(
+        GROUP_LABELS, "Processes that were ended because the handler made no progress."
+    ),
     "events_group_paused": Family(("group",), "Whether somebody has paused the group."),
     "events_flush_breaker_open": Family((), "Whether this process leaves its events to the relay because Redis fails."),
     "readmodel_behind_seconds": Family(

@@ -74,8 +74,10 @@ class Consumer:
         try:
             expect_migrated()  # Else handlers would fail on old tables, and their events would be parked.
             self._subscriptions.open()
+            self.ownership.join()
             while self._step() or not (until_idle and self._subscriptions.reached_the_end()):
                 self._backoff.succeed()
+                self.ownership.health.succeed()
         except ImproperlyConfigured:
             raise
         except (EventError, Error) as error:
@@ -205,17 +207,21 @@ class Consumer:
         self.limits.failed += 1
         reason = f"{type(error).__name__}: {text_of(error)}"
         logger.warning("%s tries again in %.1f s: %s", self.group, pause, reason)
-        self.ownership.condition = Condition(RETRYING, reason, timezone.now() + timedelta(seconds=pause))
+        self.ownership.health.fail(time.monotonic())
         connections.close_all()
-        self._wait(pause)
+        self._wait(pause, Condition(RETRYING, reason, timezone.now() + timedelta(seconds=pause)))
 
-    def _wait(self, seconds: float) -> None:
-        """Wait that many seconds; meanwhile release the partitions that others should own, and stop if asked to."""
+    def _wait(self, seconds: float, retrying: Condition) -> None:
+        """Wait that many seconds, or as long as the group is paused; release what others should own; obey a stop."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
+        while self.ownership.is_paused or time.monotonic() < until:
             self._check_whether_to_stop()
             self._release_to_others()
-            self.shutdown.sleep(min(left, POLL_SECONDS))
+            if self.ownership.is_paused:
+                self._subscriptions.close()  # First: the condition `paused` promises that nothing is in flight.
+            self.ownership.condition = Condition(PAUSED) if self.ownership.is_paused else retrying
+            left = until - time.monotonic()
+            self.shutdown.sleep(min(left, POLL_SECONDS) if left > 0 else POLL_SECONDS)
 
     def _release_to_others(self) -> None:
         """Abandon what is in flight after a failure, and release the leases that another process should have."""

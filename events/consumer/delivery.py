@@ -15,12 +15,14 @@ from itertools import filterfalse
 from typing import NamedTuple
 from uuid import UUID
 
+from events.consumer.calls import calling
 from events.database import atomic
 from events.dead_letters import parking as dead_letters
 from events.envelope import Envelope
-from events.exceptions import AttemptFailed, PartlyHandled, Unprocessable, describe
+from events.exceptions import AttemptFailed, HandlerHung, PartlyHandled, Unprocessable, describe
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim
+from events.models import DeadLetter
 from events.subscriber import Subscriber
 from events.transient import is_transient
 
@@ -50,12 +52,16 @@ class Delivery:
         self._in_flight: deque[_InFlight] = deque()
         self._threads = self._start_threads()
         self._letters_end: dict[Claim, int] = {}
+        self._hung_to: dict[Claim, int] = {}
 
     def __bool__(self) -> bool:
         return bool(self._in_flight)
 
     def deliver(self, claim: Claim, batch: Batch) -> None:
         """Pass on the next events of a partition; first settle the oldest batches if too many are in flight."""
+        batch = self._settle_suspects(claim, batch)
+        if not batch:
+            return
         call = self._call(claim, batch)
         self._in_flight.append(_InFlight(claim, batch, self._threads.submit(call).result if self._threads else call))
         self.settle(leaving=self._subscriber.overlap - 1)
@@ -73,7 +79,7 @@ class Delivery:
 
         def retry() -> None:
             with self._transaction():
-                self._handle(self._subscriber.select([dead_letters.envelope_of(letter)]))
+                self._handle(claim, self._subscriber.select([dead_letters.envelope_of(letter)]), letter)
                 dead_letters.close(claim, letter)
 
         error = _attempt(retry)
@@ -99,6 +105,20 @@ class Delivery:
     def _start_threads(self) -> ThreadPoolExecutor | None:
         overlap = self._subscriber.overlap
         return ThreadPoolExecutor(overlap) if overlap > 1 else None
+
+    def _settle_suspects(self, claim: Claim, batch: Batch) -> Batch:
+        """Handle one at a time the events among which one hung, and return the rest of the batch."""
+        if claim not in self._hung_to:
+            self._hung_to[claim] = checkpoint.hung_to(claim)
+        suspects = [envelope for envelope in batch if (envelope.position or 0) <= self._hung_to[claim]]
+        for envelope in suspects:
+            self.settle()
+            attempts = checkpoint.attempts(claim, _last_position([envelope]))
+            if attempts < self._subscriber.max_attempts:
+                self._settle_parts(claim, [envelope])
+            else:
+                self._park_alone(claim, envelope, HandlerHung(), attempts=attempts)
+        return batch[len(suspects) :]
 
     def _settle(self, claim: Claim, batch: Batch, result: Callable[[], None]) -> None:
         def settle() -> None:
@@ -160,6 +180,9 @@ class Delivery:
                 raise AttemptFailed(
                     f"attempt {attempts} of {most} with {_place(envelope)}: {describe(error)}"
                 ) from error
+        self._park_alone(claim, envelope, error, attempts=attempts)
+
+    def _park_alone(self, claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
         with atomic():
             checkpoint.advance(claim, _last_position([envelope]))
             self._park(claim, envelope, error, attempts=attempts)
@@ -171,11 +194,12 @@ class Delivery:
 
     def _call(self, claim: Claim, batch: Batch) -> Callable[[], None]:
         """Return a call of the subscriber with the events that it may handle now."""
-        return partial(self._handle, self._without_letters(claim, self._subscriber.select(batch)))
+        return partial(self._handle, claim, self._without_letters(claim, self._subscriber.select(batch)))
 
-    def _handle(self, selected: Batch) -> None:
+    def _handle(self, claim: Claim, selected: Batch, letter: DeadLetter | None = None) -> None:
         if selected:
-            self._subscriber.handle(selected)
+            with calling(claim, selected, letter):
+                self._subscriber.handle(selected)
 
     def _without_letters(self, claim: Claim, selected: Batch) -> Batch:
         """Leave out events with an open dead letter, and for an ordered subscriber those that queue behind one."""

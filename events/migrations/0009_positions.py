@@ -112,7 +112,7 @@ def drop_trigger(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> N
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0006_given_events")]
+    dependencies = [("events", "0008_health")]
 
     operations = [
         migrations.CreateModel(

@@ -7,6 +7,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from events.database import atomic
+from events.groups.members import is_seen
 from events.groups.ownership import CONSUMING, PAUSED, STANDING_BY
 from events.models import ConsumerGroup, Member
 
@@ -43,4 +44,4 @@ def unfinished_members(request: GroupRequest, groups: Collection[str]) -> QueryS
 
 def living_members(groups: Collection[str]) -> QuerySet[Member]:
     """Return the processes whose last heartbeat is not too old."""
-    return Member.objects.filter(group__in=groups, alive_until__gte=Now()).order_by("group", "id")
+    return Member.objects.filter(is_seen(), group__in=groups).order_by("group", "id")

@@ -10,9 +10,12 @@ from events.conf import conf
 from events.exceptions import StreamUnavailable
 from events.groups import checkpoint
 from events.groups.members import GroupMembers, Owner, members_of_groups
+from events.groups.ownership import OPENING, RETRYING
 from events.log.partitions import all_partitions
-from events.models import Checkpoint, DeadLetter, Partition, Position, WaitingEntry
+from events.models import Checkpoint, DeadLetter, Member, Partition, Position, WaitingEntry
 from events.stream.interface import Stream
+
+NOT_READY = (OPENING, RETRYING)
 
 
 class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,10 +34,16 @@ class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
     is_paused: bool
     owner: Owner | None
     standing_by: list[str]
-    """The living processes of the group that own no partition."""
+    """The processes of the group that are ready, but own no partition."""
+    not_ready: list[str]
+    """Those that own no partition because they can't open the subscriber or fail, each with its state and error."""
     failed_position: int | None
     """The event that is being retried; `attempts` is how often it has failed."""
     attempts: int
+    hangs: int
+    """How often a handler hung."""
+    one_at_a_time_to: int | None
+    """The position up to which events are handled one at a time, because a handler hung with one of them."""
     dead_letters: int
     """Open dead letters."""
     letters_to_retry: int
@@ -107,6 +116,10 @@ def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
     return found
 
 
+def _describe(member: Member) -> str:
+    return f"{member.id} is {member.state}" + (f": {member.error}" if member.error else "")
+
+
 def _look(stream: Stream, partition: int) -> _StreamWindow:
     try:
         first = stream.entries(partition, after="0", count=1)
@@ -146,8 +159,11 @@ def _group_status(
         pending=None if window.error else stream.pending(partition.number, reached.group),
         is_paused=members.is_paused,
         owner=members.owners.get(partition.number),
-        standing_by=members.standing_by,
+        standing_by=[member.id for member in members.idle if member.state not in NOT_READY],
+        not_ready=[_describe(member) for member in members.idle if member.state in NOT_READY],
         failed_position=reached.failed_position,
         attempts=reached.attempts,
+        hangs=reached.hangs,
+        one_at_a_time_to=reached.hung_to if reached.hung_to > reached.position else None,
         **letters.aggregate(dead_letters=Count("id"), letters_to_retry=to_retry),
     )

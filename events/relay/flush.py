@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from events import log
 from events.conf import conf
 from events.envelope import Envelope
-from events.exceptions import Diverged, StreamUnavailable
+from events.exceptions import Diverged, StreamFull, StreamUnavailable
 from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
 from events.processes.throttled_log import ThrottledLog
 from events.relay.divergence import expect_own
@@ -120,8 +120,23 @@ def _placed(given: GivenPositions, in_memory: EnvelopesById) -> list[Envelope]:
 def sweep(stream: Stream, partition: int) -> int:
     """Flush everything that waits in the partition; return how many positions the stream has advanced.
 
-    After a wipe only the window is sent again. Raise StreamUnavailable or Diverged.
+    After a wipe only the window is sent again. If the server is full, half of the stream is removed, so that one of the
+    next sweeps succeeds; readers find these events in the log. Raise StreamUnavailable or Diverged.
     """
+    try:
+        return _sweep(stream, partition)
+    except StreamFull:
+        _shorten(stream, partition)
+        raise
+
+
+def _shorten(stream: Stream, partition: int) -> None:
+    """Remove half of the stream: it is bounded by entries, which may be large, and a full server refuses the append."""
+    removed = stream.trim(partition, length=stream.length(partition) // 2)
+    logger.warning("Redis is full: %d of the oldest entries were removed from %s", removed, stream.key(partition))
+
+
+def _sweep(stream: Stream, partition: int) -> int:
     tail = first = stream.tail(partition)
     while True:
         expect_own(stream, partition, tail)  # First: a log restored from a backup must not give positions again.

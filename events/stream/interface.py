@@ -53,7 +53,7 @@ class Stream(ABC):
         """Append all envelopes if the stream ends with the expected entry, otherwise none; return its end afterwards.
 
         Comparing and appending are one atomic step. A stream that was trimmed to nothing still knows its last
-        position, but not the event.
+        position, but not the event. Raise StreamFull if the server has no memory for the envelopes.
         """
 
     @abstractmethod

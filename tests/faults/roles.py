@@ -1,5 +1,6 @@
 """The roles of the killed processes. The process that they are forked from loads this once."""
 
+import json
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
+from threading import Event
 
 import django
 from django.apps import apps
@@ -27,8 +29,9 @@ from django.db import connection
 
 from events import record, unit_of_work
 from events.envelope import Envelope
+from events.exceptions import RetryLater
 from events.log.partitions import partition_of
-from events.subscriber import Subscriber
+from events.subscriber import Subscriber, progress
 from readmodel.subscriber import ReadModel
 from tests.things import ThingMade
 from tickets.exceptions import ConcurrentChange, TransitionRefused
@@ -37,6 +40,7 @@ from tickets.models import Status, Ticket
 SLOW_SHARE = 0.03
 SLOW_SECONDS = 0.7
 COMPACTION_PAUSE_SECONDS = 0.1
+HANG_SECONDS = 2.0
 
 
 def play(alias: str, role: Callable[..., None], *arguments: str) -> None:
@@ -92,20 +96,73 @@ class Journal(Subscriber):
         time.sleep(self.seconds_per_batch)  # The work of a slow handler.
 
 
+def keep_journal_without(obstacle: str, name: str, file: str, partitions: str) -> None:
+    """Consume as keep_journal does, but the subscriber can't be opened while a file exists."""
+
+    def open_unless_obstructed(_: Journal) -> str:
+        if Path(obstacle).exists():
+            raise RetryLater(f"{obstacle} is in the way")
+        return ""
+
+    setattr(Journal, "open", open_unless_obstructed)  # noqa: B010 (mypy refuses to assign a method)
+    keep_journal(name, file, partitions)
+
+
+class Hanging(Subscriber):
+    """Writes the position of each event that it handles; hangs with those that say so, and is slow with others."""
+
+    max_attempts = 2
+    file = ""
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        for envelope in batch:
+            note = json.loads(envelope.data)["note"]
+            if note == "hang":
+                Event().wait()
+            if note == "slow":
+                work_slowly()
+            with Path(self.file).open("a") as lines:
+                lines.write(f"{envelope.position}\n")
+
+
+def work_slowly() -> None:
+    """Take longer than the hang watch allows, but report progress."""
+    for _ in range(round(3 * HANG_SECONDS / 0.2)):
+        time.sleep(0.2)  # The work itself.
+        progress()
+
+
+def hang(file: str) -> None:
+    """Consume with a handler that hangs with some events."""
+    settings.EVENTS_HANDLER_SECONDS = HANG_SECONDS
+    settings.EVENTS_SUBSCRIBERS = {"hanging": f"{__name__}.Hanging"}
+    Hanging.file = file
+    call_command("consume_events", "hanging")
+
+
 def keep_ledger() -> None:
     """Consume, with effects in our database."""
     settings.EVENTS_SUBSCRIBERS = {"ledger": f"{__name__}.Ledger"}
     call_command("consume_events", "ledger")
 
 
+def keep_ledger_and_hang() -> None:
+    """Consume with a handler that hangs with some events after its effects."""
+    settings.EVENTS_HANDLER_SECONDS = HANG_SECONDS
+    keep_ledger()
+
+
 class Ledger(Subscriber):
-    """Writes a row for each event into the test's table."""
+    """Writes a row for each event into the test's table; after that it hangs with events that say so."""
 
     transactional = True
+    max_attempts = 2
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         with connection.cursor() as cursor:
             cursor.executemany("INSERT INTO ledger VALUES (%s)", [[event.id] for event in batch])
+        if any('"hang"' in envelope.data for envelope in batch):
+            Event().wait()
 
 
 def rebuild() -> None:

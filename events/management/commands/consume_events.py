@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from events.checks import CODE_TAG, TAG
 from events.conf import conf, named
 from events.consumer.consumer import Consumer
+from events.consumer.hangs import HangWatch
 from events.groups.ownership import Ownership, heartbeat_thread
 from events.management.arguments import count
 from events.management.worker import Worker
@@ -85,7 +86,7 @@ class Command(Worker):
             ownership = Ownership(group, name)
             try:
                 subscriber = load_subscriber(group)
-                with heartbeat_thread(ownership):
+                with heartbeat_thread(ownership, HangWatch(ownership).look):
                     Consumer(subscriber, stream, ownership, shutdown=shutdown, limits=limits).run(until_idle=until_idle)
             except ImproperlyConfigured as error:
                 raise CommandError(str(error)) from error

@@ -126,7 +126,7 @@ class World:
     def _expire(self, process: Consumer) -> None:
         ended = timezone.now() - timedelta(seconds=1)
         Lease.objects.filter(member=process.ownership.member).update(expires_at=ended)
-        Member.objects.filter(id=process.ownership.member).update(alive_until=ended)
+        Member.objects.filter(id=process.ownership.member).update(seen_until=ended, alive_until=ended)
 
 
 class Handler(Recorder):
