@@ -29,6 +29,14 @@ WHERE partition = %s AND position > %s AND position <= (
 )
 ORDER BY position
 """
+FITTING = """
+SELECT COUNT(*), MAX(position) FROM (
+    SELECT position, SUM({size}) OVER (ORDER BY position) AS total FROM (
+        SELECT position, data FROM events_log WHERE partition = %s AND position > %s ORDER BY position LIMIT %s
+    ) AS upcoming
+) AS sized
+WHERE total <= %s
+"""
 EVENT_AT = "SELECT event_id FROM events_log WHERE partition = %s AND position = %s"
 ENVELOPE_COLUMNS = {
     "event_id": "id",
@@ -50,11 +58,23 @@ ENVELOPE_COLUMNS = {
 
 def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> list[Envelope]:
     """Return the next events above the position, in order: up to `limit` or 1 MB, but at least one if there is any."""
-    size = "OCTET_LENGTH(data)" if connection.vendor == "postgresql" else "LENGTH(CAST(data AS BLOB))"
-    statement = READ_AFTER.format(columns=", ".join(ENVELOPE_COLUMNS), size=size)
+    statement = READ_AFTER.format(columns=", ".join(ENVELOPE_COLUMNS), size=_size())
     with connection.cursor() as cursor:
         cursor.execute(statement, [partition, position, partition, position, limit, BATCH_BYTES])
         return envelopes_of(cursor.fetchall())
+
+
+def count_fitting(partition: int, position: int, *, limit: int) -> int:
+    """Return how many of the next positions, up to `limit`, have 1 MB at most; 0 if one of them was compacted away."""
+    with connection.cursor() as cursor:  # Raw SQL, since each batch asks for it.
+        cursor.execute(FITTING.format(size=_size()), [partition, position, limit, BATCH_BYTES])
+        count, last = cursor.fetchone()
+    return count if count and last == position + count else 0
+
+
+def _size() -> str:
+    """Return the SQL of an event's size in bytes."""
+    return "OCTET_LENGTH(data)" if connection.vendor == "postgresql" else "LENGTH(CAST(data AS BLOB))"
 
 
 def read_event(event_id: UUID) -> Envelope:
