@@ -22,7 +22,7 @@ from events.stream.interface import Entry
 logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 0.2
-"""How often the log is looked at while Redis is away."""
+"""How often the log is looked at while Redis is away, or does not get what the log has."""
 
 
 class Source:
@@ -40,6 +40,8 @@ class Source:
         """Up to which position the log is read, by partition."""
         self._empty: set[int] = set()
         """The partitions of which the stream had no more entries when it was last asked."""
+        self._lags = False
+        """Whether the log had more than the stream when they were compared last."""
         self._comparison = Timer()
 
     def read_stream(self) -> bool:
@@ -63,22 +65,31 @@ class Source:
         return found
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the stream's next entries and deliver them; while Redis is away, wait until the log is due."""
+        """Wait for the stream's next entries and deliver them, but not longer than until the log is due."""
+        seconds = min(seconds, self._comparison.seconds_left(self._comparison_seconds))
         if self._reader.why_away:
-            self._shutdown.sleep(min(seconds, AWAY_SECONDS))
+            self._shutdown.sleep(seconds)
             return False
         return self._read(self._fetches.of_unknown(self._first.claims, self._first.most_events), block_seconds=seconds)
 
     def look_around(self) -> None:
         """Look now and then whether the log has more than the stream, and whether Redis is back."""
-        is_away = bool(self._reader.why_away)
-        if is_away:
+        if self._reader.why_away:
             self._reader.try_to_return(self._first.positions)
-        if self._comparison.is_due(AWAY_SECONDS if is_away else self._limits.block_seconds):
-            for partition, position in self._first.positions.items():
-                if is_away or partition in self._empty:
-                    self._log_to[partition] = log.last_position(partition)
-                    self._reader.remove_leftovers(partition, after=position)
+        if self._comparison.is_due(self._comparison_seconds):
+            self._compare_with_log()
+
+    @property
+    def _comparison_seconds(self) -> float:
+        return AWAY_SECONDS if self._reader.why_away or self._lags else self._limits.block_seconds
+
+    def _compare_with_log(self) -> None:
+        """Let the next steps read the log where the stream has no more entries, or can't be read."""
+        compared = [partition for partition in self._first.claims if self._reader.why_away or partition in self._empty]
+        for partition in compared:
+            self._log_to[partition] = log.last_position(partition)
+            self._reader.remove_leftovers(partition, after=self._first.positions[partition])
+        self._lags = bool(self._first.partitions_behind(self._log_to))
 
     def _read(self, fetch: Fetch, *, block_seconds: float = 0) -> bool:
         """Deliver the entries that the stream has for the fetch; tell whether there were any."""

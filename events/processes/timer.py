@@ -12,8 +12,11 @@ class Timer:
 
     def is_due(self, every_seconds: float) -> bool:
         """Tell whether so many seconds have passed since it was due last; from then on they count anew."""
-        now = time.monotonic()
-        if now - self._last < every_seconds:
+        if self.seconds_left(every_seconds):
             return False
-        self._last = now
+        self._last = time.monotonic()
         return True
+
+    def seconds_left(self, every_seconds: float) -> float:
+        """Return how long it takes until this is due, 0 if it is."""
+        return max(0.0, self._last + every_seconds - time.monotonic())
