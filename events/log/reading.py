@@ -29,11 +29,15 @@ WHERE partition = %s AND position > %s AND position <= (
 )
 ORDER BY position
 """
+# With an upper bound the planner takes the index, also without statistics. The sum alone takes a third of the time.
+SIZE_OF_NEXT = """
+SELECT COUNT(*), MAX(position), SUM({size}) FROM events_log
+WHERE partition = %s AND position > %s AND position <= %s
+"""
 FITTING = """
 SELECT COUNT(*), MAX(position) FROM (
-    SELECT position, SUM({size}) OVER (ORDER BY position) AS total FROM (
-        SELECT position, data FROM events_log WHERE partition = %s AND position > %s ORDER BY position LIMIT %s
-    ) AS upcoming
+    SELECT position, SUM({size}) OVER (ORDER BY position) AS total FROM events_log
+    WHERE partition = %s AND position > %s AND position <= %s
 ) AS sized
 WHERE total <= %s
 """
@@ -66,9 +70,13 @@ def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> lis
 
 def count_fitting(partition: int, position: int, *, limit: int) -> int:
     """Return how many of the next positions, up to `limit`, have 1 MB at most; 0 if one of them was compacted away."""
+    place = [partition, position, position + limit]
     with connection.cursor() as cursor:  # Raw SQL, since each batch asks for it.
-        cursor.execute(FITTING.format(size=_size()), [partition, position, limit, BATCH_BYTES])
-        count, last = cursor.fetchone()
+        cursor.execute(SIZE_OF_NEXT.format(size=_size()), place)
+        count, last, size = cursor.fetchone()
+        if count and size > BATCH_BYTES:
+            cursor.execute(FITTING.format(size=_size()), [*place, BATCH_BYTES])
+            count, last = cursor.fetchone()
     return count if count and last == position + count else 0
 
 

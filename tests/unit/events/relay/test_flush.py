@@ -54,6 +54,21 @@ class TestPositions:
         assert [envelope.position for envelope in log.read_after(0, 0)] == [1]
         assert [envelope.position for envelope in log.read_after(0, 1)] == [2]
 
+    def test_the_log_tells_how_many_of_the_next_events_have_a_megabyte(self) -> None:
+        make_things(3)
+        make_things(2, note="x" * 600_000)
+        give_positions(0)
+
+        assert [log.count_fitting(0, position, limit=9) for position in range(6)] == [4, 3, 2, 1, 1, 0]
+        assert log.count_fitting(0, 0, limit=2) == 2
+
+    def test_the_size_of_the_next_events_is_unknown_if_one_was_compacted_away(self) -> None:
+        make_things(3)
+        give_positions(0)
+        LogEntry.objects.filter(position=2).delete()
+
+        assert [log.count_fitting(0, position, limit=9) for position in range(3)] == [0, 0, 1]
+
 
 class TestSweep:
     def test_it_appends_all_waiting_events_in_batches(self, stream: Stream) -> None:
