@@ -20,7 +20,8 @@ WITH oldest AS (
 ), taken AS (
     DELETE FROM events_waiting USING oldest WHERE events_waiting.entry_id = oldest.entry_id
 )
-INSERT INTO events_position (entry_id, partition, position) SELECT entry_id, 0, position FROM oldest
+INSERT INTO events_position (entry_id, partition, position, size)
+SELECT id, 0, oldest.position, octet_length(data) FROM oldest JOIN events_log ON id = entry_id
 """
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 

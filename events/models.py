@@ -78,6 +78,8 @@ class Position(PinnedModel):
     )
     partition = models.PositiveSmallIntegerField()
     position = models.PositiveBigIntegerField()
+    size = models.PositiveIntegerField()
+    """The bytes of the event's JSON, by which readers choose how many events they read at once."""
 
     class Meta:
         db_table = "events_position"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from django.db.models import Func, QuerySet
+from django.db.models import QuerySet
 
 from events.envelope import Envelope
 from events.feed.cursor import FeedCursor
@@ -49,13 +49,6 @@ class FeedPage(msgspec.Struct, frozen=True):
     events: list[FeedEvent]
     next: FeedCursor
     has_more: bool
-
-
-class _OctetLength(Func):
-    function = "OCTET_LENGTH"
-
-    def as_sqlite(self, compiler: Any, connection: Any, **options: Any) -> Any:
-        return self.as_sql(compiler, connection, template="LENGTH(CAST(%(expressions)s AS BLOB))", **options)
 
 
 def read_page(cursor: FeedCursor, wanted: FeedFilter = ALL, *, limit: int, max_bytes: int = BATCH_BYTES) -> FeedPage:
@@ -119,7 +112,7 @@ class _UnfinishedPage:
             place__partition=partition, place__position__gt=after, place__position__lte=until
         )
         upcoming = self._wanted.narrow(rows).order_by("place__position")
-        sizes = list(upcoming.values_list("place__position", _OctetLength("data"))[: self._rows_left])
+        sizes = list(upcoming.values_list("place__position", "place__size")[: self._rows_left])
         is_all = len(sizes) < self._rows_left
         fitting = self._take(sizes)
         if fitting:

@@ -33,7 +33,10 @@ OPENING, CONSUMING, STANDING_BY, PAUSED, RETRYING = "opening", "consuming", "sta
 
 
 class Condition(NamedTuple):
-    """A member's state for the status; if it is retrying, also the reason and the time of the next attempt."""
+    """A member's state for the status; if it is retrying, also the reason and the time of the next attempt.
+
+    A member that is consuming has a reason while it reads the log because Redis is away.
+    """
 
     state: str
     error: str = ""

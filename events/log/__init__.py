@@ -1,5 +1,5 @@
 """The log: the table of events, with positions that have no gaps."""
 
-from events.log.reading import envelopes_of, knows, last_position, read_after, read_event
+from events.log.reading import count_fitting, envelopes_of, knows, last_position, read_after, read_event
 
-__all__ = ["envelopes_of", "knows", "last_position", "read_after", "read_event"]
+__all__ = ["count_fitting", "envelopes_of", "knows", "last_position", "read_after", "read_event"]

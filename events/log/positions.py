@@ -9,10 +9,13 @@ writer anyway.
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import F, Func, IntegerField
+
 from events.database import atomic, connection
 from events.models import Partition, Position, WaitingEntry
 
 BATCH_ROWS = 500
+SIZE = Func(F("entry__data"), template="LENGTH(CAST(%(expressions)s AS BLOB))", output_field=IntegerField())
 
 
 class GivenPositions(NamedTuple):
@@ -51,14 +54,14 @@ def _give_by_statements(partition: int) -> GivenPositions:
     with atomic():
         last = Partition.objects.values_list("last_position", flat=True).get(number=partition)
         waiting = WaitingEntry.objects.filter(partition=partition).order_by("entry_id")
-        entries = waiting.values_list("entry_id", "entry__event_id")[:BATCH_ROWS]
+        entries = waiting.values_list("entry_id", "entry__event_id", SIZE)[:BATCH_ROWS]
         if not entries:
             return NONE_GIVEN
-        entry_ids, event_ids = map(list, zip(*entries, strict=True))
+        entry_ids, event_ids, sizes = map(list, zip(*entries, strict=True))
         given = range(last + 1, last + 1 + len(entry_ids))
         Position.objects.bulk_create(
-            Position(entry_id=entry_id, partition=partition, position=position)
-            for entry_id, position in zip(entry_ids, given, strict=True)
+            Position(entry_id=entry_id, partition=partition, position=position, size=size)
+            for entry_id, position, size in zip(entry_ids, given, sizes, strict=True)
         )
         waiting.filter(entry_id__lte=entry_ids[-1]).delete()
         Partition.objects.filter(number=partition).update(last_position=given[-1])

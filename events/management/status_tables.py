@@ -72,7 +72,8 @@ def _notes(group: GroupStatus) -> Iterator[str]:
     if group.is_paused:
         yield f"{name} is paused; run manage.py resume_consumers {escape(group.group)} to let it go on"
     if group.owner and group.owner.error:
-        yield f"{name} is retrying{_next_attempt(group)}: [red]{escape(group.owner.error)}[/]"
+        does = f"is retrying{_next_attempt(group)}" if group.owner.state == RETRYING else "reads the log"
+        yield f"{name} {does}: [red]{escape(group.owner.error)}[/]"
     if group.attempts:
         yield f"{name} has failed {_times(group.attempts)} with the event at {group.failed_position:,}"
     if group.owner and group.owner.silent_seconds >= NOTABLE_SILENCE_SECONDS:

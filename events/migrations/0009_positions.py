@@ -9,9 +9,10 @@ from django.db.migrations.state import StateApps
 
 before = import_module("events.migrations.0006_given_events")
 
+SIZE = {"postgresql": "OCTET_LENGTH(data)", "sqlite": "LENGTH(CAST(data AS BLOB))"}
 COPY = (
-    "INSERT INTO events_position (entry_id, partition, position)"
-    " SELECT id, partition, position FROM events_log WHERE position IS NOT NULL",
+    "INSERT INTO events_position (entry_id, partition, position, size)"
+    " SELECT id, partition, position, {size} FROM events_log WHERE position IS NOT NULL",
     "INSERT INTO events_waiting (partition, entry_id) SELECT partition, id FROM events_log WHERE position IS NULL",
 )
 COPY_BACK = (
@@ -70,8 +71,8 @@ BEGIN
         DELETE FROM events_waiting WHERE partition = of_partition AND entry_id IN (SELECT entry_id FROM oldest)
         RETURNING entry_id
     ), placed AS (
-        INSERT INTO events_position (partition, position, entry_id)
-        SELECT of_partition, first - 1 + row_number() OVER (ORDER BY id), id
+        INSERT INTO events_position (partition, position, entry_id, size)
+        SELECT of_partition, first - 1 + row_number() OVER (ORDER BY id), id, octet_length(data)
         FROM taken JOIN events_log ON events_log.id = taken.entry_id
         RETURNING position, entry_id
     )
@@ -90,7 +91,7 @@ $$
 
 def move_positions(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     for statement in COPY:
-        schema_editor.execute(statement)
+        schema_editor.execute(statement.format(size=SIZE[schema_editor.connection.vendor]))
     before.before.drop_function(apps, schema_editor)
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(CREATE)
@@ -131,6 +132,7 @@ class Migration(migrations.Migration):
                 ),
                 ("partition", models.PositiveSmallIntegerField()),
                 ("position", models.PositiveBigIntegerField()),
+                ("size", models.PositiveIntegerField()),
             ],
             options={
                 "db_table": "events_position",

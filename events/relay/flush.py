@@ -25,6 +25,7 @@ from events.envelope import Envelope
 from events.exceptions import Diverged, StreamFull, StreamUnavailable
 from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
 from events.processes.throttled_log import ThrottledLog
+from events.relay import divergence
 from events.relay.divergence import expect_own
 from events.stream.interface import Stream, open_stream
 from events.stream.tail import Tail
@@ -59,13 +60,34 @@ def flush_committed(partitions: Collection[int], in_memory: EnvelopesById = NOTH
     Events that are still in memory need not be read from the log; some of them may have been rolled back.
     """
     try:
-        _send_or_wake_unless_open(_stream_of_requests(), partitions, in_memory)
-    except CircuitBreakerError:
-        return
-    except (StreamUnavailable, Error) as error:
+        if not _has_sent(partitions, in_memory) and conf.flush_on_commit:
+            give_positions_without_redis(partitions)
+    except Error as error:
         logger.warning("the flush is left to the relay: %s", error)
     except Diverged as error:
         _requests_log.error(str(error))
+
+
+def _has_sent(partitions: Collection[int], in_memory: EnvelopesById) -> bool:
+    """Send the events, or wake the relay; tell whether Redis was there."""
+    try:
+        _send_or_wake_unless_open(_stream_of_requests(), partitions, in_memory)
+    except CircuitBreakerError:
+        return False
+    except StreamUnavailable as error:
+        logger.warning("the flush is left to the relay: %s", error)
+        return False
+    return True
+
+
+def give_positions_without_redis(partitions: Collection[int]) -> bool:
+    """Give one batch of rows in each partition their positions, so that consumers find them in the log.
+
+    Give none where the stream is known to have diverged. Tell whether more rows may wait.
+    """
+    undiverged = [partition for partition in sorted(partitions) if not divergence.current(partition)]
+    given = [give_positions(partition, wait=False).positions for partition in undiverged]
+    return any(len(positions) == BATCH_ROWS for positions in given)
 
 
 def _send_or_wake(stream: Stream, partitions: Collection[int], in_memory: EnvelopesById) -> None:

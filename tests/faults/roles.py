@@ -76,24 +76,35 @@ def make_things(partitions: str) -> None:
         time.sleep(0.005)  # A load that the test's consumers can handle.
 
 
-def keep_journal(name: str, file: str, partitions: str, seconds_per_batch: str = "0") -> None:
-    """Consume, and write a journal of the handled events."""
+def keep_journal(name: str, file: str, partitions: str, per_batch: str = "0", per_event: str = "0") -> None:
+    """Consume, and write a journal of the handled events; a batch and an event take so many seconds."""
     settings.EVENTS_PARTITIONS = int(partitions)
+    Journal.seconds_per_batch, Journal.seconds_per_event = float(per_batch), float(per_event)
+    write_journal(name, file)
+
+
+def keep_journal_of(dsn: str, file: str) -> None:
+    """Consume the stream of another DSN, and write a journal; the first failure ends the process."""
+    settings.EVENTS_STREAM_URL = dsn
+    write_journal("one", file, failure_limit=1)
+
+
+def write_journal(name: str, file: str, **options: int) -> None:
     settings.EVENTS_SUBSCRIBERS = {"journal": f"{__name__}.Journal"}
-    Journal.name, Journal.file, Journal.seconds_per_batch = name, file, float(seconds_per_batch)
-    call_command("consume_events", "journal", consumer=name)
+    Journal.name, Journal.file = name, file
+    call_command("consume_events", "journal", consumer=name, **options)
 
 
 class Journal(Subscriber):
     """Writes a line for each event that it handles: process, partition, position."""
 
     name = file = ""
-    seconds_per_batch = 0.0
+    seconds_per_batch = seconds_per_event = 0.0
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         with Path(self.file).open("a") as lines:
             lines.writelines(f"{self.name} {partition_of(event.subject)} {event.position}\n" for event in batch)
-        time.sleep(self.seconds_per_batch)  # The work of a slow handler.
+        time.sleep(self.seconds_per_batch + self.seconds_per_event * len(batch))  # The work of a slow handler.
 
 
 def keep_journal_without(obstacle: str, name: str, file: str, partitions: str) -> None:

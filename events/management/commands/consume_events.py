@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from events.checks import CODE_TAG, TAG
 from events.conf import conf, named
 from events.consumer.consumer import Consumer
+from events.consumer.group_reader import TIMEOUT_SECONDS
 from events.consumer.hangs import HangWatch
 from events.groups.ownership import Ownership, heartbeat_thread
 from events.management.arguments import count
@@ -79,7 +80,7 @@ class Command(Worker):
         )
         shutdown = Shutdown()
         shutdown.listen()
-        with closing(open_stream()) as stream:
+        with closing(open_stream(timeout_seconds=TIMEOUT_SECONDS)) as stream:
             group = group or stream.dsn.group
             name = consumer or stream.dsn.consumer or socket.gethostname()
             logger.info("%s consumes %s as %s", group, stream.dsn, name)

@@ -15,10 +15,13 @@ from events.processes.database_errors import describe
 from events.processes.migrations import Tables, expect_migrated
 from events.processes.shutdown import Interrupted, Shutdown
 from events.processes.throttled_log import ThrottledLog
-from events.relay.flush import sweep
+from events.relay.flush import give_positions_without_redis, sweep
 from events.stream.interface import Stream, open_stream
 
 logger = logging.getLogger("events.relay")
+
+TIMEOUT_SECONDS = 1.0
+"""How long the relay waits for Redis's answer before it only gives positions."""
 
 
 class Command(Worker):
@@ -31,7 +34,7 @@ class Command(Worker):
         parser.add_argument("--once", action="store_true", help="flush the waiting events, print their number, and end")
 
     def handle(self, *, once: bool, **_: Any) -> None:
-        stream = open_stream()
+        stream = open_stream(timeout_seconds=TIMEOUT_SECONDS)
         if once:
             return self._flush_once(stream)
         shutdown = Shutdown()
@@ -69,17 +72,28 @@ def _flush(stream: Stream) -> int:
 def _flush_or_log(stream: Stream, tables: Tables, throttled_log: ThrottledLog) -> None:
     try:
         tables.expect()
-        diverged = [found for partition in range(partition_count()) if (found := _flush_or_diverge(stream, partition))]
-        for found in diverged:
+        obstacles = _flush_what_can_be(stream)
+        for found in obstacles:
             throttled_log.error(found)
-        if not diverged:
+        if not obstacles:
             throttled_log.recovered()
-    except (PartitionsMissing, StreamUnavailable, Unmigrated) as error:
+    except (PartitionsMissing, Unmigrated) as error:
         throttled_log.error(str(error))
     except Error as error:
         throttled_log.error(describe(error))
         tables.doubt()
         connections.close_all()
+
+
+def _flush_what_can_be(stream: Stream) -> list[str]:
+    """Flush all partitions, or only give positions while Redis is away; return what stands in the way."""
+    partitions = range(partition_count())
+    try:
+        return [found for partition in partitions if (found := _flush_or_diverge(stream, partition))]
+    except StreamUnavailable as error:
+        while give_positions_without_redis(partitions):
+            pass
+        return [str(error)]
 
 
 def _flush_or_diverge(stream: Stream, partition: int) -> str:

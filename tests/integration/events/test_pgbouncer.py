@@ -39,6 +39,6 @@ def test_events_are_recorded_relayed_and_consumed_by_more_processes_than_session
         assert imports.wait(PATIENCE_SECONDS) == 0
         wait_until(is_consumed)
 
-    assert LogEntry.objects.filter(position=None).count() == 0
+    assert LogEntry.objects.filter(place=None).count() == 0
     assert stream.length(0) == Partition.objects.get().last_position == LogEntry.objects.count()
     assert not DeadLetter.objects.exists()

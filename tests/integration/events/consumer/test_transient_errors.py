@@ -50,7 +50,7 @@ def execute(statement: str) -> None:
 
 
 def deliver(subscriber: Subscriber, batch: Batch) -> None:
-    delivery = Delivery(subscriber, lambda _claim, _part: None)
+    delivery = Delivery(subscriber, most=500)
     try:
         delivery.deliver(CLAIM, batch)
     finally:

@@ -237,7 +237,7 @@ class TestTheStateOfTheLog:
 
     def reach(self, target: Target, position: int) -> None:
         waiting = WaitingEntry.objects.values_list("entry_id", flat=True)
-        placed = (Position(entry_id=entry_id, partition=0, position=101) for entry_id in waiting)
+        placed = (Position(entry_id=entry_id, partition=0, position=101, size=1) for entry_id in waiting)
         Position.objects.bulk_create(placed, ignore_conflicts=True)
         Checkpoint.objects.update_or_create(
             group="readmodel", target=target.uuid, partition=0, defaults={"position": position}
