@@ -24,6 +24,7 @@ from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import Diverged, StreamFull, StreamUnavailable
 from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
+from events.log.reading import BATCH_BYTES
 from events.processes.throttled_log import ThrottledLog
 from events.relay import divergence
 from events.relay.divergence import expect_own
@@ -142,8 +143,8 @@ def _placed(given: GivenPositions, in_memory: EnvelopesById) -> list[Envelope]:
 def sweep(stream: Stream, partition: int) -> int:
     """Flush everything that waits in the partition; return how many positions the stream has advanced.
 
-    After a wipe only the window is sent again. If the server is full, half of the stream is removed, so that one of the
-    next sweeps succeeds; readers find these events in the log. Raise StreamUnavailable or Diverged.
+    After a wipe only the window is sent again. If the stream fills the server, half of it is removed, so that one of
+    the next sweeps succeeds; readers find these events in the log. Raise StreamUnavailable or Diverged.
     """
     try:
         return _sweep(stream, partition)
@@ -153,7 +154,13 @@ def sweep(stream: Stream, partition: int) -> int:
 
 
 def _shorten(stream: Stream, partition: int) -> None:
-    """Remove half of the stream: it is bounded by entries, which may be large, and a full server refuses the append."""
+    """Remove half of the stream: it is bounded by entries, which may be large, and a full server refuses the append.
+
+    If it takes less than a batch, its half would make no room; then something else fills the server.
+    """
+    size = stream.memory_usage(partition)
+    if size is not None and size < BATCH_BYTES:
+        return
     removed = stream.trim(partition, length=stream.length(partition) // 2)
     logger.warning("Redis is full: %d of the oldest entries were removed from %s", removed, stream.key(partition))
 

@@ -25,7 +25,6 @@ MOST_SWEEPS = 50
 @pytest.fixture(params=BINARIES)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     with running_server(BINARIES[request.param], tmp_path / "server") as server:
-        server.client.config_set("maxmemory", server.client.info("memory")["used_memory"] + ROOM_BYTES)
         yield server
 
 
@@ -46,7 +45,10 @@ def refusals_until_all_is_appended(stream: Stream) -> int:
     raise AssertionError("Redis stays full")
 
 
-def test_the_relay_makes_room_in_a_redis_that_is_full_of_its_entries(stream: Stream, settings: Settings) -> None:
+def test_the_relay_makes_room_in_a_redis_that_is_full_of_its_entries(
+    server: Server, stream: Stream, settings: Settings
+) -> None:
+    server.client.config_set("maxmemory", server.client.info("memory")["used_memory"] + ROOM_BYTES)
     settings.EVENTS_FLUSH_ON_COMMIT = False
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}", note=LARGE) for number in range(EVENTS)))
@@ -59,3 +61,20 @@ def test_the_relay_makes_room_in_a_redis_that_is_full_of_its_entries(stream: Str
     recorder = Recorder()
     run_until_idle("things", recorder)
     assert recorder.positions == list(range(1, EVENTS + 1))
+
+
+def test_a_small_stream_is_kept_if_other_keys_fill_redis(server: Server, stream: Stream, settings: Settings) -> None:
+    with unit_of_work():
+        record(*(ThingMade(name=f"thing-{number}") for number in range(10)))
+    assert stream.length(0) == 10
+    server.client.config_set("maxmemory", 1)
+    settings.EVENTS_FLUSH_ON_COMMIT = False
+    with unit_of_work():
+        record(ThingMade(name="late"))
+
+    with pytest.raises(StreamFull):
+        relay.sweep(stream, 0)
+    server.client.config_set("maxmemory", 0)
+    relay.sweep(stream, 0)
+
+    assert stream.length(0) == 11
