@@ -87,6 +87,7 @@ class WebServer(MPServer):
         """Replace the workers; granian would end the old ones after a fixed time, whether the new ones work or not."""
         self.reload_signal = False
         self.main_loop_interrupt.clear()
+        self._env_loader(self.env_files)
         for number in range(self.workers):
             new = self._spawn_worker(number, spawn_target, target_loader)
             new.interrupt_by_parent = True  # If it dies before it has loaded, the old one goes on.

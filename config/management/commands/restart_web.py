@@ -13,7 +13,7 @@ class Command(BaseCommand):
         "Restart the web server of this machine or container without losing a request: new workers load the code that "
         "is there now, and then the old ones answer their last requests and end."
     )
-    requires_system_checks = ()
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="the web server's port, 8000 by default")
