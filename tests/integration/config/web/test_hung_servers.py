@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Event, Semaphore
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -22,11 +22,11 @@ from events.stream.interface import Stream
 from readmodel.index.document_index import connect
 from readmodel.index.guarded_transport import FAILURES
 from readmodel.tickets.documents import TicketDocuments
+from tests.database_server import SESSIONS
 from tests.network.asking_server import AskingServer, asking_server
-from tests.network.hung_server import hung_server
 from tests.network.proxy import Proxy, cut, pass_on, running_proxy
 from tests.tickets import FIELDS, issue
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,8 +37,8 @@ PASSWORD = "correct horse"
 SEARCH = "/api/search/tickets/"
 POLLING_CLIENTS = 20
 WRITES = 5
-GENEROUS_SECONDS = 5.0
-"""A write takes some milliseconds; it would wait for 10 s for a session of an empty pool."""
+GENEROUS_SECONDS = 3.0
+"""A write takes some milliseconds; it would wait for the searches' time-out of 5 s if they had all sessions."""
 
 
 class Asked(NamedTuple):
@@ -185,7 +185,12 @@ def test_no_session_is_held_while_a_password_is_hashed(
 
 
 def test_writes_succeed_at_once_while_elasticsearch_hangs(client: Client, settings: Settings, stream: Stream) -> None:
-    done = Event()
+    waiting, done = Semaphore(0), Event()
+
+    def hang() -> int:
+        waiting.release()
+        done.wait()
+        return 0
 
     def poll(path: str) -> None:
         polling = Client()
@@ -194,9 +199,11 @@ def test_writes_succeed_at_once_while_elasticsearch_hangs(client: Client, settin
             polling.get(path)
             connection.close()
 
-    with hung_server() as address, ThreadPoolExecutor(POLLING_CLIENTS) as threads:
-        settings.ELASTICSEARCH_URL = f"http://{address}"
+    connection.close()  # Else this thread would have its session already.
+    with asking_server(hang) as server, ThreadPoolExecutor(POLLING_CLIENTS) as threads:
+        settings.ELASTICSEARCH_URL = f"http://{server.address}"
         polling = [threads.submit(poll, ("/freshness/", SEARCH)[number % 2]) for number in range(POLLING_CLIENTS)]
+        assert all(waiting.acquire(timeout=PATIENCE_SECONDS) for _ in range(SESSIONS))
         took = [seconds_of(lambda: issue_over_rest(client)) for _ in range(WRITES)]
         done.set()
 
