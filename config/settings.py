@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django.conf import global_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -116,6 +117,7 @@ ELASTICSEARCH_URL = env.str("ELASTICSEARCH_URL", default="http://localhost:9200"
 READMODEL_PROJECTIONS = ["readmodel.tickets.documents.TicketDocuments", "readmodel.tickets.timeline.Timeline"]
 READMODEL_ALIAS = env.str("READMODEL_ALIAS", default="tickets")
 READMODEL_CONSISTENCY_SECONDS = env.float("READMODEL_CONSISTENCY_SECONDS", default=2.0)
+READMODEL_MAX_WAITING = env.int("READMODEL_MAX_WAITING", default=100)
 READMODEL_AUDIT_PER_SECOND = env.int("READMODEL_AUDIT_PER_SECOND", default=200)
 ACCESS_SYSTEM_URL = env.str("ACCESS_SYSTEM_URL", default="")
 ACCESS_SYSTEM_SECRETS = env.list("ACCESS_SYSTEM_SECRETS", default=[])
@@ -135,6 +137,7 @@ EVENTS_SUBSCRIBERS = {
 }
 EVENTS_AGGREGATES = {"ticket": "tickets.aggregate.TicketAggregate"}
 
+PASSWORD_HASHERS = ["config.web.log_in.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

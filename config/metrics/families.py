@@ -41,6 +41,9 @@ FAMILIES: Mapping[str, Family] = {
     "readmodel_behind_seconds": Family(
         (), "Age of the oldest event that the searched tickets lack, 0 if they lack none."
     ),
+    "readmodel_breaker_open": Family(
+        (), "Whether requests of this process do not ask Elasticsearch because it has not answered lately."
+    ),
     "readmodel_index_info": Family(("target", "index", "projection", "searched"), "1 for each kept index."),
     "readmodel_wrong_documents_total": Family(
         ("projection", "kind", "repaired"), "Documents that were found to differ from the log."

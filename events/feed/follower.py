@@ -113,15 +113,15 @@ class _Reader(threading.Thread):
         self._throttled_log = ThrottledLog(logger)
 
     def run(self) -> None:
-        is_woken = False
+        has_entry = False
         with closing(open_stream()) as stream:
             while not self._stopped.is_set():
                 if self._found_more():
+                    has_entry = False
                     continue
-                # For an entry that is not in the log the wait would return at once, again and again.
-                is_woken = not is_woken and self._wait_for_entry(stream)
-                if not is_woken:
+                if has_entry:  # It is not in the log: the wait would return at once, again and again.
                     self._stopped.wait(POLL_SECONDS)
+                has_entry = self._wait_for_entry(stream)
 
     def _found_more(self) -> bool:
         try:
@@ -150,8 +150,10 @@ class _Reader(threading.Thread):
         return last
 
     def _wait_for_entry(self, stream: Stream) -> bool:
+        """Wait for the next entry of the stream, a second at most; tell whether there is one."""
         try:
             after = f"{self._position or 0}-0"
             return bool(stream.entries(self._partition, after=after, count=1, block_seconds=POLL_SECONDS))
         except StreamUnavailable:
+            self._stopped.wait(POLL_SECONDS)
             return False

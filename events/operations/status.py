@@ -13,6 +13,7 @@ from events.groups.members import GroupMembers, Owner, members_of_groups
 from events.groups.ownership import OPENING, RETRYING
 from events.log.partitions import all_partitions
 from events.models import Checkpoint, DeadLetter, Member, Partition, Position, WaitingEntry
+from events.processes.pooled_sessions import release_sessions
 from events.stream.interface import Stream
 
 NOT_READY = (OPENING, RETRYING)
@@ -121,6 +122,7 @@ def _describe(member: Member) -> str:
 
 
 def _look(stream: Stream, partition: int) -> _StreamWindow:
+    release_sessions()  # The stream may take its time to answer.
     try:
         first = stream.entries(partition, after="0", count=1)
         return _StreamWindow(
@@ -156,7 +158,7 @@ def _group_status(
         lag=partition.last_position - reached.position,
         lag_seconds=(timezone.now() - since).total_seconds() if since else 0.0,
         reads_from_log=reached.position < partition.last_position and window.has_lost(reached.position + 1),
-        pending=None if window.error else stream.pending(partition.number, reached.group),
+        pending=None if window.error else _pending(stream, partition.number, reached.group),
         is_paused=members.is_paused,
         owner=members.owners.get(partition.number),
         standing_by=[member.id for member in members.idle if member.state not in NOT_READY],
@@ -167,3 +169,8 @@ def _group_status(
         one_at_a_time_to=reached.hung_to if reached.hung_to > reached.position else None,
         **letters.aggregate(dead_letters=Count("id"), letters_to_retry=to_retry),
     )
+
+
+def _pending(stream: Stream, partition: int, group: str) -> int | None:
+    release_sessions()
+    return stream.pending(partition, group)

@@ -25,6 +25,7 @@ from events.envelope import Envelope
 from events.exceptions import Diverged, StreamFull, StreamUnavailable
 from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
 from events.log.reading import BATCH_BYTES
+from events.processes.pooled_sessions import release_sessions
 from events.processes.throttled_log import ThrottledLog
 from events.relay import divergence
 from events.relay.divergence import expect_own
@@ -99,6 +100,7 @@ def _send_or_wake(stream: Stream, partitions: Collection[int], in_memory: Envelo
     ]
     if not all(sent):
         _expect_time_left(until)
+        release_sessions()
         stream.wake()
 
 
@@ -118,6 +120,7 @@ def flush_batch(
     if not positions:
         return False  # Another process holds the lock, and may not have seen our rows.
     envelopes = _placed(given, in_memory) or log.read_after(partition, positions[0] - 1)
+    release_sessions()  # The stream may take its time to answer.
     tail = stream.append(partition, Tail(positions[0] - 1, given.event_before), envelopes)
     if tail.position < positions[0]:
         _expect_time_left(until)
