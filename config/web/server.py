@@ -3,8 +3,8 @@
     python -m config.web.server [options of granian] config.asgi:application
 
 It has granian's options, and differs in four ways: all workers accept connections from one socket, which the main
-process opens; SIGHUP replaces each worker as soon as the new one has loaded the application, and keeps it otherwise; a
-worker that dies is replaced; and the workers of a main process that was killed end with it.
+process opens; SIGHUP replaces each worker as soon as a new one has loaded the application, and keeps the old one if
+that fails; a worker that dies is replaced; and the workers of a main process that was killed end with it.
 """
 
 import multiprocessing
