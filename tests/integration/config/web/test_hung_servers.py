@@ -110,6 +110,7 @@ def test_no_request_that_asks_a_server_holds_a_session(
     client: Client, stream: Stream, asked: Asked, elasticsearch_server: AskingServer, redis_server: AskingServer
 ) -> None:
     issue(id=TICKET_ID)
+    connection.close()  # A request begins without a session.
     for server in (elasticsearch_server, redis_server):
         server.seen.clear()
 
