@@ -16,10 +16,8 @@ from django.utils import timezone
 
 from events import log
 from events.consumer.delivery import Batch
-from events.consumer.fetch_size import FetchSize
 from events.consumer.subscription import Subscription, position_of
 from events.consumer.subscriptions import Subscriptions
-from events.dead_letters import parking as dead_letters
 from events.exceptions import EventError, LeaseLost, text_of
 from events.groups.checkpoint import Claim
 from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
@@ -27,6 +25,9 @@ from events.processes.backoff import Backoff
 from events.processes.limits import Limits
 from events.processes.migrations import expect_migrated
 from events.processes.shutdown import Interrupted, Shutdown
+from events.processes.throttled_log import ThrottledLog
+from events.relay.repair import count_foreign_entries
+from events.stream.fetch_size import FetchSize
 from events.stream.interface import Entry, Stream
 from events.subscriber import Subscriber
 
@@ -56,6 +57,7 @@ class Consumer:
         self._subscriptions = Subscriptions(subscriber, ownership, limits, self._settled)
         self._looked_at = 0.0
         self._backoff = Backoff()
+        self._foreign_log = ThrottledLog(logger)
 
     def run(self, *, until_idle: bool = False) -> None:
         """Consume until the shutdown or a limit, or until the end of the log; retry after failures.
@@ -155,7 +157,7 @@ class Consumer:
         return set(by_partition)
 
     def _consume(self, claim: Claim, entries: Sequence[Entry]) -> None:
-        self._park_foreign(claim, entries)
+        self._count_foreign(claim.partition, entries)
         unread = self._first.unread(claim.partition, [entry.envelope for entry in entries if entry.envelope])
         unread_ids = {f"{position_of(envelope)}-0" for envelope in unread}
         settled = [entry.id for entry in entries if entry.id not in unread_ids]
@@ -166,10 +168,11 @@ class Consumer:
         if settled:
             self.stream.acknowledge(claim.partition, self.group, settled)
 
-    def _park_foreign(self, claim: Claim, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            if entry.envelope is None and dead_letters.park_foreign(claim, entry):
-                logger.error("%s parks the foreign entry %s, which is not from this log", self.group, entry.id)
+    def _count_foreign(self, partition: int, entries: Sequence[Entry]) -> None:
+        """Count the entries that are not ours; what they have replaced is read from the log, as if it were missing."""
+        if number := sum(entry.envelope is None for entry in entries):
+            count_foreign_entries(partition, number)
+            self._foreign_log.error(f"{self.group} ignores entries of partition {partition} that are not ours")
 
     def _settled(self, claim: Claim, batch: Batch) -> None:
         """Acknowledge last: after a crash before it an event is handled twice, never zero times."""

@@ -151,7 +151,6 @@ class _Reader(threading.Thread):
 
     def _wait_for_entry(self, stream: Stream) -> bool:
         try:
-            after = f"{self._position or 0}-0"
-            return bool(stream.entries(self._partition, after=after, count=1, block_seconds=POLL_SECONDS))
+            return stream.has_entry(self._partition, after=self._position or 0, block_seconds=POLL_SECONDS)
         except StreamUnavailable:
             return False

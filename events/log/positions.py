@@ -1,6 +1,6 @@
 """Give committed rows their positions: the next numbers of the partition, in the order of the rows' ids.
 
-The partition's row is the lock. On PostgreSQL a function (migration 0006) locks it and numbers the rows, and the lock
+The partition's row is the lock. On PostgreSQL a function (migration 0007) locks it and numbers the rows, and the lock
 is released when this one statement ends in the server: a client that is stopped or killed meanwhile blocks nobody. The
 function returns a single row, since further rows that nobody fetches would keep the statement open. SQLite has only one
 writer anyway.
@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from events.models import LogEntry, Partition
 
 BATCH_ROWS = 500
+GIVE_BY_FUNCTION = "SELECT first, event_ids, event_before, current_generation FROM events_give_positions(%s, %s)"
 GIVE_POSITIONS = """
 UPDATE events_log SET position = %s + waiting.rank
 FROM (
@@ -28,20 +29,25 @@ RETURNING position, event_id
 
 
 class GivenPositions(NamedTuple):
-    """The positions that were given, if any, the events that got them, and the event before them, "" for none."""
+    """The positions that were given, if any, with what a flush needs to append the events that got them.
+
+    `event_before` is the event before the first one, "" for none.
+    """
 
     positions: range
     event_ids: list[UUID]
     event_before: str
+    generation: int
 
 
-NONE_GIVEN = GivenPositions(range(0), [], "")
+NONE_GIVEN = GivenPositions(range(0), [], "", 0)
 
 
 def give_positions(partition: int, *, wait: bool = True) -> GivenPositions:
     """Number the oldest committed rows that have no position, at most 500.
 
-    With wait=False, give nothing while another process holds the lock.
+    Give none while the stream has diverged: the log was restored, and may have given these positions before. With
+    wait=False, give none while another process holds the lock.
     """
     if connection.vendor == "postgresql":
         return _give_by_function(partition, wait=wait)
@@ -50,18 +56,19 @@ def give_positions(partition: int, *, wait: bool = True) -> GivenPositions:
 
 def _give_by_function(partition: int, *, wait: bool) -> GivenPositions:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT first, event_ids, event_before FROM events_give_positions(%s, %s)", [partition, wait])
-        first, event_ids, event_before = cursor.fetchone()
-    return (
-        GivenPositions(range(first, first + len(event_ids)), event_ids, str(event_before or ""))
-        if event_ids
-        else NONE_GIVEN
-    )
+        cursor.execute(GIVE_BY_FUNCTION, [partition, wait])
+        first, event_ids, event_before, generation = cursor.fetchone()
+    if not event_ids:
+        return NONE_GIVEN
+    return GivenPositions(range(first, first + len(event_ids)), event_ids, str(event_before or ""), generation)
 
 
 def _give_by_statements(partition: int) -> GivenPositions:
     with transaction.atomic(), connection.cursor() as cursor:
-        last = Partition.objects.values_list("last_position", flat=True).get(number=partition)
+        found = Partition.objects.get(number=partition)
+        if found.divergence:
+            return NONE_GIVEN
+        last = found.last_position
         cursor.execute(GIVE_POSITIONS, [last, partition, BATCH_ROWS])
         event_ids = [UUID(event_id) for _, event_id in sorted(cursor.fetchall())]
         if not event_ids:
@@ -69,4 +76,4 @@ def _give_by_statements(partition: int) -> GivenPositions:
         given = range(last + 1, last + 1 + len(event_ids))
         Partition.objects.filter(number=partition).update(last_position=given[-1])
         before = LogEntry.objects.filter(partition=partition, position=last).values_list("event_id", flat=True)
-        return GivenPositions(given, event_ids, str(before.first() or ""))
+        return GivenPositions(given, event_ids, str(before.first() or ""), found.generation)

@@ -96,6 +96,17 @@ def last_position(partition: int) -> int:
     return Partition.objects.values_list("last_position", flat=True).get(number=partition)
 
 
+def newest_waiting(partition: int) -> int:
+    """Return the id of the newest committed row without a position, 0 if there is none."""
+    waiting = LogEntry.objects.filter(partition=partition, position=None)
+    return waiting.order_by("-id").values_list("id", flat=True).first() or 0
+
+
+def is_waiting(partition: int, *, up_to: int) -> bool:
+    """Tell whether a row up to this id has no position yet."""
+    return LogEntry.objects.filter(partition=partition, position=None, id__lte=up_to).exists()
+
+
 def knows(partition: int, position: int, event_id: str) -> bool:
     """Tell whether the log has this event at the position, or may have had it there before a compaction."""
     with connection.cursor() as cursor:  # Raw SQL, since each batch asks for it.

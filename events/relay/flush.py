@@ -22,10 +22,11 @@ from msgspec.structs import replace
 from events import log
 from events.conf import conf
 from events.envelope import Envelope
-from events.exceptions import Diverged, StreamUnavailable
+from events.exceptions import StreamUnavailable
 from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
-from events.processes.throttled_log import ThrottledLog
-from events.relay.divergence import expect_own
+from events.models import Partition
+from events.relay.divergence import diverged, is_own
+from events.relay.repair import repair_end
 from events.stream.interface import Stream, open_stream
 from events.stream.tail import Tail
 
@@ -33,8 +34,6 @@ logger = logging.getLogger(__name__)
 
 type EnvelopesById = Mapping[UUID, Envelope]
 NOTHING_IN_MEMORY: EnvelopesById = {}
-
-_requests_log = ThrottledLog(logger)
 
 # During an outage of Redis, requests do not all wait for their time-out.
 breaker = CircuitBreaker(failure_threshold=3, recovery_timeout=5, expected_exception=StreamUnavailable)
@@ -64,8 +63,6 @@ def flush_committed(partitions: Collection[int], in_memory: EnvelopesById = NOTH
         return
     except (StreamUnavailable, Error) as error:
         logger.warning("the flush is left to the relay: %s", error)
-    except Diverged as error:
-        _requests_log.error(str(error))
 
 
 def _send_or_wake(stream: Stream, partitions: Collection[int], in_memory: EnvelopesById) -> None:
@@ -93,14 +90,17 @@ def flush_batch(
     given = give_positions(partition, wait=False)
     positions = given.positions
     if not positions:
-        return False  # Another process holds the lock, and may not have seen our rows.
+        return False  # Another process holds the lock, and may not have seen our rows; or the stream has diverged.
     envelopes = _placed(given, in_memory) or log.read_after(partition, positions[0] - 1)
-    tail = stream.append(partition, Tail(positions[0] - 1, given.event_before), envelopes)
-    if tail.position < positions[0]:
+    tail = stream.append(partition, Tail(positions[0] - 1, given.event_before), envelopes, generation=given.generation)
+    if tail.event_id != str(envelopes[-1].id):
         _expect_time_left(until)
-        expect_own(stream, partition, tail)
+        if not is_own(partition, tail):
+            return False  # Only the relay takes foreign entries away.
+        above = max(tail.position, positions[-1] - conf.stream_max_length)
+        envelopes = log.read_after(partition, above)
         _expect_time_left(until)
-        tail = _append_batch(stream, partition, tail, above=positions[-1] - conf.stream_max_length)
+        tail = stream.append(partition, tail, envelopes, generation=given.generation) if envelopes else tail
     return tail.position >= positions[-1] and len(positions) < BATCH_ROWS
 
 
@@ -118,22 +118,34 @@ def _placed(given: GivenPositions, in_memory: EnvelopesById) -> list[Envelope]:
 
 
 def sweep(stream: Stream, partition: int) -> int:
-    """Flush everything that waits in the partition; return how many positions the stream has advanced.
+    """Flush everything that waits in the partition now, not what comes meanwhile; return how much was appended.
 
-    After a wipe only the window is sent again. Raise StreamUnavailable or Diverged.
+    After a wipe only the window is sent again. Raise what `relay_batch` does.
     """
-    tail = first = stream.tail(partition)
-    while True:
-        expect_own(stream, partition, tail)  # First: a log restored from a backup must not give positions again.
-        give_positions(partition)
-        window_start = log.last_position(partition) - conf.stream_max_length
-        new_tail = _append_batch(stream, partition, tail, above=window_start)
-        if new_tail == tail:
-            return tail.position - first.position
-        tail = new_tail
+    newest, end, appended = log.newest_waiting(partition), 0, 0
+    while found := relay_batch(stream, partition):
+        appended += found
+        if not end and not log.is_waiting(partition, up_to=newest):
+            end = log.last_position(partition)
+        if end and stream.tail(partition).position >= end:
+            break
+    return appended
 
 
-def _append_batch(stream: Stream, partition: int, expected: Tail, *, above: int = 0) -> Tail:
-    """Append the events after the expected last entry; return the real last entry, another one if nothing fitted."""
-    envelopes = log.read_after(partition, max(expected.position, above))
-    return stream.append(partition, expected, envelopes) if envelopes else expected
+def relay_batch(stream: Stream, partition: int) -> int:
+    """Give positions to one batch and append the next one, which is another if the stream is behind; return its size.
+
+    Raise StreamUnavailable, Diverged, or ForeignEntries and UnknownSigningKey if a foreign end has to stay for now.
+    """
+    given = give_positions(partition)
+    found = Partition.objects.get(number=partition)
+    if found.divergence:
+        raise diverged(partition, found.divergence)
+    tail = stream.tail(partition)
+    if not is_own(partition, tail):
+        tail = repair_end(stream, partition)
+    envelopes = log.read_after(partition, max(tail.position, found.last_position - conf.stream_max_length))
+    if not envelopes:
+        return len(given.positions)
+    tail = stream.append(partition, tail, envelopes, generation=found.generation)
+    return len(envelopes) if tail.event_id == str(envelopes[-1].id) else 0

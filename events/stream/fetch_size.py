@@ -17,7 +17,11 @@ class FetchSize:
 
     def adapt(self, entries: Collection[Entry]) -> None:
         """Adapt to an answer of the stream."""
-        size = sum(len(entry.envelope.data) for entry in entries if entry.envelope)
+        size = sum(map(_size, entries))
         fitting = BATCH_BYTES * len(entries) // max(size, 1)
         wanted = 2 * self.count if len(entries) >= self.count else self.count
         self.count = max(1, min(wanted, fitting, self.most))
+
+
+def _size(entry: Entry) -> int:
+    return len(entry.envelope.data) if entry.envelope else sum(map(len, entry.fields.values()))

@@ -1,6 +1,6 @@
 import pytest
 
-from events.consumer.fetch_size import FetchSize
+from events.stream.fetch_size import FetchSize
 from events.stream.interface import Entry
 from tests.things import envelope_at
 
@@ -38,9 +38,9 @@ def test_it_shrinks_to_a_megabyte_of_large_entries_but_never_below_one() -> None
     assert fetch_size.count == 1
 
 
-def test_foreign_entries_count_as_empty() -> None:
+def test_it_shrinks_to_a_megabyte_of_large_foreign_entries() -> None:
     fetch_size = FetchSize(500)
 
-    fetch_size.adapt([Entry("1-0", None)] * 16)
+    fetch_size.adapt([Entry("1-0", None, {"KEY": "x" * 300_000})] * 16)
 
-    assert fetch_size.count == 32
+    assert fetch_size.count == 3
