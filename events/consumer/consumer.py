@@ -186,6 +186,8 @@ class Consumer:
         self.subscriber.check(self._first.claims.keys())
         behind = set()
         for partition in self._first.claims.keys() - read:
+            if self._subscriptions.was_moved(partition):
+                self._take_over(partition)  # At the checkpoint that a restored database has.
             last = log.last_position(partition)
             if self._first.is_behind(partition, last):
                 behind.add(partition)

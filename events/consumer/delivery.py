@@ -51,6 +51,15 @@ class Delivery:
         self._in_flight: deque[_InFlight] = deque()
         self._threads = self._start_threads()
         self._letters_end: dict[Claim, int] = {}
+        self._reached: dict[Claim, int] = {}
+
+    def start(self, claim: Claim, position: int) -> None:
+        """Continue at the claim's checkpoint, which is at the position."""
+        self._reached[claim] = position
+
+    def was_moved(self, claim: Claim) -> bool:
+        """Tell whether the checkpoint is not where this has left it: the database may have been restored."""
+        return not self._in_flight and checkpoint.position(claim) != self._reached[claim]
 
     def __bool__(self) -> bool:
         return bool(self._in_flight)
@@ -105,11 +114,11 @@ class Delivery:
         def settle() -> None:
             with self._transaction():
                 result()
-                checkpoint.advance(claim, _last_position(batch))
+                self._advance(claim, batch)
 
         error = _attempt(settle)
         if error is None:
-            self._settled(claim, batch)
+            self._note(claim, batch)
         elif isinstance(error, PartlyHandled):
             self._settle_partly(claim, batch, error.failures)
         elif len(batch) == 1:
@@ -134,9 +143,9 @@ class Delivery:
         kept = next((i for i, event in enumerate(batch) if not _is_final(failures.get(event.id))), len(batch))
         if handled := batch[:kept]:
             with transaction.atomic():
-                checkpoint.advance(claim, _last_position(handled))
+                self._advance(claim, handled)
                 self._park_failures(claim, handled, failures)
-            self._settled(claim, handled)
+            self._note(claim, handled)
         if kept < len(batch):
             self._fail(claim, batch[kept], failures[batch[kept].id])
             self._settle_parts(claim, batch[kept + 1 :])
@@ -162,13 +171,21 @@ class Delivery:
                     f"attempt {attempts} of {most} with {_place(envelope)}: {describe(error)}"
                 ) from error
         with transaction.atomic():
-            checkpoint.advance(claim, _last_position([envelope]))
+            self._advance(claim, [envelope])
             self._park(claim, envelope, error, attempts=attempts)
-        self._settled(claim, [envelope])
+        self._note(claim, [envelope])
 
     def _park(self, claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
         logger.error("%s parks %s: %s", claim.group, _place(envelope), describe(error), exc_info=_bug(error))
         dead_letters.park(claim, envelope, error, attempts=attempts)
+
+    def _advance(self, claim: Claim, batch: Batch) -> None:
+        checkpoint.advance(claim, _last_position(batch), after=self._reached[claim])
+
+    def _note(self, claim: Claim, batch: Batch) -> None:
+        """Note that the batch is settled, once the transaction with its checkpoint is committed."""
+        self._reached[claim] = _last_position(batch)
+        self._settled(claim, batch)
 
     def _call(self, claim: Claim, batch: Batch) -> Callable[[], None]:
         """Return a call of the subscriber with the events that it may handle now."""

@@ -17,7 +17,7 @@ from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.groups.ownership import Ownership
 from events.processes.limits import Limits
-from events.relay.divergence import REMEDY
+from events.relay.divergence import REMEDY, expect_undiverged
 from events.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
@@ -47,9 +47,13 @@ class Subscription:
     def take_over(self, partition: int) -> int:
         """Start at the checkpoint of a partition that this process has acquired, and return it; raise LeaseLost."""
         claim = Claim(self._ownership.group, self.target, partition, self._ownership.epochs[partition])
-        self._read_to[partition] = checkpoint.load(claim)
         self.claims[partition] = claim
-        return self._read_to[partition]
+        return self._start(claim)
+
+    def _start(self, claim: Claim) -> int:
+        self._read_to[claim.partition] = position = checkpoint.load(claim)
+        self.delivery.start(claim, position)
+        return position
 
     def release(self, partition: int) -> None:
         """Settle what is in flight, and deliver nothing more of the partition."""
@@ -79,7 +83,8 @@ class Subscription:
         return True
 
     def deliver_from_log(self, partition: int) -> bool:
-        """Deliver the log's next batch; tell whether there was one."""
+        """Deliver the log's next batch; tell whether there was one. Raise Diverged if the log was restored."""
+        expect_undiverged(partition)
         limit = min(self._limits.batch_size, self._limits.events_left)
         batch = log.read_after(partition, self._read_to[partition], limit=limit)
         self._deliver(partition, batch)
@@ -115,7 +120,8 @@ class Subscription:
         logger.warning("target %s is tried again in %.0f s: %s", self.target, PAUSE_SECONDS, error)
         self._resume_at = time.monotonic() + PAUSE_SECONDS
         self.delivery.abandon()
-        self._read_to |= {partition: checkpoint.load(claim) for partition, claim in self.claims.items()}
+        for claim in self.claims.values():
+            self._start(claim)
 
     def _deliver(self, partition: int, batch: Batch) -> None:
         batch = batch[: self._limits.events_left]

@@ -29,8 +29,7 @@ def test_the_next_compaction_continues_where_the_killed_one_was(
     for ticket in Ticket.objects.all():
         ticket.check_in()
     claim = Claim("readmodel", "", 0, epoch=0)
-    load(claim)
-    advance(claim, 6)
+    advance(claim, 6, after=load(claim))
 
     killed = start(compact_until_death, *place)
     killed.join()

@@ -51,6 +51,7 @@ def execute(statement: str) -> None:
 
 def deliver(subscriber: Subscriber, batch: Batch) -> None:
     delivery = Delivery(subscriber, lambda _claim, _part: None)
+    delivery.start(CLAIM, Checkpoint.objects.get().position)
     try:
         delivery.deliver(CLAIM, batch)
     finally:

@@ -63,6 +63,7 @@ def deliver(subscriber: Subscriber, batch: Batch) -> list[int | None]:
     """Deliver the batch, and return the positions that were settled, in order."""
     settled: list[Envelope] = []
     delivery = Delivery(subscriber, lambda _claim, part: settled.extend(part))
+    delivery.start(CLAIM, position())
     try:
         delivery.deliver(CLAIM, batch)
         delivery.settle()
@@ -325,6 +326,7 @@ class Overlapping(Subscriber):
 def deliver_two(subscriber: Overlapping) -> list[int | None]:
     settled: list[Envelope] = []
     delivery = Delivery(subscriber, lambda _claim, part: settled.extend(part))
+    delivery.start(CLAIM, position())
     first, second = events("a", "b"), events("c")
     try:
         delivery.deliver(CLAIM, first)

@@ -160,7 +160,7 @@ def test_a_handler_in_flight_moves_no_checkpoint_after_a_reset(restored: Stream,
     Partition.objects.update(last_position=5)  # The positions of the lost events were given again.
 
     with pytest.raises(LeaseLost):
-        checkpoint.advance(claim, 3)
+        checkpoint.advance(claim, 3, after=1)
     owner.heartbeat()
     assert not owner.owns(0)
     assert max(checkpoints().values()) == 1
@@ -174,7 +174,7 @@ def test_a_stream_that_is_reset_fences_groups_that_keep_their_targets(diverged: 
     reset("--yes")
 
     with pytest.raises(LeaseLost):
-        checkpoint.advance(Claim("recorder", "", 0, owner.epochs[0]), 9)
+        checkpoint.advance(Claim("recorder", "", 0, owner.epochs[0]), 9, after=2)
     assert checkpoints()["recorder", ""] == 2
 
 
