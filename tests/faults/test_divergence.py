@@ -76,12 +76,12 @@ def put_another_project_there(stream: Stream) -> None:
 
 def rewrite_the_window_with_an_invented_event(stream: Stream) -> None:
     entries = stream._client.xrange(stream.key(0))
-    stream._client.delete(stream.key(0))
-    for entry_id, fields in entries[:-2]:
-        stream._client.xadd(stream.key(0), fields, id=entry_id)
-    (before_last, stolen), (last, genuine) = entries[-2:]
-    stream._client.xadd(stream.key(0), stolen | {"type": "ticket.canceled"}, id=before_last)
-    stream._client.xadd(stream.key(0), genuine, id=last)
+    invented = entries[-2][1] | {"type": "ticket.canceled", "correlationid": "invented"}
+    with stream._client.pipeline(transaction=True) as pipeline:
+        pipeline.delete(stream.key(0))
+        for entry_id, fields in entries:
+            pipeline.xadd(stream.key(0), invented if entry_id == entries[-2][0] else fields, id=entry_id)
+        pipeline.execute()
 
 
 def wait_until_all_is_handled(stream: Stream) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from pytest_django import Settings
 
+from events.checks import check_stream_keys
 from events.envelope import MAC
 from events.models import Partition
 from events.stream.interface import Stream
@@ -134,3 +135,12 @@ def test_the_stream_signs_and_verifies_in_the_partition_s_generation(stream: Str
     stream.create_group(0, "group", after=0)
     [read] = stream.read("group", "one", [0], count=10, block_seconds=0)[0]
     assert read.envelope is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "faults"), [([], []), ([NEW, OLD], []), ([NEW, "short"], ["events.E016"]), ([""], ["events.E016"])]
+)
+def test_short_keys_are_an_error_at_start_up(settings: Settings, keys: list[str], faults: list[str]) -> None:
+    settings.EVENTS_STREAM_KEYS = keys
+
+    assert [message.id for message in check_stream_keys()] == faults
