@@ -1,13 +1,13 @@
 """The log: the table of events, with positions that have no gaps."""
 
 from events.log.reading import (
+    count_waiting,
     envelopes_of,
     is_waiting,
     knows,
     last_position,
-    newest_waiting,
     read_after,
     read_event,
 )
 
-__all__ = ["envelopes_of", "is_waiting", "knows", "last_position", "newest_waiting", "read_after", "read_event"]
+__all__ = ["count_waiting", "envelopes_of", "is_waiting", "knows", "last_position", "read_after", "read_event"]

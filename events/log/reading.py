@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection
+from django.db.models import Count, Max
 
 from events.envelope import Envelope
 from events.log.positions import BATCH_ROWS
@@ -96,10 +97,11 @@ def last_position(partition: int) -> int:
     return Partition.objects.values_list("last_position", flat=True).get(number=partition)
 
 
-def newest_waiting(partition: int) -> int:
-    """Return the id of the newest committed row without a position, 0 if there is none."""
+def count_waiting(partition: int) -> tuple[int, int]:
+    """Return the number of committed rows without a position, and the id of the newest, 0 if there is none."""
     waiting = LogEntry.objects.filter(partition=partition, position=None)
-    return waiting.order_by("-id").values_list("id", flat=True).first() or 0
+    found = waiting.aggregate(rows=Count("id"), newest=Max("id", default=0))
+    return found["rows"], found["newest"]
 
 
 def is_waiting(partition: int, *, up_to: int) -> bool:

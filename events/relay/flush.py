@@ -122,10 +122,11 @@ def sweep(stream: Stream, partition: int) -> int:
 
     After a wipe only the window is sent again. Raise what `relay_batch` does.
     """
-    newest, end, appended = log.newest_waiting(partition), 0, 0
+    waiting, newest = log.count_waiting(partition)
+    end, appended = 0, 0
     while found := relay_batch(stream, partition):
         appended += found
-        if not end and not log.is_waiting(partition, up_to=newest):
+        if not end and appended >= waiting and not log.is_waiting(partition, up_to=newest):
             end = log.last_position(partition)
         if end and stream.tail(partition).position >= end:
             break

@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     id: str
     envelope: Envelope | None
     fields: Mapping[str, str] = {}
-    """All fields of a foreign entry."""
+    """The fields of a foreign entry, without the MAC."""
 
 
 class Stream(ABC):
