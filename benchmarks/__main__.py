@@ -43,6 +43,7 @@ BENCHMARKS = {
     "wake": Benchmark("Waking the relay"),
     "relay": Benchmark("The relay"),
     "relay_memory": Benchmark("The relay's memory"),
+    "giving_positions": Benchmark("Giving positions"),
     "peers": Benchmark(
         "Other outboxes for Django",
         packages=(

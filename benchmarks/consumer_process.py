@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.relay_memory import peak_memory_mib
-from benchmarks.servers import loaded_project
+from benchmarks.servers import empty_log, loaded_project, place, vacuum_log
 
 SAVES = 300
 PAUSE_SECONDS = 0.02
@@ -25,9 +25,9 @@ WAITING = (1_000, 100_000, 1_000_000)
 TICKETS = 1_000
 CONSUME = (sys.executable, "manage.py", "consume_events", "readmodel")
 FILL = """
-INSERT INTO events_log (event_id, partition, position, type, schema_version, source, subject, aggregate_type,
+INSERT INTO events_log (event_id, partition, type, schema_version, source, subject, aggregate_type,
                         aggregate_version, time, data, correlation_id, causation_id, actor, traceparent)
-SELECT gen_random_uuid(), 0, number, 'ticket.checked_in', 1, '/benchmark', id, 'ticket', version, now(),
+SELECT gen_random_uuid(), 0, 'ticket.checked_in', 1, '/benchmark', id, 'ticket', version, now(),
        json_build_object('ticket', json_build_object(
            'id', id, 'code', 'CODE', 'title', repeat('concert ', 10), 'venue', 'Arena', 'seat', '',
            'starts_at', '2027-05-01T20:00:00Z', 'holder_name', 'Ada', 'holder_email', 'ada@example.org',
@@ -36,6 +36,7 @@ SELECT gen_random_uuid(), 0, number, 'ticket.checked_in', 1, '/benchmark', id, '
        'benchmark', '', '', ''
 FROM (SELECT number, md5((number %% %s)::text)::uuid::text AS id, number / %s + 1 AS version
       FROM generate_series(1, %s) AS number) AS numbered
+ORDER BY number
 """
 
 
@@ -137,11 +138,11 @@ def fill(events: int) -> None:
     from events.stream.interface import open_stream  # noqa: PLC0415
 
     Checkpoint.objects.all().delete()
+    empty_log()
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE events_log")
         cursor.execute(FILL, [TICKETS, TICKETS, events])
-        cursor.execute("UPDATE events_partition SET last_position = %s", [events])
-        cursor.execute("ANALYZE events_log")
+    place(events)
+    vacuum_log()
     with closing(open_stream()) as stream:
         stream.delete(0)
         sweep(stream, 0)

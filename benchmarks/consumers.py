@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import msgspec
 from django.conf import settings
-from django.db import connection
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 from elasticsearch.helpers import async_bulk
 from redis import Redis
 
 from benchmarks.consume import EVENTS, Variant
+from benchmarks.servers import empty_log
 from events import record, unit_of_work
 from events.consumer.consumer import Consumer
 from events.envelope import Envelope
@@ -59,9 +59,7 @@ raw_decoder = msgspec.json.Decoder(RawTicket)
 
 def fill(events: int, *, tickets: int) -> None:
     """Replace the log and the stream by this many events of this many tickets."""
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE events_log")
-        cursor.execute("UPDATE events_partition SET last_position = 0")
+    empty_log()
     client.delete(DSN.stream)
     states = [ticket(number) for number in range(tickets)]
     for start in range(0, events, BATCH):

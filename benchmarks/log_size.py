@@ -14,16 +14,16 @@ from contextlib import closing, contextmanager
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.servers import loaded_project
+from benchmarks.servers import empty_log, loaded_project, place, vacuum_log
 
 REPEATS = 30
 LEAST = 1_000_000
 VERSIONS = 4
 """The number of events of each aggregate."""
 FILL = """
-INSERT INTO events_log (event_id, partition, position, type, schema_version, source, subject, aggregate_type,
+INSERT INTO events_log (event_id, partition, type, schema_version, source, subject, aggregate_type,
     aggregate_version, time, data, correlation_id, causation_id, actor, traceparent)
-SELECT gen_random_uuid(), 0, CASE WHEN number <= %(given)s THEN number END, 'thing.moved', 1, '/',
+SELECT gen_random_uuid(), 0, 'thing.moved', 1, '/',
     number %% %(aggregates)s, 'thing', number / %(aggregates)s + 1, now() - interval '100 days',
     '{"note": "' || repeat('x', 300) || '"}', '', '', '', ''
 FROM generate_series(%(first)s, %(last)s) AS number
@@ -50,7 +50,9 @@ def fill(first: int, last: int, *, given: int, aggregates: int) -> None:
     from django.db import connection  # noqa: PLC0415
 
     with connection.cursor() as cursor:
-        cursor.execute(FILL, {"first": first, "last": last, "given": given, "aggregates": aggregates})
+        cursor.execute(FILL, {"first": first, "last": last, "aggregates": aggregates})
+    if given >= first:
+        place(given - first + 1, after=first - 1)
 
 
 def measured_with(rows: int) -> dict[str, float]:
@@ -61,22 +63,19 @@ def measured_with(rows: int) -> dict[str, float]:
 
 @contextmanager
 def filled(rows: int) -> Iterator[None]:
-    from django.db import connection  # noqa: PLC0415
-
-    from events.conf import conf  # noqa: PLC0415
+    from events.conf import conf  # noqa: PLC0415 (after the setup)
     from events.models import Checkpoint, Partition  # noqa: PLC0415
 
     fill(1, rows, given=rows, aggregates=rows // VERSIONS)
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE events_log")
-        Partition.objects.update(last_position=rows, compacted_to=rows // 2)
-        Checkpoint.objects.bulk_create(
-            Checkpoint(group=group, partition=0, position=rows // 4 * 3) for group in conf.subscribers
-        )
-        yield
-        Partition.objects.update(last_position=0, compacted_to=0)
-        Checkpoint.objects.all().delete()
-        cursor.execute("TRUNCATE events_log")
+    vacuum_log()
+    Partition.objects.update(compacted_to=rows // 2)
+    Checkpoint.objects.bulk_create(
+        Checkpoint(group=group, partition=0, position=rows // 4 * 3) for group in conf.subscribers
+    )
+    yield
+    empty_log()
+    Partition.objects.update(compacted_to=0)
+    Checkpoint.objects.all().delete()
 
 
 def timed(ask: Callable[[int], object], prepare: Callable[[int], object] = lambda _: None) -> Iterator[float]:

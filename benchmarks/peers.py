@@ -16,7 +16,7 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.servers import loaded_project
+from benchmarks.servers import empty_log, loaded_project
 
 EVENTS = 500
 ROUNDS = 3
@@ -66,17 +66,13 @@ def count_entries(server: "redis.Redis[bytes]") -> int:
 
 
 def ours() -> Peer:
-    from django.db import connection  # noqa: PLC0415 (after the setup)
-
-    from events import record, unit_of_work  # noqa: PLC0415
+    from events import record, unit_of_work  # noqa: PLC0415 (after the setup)
     from events.relay.flush import sweep  # noqa: PLC0415
     from events.stream.interface import open_stream  # noqa: PLC0415
     from tests.things import ThingMade  # noqa: PLC0415
 
     def fill() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE events_log")
-            cursor.execute("UPDATE events_partition SET last_position = 0")
+        empty_log()
         with unit_of_work() as unit:
             record(*(ThingMade(name=str(number), note=NOTE) for number in range(EVENTS)))
             unit.unflushed.clear()  # They wait for the relay, which is measured.

@@ -30,13 +30,13 @@ READ_AT_ONCE = 2_000
 BY_HAND = "written-by-hand"
 REFUSED = "errors,items.index.error"
 PHASES = ("fill", "proof", "switch", "drop the old one")
-NEXT_PAGE = "SELECT position, subject, aggregate_version, data FROM events_log WHERE position > %s ORDER BY 1 LIMIT %s"
+NEXT_PAGE = "SELECT id, subject, aggregate_version, data FROM events_log WHERE id > %s ORDER BY id LIMIT %s"
 
 
 class Row(NamedTuple):
     """The columns that the loop by hand reads."""
 
-    position: int
+    id: int
     subject: str
     version: int
     data: str
@@ -121,11 +121,11 @@ def by_hand(to_json: ToJson) -> Sequence[float]:
 def pages() -> Iterator[list[Row]]:
     from django.db import connection  # noqa: PLC0415 (after the setup)
 
-    position = 0
+    last = 0
     with connection.cursor() as cursor:
-        while rows := cursor.execute(NEXT_PAGE, [position, READ_AT_ONCE]).fetchall():
+        while rows := cursor.execute(NEXT_PAGE, [last, READ_AT_ONCE]).fetchall():
             yield [Row(*row) for row in rows]
-            position = rows[-1][0]
+            last = rows[-1][0]
 
 
 def to_ndjson(page: Sequence[Row], to_json: ToJson) -> bytes:

@@ -2,8 +2,8 @@
 
     uv run python -m benchmarks.relay
 
-The loop by hand selects 500 rows, sends them in a pipeline and updates them. Its positions have gaps, a second process
-breaks the order, a kill doubles entries, and it does not notice a wiped stream.
+The loop by hand selects 500 rows of a table of its own, sends them in a pipeline and updates them. Its positions have
+gaps, a second process breaks the order, a kill doubles entries, and it does not notice a wiped stream.
 """
 
 import statistics
@@ -15,14 +15,19 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.servers import loaded_project
+from benchmarks.servers import empty_log, execute, loaded_project
 
 EVENTS = 20_000
 ROUNDS = 5
 BATCH = 500
 STREAM_BY_HAND = "by-hand"
+TABLE_BY_HAND = """
+CREATE TABLE by_hand (LIKE events_log INCLUDING ALL);
+ALTER TABLE by_hand ADD COLUMN position bigint;
+CREATE INDEX ON by_hand (id) WHERE position IS NULL;
+"""
 FILL = """
-INSERT INTO events_log (event_id, partition, type, schema_version, source, subject, aggregate_type, aggregate_version,
+INSERT INTO {table} (event_id, partition, type, schema_version, source, subject, aggregate_type, aggregate_version,
                         time, data, correlation_id, causation_id, actor, traceparent)
 SELECT gen_random_uuid(), 0, 'thing.moved', 1, '/benchmark', gen_random_uuid()::text, 'thing', 1,
        now(), json_build_object('note', repeat('x', 400))::text, gen_random_uuid()::text, '', 'ada', ''
@@ -30,7 +35,7 @@ FROM generate_series(1, %s)
 """
 SELECT = """
 SELECT id, event_id::text, type, source, subject, time::text, data, aggregate_version, correlation_id, actor
-FROM events_log WHERE position IS NULL ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+FROM by_hand WHERE position IS NULL ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
 """
 FIELDS = ("id", "type", "source", "subject", "time", "data", "aggregateversion", "correlationid", "actor")
 
@@ -47,35 +52,36 @@ def measure() -> None:
 
     rates: dict[str, list[float]] = {"by hand": [], "relay": []}
     with closing(open_stream()) as stream, closing(connect(stream.dsn, timeout_seconds=5)) as client:
+        execute(TABLE_BY_HAND)
         for _ in range(ROUNDS):
-            rates["by hand"].append(rate(lambda: relay_by_hand(client)))
+            execute("TRUNCATE by_hand")
+            rates["by hand"].append(rate(lambda: relay_by_hand(client), table="by_hand"))
             client.delete(STREAM_BY_HAND)
             rates["relay"].append(rate(lambda: sweep(stream, 0)))
     print_rates(rates)
     print_signing(statistics.median(rates["relay"]))
 
 
-def rate(work: Callable[[], object]) -> float:
-    """Fill the log, run the work, and return its events per second."""
-    fill(EVENTS)
+def rate(work: Callable[[], object], *, table: str = "events_log") -> float:
+    """Fill the table, run the work, and return its events per second."""
+    fill(EVENTS, table=table)
     started = time.perf_counter()
     work()
     return EVENTS / (time.perf_counter() - started)
 
 
-def fill(events: int) -> None:
-    """Empty the log and the stream, and add this many waiting events."""
+def fill(events: int, *, table: str = "events_log") -> None:
+    """Empty the log and the stream, and add this many waiting events to the table."""
     from django.db import connection  # noqa: PLC0415
 
     from events.stream.interface import open_stream  # noqa: PLC0415
 
     with closing(open_stream()) as stream:
         stream.delete(0)
+    empty_log()
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE events_log")
-        cursor.execute("UPDATE events_partition SET last_position = 0")
-        cursor.execute(FILL, [events])
-        cursor.execute("ANALYZE events_log")
+        cursor.execute(FILL.format(table=table), [events])
+        cursor.execute(f"ANALYZE {table}")
 
 
 def relay_by_hand(client: "redis.Redis[bytes]") -> None:
@@ -92,8 +98,8 @@ def relay_by_hand(client: "redis.Redis[bytes]") -> None:
             pipeline.execute()
             positions = list(range(sent + 1, sent + 1 + len(rows)))
             cursor.execute(
-                "UPDATE events_log SET position = sent.position"
-                " FROM unnest(%s::bigint[], %s::bigint[]) AS sent(id, position) WHERE events_log.id = sent.id",
+                "UPDATE by_hand SET position = sent.position"
+                " FROM unnest(%s::bigint[], %s::bigint[]) AS sent(id, position) WHERE by_hand.id = sent.id",
                 [[row[0] for row in rows], positions],
             )
         sent += len(rows)

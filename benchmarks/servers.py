@@ -12,6 +12,17 @@ from django.core.management import call_command
 
 from config.engines.running import running_engines
 
+LOG_TABLES = "events_log, events_position, events_waiting"
+PLACE = """
+WITH oldest AS (
+    SELECT entry_id, row_number() OVER (ORDER BY entry_id) + %(after)s AS position
+    FROM events_waiting ORDER BY entry_id LIMIT %(events)s
+), taken AS (
+    DELETE FROM events_waiting USING oldest WHERE events_waiting.entry_id = oldest.entry_id
+)
+INSERT INTO events_position (entry_id, partition, position, size)
+SELECT id, 0, oldest.position, octet_length(data) FROM oldest JOIN events_log ON id = entry_id
+"""
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 
 
@@ -48,14 +59,30 @@ def empty_servers() -> None:
     """Delete all tickets, the log, the stream and all checkpoints."""
     from events.stream.interface import open_stream  # noqa: PLC0415 (after the setup)
 
-    execute("TRUNCATE tickets_ticket, events_log, events_checkpoint")
+    execute(f"TRUNCATE tickets_ticket, {LOG_TABLES}, events_checkpoint")
     execute("UPDATE events_partition SET last_position = 0, divergence = ''")
     with closing(open_stream()) as stream:
         stream.delete(0)
 
 
 def vacuum_log() -> None:
-    execute("VACUUM ANALYZE events_log")
+    execute(f"VACUUM ANALYZE {LOG_TABLES}")
+
+
+def empty_log() -> None:
+    execute(f"TRUNCATE {LOG_TABLES}")
+    execute("UPDATE events_partition SET last_position = 0")
+
+
+def place(events: int, *, after: int = 0) -> None:
+    """Give positions to the oldest waiting events, all at once."""
+    from django.db import connection  # noqa: PLC0415 (after the setup)
+
+    from events.models import Partition  # noqa: PLC0415
+
+    with connection.cursor() as cursor:
+        cursor.execute(PLACE, {"events": events, "after": after})
+    Partition.objects.update(last_position=after + events)
 
 
 def execute(statement: str) -> None:

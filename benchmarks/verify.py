@@ -17,7 +17,7 @@ from rich.console import Console
 
 from benchmarks.consumer_process import CONSUME, FILL
 from benchmarks.relay_memory import peak_memory_mib
-from benchmarks.servers import loaded_project
+from benchmarks.servers import empty_log, loaded_project, place, vacuum_log
 
 TICKETS = 1_000_000
 DAMAGED = 1_000
@@ -74,11 +74,12 @@ def fill(tickets: int) -> None:
     from readmodel.projection import projections  # noqa: PLC0415
     from readmodel.tickets.documents import TicketDocuments  # noqa: PLC0415
 
+    empty_log()
+    Checkpoint.objects.all().delete()
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE events_log, events_checkpoint")
         cursor.execute(FILL, [tickets, 2 * tickets, tickets])
-        cursor.execute("UPDATE events_partition SET last_position = %s", [tickets])
-        cursor.execute("VACUUM ANALYZE events_log")
+    place(tickets)
+    vacuum_log()
     for projection in projections():
         with closing(connect(projection)) as index:
             target = index.indices.ensure()

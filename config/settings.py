@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django.conf import global_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -117,6 +118,7 @@ ELASTICSEARCH_URL = env.str("ELASTICSEARCH_URL", default="http://localhost:9200"
 READMODEL_PROJECTIONS = ["readmodel.tickets.documents.TicketDocuments", "readmodel.tickets.timeline.Timeline"]
 READMODEL_ALIAS = env.str("READMODEL_ALIAS", default="tickets")
 READMODEL_CONSISTENCY_SECONDS = env.float("READMODEL_CONSISTENCY_SECONDS", default=2.0)
+READMODEL_MAX_WAITING = env.int("READMODEL_MAX_WAITING", default=100)
 READMODEL_AUDIT_PER_SECOND = env.int("READMODEL_AUDIT_PER_SECOND", default=200)
 ACCESS_SYSTEM_URL = env.str("ACCESS_SYSTEM_URL", default="")
 ACCESS_SYSTEM_SECRETS = env.list("ACCESS_SYSTEM_SECRETS", default=[])
@@ -130,12 +132,14 @@ EVENTS_PARTITIONS = env.int("EVENTS_PARTITIONS", default=1)
 EVENTS_SCHEMA_LOCK = BASE_DIR / "event-schemas.json"
 EVENTS_FLUSH_ON_COMMIT = env.bool("EVENTS_FLUSH_ON_COMMIT", default=True)
 EVENTS_RELAY_INTERVAL_SECONDS = env.float("EVENTS_RELAY_INTERVAL_SECONDS", default=0.5)
+EVENTS_HANDLER_SECONDS = env.float("EVENTS_HANDLER_SECONDS", default=300.0)
 EVENTS_SUBSCRIBERS = {
     "readmodel": "readmodel.subscriber.ReadModel",
     "access": "tickets.access.AccessSystem",
 }
 EVENTS_AGGREGATES = {"ticket": "tickets.aggregate.TicketAggregate"}
 
+PASSWORD_HASHERS = ["config.web.log_in.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

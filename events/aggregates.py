@@ -33,6 +33,11 @@ class Aggregate[Row: Model](ABC):
         """Return an event that corrects the log: it carries the row's state as it is."""
 
 
+def database_of(aggregate: Aggregate[Model]) -> str:
+    """Return the alias of the database in which the rows are written."""
+    return aggregate.rows().select_for_update().db
+
+
 def load_aggregates() -> dict[str, Aggregate[Model]]:
     """Return the declared aggregates by their types."""
     return {name: import_string(path)() for name, path in conf.aggregates.items()}

@@ -1,19 +1,16 @@
-"""System checks of the settings, of the code that they name, and of the database."""
+"""System checks of the settings, and of the code that they name; those of the database are in database_checks.py."""
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError, connections
 from django.utils.module_loading import import_string
 
-from events.aggregates import Aggregate
+from events import database
+from events.aggregates import Aggregate, database_of
 from events.conf import conf
 from events.exceptions import UnknownEventType
-from events.models import Partition
-from events.operations.doctor.database import check_durability, check_isolation, check_sqlite_mode
 from events.stream.dsn import StreamDSN
 from events.stream.interface import Stream, stream_backend
 from events.subscriber import Subscriber, handled_names
@@ -23,13 +20,6 @@ TAG = "events"
 """The checks that every process of the events runs."""
 CODE_TAG = "events_code"
 """The checks that only processes run that handle events: they import all event classes and subscribers."""
-DATABASE_IDS = {
-    "isolation level": "events.E030",
-    "synchronous_commit": "events.E031",
-    "SQLite's journal": "events.E032",
-    "SQLite's transactions": "events.E033",
-}
-"""The check id of each of the doctor's findings that keeps a process from starting."""
 
 
 @register(TAG)
@@ -99,6 +89,10 @@ def _check_aggregate(name: str, path: str) -> Sequence[CheckMessage]:
     if not (isinstance(aggregate, type) and issubclass(aggregate, Aggregate)):
         hint = "Derive the class from events.aggregates.Aggregate."
         return [Error(f"EVENTS_AGGREGATES[{name!r}]: {path} is not an Aggregate", hint=hint, id="events.E013")]
+    if (found := database_of(aggregate())) != database.alias():
+        hint = "Its rows and its events are changed in one transaction: they belong in one database."
+        message = f"EVENTS_AGGREGATES[{name!r}]: its rows are in {found!r}, but EVENTS_DATABASE is {database.alias()!r}"
+        return [Error(message, hint=hint, id="events.E016")]
     return []
 
 
@@ -116,33 +110,10 @@ def check_metadata(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
-@register(TAG, Tags.database)
-def check_partitions(*, databases: Sequence[str] | None, **_: Any) -> Sequence[CheckMessage]:
-    if not databases:
+@register(TAG)
+def check_handler_seconds(**_: Any) -> Sequence[CheckMessage]:
+    seconds = conf.handler_seconds
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0:
         return []
-    try:
-        if Partition._meta.db_table not in connections[databases[0]].introspection.table_names():
-            return []
-        count = Partition.objects.count()
-    except OperationalError:  # The process waits for its database; the next start checks again.
-        return []
-    if count in {0, conf.partitions}:
-        return []
-    hint = f"Set EVENTS_PARTITIONS to {count}: the first migration has fixed the number."
-    return [Error(f"EVENTS_PARTITIONS is {conf.partitions}, the database has {count}", hint=hint, id="events.E004")]
-
-
-@register(TAG, Tags.database)
-def check_database(*, databases: Sequence[str] | None, **_: Any) -> Sequence[CheckMessage]:
-    """Refuse database settings under which events could be lost."""
-    if not databases:
-        return []
-    try:
-        findings = list(chain(check_isolation(), check_durability(), check_sqlite_mode()))
-    except OperationalError:  # As above.
-        return []
-    return [
-        Error(f"{found.about} is {found.found}", hint=found.remedy, id=DATABASE_IDS[found.about])
-        for found in findings
-        if found.is_fault
-    ]
+    hint = "Set it to how long a handler may work without progress; the default is 300."
+    return [Error(f"EVENTS_HANDLER_SECONDS is {seconds!r}, not a number above 0", hint=hint, id="events.E017")]

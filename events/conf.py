@@ -33,6 +33,8 @@ class Conf:
 
     prefix = "EVENTS"
 
+    database = Setting("default")
+    """Alias in DATABASES of the database with the events' tables."""
     stream_url = Setting("redis://localhost:6379/events")
     """DSN of the stream; see `events.stream.dsn`."""
     stream_keys = Setting[Sequence[str]](())
@@ -65,6 +67,8 @@ class Conf:
     """The most events that a consumer hands to its subscriber at once."""
     block_seconds = Setting(1.0)
     """How long an idle consumer waits for the stream before it compares its checkpoint with the log."""
+    handler_seconds = Setting(300.0)
+    """How long a handler may work without progress before its process is ended, as hung."""
     setting_names = Setting[dict[str, str]]({})
     """Setting -> the name by which operators set it, for example an environment variable; messages use it."""
     feed_clients = Setting(500)

@@ -14,7 +14,7 @@ from django.db.models import Max
 
 from events.event import aggregate_type_of
 from events.exceptions import EventError
-from events.models import LogEntry, Partition
+from events.models import LogEntry, Partition, WaitingEntry
 from events.recording.collector import Collector
 
 HEADER = "Consistency-Token"
@@ -111,8 +111,8 @@ def _state_of_the_log(partitions: Iterable[int], correlation_id: str) -> Consist
 
     Rows without a position are read first: rows that get one meanwhile are below `last_position`, which is read later.
     """
-    waiting = LogEntry.objects.filter(partition__in=partitions, position=None).order_by().values_list("partition")
-    rows = dict(waiting.annotate(Max("id")))
+    waiting = WaitingEntry.objects.filter(partition__in=partitions).values_list("partition")
+    rows = dict(waiting.annotate(Max("entry_id")))
     reached = Partition.objects.filter(number__in=set(partitions) - rows.keys())
     return ConsistencyToken(
         positions=tuple(reached.values_list("number", "last_position")),

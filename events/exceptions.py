@@ -71,6 +71,10 @@ class AttemptFailed(Transient):
     """A handler failed with an unexpected exception: the event is tried again a few times, then parked."""
 
 
+class HandlerHung(EventError):
+    """The handler made no progress for EVENTS_HANDLER_SECONDS: its process was ended, and its log has the stacks."""
+
+
 class PartlyHandled(EventError):
     """Some events of the batch could not be handled; all others were."""
 
@@ -94,6 +98,10 @@ class TargetLost(Transient):
 
 class StreamUnavailable(Transient):
     """Redis does not answer, or refuses to write; the log keeps the events until Redis is back."""
+
+
+class StreamFull(StreamUnavailable):
+    """Redis has no memory for more entries; the relay shortens the stream, whose events stay in the log."""
 
 
 class Unmigrated(Transient):

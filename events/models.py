@@ -4,17 +4,19 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from events.pinned import PinnedModel
 from events.storable_text import StorableCharField, StorableJSONField, StorableTextField
 
 
-class LogEntry(models.Model):
-    """One event of the log (the outbox table), inserted in the transaction of the change that it reports."""
+class LogEntry(PinnedModel):
+    """One event of the log (the outbox table), inserted in the transaction of the change that it reports.
+
+    A row never changes. A trigger adds a `WaitingEntry` to each new one, until a flush gives it a `Position` instead.
+    """
 
     id = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField(unique=True)
     partition = models.PositiveSmallIntegerField()
-    position = models.PositiveBigIntegerField(null=True)
-    """Its place in the partition, from 1 without gaps; null until a flush has given it."""
     type = models.CharField(max_length=100)
     schema_version = models.PositiveSmallIntegerField()
     source = models.CharField(max_length=200)
@@ -38,17 +40,58 @@ class LogEntry(models.Model):
             models.UniqueConstraint(
                 fields=["aggregate_type", "subject", "aggregate_version"], name="events_log_aggregate_version"
             ),
-            models.UniqueConstraint(fields=["partition", "position"], name="events_log_position"),
-        ]
-        indexes = [
-            models.Index(fields=["partition", "id"], condition=Q(position=None), name="events_log_without_position"),
         ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.subject} v{self.aggregate_version}"
 
+    @property
+    def position(self) -> int | None:
+        """Its place in the partition, None until a flush has given it. Queries name it `place__position`."""
+        try:
+            return self.place.position
+        except Position.DoesNotExist:
+            return None
 
-class Partition(models.Model):
+
+class WaitingEntry(PinnedModel):
+    """An event without a position, committed or not. A trigger of the log's table adds it."""
+
+    pk = models.CompositePrimaryKey("partition", "entry_id")
+    partition = models.PositiveSmallIntegerField()
+    entry = models.ForeignKey(
+        LogEntry, on_delete=models.CASCADE, related_name="waiting", db_constraint=False, db_index=False
+    )
+
+    class Meta:
+        db_table = "events_waiting"
+
+    def __str__(self) -> str:
+        return f"entry {self.entry_id} of partition {self.partition}, without a position"
+
+
+class Position(PinnedModel):
+    """The place of an event in its partition, from 1 without gaps. A row never changes; see docs/adr/0013."""
+
+    entry = models.OneToOneField(
+        LogEntry, on_delete=models.CASCADE, related_name="place", primary_key=True, db_constraint=False
+    )
+    partition = models.PositiveSmallIntegerField()
+    position = models.PositiveBigIntegerField()
+    size = models.PositiveIntegerField()
+    """The bytes of the event's JSON, by which readers choose how many events they read at once."""
+
+    class Meta:
+        db_table = "events_position"
+        constraints = [
+            models.UniqueConstraint(fields=["partition", "position"], name="events_position_in_partition"),
+        ]
+
+    def __str__(self) -> str:
+        return f"entry {self.entry_id} at {self.position} of partition {self.partition}"
+
+
+class Partition(PinnedModel):
     """A sequence of positions. Positions are given under a lock on its row; the number of rows never changes."""
 
     number = models.PositiveSmallIntegerField(primary_key=True)
@@ -77,7 +120,7 @@ class Partition(models.Model):
         return f"partition {self.number}, at {self.last_position}"
 
 
-class SigningKey(models.Model):
+class SigningKey(PinnedModel):
     """A key that has signed entries of the stream, known by its fingerprint."""
 
     fingerprint = models.CharField(max_length=32, primary_key=True)
@@ -90,7 +133,7 @@ class SigningKey(models.Model):
         return self.fingerprint
 
 
-class ConsumerGroup(models.Model):
+class ConsumerGroup(PinnedModel):
     """A consumer group, with what an operator asks of its processes; they read it every second."""
 
     name = models.CharField(max_length=100, primary_key=True)
@@ -105,19 +148,24 @@ class ConsumerGroup(models.Model):
         return f"{self.name}, paused" if self.paused else self.name
 
 
-class Member(models.Model):
-    """A process of a consumer group, alive until its heartbeats stop."""
+class Member(PinnedModel):
+    """A process of a consumer group, seen until its heartbeats stop."""
 
     id = models.CharField(max_length=150, primary_key=True)
     """The process's name with a unique suffix."""
     group = models.CharField(max_length=100)
     started_at = models.DateTimeField()
+    seen_until = models.DateTimeField(null=True)
+    """Null for a process of an earlier release."""
     alive_until = models.DateTimeField()
+    """In the past for a process that is not well: it gets no partitions while others are well."""
     state = models.CharField(max_length=20)
-    """`consuming`, `standing by` (it owns no partition), `paused` or `retrying`."""
+    """`opening`, `consuming`, `standing by` (it owns no partition), `paused` or `retrying`."""
     error = StorableTextField(blank=True)
     """Why it is `retrying`."""
     retry_at = models.DateTimeField(null=True)
+    silent_seconds = models.FloatField(default=0, db_default=0)
+    """How long its handler has made no progress; 0 while none is called."""
 
     class Meta:
         db_table = "events_member"
@@ -126,7 +174,7 @@ class Member(models.Model):
         return f"{self.group} {self.id}, {self.state}"
 
 
-class Lease(models.Model):
+class Lease(PinnedModel):
     """The process that may handle a group's events of a partition, until a time by the database's clock."""
 
     group = models.CharField(max_length=100)
@@ -145,7 +193,7 @@ class Lease(models.Model):
         return f"{self.group}, partition {self.partition}: {self.member or 'free'}, epoch {self.epoch}"
 
 
-class Checkpoint(models.Model):
+class Checkpoint(PinnedModel):
     """How far a consumer group has come in a partition: all events up to `position` are handled or parked."""
 
     group = models.CharField(max_length=100)
@@ -158,6 +206,10 @@ class Checkpoint(models.Model):
     failed_position = models.PositiveBigIntegerField(null=True)
     """The event that is being retried; `attempts` is how often it has failed."""
     attempts = models.PositiveSmallIntegerField(default=0)
+    hung_to = models.PositiveBigIntegerField(default=0, db_default=0)
+    """A handler hung with events up to this position: they are handled one at a time."""
+    hangs = models.PositiveIntegerField(default=0, db_default=0)
+    """How often a handler hung."""
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -170,7 +222,7 @@ class Checkpoint(models.Model):
         return f"{self.group} at {self.position} of partition {self.partition}"
 
 
-class DeadLetter(models.Model):
+class DeadLetter(PinnedModel):
     """An event that a group could not handle, or a foreign entry of the stream, whose fields are kept here."""
 
     class State(models.TextChoices):
@@ -232,7 +284,7 @@ class DeadLetter(models.Model):
         return f"{self.type or 'foreign entry'} {self.subject or self.entry_id}, {self.state} by {self.group}"
 
 
-class DeadLetterAction(models.Model):
+class DeadLetterAction(PinnedModel):
     """An action on a dead letter: who did what, and why."""
 
     letter = models.ForeignKey(DeadLetter, on_delete=models.CASCADE, related_name="actions")

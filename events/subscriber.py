@@ -11,7 +11,10 @@ from django.utils.module_loading import import_string
 from events.conf import conf
 from events.envelope import Envelope
 from events.event import Event, name_of
+from events.processes.progress import progress
 from events.recording.collector import caused_by
+
+__all__ = ["EventSubscriber", "Subscriber", "handled_names", "load_subscriber", "progress"]
 
 
 class Subscriber(ABC):
@@ -73,6 +76,9 @@ class Subscriber(ABC):
         failed and why (after a failed event, an ordered subscriber skips the later events of its aggregate).
         Unprocessable means that one of the events can never be handled; any other exception, that one has failed. The
         batch is then split until that event is alone, and the event is parked at once or after `max_attempts`.
+
+        A call that may take minutes reports its `progress()`, from any thread: the process of a handler that makes none
+        for EVENTS_HANDLER_SECONDS is ended, and that counts as a failure of the event.
         """
 
     def select(self, batch: Sequence[Envelope]) -> Sequence[Envelope]:
@@ -106,6 +112,7 @@ class EventSubscriber(Subscriber):
         for envelope, event in [(envelope, envelope.open()) for envelope in batch]:
             with caused_by(envelope):
                 self.handle_event(event, envelope)
+            progress()
 
     @abstractmethod
     def handle_event(self, event: Event, envelope: Envelope) -> None:

@@ -46,6 +46,15 @@ def check_audit(**_: Any) -> Sequence[CheckMessage]:
     return [Error(found, hint=hint, id="readmodel.E003")]
 
 
+@register
+def check_max_waiting(**_: Any) -> Sequence[CheckMessage]:
+    if conf.max_waiting >= 1:
+        return []
+    hint = "Set it to the number of requests of a process that may wait for Elasticsearch at once."
+    found = f"READMODEL_MAX_WAITING is {conf.max_waiting}, but must be 1 or more"
+    return [Error(found, hint=hint, id="readmodel.E010")]
+
+
 @register(CODE_TAG)
 def check_projections(**_: Any) -> Iterable[CheckMessage]:
     found = [_load(path) for path in conf.projections]

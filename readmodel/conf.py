@@ -24,5 +24,8 @@ class Conf:
     audit_per_second = Setting(200)
     """How many documents a consumer audits each second; 0: none."""
 
+    max_waiting = Setting(100)
+    """How many requests of a process wait for Elasticsearch at once; one more is answered 503."""
+
 
 conf = Conf()

@@ -25,6 +25,14 @@ class EventParked(StateNotReached):
     """An event that a consistency token names is a dead letter, so waiting does not bring it into the index."""
 
 
+class LeftAlone(RetryLater):
+    """Elasticsearch has not answered several requests in a row, so for a few seconds it is not asked."""
+
+
+class TooManyWaiting(RetryLater):
+    """As many requests as READMODEL_MAX_WAITING allows wait for Elasticsearch already."""
+
+
 class SearchRefused(RetryLater):
     """The cluster does not allow this search: an operator must set search.allow_expensive_queries to true."""
 

@@ -14,6 +14,7 @@ from django.db import connections
 from django.db.models.functions import Now
 
 from events.consumer.consumer import Consumer
+from events.consumer.hangs import HangWatch
 from events.exceptions import EventError
 from events.groups import checkpoint
 from events.groups.ownership import HEARTBEAT_SECONDS, LEASE_SECONDS, Ownership, heartbeat_thread
@@ -95,7 +96,7 @@ def _consume_unless_others_do(shutdown: Shutdown) -> None:
         time.sleep(POLL_SECONDS)
     if not shutdown.requested:
         ownership = Ownership(GROUP, "rebuild")
-        with closing(open_stream()) as stream, heartbeat_thread(ownership):
+        with closing(open_stream()) as stream, heartbeat_thread(ownership, HangWatch(ownership).look):
             Consumer(load_subscriber(GROUP), stream, ownership, shutdown=shutdown, limits=Limits()).run()
     connections.close_all()
 

@@ -16,7 +16,7 @@ from django.db import close_old_connections
 from events.envelope import Envelope
 from events.event import Event
 from events.exceptions import PartlyHandled, TargetLost
-from events.subscriber import Subscriber
+from events.subscriber import Subscriber, progress
 from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.index.documents import Documents
@@ -68,7 +68,9 @@ class IndexWriter(Subscriber):
 
     def _write(self, documents: Sequence[VersionedDocument]) -> Mapping[str, Exception]:
         """Store the documents, and return errors by id; repair documents whose version was raised by hand."""
+        progress()
         refused = self._documents.write(documents)
+        progress()
         raised = [key for key, error in refused.items() if isinstance(error, VersionRaisedByHand)]
         if raised and self._documents.are_of_this_projection:
             self._repair(raised)

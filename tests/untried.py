@@ -8,6 +8,7 @@ from tests.servers import needs_no_server
 
 PROGRAMS = {
     "redis-server": "the stream on Redis, beside Valkey; install redis-server",
+    "pgbouncer": "PostgreSQL behind PgBouncer; install pgbouncer",
     "chromedriver": "the pages in a browser; install chromium and chromium-driver",
 }
 

@@ -18,7 +18,7 @@ import msgspec
 
 from events.envelope import Envelope
 from events.exceptions import PartlyHandled, RetryLater, Unprocessable
-from events.subscriber import Subscriber
+from events.subscriber import Subscriber, progress
 from tickets.events import TicketCanceled, TicketCorrected
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class AccessSystem(Subscriber):
         if not body or envelope.id in self._told:
             return
         await self._target.post(str(envelope.id), body)
+        progress()  # A slow receiver takes up to 12 s for each message.
         self._told.add(envelope.id)  # The event comes again if another one of the batch must be retried.
 
 

@@ -12,7 +12,9 @@ from events.exceptions import RetryLater, StreamUnavailable, TargetLost
 from events.operations.status import GroupStatus, PartitionStatus, status
 from events.relay.flush import breaker
 from events.stream.interface import open_stream
+from readmodel.conf import conf
 from readmodel.consistency.lag import lag_seconds
+from readmodel.index.client import is_left_alone
 from readmodel.index.document_index import shared_index
 from readmodel.models import WrongDocuments
 from readmodel.projection import projections
@@ -21,11 +23,12 @@ SCRAPE_TIMEOUT_SECONDS = 1.0
 
 
 class ServiceCollector(Collector):
-    """Measure the log, the stream, the groups, the read model, and whether this process leaves Redis alone."""
+    """Measure the log, the stream, the groups, the read model, and whether this process leaves a server alone."""
 
     def collect(self) -> Iterator[Metric]:
         readings = Readings()
         readings.add("events_flush_breaker_open", breaker.opened)
+        readings.add("readmodel_breaker_open", is_left_alone(conf.url))
         with _answering(readings, "database", DatabaseError):
             with _answering(readings, "stream", StreamUnavailable):
                 _measure_events(readings)
@@ -81,6 +84,8 @@ def _measure_group(readings: Readings, partition: int, found: GroupStatus) -> No
         "events_group_lag_events": found.lag,
         "events_group_lag_seconds": found.lag_seconds,
         "events_group_dead_letters": found.dead_letters,
+        "events_group_handler_silent_seconds": found.owner.silent_seconds if found.owner else 0.0,
+        "events_group_handler_hangs_total": found.hangs,
         "events_group_owned": found.owner is not None and not found.owner.is_expired,
     }.items():
         readings.add(name, value, group=found.group, target=found.target, partition=partition)

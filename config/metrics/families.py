@@ -32,10 +32,19 @@ FAMILIES: Mapping[str, Family] = {
     "events_group_lag_seconds": Family(GROUP_LABELS, "Age of the event to be handled next, 0 if there is none."),
     "events_group_dead_letters": Family(GROUP_LABELS, "Open dead letters."),
     "events_group_owned": Family(GROUP_LABELS, "Whether a living process owns the partition for the group."),
+    "events_group_handler_silent_seconds": Family(
+        GROUP_LABELS, "How long the owner's handler has made no progress, 0 while none is called."
+    ),
+    "events_group_handler_hangs_total": Family(
+        GROUP_LABELS, "Processes that were ended because the handler made no progress."
+    ),
     "events_group_paused": Family(("group",), "Whether somebody has paused the group."),
     "events_flush_breaker_open": Family((), "Whether this process leaves its events to the relay because Redis fails."),
     "readmodel_behind_seconds": Family(
         (), "Age of the oldest event that the searched tickets lack, 0 if they lack none."
+    ),
+    "readmodel_breaker_open": Family(
+        (), "Whether requests of this process do not ask Elasticsearch because it has not answered lately."
     ),
     "readmodel_index_info": Family(("target", "index", "projection", "searched"), "1 for each kept index."),
     "readmodel_wrong_documents_total": Family(

@@ -37,6 +37,11 @@ class Pool:
         """The one that was returned last is at the right."""
         self._is_closed = False
 
+    @property
+    def in_use(self) -> int:
+        """The number of sessions that are taken now."""
+        return self._max_size - self._free._value  # noqa: SLF001 (only the semaphore counts them)
+
     def open(self) -> None:
         """Do nothing: a session is opened when one is needed."""
 

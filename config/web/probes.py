@@ -6,8 +6,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Lock
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connections
 
+from events import database
 from events.processes.patience import started
 
 type Reasons = Mapping[str, str]
@@ -50,15 +51,15 @@ def ask(probes: Iterable[Probe], *, patience_seconds: float) -> dict[str, str]:
 @contextmanager
 def session_of_its_own() -> Iterator[None]:
     """Give this thread a session beside the pool, which it neither waits for nor uses up."""
-    session = connections[DEFAULT_DB_ALIAS].copy()
+    session = database.connection().copy()
     options = session.settings_dict["OPTIONS"]
     options.pop("pool", None)
     if session.vendor == "postgresql":
         options["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
-    connections[DEFAULT_DB_ALIAS] = session
+    connections[database.alias()] = session
     try:
         yield
     finally:
-        del connections[DEFAULT_DB_ALIAS]
+        del connections[database.alias()]
         if session.connection is not None:
             session.connection.close()  # Django leaves a database in memory open.

@@ -7,33 +7,33 @@ Next: events/consumer/subscriptions.py
 
 import logging
 import time
-from collections.abc import Sequence, Set
 from datetime import timedelta
+from functools import partial
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connections
 from django.utils import timezone
 
-from events import log
-from events.consumer.delivery import Batch
-from events.consumer.subscription import Subscription, position_of
+from events.consumer.group_reader import GroupReader
+from events.consumer.source import Source
+from events.consumer.subscription import FurtherSubscription, Subscription
 from events.consumer.subscriptions import Subscriptions
+from events.consumer.turns import Turns, Work
 from events.exceptions import EventError, LeaseLost, text_of
-from events.groups.checkpoint import Claim
 from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.processes.backoff import Backoff
 from events.processes.limits import Limits
 from events.processes.migrations import expect_migrated
 from events.processes.shutdown import Interrupted, Shutdown
-from events.processes.throttled_log import ThrottledLog
-from events.relay.repair import count_foreign_entries
-from events.stream.fetch_size import FetchSize
-from events.stream.interface import Entry, Stream
+from events.processes.timer import Timer
+from events.stream.interface import Stream
 from events.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
+BUSY_SECONDS = 0.02
+"""How long to wait for the stream while a further target is at work, which may need its next batch."""
 
 
 class Consumer:
@@ -49,15 +49,14 @@ class Consumer:
     ) -> None:
         self.group = ownership.group
         self.subscriber = subscriber
-        self.stream = stream
         self.ownership = ownership
         self.shutdown = shutdown
         self.limits = limits
-        self._fetch_size = FetchSize(limits.batch_size)
-        self._subscriptions = Subscriptions(subscriber, ownership, limits, self._settled)
-        self._looked_at = 0.0
+        self._reader = GroupReader(stream, ownership.group, ownership.name)
+        self._subscriptions = Subscriptions(subscriber, ownership, limits)
+        self._turns = Turns()
+        self._look = Timer()
         self._backoff = Backoff()
-        self._foreign_log = ThrottledLog(logger)
 
     def run(self, *, until_idle: bool = False) -> None:
         """Consume until the shutdown or a limit, or until the end of the log; retry after failures.
@@ -75,9 +74,11 @@ class Consumer:
     def _run_until_failure(self, *, until_idle: bool) -> Exception | None:
         try:
             expect_migrated()  # Else handlers would fail on old tables, and their events would be parked.
-            self._subscriptions.open()
+            self._open()
+            self.ownership.join()
             while self._step() or not (until_idle and self._subscriptions.reached_the_end()):
                 self._backoff.succeed()
+                self.ownership.health.succeed()
         except ImproperlyConfigured:
             raise
         except (EventError, Error) as error:
@@ -87,30 +88,57 @@ class Consumer:
             return error
         return None
 
+    def _open(self) -> None:
+        self._subscriptions.open()
+        self._source = Source(self._first, self._reader, self.limits, self.shutdown)
+
     @property
     def _first(self) -> Subscription:
         """The subscription that reads the stream."""
         return self._subscriptions.first
 
     def _step(self) -> bool:
-        """Deliver the next events, from the stream or from the log; tell whether there were any."""
+        """Do one bounded step of the work whose turn it is, or wait for work; tell whether there was any.
+
+        So no backlog keeps a stop, a pause, another process or other work waiting for longer than one step.
+        """
         self._check_whether_to_stop()
         self.ownership.heartbeat_if_due()
         self._follow_assignment()
-        owned = self._first.claims
-        state = PAUSED if self.ownership.is_paused else CONSUMING if owned else STANDING_BY
-        if state != CONSUMING:
-            self._subscriptions.settle()  # First: the condition `paused` promises that nothing is in flight.
-        self.ownership.condition = Condition(state)
-        if state != CONSUMING:
+        if not self._may_consume():
             self.ownership.wait_for_heartbeat(self.shutdown, self.limits.block_seconds)
             return False
-        found = self._read()
-        has_fed = self._subscriptions.feed_further_targets(at_rest=not found)
-        if not (found or has_fed) or time.monotonic() - self._looked_at >= self.limits.block_seconds:
-            found |= self._check_beyond_stream(found)
-            self._looked_at = time.monotonic()
-        return bool(found) or has_fed
+        self._look_around()
+        has_worked = self._turns.take(self._works()) or self._wait_for_work()
+        self._acknowledge()
+        return has_worked
+
+    def _works(self) -> list[Work]:
+        further = [partial(self._feed, subscription) for subscription in self._subscriptions.further]
+        return [self._source.read_stream, self._source.read_log, *further, self._first.retry_letter]
+
+    def _feed(self, further: FurtherSubscription) -> bool:
+        return further.follow(self._first.positions, at_rest=self._source.is_at_rest)
+
+    def _wait_for_work(self) -> bool:
+        """Wait for the stream, and deliver what it has."""
+        is_complete = self._first.claims.keys() == self.ownership.assigned
+        seconds = self.limits.block_seconds if is_complete else POLL_SECONDS
+        return self._source.wait(BUSY_SECONDS if self._subscriptions.are_in_flight else seconds)
+
+    def _look_around(self) -> None:
+        """Look now and then for what the stream does not tell."""
+        self._source.look_around()
+        if self._look.is_due(self.limits.block_seconds):
+            self.subscriber.check(self._first.claims.keys())
+            self._subscriptions.look_for_letters()
+            self._follow_moved_checkpoints()
+
+    def _follow_moved_checkpoints(self) -> None:
+        """Return to the checkpoints of a database that was restored meanwhile."""
+        for partition in list(self._first.claims):
+            if self._subscriptions.was_moved(partition):
+                self._reader.take_over(partition, self._subscriptions.take_over(partition))
 
     def _check_whether_to_stop(self) -> None:
         self.shutdown.check()
@@ -126,101 +154,51 @@ class Consumer:
         assigned = self.ownership.assigned
         for partition in self.ownership.epochs.keys() - assigned:
             self._subscriptions.release(partition)
+            self._acknowledge()
+            self._reader.release(partition)
             self.ownership.release(partition)
         for partition in sorted(assigned - self._first.claims.keys()):
             if self.ownership.acquire(partition):
-                self._take_over(partition)
+                self._reader.take_over(partition, self._subscriptions.take_over(partition))
 
-    def _take_over(self, partition: int) -> None:
-        position = self._subscriptions.take_over(partition)
-        if self.stream.dsn.auto_setup:
-            self.stream.create_group(partition, self.group, after=position)
-        self.stream.rewind(partition, self.group, after=position)
+    def _may_consume(self) -> bool:
+        """Tell whether this process owns partitions and is not paused; announce its condition."""
+        state = PAUSED if self.ownership.is_paused else CONSUMING if self._first.claims else STANDING_BY
+        if state == CONSUMING:
+            self.ownership.condition = Condition(state, self._reader.why_away)
+            return True
+        self._settle()  # First: the condition `paused` promises that nothing is in flight.
+        self.ownership.condition = Condition(state)
+        return False
 
-    def _read(self) -> set[int]:
-        """Deliver the stream's next entries, and return their partitions; wait for them only if nothing else is due."""
-        is_complete = self._first.claims.keys() == self.ownership.assigned
-        block_seconds = self.limits.block_seconds if is_complete else POLL_SECONDS
-        with self.shutdown.interruptible():
-            by_partition = self.stream.read(
-                self.group,
-                self.ownership.name,
-                list(self._first.claims),
-                count=min(self._fetch_size.count, self.limits.events_left),
-                block_seconds=0 if self._subscriptions.have_work else block_seconds,
-            )
-        for partition, entries in by_partition.items():
-            self._fetch_size.adapt(entries)
-            self._consume(self._first.claims[partition], entries)
-        if not by_partition:
-            self._first.delivery.settle()
-        return set(by_partition)
+    def _settle(self) -> None:
+        self._subscriptions.settle()
+        self._acknowledge()
 
-    def _consume(self, claim: Claim, entries: Sequence[Entry]) -> None:
-        self._count_foreign(claim.partition, entries)
-        unread = self._first.unread(claim.partition, [entry.envelope for entry in entries if entry.envelope])
-        unread_ids = {f"{position_of(envelope)}-0" for envelope in unread}
-        settled = [entry.id for entry in entries if entry.id not in unread_ids]
-        if not self._first.deliver_from_stream(claim.partition, unread):
-            self._catch_up(claim.partition, to=position_of(unread[-1]))
-            self._first.delivery.settle()
-            settled = [entry.id for entry in entries]  # Some may have been compacted away meanwhile.
-        if settled:
-            self.stream.acknowledge(claim.partition, self.group, settled)
-
-    def _count_foreign(self, partition: int, entries: Sequence[Entry]) -> None:
-        """Count the entries that are not ours; what they have replaced is read from the log, as if it were missing."""
-        if number := sum(entry.envelope is None for entry in entries):
-            count_foreign_entries(partition, number)
-            self._foreign_log.error(f"{self.group} ignores entries of partition {partition} that are not ours")
-
-    def _settled(self, claim: Claim, batch: Batch) -> None:
+    def _acknowledge(self) -> None:
         """Acknowledge last: after a crash before it an event is handled twice, never zero times."""
-        self.stream.acknowledge(claim.partition, self.group, [f"{position_of(envelope)}-0" for envelope in batch])
-
-    def _check_beyond_stream(self, read: Set[int]) -> set[int]:
-        """Check what the stream does not tell: a lost end, dead letters to retry, a target that is gone.
-
-        A partition in `read`, which was just read, has not lost its end. Return the partitions that had lost it.
-        """
-        self.subscriber.check(self._first.claims.keys())
-        behind = set()
-        for partition in self._first.claims.keys() - read:
-            if self._subscriptions.was_moved(partition):
-                self._take_over(partition)  # At the checkpoint that a restored database has.
-            last = log.last_position(partition)
-            if self._first.is_behind(partition, last):
-                behind.add(partition)
-                self._catch_up(partition, to=last)
-        for subscription in self._subscriptions:
-            subscription.delivery.settle()
-            for claim in subscription.claims.values():
-                while subscription.delivery.retry_letter(claim):
-                    self._check_whether_to_stop()
-        return behind
-
-    def _catch_up(self, partition: int, *, to: int) -> None:
-        """Deliver the log's events up to the position or the log's end, unless the group is paused."""
-        first = self._first
-        while not self.ownership.is_paused and first.is_behind(partition, to) and first.deliver_from_log(partition):
-            self._check_whether_to_stop()
+        self._reader.acknowledge(self._subscriptions.settled_to)
 
     def _back_off(self, error: Exception) -> None:
         pause = self._backoff.fail(error)
         self.limits.failed += 1
         reason = f"{type(error).__name__}: {text_of(error)}"
         logger.warning("%s tries again in %.1f s: %s", self.group, pause, reason)
-        self.ownership.condition = Condition(RETRYING, reason, timezone.now() + timedelta(seconds=pause))
+        self.ownership.health.fail(time.monotonic())
         connections.close_all()
-        self._wait(pause)
+        self._wait(pause, Condition(RETRYING, reason, timezone.now() + timedelta(seconds=pause)))
 
-    def _wait(self, seconds: float) -> None:
-        """Wait that many seconds; meanwhile release the partitions that others should own, and stop if asked to."""
+    def _wait(self, seconds: float, retrying: Condition) -> None:
+        """Wait that many seconds, or as long as the group is paused; release what others should own; obey a stop."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
+        while self.ownership.is_paused or time.monotonic() < until:
             self._check_whether_to_stop()
             self._release_to_others()
-            self.shutdown.sleep(min(left, POLL_SECONDS))
+            if self.ownership.is_paused:
+                self._subscriptions.close()  # First: the condition `paused` promises that nothing is in flight.
+            self.ownership.condition = Condition(PAUSED) if self.ownership.is_paused else retrying
+            left = until - time.monotonic()
+            self.shutdown.sleep(min(left, POLL_SECONDS) if left > 0 else POLL_SECONDS)
 
     def _release_to_others(self) -> None:
         """Abandon what is in flight after a failure, and release the leases that another process should have."""
@@ -235,7 +213,7 @@ class Consumer:
 
     def _shut_down(self) -> None:
         try:
-            self._subscriptions.settle()
+            self._settle()
             self.ownership.leave()
         except (EventError, Error) as error:
             logger.warning("%s can't release its leases, which expire instead: %s", self.group, error)

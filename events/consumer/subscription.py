@@ -7,10 +7,11 @@ Next: events/consumer/delivery.py
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from events import log
 from events.consumer.delivery import Batch, Delivery
+from events.consumer.turns import next_in_turn
 from events.envelope import Envelope
 from events.exceptions import Diverged, LeaseLost, RetryLater
 from events.groups import checkpoint
@@ -23,56 +24,67 @@ from events.subscriber import Subscriber
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 5.0
+MAX_WAIT_SECONDS = 0.2
 
 
 class Subscription:
-    """One target's place in each partition. To create one opens the target; it raises what `Subscriber.open` does."""
+    """One target's place in each partition. To create one opens the target; it raises what `Subscriber.open` does.
 
-    def __init__(
-        self,
-        subscriber: Subscriber,
-        ownership: Ownership,
-        limits: Limits,
-        *,
-        settled: Callable[[Claim, Batch], None] = lambda _claim, _batch: None,
-    ) -> None:
+    Each method that delivers does one bounded step: a batch of one partition, or one dead letter.
+    """
+
+    def __init__(self, subscriber: Subscriber, ownership: Ownership, limits: Limits, *, waits: bool = True) -> None:
+        """Without `waits` no step waits for the target, so that it delays no other."""
         self.target = subscriber.open()
-        self.delivery = Delivery(subscriber, settled)
+        self.delivery = Delivery(subscriber, most=limits.batch_size, waits=waits)
         self.claims: dict[int, Claim] = {}
         self._ownership = ownership
         self._limits = limits
         self._read_to: dict[int, int] = {}
-        self._resume_at = 0.0
+        self._last_partition = -1
+        self._may_have_letters: set[int] = set()
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        """Return how far each partition was read."""
+        return {partition: self._read_to[partition] for partition in self.claims}
+
+    @property
+    def most_events(self) -> int:
+        """Return how many events a step may deliver."""
+        return min(self.delivery.events, self._limits.events_left)
 
     def take_over(self, partition: int) -> int:
         """Start at the checkpoint of a partition that this process has acquired, and return it; raise LeaseLost."""
         claim = Claim(self._ownership.group, self.target, partition, self._ownership.epochs[partition])
         self.claims[partition] = claim
-        return self._start(claim)
+        self._load(claim)
+        return self._read_to[partition]
 
-    def _start(self, claim: Claim) -> int:
-        self._read_to[claim.partition] = position = checkpoint.load(claim)
-        self.delivery.start(claim, position)
-        return position
+    def _load(self, claim: Claim) -> None:
+        partition = claim.partition
+        self._read_to[partition] = self.delivery.settled_to[partition] = checkpoint.load(claim)
 
     def release(self, partition: int) -> None:
         """Settle what is in flight, and deliver nothing more of the partition."""
-        self.delivery.settle()
+        self.settle()
         self.claims.pop(partition, None)
 
-    def unread(self, partition: int, envelopes: Sequence[Envelope]) -> Batch:
-        """Leave out the events that were read already."""
-        return [envelope for envelope in envelopes if position_of(envelope) > self._read_to[partition]]
+    def settle(self) -> None:
+        """Wait for what is in flight."""
+        self.delivery.settle()
 
-    def is_behind(self, partition: int, position: int) -> bool:
-        return self._read_to[partition] < position
+    def partitions_behind(self, positions: Mapping[int, int], *, least: int = 1) -> list[int]:
+        """Return the partitions in which at least so many positions are left up to the given ones."""
+        return [number for number in self.claims if positions.get(number, 0) - self._read_to[number] >= least]
 
-    def deliver_from_stream(self, partition: int, unread: Batch) -> bool:
-        """Deliver unread events of the stream, unless it lacks any: then deliver nothing and return False.
+    def deliver_from_stream(self, partition: int, envelopes: Sequence[Envelope]) -> bool:
+        """Deliver those events of the stream that were not read yet; if it lacks any, deliver nothing and return False.
 
         Raise Diverged for events that the log does not have: the checkpoint would pass the log's own events or end.
         """
         before = self._read_to[partition]
+        unread = [envelope for envelope in envelopes if position_of(envelope) > before]
         if [position_of(envelope) for envelope in unread] != list(range(before + 1, before + 1 + len(unread))):
             return False
         if unread and not log.knows(partition, position_of(unread[-1]), str(unread[-1].id)):
@@ -82,46 +94,34 @@ class Subscription:
         self._deliver(partition, unread)
         return True
 
-    def deliver_from_log(self, partition: int) -> bool:
-        """Deliver the log's next batch; tell whether there was one. Raise Diverged if the log was restored."""
-        expect_undiverged(partition)
-        limit = min(self._limits.batch_size, self._limits.events_left)
-        batch = log.read_after(partition, self._read_to[partition], limit=limit)
-        self._deliver(partition, batch)
-        return bool(batch)
+    def deliver_from_log(self, partitions: Collection[int]) -> tuple[int, bool]:
+        """Deliver the log's next batch of the partition whose turn it is; return it, and whether there was a batch.
 
-    def catch_up_with(self, first: "Subscription", *, least: int) -> bool:
-        """Deliver a batch of each partition in which the first target is `least` ahead; tell whether there was one.
-
-        A target that can't take it now is skipped for a while, so that it does not delay the others.
+        Raise Diverged if the log was restored.
         """
-        if time.monotonic() < self._resume_at:
-            return False
-        try:
-            behind = [partition for partition in self.claims if first.is_ahead_of(self, partition, by=least)]
-            found = [self.deliver_from_log(partition) for partition in behind]
-            if least == 1 and not behind:
-                self.delivery.settle()
-        except RetryLater as error:
-            self._back_off(error)
-            return False
-        return any(found)
+        partition = self._last_partition = next_in_turn(partitions, self._last_partition)
+        expect_undiverged(partition)
+        batch = log.read_after(partition, self._read_to[partition], limit=self.most_events)
+        self._deliver(partition, batch)
+        return partition, bool(batch)
 
-    def can_catch_up_with(self, first: "Subscription") -> bool:
-        """Tell whether the first target is ahead, and this one is not backing off."""
-        is_backing_off = time.monotonic() < self._resume_at
-        return not is_backing_off and any(first.is_ahead_of(self, partition, by=1) for partition in self.claims)
+    def count_fitting(self, partition: int) -> int:
+        """Return how many of the log's next events fit into one answer of the stream."""
+        return log.count_fitting(partition, self._read_to[partition], limit=self._limits.batch_size)
 
-    def is_ahead_of(self, other: "Subscription", partition: int, *, by: int) -> bool:
-        return other.is_behind(partition, self._read_to[partition] + 1 - by)
+    def look_for_letters(self) -> None:
+        """Let the next steps look for dead letters to retry."""
+        self._may_have_letters = {*self.claims}
 
-    def _back_off(self, error: RetryLater) -> None:
-        """Return to the checkpoints, and try again after a pause."""
-        logger.warning("target %s is tried again in %.0f s: %s", self.target, PAUSE_SECONDS, error)
-        self._resume_at = time.monotonic() + PAUSE_SECONDS
-        self.delivery.abandon()
-        for claim in self.claims.values():
-            self._start(claim)
+    def retry_letter(self) -> bool:
+        """Retry a dead letter, once nothing else is in flight; tell whether there was one."""
+        while partitions := self._may_have_letters & self.claims.keys():
+            self.delivery.settle()
+            partition = self._last_partition = next_in_turn(partitions, self._last_partition)
+            if self.delivery.retry_letter(self.claims[partition]):
+                return True
+            self._may_have_letters.discard(partition)
+        return False
 
     def _deliver(self, partition: int, batch: Batch) -> None:
         batch = batch[: self._limits.events_left]
@@ -133,6 +133,63 @@ class Subscription:
         self._read_to[partition] = position_of(batch[-1])
         self._limits.handled += len(batch)
         self.delivery.deliver(self.claims[partition], batch)
+
+
+class FurtherSubscription(Subscription):
+    """A further target: it follows the first one in the log, and no step waits for it."""
+
+    def __init__(self, subscriber: Subscriber, ownership: Ownership, limits: Limits) -> None:
+        super().__init__(subscriber, ownership, limits.without_end(), waits=False)
+        self._resume_at = 0.0
+        self._fed_at = 0.0
+        self._is_letters_turn = False
+
+    def follow(self, positions: Mapping[int, int], *, at_rest: bool) -> bool:
+        """Settle what the target has handled, and start a batch or a letter if it has room; tell whether one started.
+
+        If there is other work, a batch waits until it is whole, but at most 0.2 s. A target that can't take it now is
+        left alone for a while.
+        """
+        if time.monotonic() < self._resume_at:
+            return False
+        try:
+            self.delivery.settle_finished()
+            has_started = self.delivery.has_room and self._start(positions, at_rest=at_rest)
+            self.delivery.settle_finished()
+        except RetryLater as error:
+            self._back_off(error)
+            return False
+        return has_started
+
+    def settle(self) -> None:
+        """Wait for what is in flight; what this target can't take now is delivered again later."""
+        try:
+            super().settle()
+        except RetryLater as error:
+            self._back_off(error)
+        self.delivery.wait_for_abandoned()
+
+    def _start(self, positions: Mapping[int, int], *, at_rest: bool) -> bool:
+        is_due = at_rest or time.monotonic() - self._fed_at >= MAX_WAIT_SECONDS
+        behind = self.partitions_behind(positions, least=1 if is_due else self.most_events)
+        if self._may_have_letters and (self._is_letters_turn or not behind):
+            if self.delivery:
+                return False  # A letter is retried alone.
+            self._is_letters_turn = False
+            if self.retry_letter():
+                return True
+        self._is_letters_turn = True
+        if is_due:
+            self._fed_at = time.monotonic()
+        return bool(behind) and self.deliver_from_log(behind)[1]
+
+    def _back_off(self, error: RetryLater) -> None:
+        """Return to the checkpoints, and try again after a pause."""
+        logger.warning("target %s is tried again in %.0f s: %s", self.target, PAUSE_SECONDS, error)
+        self._resume_at = time.monotonic() + PAUSE_SECONDS
+        self.delivery.abandon()
+        for claim in self.claims.values():
+            self._load(claim)
 
 
 def position_of(envelope: Envelope) -> int:

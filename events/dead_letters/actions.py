@@ -9,9 +9,9 @@ from itertools import batched
 from typing import NamedTuple
 
 import msgspec
-from django.db import transaction
 from django.db.models import QuerySet
 
+from events.database import atomic
 from events.dead_letters import parking as dead_letters
 from events.dead_letters.payload_edits import ROOT, EditRefused, accept
 from events.dead_letters.payload_text import compare, cut
@@ -86,7 +86,7 @@ def discard(
     return _mark_all(letters, _Mark(State.DISCARDED, actor, reason.strip()), _why_not_discarded, on_step)
 
 
-@transaction.atomic
+@atomic()
 def edit(letter: DeadLetter, data: str, *, actor: str, retry: bool = False) -> None:
     """Replace the event's payload, for this group only; the log keeps the original.
 
@@ -128,7 +128,7 @@ def _mark_all(
 
 
 def _mark(ids: tuple[int, ...], mark: _Mark, why_not: Callable[[DeadLetter], str], outcome: Outcome) -> None:
-    with transaction.atomic():
+    with atomic():
         rows = DeadLetter.objects.select_for_update().filter(id__in=ids).order_by("id")
         reasons = {letter: why_not(letter) for letter in rows.only("id", "state", "event_id")}
         fit = [letter for letter, reason in reasons.items() if not reason]

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 from django.utils import timezone
 
 from events import log
+from events.database import atomic
 from events.envelope import Envelope
 from events.exceptions import LONGEST_TEXT, text_of
 from events.groups import checkpoint
@@ -71,7 +71,7 @@ def queue(claim: Claim, envelope: Envelope) -> None:
 
 def queue_all(claim: Claim, envelopes: Sequence[Envelope]) -> None:
     """Queue all the events or none; raise LeaseLost if another process owns the partition now."""
-    with transaction.atomic():
+    with atomic():
         checkpoint.hold(claim)
         for envelope in envelopes:
             queue(claim, envelope)
@@ -101,7 +101,7 @@ def envelope_of(letter: DeadLetter) -> Envelope:
 
 def close(claim: Claim, letter: DeadLetter) -> None:
     """Close the letter as handled, in the transaction of the event's effects if they are in our database."""
-    with transaction.atomic():
+    with atomic():
         checkpoint.hold(claim)
         DeadLetter.objects.filter(id=letter.id).update(state=State.HANDLED)
         note(letter, CONSUMER, "handled")
@@ -109,7 +109,7 @@ def close(claim: Claim, letter: DeadLetter) -> None:
 
 def fail(claim: Claim, letter: DeadLetter, error: Exception) -> None:
     """Park the letter again with its new error, unless it was discarded meanwhile."""
-    with transaction.atomic():
+    with atomic():
         checkpoint.hold(claim)
         failed = _description(error)
         attempts = letter.attempts + 1

@@ -117,15 +117,15 @@ class _Reader(threading.Thread):
         self._throttled_log = ThrottledLog(logger)
 
     def run(self) -> None:
-        is_woken = False
+        has_entry = False
         with closing(open_stream()) as stream:
             while not self._stopped.is_set():
                 if self._found_more():
+                    has_entry = False
                     continue
-                # For an entry that is not in the log the wait would return at once, again and again.
-                is_woken = not is_woken and self._wait_for_entry(stream)
-                if not is_woken:
+                if has_entry:  # It is not in the log: the wait would return at once, again and again.
                     self._stopped.wait(POLL_SECONDS)
+                has_entry = self._wait_for_entry(stream)
 
     def _found_more(self) -> bool:
         try:
@@ -160,7 +160,9 @@ class _Reader(threading.Thread):
         return bool(mark and self._mark) and mark != self._mark
 
     def _wait_for_entry(self, stream: Stream) -> bool:
+        """Wait for the next entry of the stream, a second at most; tell whether there is one."""
         try:
             return stream.has_entry(self._partition, after=self._position or 0, block_seconds=POLL_SECONDS)
         except StreamUnavailable:
+            self._stopped.wait(POLL_SECONDS)
             return False

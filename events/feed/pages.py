@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from django.db.models import Func, QuerySet
+from django.db.models import QuerySet
 
 from events.envelope import Envelope
 from events.feed.cursor import FeedCursor, mark_of
 from events.log.reading import BATCH_BYTES, ENVELOPE_COLUMNS
-from events.models import LogEntry, Partition
+from events.models import LogEntry, Partition, Position
 
 SCANNED_AT_ONCE = 100_000
 """The most positions that one page scans: a filter may match few events, and a request must end."""
@@ -53,13 +53,6 @@ class FeedPage(msgspec.Struct, frozen=True):
     has_more: bool
 
 
-class _OctetLength(Func):
-    function = "OCTET_LENGTH"
-
-    def as_sqlite(self, compiler: Any, connection: Any, **options: Any) -> Any:
-        return self.as_sql(compiler, connection, template="LENGTH(CAST(%(expressions)s AS BLOB))", **options)
-
-
 def read_page(cursor: FeedCursor, wanted: FeedFilter = ALL, *, limit: int, max_bytes: int = BATCH_BYTES) -> FeedPage:
     """Return the next events, up to `limit` or `max_bytes`, but at least one if there is any. Raise CursorRefused.
 
@@ -94,7 +87,7 @@ def expect_known(cursor: FeedCursor) -> tuple[int, ...]:
 
 def mark_at(partition: int, position: int) -> str:
     """Return the mark of the event at the position, "" if there is none."""
-    event_id = LogEntry.objects.filter(partition=partition, position=position).values_list("event_id", flat=True)
+    event_id = Position.objects.filter(partition=partition, position=position).values_list("entry__event_id", flat=True)
     return mark_of(found) if (found := event_id.first()) else ""
 
 
@@ -135,13 +128,15 @@ class _UnfinishedPage:
     def fill(self, partition: int, after: int, last: int) -> int:
         """Add the partition's next events as far as they fit; return the position that was reached."""
         until = min(after + SCANNED_AT_ONCE, last)
-        rows = LogEntry.objects.filter(partition=partition, position__gt=after, position__lte=until)
-        upcoming = self._wanted.narrow(rows).order_by("position")
-        sizes = list(upcoming.values_list("position", _OctetLength("data"))[: self._rows_left])
+        rows = LogEntry.objects.filter(
+            place__partition=partition, place__position__gt=after, place__position__lte=until
+        )
+        upcoming = self._wanted.narrow(rows).order_by("place__position")
+        sizes = list(upcoming.values_list("place__position", "place__size")[: self._rows_left])
         is_all = len(sizes) < self._rows_left
         fitting = self._take(sizes)
         if fitting:
-            found = upcoming.filter(position__lte=fitting[-1]).values_list(*ENVELOPE_COLUMNS)
+            found = upcoming.filter(place__position__lte=fitting[-1]).values_list(*ENVELOPE_COLUMNS)
             self.events += (feed_event(partition, _envelope(row)) for row in found)
         if is_all and len(fitting) == len(sizes):
             return until

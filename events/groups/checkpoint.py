@@ -6,10 +6,11 @@ A partition's owner moves it by a claim; operators, status and compaction look a
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from django.db import connection
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from events import database
 from events.exceptions import LeaseLost
 from events.log.partitions import all_partitions
 from events.models import Checkpoint, Lease, Partition
@@ -55,6 +56,7 @@ def advance(claim: Claim, position: int, *, after: int) -> None:
 
     An operator may have moved it, or the database was restored from a backup.
     """
+    connection = database.connection()
     may_be_repeated = connection.vendor == "postgresql" and not connection.in_atomic_block
     statement = f"{ADVANCE} {WITHOUT_WAITING_FOR_THE_DISK}" if may_be_repeated else ADVANCE
     now = connection.ops.adapt_datetimefield_value(timezone.now())
@@ -72,11 +74,26 @@ def hold(claim: Claim) -> None:
 
 def count_attempt(claim: Claim, position: int) -> int:
     """Count a failure of the event at the position, and return how often it has failed; raise LeaseLost."""
-    before = _claimed(claim).filter(failed_position=position).values_list("attempts", flat=True).first()
-    attempts = (before or 0) + 1
-    if not _claimed(claim).update(failed_position=position, attempts=attempts):
+    counted = attempts(claim, position) + 1
+    if not _claimed(claim).update(failed_position=position, attempts=counted):
         raise LeaseLost
-    return attempts
+    return counted
+
+
+def note_hang(claim: Claim, position: int) -> None:
+    """Note that a handler hung with events up to the position, 0 for a dead letter; raise LeaseLost."""
+    if not _claimed(claim).update(hangs=F("hangs") + 1, hung_to=Greatest("hung_to", Value(position))):
+        raise LeaseLost
+
+
+def hung_to(claim: Claim) -> int:
+    """Return the position up to which events are handled one at a time, because a handler hung with one of them."""
+    return _claimed(claim).values_list("hung_to", flat=True).first() or 0
+
+
+def attempts(claim: Claim, position: int) -> int:
+    """Return how often the event at the position has failed."""
+    return _claimed(claim).filter(failed_position=position).values_list("attempts", flat=True).first() or 0
 
 
 def fence(group: str, partition: int, epoch: int) -> None:
@@ -87,12 +104,12 @@ def fence(group: str, partition: int, epoch: int) -> None:
 def move_by_hand(group: str, target: str, partition: int, position: int) -> None:
     """Set a checkpoint back or forward; the caller has fenced off the partition's owner."""
     rows = Checkpoint.objects.filter(group=group, target=target, partition=partition)
-    rows.update(position=position, failed_position=None, attempts=0, updated_at=timezone.now())
+    rows.update(position=position, failed_position=None, attempts=0, hung_to=0, updated_at=timezone.now())
 
 
 def move_back_to(partition: int, position: int) -> None:
     """Set the checkpoints of all groups in the partition back to the position, if they are beyond it."""
-    Checkpoint.objects.filter(partition=partition, position__gt=position).update(position=position)
+    Checkpoint.objects.filter(partition=partition, position__gt=position).update(position=position, hung_to=0)
 
 
 def forget(group: str, target: str, *, partition: int | None = None) -> None:
@@ -146,6 +163,11 @@ def behind_the_log() -> set[tuple[str, int]]:
 def ahead_of_the_log() -> list[Checkpoint]:
     """Return the checkpoints that are beyond the log's end: it was restored from a backup."""
     return list(Checkpoint.objects.filter(position__gt=_end_of_log()).order_by("group", "target", "partition"))
+
+
+def with_a_hung_handler() -> list[Checkpoint]:
+    """Return the checkpoints that are still before an event with which a handler hung."""
+    return list(Checkpoint.objects.filter(hung_to__gt=F("position")).order_by("group", "target", "partition"))
 
 
 def reached_the_end(group: str, targets: Collection[str]) -> bool:

@@ -4,13 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from django.db import connection
 from django.db.models import Max, QuerySet
 from msgspec.structs import replace
 
+from events.database import connection
 from events.envelope import Envelope
 from events.groups import checkpoint
-from events.log.reading import ENVELOPE_COLUMNS, Row, envelopes_of
+from events.log.reading import SELECTED, Row, envelopes_of
 from events.models import DeadLetter, LogEntry, Partition
 
 # Ids are chosen in a separate statement: joined with the rows in one, PostgreSQL would read the whole log.
@@ -22,16 +22,18 @@ SELECT ({choice}) FROM wanted
 ENTRIES = """
 SELECT {columns}, letter.edited_data, letter.edited_version
 FROM events_log AS log
+LEFT JOIN events_position AS place ON place.entry_id = log.id
 LEFT JOIN events_dead_letter AS letter
     ON letter."group" = %s AND letter.target = %s AND letter.event_id = log.event_id
 WHERE {condition}
 """
 NEWEST_SETTLED = """
     SELECT newest.id FROM events_log AS newest
+    JOIN events_position AS place ON place.entry_id = newest.id
     JOIN events_checkpoint AS checkpoint
         ON checkpoint."group" = %s AND checkpoint.target = %s AND checkpoint.partition = newest.partition
     WHERE newest.aggregate_type = %s AND newest.subject = wanted.subject AND newest.type IN ({types})
-        AND newest.position <= checkpoint.position AND NOT EXISTS (
+        AND place.position <= checkpoint.position AND NOT EXISTS (
             SELECT 1 FROM events_dead_letter AS open_letter
             WHERE open_letter."group" = checkpoint."group" AND open_letter.target = checkpoint.target
                 AND open_letter.event_id = newest.event_id AND open_letter.state <> 'handled'
@@ -114,8 +116,7 @@ class HandledEvents(ABC):
 
     def read(self, condition: str, parameters: Sequence[Any]) -> list[Envelope]:
         """Return the events that fit the SQL condition, with the payload that this group has handled."""
-        columns = ", ".join(f"log.{column}" for column in ENVELOPE_COLUMNS)
-        found = fetch(ENTRIES.format(columns=columns, condition=condition), [*self._place, *parameters])
+        found = fetch(ENTRIES.format(columns=SELECTED, condition=condition), [*self._place, *parameters])
         edited = [row[-2:] for row in found]
         return list(map(_edited, envelopes_of(row[:-2] for row in found), edited))
 
@@ -192,7 +193,7 @@ def rows(count: int, columns: int) -> str:
 
 def fetch(statement: str, parameters: Sequence[Any]) -> list[Row]:
     """Return all rows; model instances would take a third of an audit's time."""
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         found: list[Row] = cursor.fetchall()
     return found

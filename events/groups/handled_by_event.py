@@ -15,7 +15,7 @@ SETTLED = """
 EXISTS (
     SELECT 1 FROM events_checkpoint AS checkpoint
     WHERE checkpoint."group" = %s AND checkpoint.target = %s AND checkpoint.partition = log.partition
-        AND checkpoint.position >= log.position
+        AND checkpoint.position >= place.position
 ) AND (letter.id IS NULL OR letter.state = 'handled')
 """
 # One statement: a compaction that deleted the row has moved `compacted_to` in the same transaction.
@@ -27,7 +27,8 @@ WHERE NOT EXISTS (
     WHERE own.aggregate_type = %s AND own.subject = wanted.subject AND own.aggregate_version = wanted.version
 ) AND EXISTS (
     SELECT 1 FROM events_log AS later
-    JOIN events_partition AS place ON place.number = later.partition AND later.position <= place.compacted_to
+    JOIN events_position AS place ON place.entry_id = later.id
+    JOIN events_partition AS part ON part.number = place.partition AND place.position <= part.compacted_to
     WHERE later.aggregate_type = %s AND later.subject = wanted.subject AND later.aggregate_version > wanted.version
 )
 """

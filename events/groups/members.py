@@ -20,6 +20,8 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     error: str
     """Why it is retrying."""
     retry_at: datetime | None
+    silent_seconds: float
+    """How long its handler has made no progress; 0 while none is called."""
 
 
 class GroupMembers(msgspec.Struct, kw_only=True):
@@ -27,13 +29,19 @@ class GroupMembers(msgspec.Struct, kw_only=True):
 
     is_paused: bool = False
     living: list[Member] = msgspec.field(default_factory=list)
+    """All that were seen lately, also those that are not well."""
     owners: dict[int, Owner] = msgspec.field(default_factory=dict)
 
     @property
-    def standing_by(self) -> list[str]:
+    def idle(self) -> list[Member]:
         """Return the living processes that own no partition."""
         busy = {owner.member for owner in self.owners.values()}
-        return [member.id for member in self.living if member.id not in busy]
+        return [member for member in self.living if member.id not in busy]
+
+
+def is_seen() -> Q:
+    """Return the condition for members whose last heartbeat is not too old, whether they are well or not."""
+    return Q(seen_until__gte=Now()) | Q(alive_until__gte=Now())  # Earlier releases write only the second.
 
 
 def members_of_groups() -> defaultdict[str, GroupMembers]:
@@ -41,7 +49,7 @@ def members_of_groups() -> defaultdict[str, GroupMembers]:
     groups: defaultdict[str, GroupMembers] = defaultdict(GroupMembers)
     for name in ConsumerGroup.objects.filter(paused=True).values_list("name", flat=True):
         groups[name].is_paused = True
-    living = {member.id: member for member in Member.objects.filter(alive_until__gte=Now()).order_by("group", "id")}
+    living = {member.id: member for member in Member.objects.filter(is_seen()).order_by("group", "id")}
     for member in living.values():
         groups[member.group].living.append(member)
     is_expired = ExpressionWrapper(Q(expires_at__lt=Now()), output_field=BooleanField())
@@ -53,5 +61,6 @@ def members_of_groups() -> defaultdict[str, GroupMembers]:
             state=owner.state if owner else "",
             error=owner.error if owner else "",
             retry_at=owner.retry_at if owner else None,
+            silent_seconds=owner.silent_seconds if owner else 0.0,
         )
     return groups

@@ -2,19 +2,21 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from itertools import cycle
 from threading import Event, Lock, Thread
 from typing import NamedTuple
 from uuid import uuid4
 
-from django.db import Error, connections, transaction
-from django.db.models import F, Q
+from django.db import Error, connections
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
+from events.database import atomic
 from events.groups import checkpoint
+from events.groups.assignment import Candidate, Health, assign
+from events.groups.members import is_seen
 from events.log.partitions import partition_count
 from events.models import ConsumerGroup, Lease, Member
 from events.processes.shutdown import Shutdown
@@ -27,11 +29,14 @@ LEASE_SECONDS = 3.0
 HEARTBEAT_SECONDS = 1.0
 LONGEST_NAME = 140
 """A longer name is cut in the status, where it gets a unique suffix."""
-CONSUMING, STANDING_BY, PAUSED, RETRYING = "consuming", "standing by", "paused", "retrying"
+OPENING, CONSUMING, STANDING_BY, PAUSED, RETRYING = "opening", "consuming", "standing by", "paused", "retrying"
 
 
 class Condition(NamedTuple):
-    """A member's state for the status; if it is retrying, also the reason and the time of the next attempt."""
+    """A member's state for the status; if it is retrying, also the reason and the time of the next attempt.
+
+    A member that is consuming has a reason while it reads the log because Redis is away.
+    """
 
     state: str
     error: str = ""
@@ -41,8 +46,8 @@ class Condition(NamedTuple):
 class Ownership:
     """The partitions that one process of a group owns.
 
-    A heartbeat renews its leases and tells which partitions it should own: the living members share them in turn. A
-    process that is stopped for longer than a lease lasts loses it; its older epoch makes its late writes fail.
+    A heartbeat renews its leases and tells which partitions it should own: the members that are well share them in
+    turn. A process that is stopped for longer than a lease lasts loses it; its older epoch makes its late writes fail.
     """
 
     def __init__(self, group: str, name: str) -> None:
@@ -55,7 +60,10 @@ class Ownership:
         """The partitions that it owns, with the epoch of each."""
         self.is_paused = False
         self.must_stop = False
-        self.condition = Condition(STANDING_BY)
+        self.condition = Condition(OPENING)
+        self.health = Health()
+        self.silent_seconds = 0.0
+        """How long the handler has made no progress."""
         self._held: dict[int, int] = {}
         self._started_at: datetime | None = None
         self._lock = Lock()
@@ -73,6 +81,11 @@ class Ownership:
         with shutdown.interruptible():
             self._had_heartbeat.wait(seconds)
 
+    def join(self) -> None:
+        """Take part in the group's work: the subscriber is open."""
+        self.health.open()
+        self.heartbeat()
+
     def heartbeat_if_due(self) -> None:
         """Send a heartbeat unless there was one within the last second, for example from the heartbeat thread."""
         if time.monotonic() - self._heartbeat_at >= HEARTBEAT_SECONDS:
@@ -88,16 +101,14 @@ class Ownership:
                 return
             self._has_left = False
             self._announce()
-            mine = Lease.objects.filter(group=self.group, member=self.member)
-            mine.update(expires_at=_in_seconds(LEASE_SECONDS))
-            self._held = dict(mine.values_list("partition", "epoch"))
+            self._renew()
             self._read_group()
             self._heartbeat_at = time.monotonic()
         self._had_heartbeat.set()
 
     def acquire(self, partition: int) -> bool:
         """Become the owner unless another's lease is valid, and fence off older owners; tell whether it worked."""
-        with transaction.atomic():
+        with atomic():
             free = Q(member="") | Q(expires_at__lt=Now()) | Q(member=self.member)
             lease = Lease.objects.filter(group=self.group, partition=partition)
             found = {"member": self.member, "epoch": F("epoch") + 1, "expires_at": _in_seconds(LEASE_SECONDS)}
@@ -125,24 +136,39 @@ class Ownership:
             self._has_left = True
 
     def _announce(self) -> None:
-        said = {**self.condition._asdict(), "alive_until": _in_seconds(LEASE_SECONDS)}
+        is_well = self.health.is_well(time.monotonic())
+        said = {
+            **self.condition._asdict(),
+            "silent_seconds": self.silent_seconds,
+            "seen_until": _in_seconds(LEASE_SECONDS),
+            # Earlier releases assign partitions to every member that is alive.
+            "alive_until": _in_seconds(LEASE_SECONDS if is_well else -LEASE_SECONDS),
+        }
         if not Member.objects.filter(id=self.member).update(**said):
-            self._join(said)
+            self._enter(said)
 
-    def _join(self, said: dict[str, object]) -> None:
+    def _enter(self, said: dict[str, object]) -> None:
         ConsumerGroup.objects.get_or_create(name=self.group)
         leases = [Lease(group=self.group, partition=partition) for partition in range(partition_count())]
         Lease.objects.bulk_create(leases, ignore_conflicts=True)
-        Member.objects.filter(group=self.group, alive_until__lt=Now()).delete()
-        Member.objects.create(id=self.member, group=self.group, started_at=Now(), **said)
+        Member.objects.filter(~is_seen(), group=self.group).delete()
+        # A process that was silent and was deleted keeps its start: a stop that was asked for meanwhile reaches it.
+        Member.objects.create(id=self.member, group=self.group, started_at=self._started_at or Now(), **said)
         self._started_at = Member.objects.values_list("started_at", flat=True).get(id=self.member)
 
+    def _renew(self) -> None:
+        mine = Lease.objects.filter(group=self.group, member=self.member)
+        # One that fails may hang while it is opened again, and then can't release what others should own.
+        is_failing = self.health.is_failing(time.monotonic())
+        kept = mine.filter(partition__in=self.assigned) if is_failing else mine
+        kept.update(expires_at=_in_seconds(LEASE_SECONDS))
+        self._held = dict(mine.values_list("partition", "epoch"))
+
     def _read_group(self) -> None:
-        living = Member.objects.filter(group=self.group, alive_until__gte=Now()).order_by("id")
-        members = list(living.values_list("id", flat=True))
-        self.assigned = frozenset(
-            partition for partition, member in zip(range(partition_count()), cycle(members)) if member == self.member
-        )
+        is_well = ExpressionWrapper(Q(alive_until__gte=Now()), output_field=BooleanField())
+        seen = Member.objects.filter(is_seen(), group=self.group).annotate(is_well=is_well).order_by("id")
+        owners = assign([Candidate(*row) for row in seen.values_list("id", "is_well")], partition_count())
+        self.assigned = frozenset(partition for partition, member in owners.items() if member == self.member)
         group = ConsumerGroup.objects.get(name=self.group)
         self.is_paused = group.paused
         asked = group.stop_requested_at
@@ -158,10 +184,10 @@ def take_from_owner(group: str, partition: int) -> None:
 
 
 @contextmanager
-def heartbeat_thread(ownership: Ownership) -> Iterator[None]:
-    """Send heartbeats each second from a thread during the block, however long a handler takes."""
+def heartbeat_thread(ownership: Ownership, look: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Send heartbeats each second from a thread during the block, however long a handler takes; `look` before each."""
     ended = Event()
-    thread = Thread(target=_send_heartbeats, args=(ownership, ended), name="heartbeat", daemon=True)
+    thread = Thread(target=_send_heartbeats, args=(ownership, look, ended), name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -170,9 +196,10 @@ def heartbeat_thread(ownership: Ownership) -> Iterator[None]:
         thread.join()
 
 
-def _send_heartbeats(ownership: Ownership, ended: Event) -> None:
+def _send_heartbeats(ownership: Ownership, look: Callable[[], None], ended: Event) -> None:
     throttled_log = ThrottledLog(logger)
     while not ended.wait(HEARTBEAT_SECONDS):
+        look()
         try:
             ownership.heartbeat(joins=False)
             throttled_log.recovered()

@@ -1,6 +1,7 @@
 """The log: the table of events, with positions that have no gaps."""
 
 from events.log.reading import (
+    count_fitting,
     count_waiting,
     envelopes_of,
     is_waiting,
@@ -10,4 +11,13 @@ from events.log.reading import (
     read_event,
 )
 
-__all__ = ["count_waiting", "envelopes_of", "is_waiting", "knows", "last_position", "read_after", "read_event"]
+__all__ = [
+    "count_fitting",
+    "count_waiting",
+    "envelopes_of",
+    "is_waiting",
+    "knows",
+    "last_position",
+    "read_after",
+    "read_event",
+]

@@ -4,16 +4,20 @@ from functools import cache
 from typing import Any
 from zlib import crc32
 
+from django.db import router
+
 from events.conf import conf
+from events.database import alias
 from events.exceptions import PartitionsMissing
 from events.models import Partition
 
 
 def create_partitions(*, using: str, **_: Any) -> None:
-    """Create the partitions after the first migration; their number never changes later."""
-    partitions = Partition.objects.using(using)
-    if not partitions.exists():
-        partitions.bulk_create(Partition(number=number) for number in range(conf.partitions))
+    """Create the partitions after the first migration of EVENTS_DATABASE; their number never changes later."""
+    if using != alias() or not router.allow_migrate_model(using, Partition):
+        return
+    if not Partition.objects.exists():
+        Partition.objects.bulk_create(Partition(number=number) for number in range(conf.partitions))
 
 
 def all_partitions() -> list[Partition]:

@@ -1,6 +1,6 @@
 """Give committed rows their positions: the next numbers of the partition, in the order of the rows' ids.
 
-The partition's row is the lock. On PostgreSQL a function (migration 0007) locks it and numbers the rows, and the lock
+The partition's row is the lock. On PostgreSQL a function (migration 0009) locks it and numbers the rows, and the lock
 is released when this one statement ends in the server: a client that is stopped or killed meanwhile blocks nobody. The
 function returns a single row, since further rows that nobody fetches would keep the statement open. SQLite has only one
 writer anyway.
@@ -9,23 +9,14 @@ writer anyway.
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db.models import F, Func, IntegerField
 
-from events.models import LogEntry, Partition
+from events.database import atomic, connection
+from events.models import Partition, Position, WaitingEntry
 
 BATCH_ROWS = 500
 GIVE_BY_FUNCTION = "SELECT first, event_ids, event_before, current_generation FROM events_give_positions(%s, %s)"
-GIVE_POSITIONS = """
-UPDATE events_log SET position = %s + waiting.rank
-FROM (
-    SELECT id, row_number() OVER (ORDER BY id) AS rank
-    FROM (
-        SELECT id FROM events_log WHERE partition = %s AND position IS NULL ORDER BY id LIMIT %s
-    ) AS oldest
-) AS waiting
-WHERE events_log.id = waiting.id
-RETURNING position, event_id
-"""
+SIZE = Func(F("entry__data"), template="LENGTH(CAST(%(expressions)s AS BLOB))", output_field=IntegerField())
 
 
 class GivenPositions(NamedTuple):
@@ -49,13 +40,13 @@ def give_positions(partition: int, *, wait: bool = True) -> GivenPositions:
     Give none while the stream has diverged: the log was restored, and may have given these positions before. With
     wait=False, give none while another process holds the lock.
     """
-    if connection.vendor == "postgresql":
+    if connection().vendor == "postgresql":
         return _give_by_function(partition, wait=wait)
     return _give_by_statements(partition)
 
 
 def _give_by_function(partition: int, *, wait: bool) -> GivenPositions:
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute(GIVE_BY_FUNCTION, [partition, wait])
         first, event_ids, event_before, generation = cursor.fetchone()
     if not event_ids:
@@ -64,16 +55,22 @@ def _give_by_function(partition: int, *, wait: bool) -> GivenPositions:
 
 
 def _give_by_statements(partition: int) -> GivenPositions:
-    with transaction.atomic(), connection.cursor() as cursor:
+    with atomic():
         found = Partition.objects.get(number=partition)
         if found.divergence:
             return NONE_GIVEN
         last = found.last_position
-        cursor.execute(GIVE_POSITIONS, [last, partition, BATCH_ROWS])
-        event_ids = [UUID(event_id) for _, event_id in sorted(cursor.fetchall())]
-        if not event_ids:
+        waiting = WaitingEntry.objects.filter(partition=partition).order_by("entry_id")
+        entries = waiting.values_list("entry_id", "entry__event_id", SIZE)[:BATCH_ROWS]
+        if not entries:
             return NONE_GIVEN
-        given = range(last + 1, last + 1 + len(event_ids))
+        entry_ids, event_ids, sizes = map(list, zip(*entries, strict=True))
+        given = range(last + 1, last + 1 + len(entry_ids))
+        Position.objects.bulk_create(
+            Position(entry_id=entry_id, partition=partition, position=position, size=size)
+            for entry_id, position, size in zip(entry_ids, given, sizes, strict=True)
+        )
+        waiting.filter(entry_id__lte=entry_ids[-1]).delete()
         Partition.objects.filter(number=partition).update(last_position=given[-1])
-        before = LogEntry.objects.filter(partition=partition, position=last).values_list("event_id", flat=True)
+        before = Position.objects.filter(partition=partition, position=last).values_list("entry__event_id", flat=True)
         return GivenPositions(given, event_ids, str(before.first() or ""), found.generation)

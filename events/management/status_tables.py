@@ -12,6 +12,7 @@ from events.groups.ownership import RETRYING
 from events.operations.status import GroupStatus, PartitionStatus
 from events.relay.divergence import REMEDY
 
+NOTABLE_SILENCE_SECONDS = 10
 COLUMNS = ("checkpoint", "lag", "oldest", "pending", "dead letters")
 
 
@@ -76,13 +77,25 @@ def _notes(group: GroupStatus) -> Iterator[str]:
     if group.is_paused:
         yield f"{name} is paused; run manage.py resume_consumers {escape(group.group)} to let it go on"
     if group.owner and group.owner.error:
-        yield f"{name} is retrying{_next_attempt(group)}: [red]{escape(group.owner.error)}[/]"
+        does = f"is retrying{_next_attempt(group)}" if group.owner.state == RETRYING else "reads the log"
+        yield f"{name} {does}: [red]{escape(group.owner.error)}[/]"
     if group.attempts:
-        yield f"{name} has failed {group.attempts} times with the event at {group.failed_position:,}"
+        yield f"{name} has failed {_times(group.attempts)} with the event at {group.failed_position:,}"
+    if group.owner and group.owner.silent_seconds >= NOTABLE_SILENCE_SECONDS:
+        yield f"{name}: the handler has made no progress for {group.owner.silent_seconds:.0f} s"
+    if group.one_at_a_time_to:
+        last = f"{group.one_at_a_time_to:,}"
+        yield f"{name} [red]hung[/] {_times(group.hangs)}; events up to {last} are handled one at a time"
     if group.reads_from_log:
         yield f"{name} has fallen behind the stream, and reads the log"
     if group.standing_by:
         yield f"{name}: {escape(', '.join(group.standing_by))} standing by"
+    for process in group.not_ready:
+        yield f"{name}: [red]{escape(process)}[/]"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"
 
 
 def _next_attempt(group: GroupStatus) -> str:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import DEFAULT_DB_ALIAS
 
+from events import database
 from events.checks import TAG
 
 
@@ -14,4 +14,4 @@ class Worker(BaseCommand):
     requires_system_checks = [TAG]
 
     def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]  # noqa: ARG002
-        return {"tags": self.requires_system_checks, "databases": [DEFAULT_DB_ALIAS]}
+        return {"tags": self.requires_system_checks, "databases": [database.alias()]}

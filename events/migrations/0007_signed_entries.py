@@ -60,15 +60,16 @@ def restore_function(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -
         schema_editor.execute(before.CREATE)
 
 
-def allow_unsigned_entries(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) -> None:
+def allow_unsigned_entries(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Let the stream keep the entries that were appended before entries were signed."""
-    partitions = apps.get_model("events", "Partition").objects
+    partitions = apps.get_model("events", "Partition").objects.using(schema_editor.connection.alias)
     partitions.filter(last_position__gt=0).update(signed_from=F("last_position") + 1)
 
 
-def forget_foreign_entries(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) -> None:
+def forget_foreign_entries(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """End the divergences that the relay now repairs by itself: those without an event that the log has lost."""
-    apps.get_model("events", "Partition").objects.filter(has_lost_events=False).update(divergence="")
+    partitions = apps.get_model("events", "Partition").objects.using(schema_editor.connection.alias)
+    partitions.filter(has_lost_events=False).update(divergence="")
 
 
 class Migration(migrations.Migration):

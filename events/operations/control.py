@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from enum import StrEnum
 
-from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
+from events.database import atomic
+from events.groups.members import is_seen
 from events.groups.ownership import CONSUMING, PAUSED, STANDING_BY
 from events.models import ConsumerGroup, Member
 
@@ -25,7 +26,7 @@ def ask(request: GroupRequest, groups: Collection[str]) -> None:
     A pause lasts until the group is resumed, also for processes that start later. A stop ends only running processes.
     """
     asked = {"stop_requested_at": Now()} if request is GroupRequest.STOP else {"paused": request is GroupRequest.PAUSE}
-    with transaction.atomic():
+    with atomic():
         ConsumerGroup.objects.bulk_create([ConsumerGroup(name=group) for group in groups], ignore_conflicts=True)
         ConsumerGroup.objects.filter(name__in=groups).update(**asked)
 
@@ -43,4 +44,4 @@ def unfinished_members(request: GroupRequest, groups: Collection[str]) -> QueryS
 
 def living_members(groups: Collection[str]) -> QuerySet[Member]:
     """Return the processes whose last heartbeat is not too old."""
-    return Member.objects.filter(group__in=groups, alive_until__gte=Now()).order_by("group", "id")
+    return Member.objects.filter(is_seen(), group__in=groups).order_by("group", "id")

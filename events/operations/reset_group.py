@@ -5,16 +5,16 @@ from datetime import datetime
 from typing import TypedDict
 
 import msgspec
-from django.db import transaction
-from django.db.models import Count, Max, Min
+from django.db.models import Count, F, Max, Min
 from django.utils.module_loading import import_string
 
 from events.conf import conf
+from events.database import atomic
 from events.exceptions import CheckpointMissing, EventError
 from events.groups import checkpoint
 from events.groups.ownership import take_from_owner
 from events.log.partitions import all_partitions
-from events.models import Checkpoint, DeadLetter, LogEntry, Partition
+from events.models import Checkpoint, DeadLetter, Partition, Position
 from events.subscriber import handled_names
 
 type Destination = int | datetime
@@ -98,7 +98,7 @@ def execute_replay(plan: ReplayPlan) -> None:
         _move(plan, partition)
 
 
-@transaction.atomic
+@atomic()
 def _move(plan: ReplayPlan, partition: int) -> None:
     """Take the partition from its owner, so that no batch in flight moves the checkpoints afterwards.
 
@@ -125,7 +125,7 @@ def _partitions(to: Destination, number: int | None) -> list[Partition]:
 
 def _position(partition: Partition, to: Destination) -> int:
     if isinstance(to, datetime):
-        later = LogEntry.objects.filter(partition=partition.number, position__isnull=False, time__gte=to)
+        later = Position.objects.filter(partition=partition.number, entry__time__gte=to)
         first = later.order_by("position").values_list("position", flat=True).first()
         return partition.last_position if first is None else first - 1
     if to > partition.last_position:
@@ -163,6 +163,6 @@ def _look(current: Checkpoint, position: int) -> Range:
 
 
 def _by_type(place: Mapping[str, int]) -> list[_TypeCount]:
-    rows = LogEntry.objects.filter(**place).values("type").order_by("type")
-    counted = rows.annotate(events=Count("id"), first=Min("time"), last=Max("time"))
+    rows = Position.objects.filter(**place).values(type=F("entry__type")).order_by("type")
+    counted = rows.annotate(events=Count("entry_id"), first=Min("entry__time"), last=Max("entry__time"))
     return [_TypeCount(**row) for row in counted]

@@ -12,17 +12,17 @@ from contextlib import closing, suppress
 from operator import attrgetter
 
 import msgspec
-from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
 from events.conf import conf
+from events.database import atomic
 from events.envelope import Envelope
 from events.exceptions import Diverged
 from events.groups import checkpoint
 from events.groups.ownership import take_from_owner
 from events.log.partitions import all_partitions
-from events.models import LogEntry, Partition
+from events.models import Partition, Position
 from events.relay import signing_keys
 from events.relay.divergence import expect_no_lost_event, is_own
 from events.stream.interface import Entry, Stream
@@ -99,7 +99,7 @@ def execute_reset(stream: Stream, plan: ResetPlan) -> None:
 def _settle(numbers: Sequence[int], targets: Mapping[str, Sequence[str]]) -> None:
     for partition in Partition.objects.filter(number__in=numbers):
         _move_back(partition)
-    with transaction.atomic():
+    with atomic():
         for group, kept in targets.items():
             # Last: a running consumer makes checkpoints of its old target until it finds that target gone.
             checkpoint.forget_all_but(group, kept)
@@ -112,7 +112,7 @@ def _begin_generation(numbers: Sequence[int]) -> None:
     Partition.objects.filter(number__in=numbers).update(generation=Greatest(F("generation") + 1, now), signed_from=0)
 
 
-@transaction.atomic
+@atomic()
 def _move_back(partition: Partition) -> None:
     """Take the partition from its owners: a batch in flight, with events that are lost, must not move a checkpoint.
 
@@ -132,7 +132,7 @@ def _forget(group: str) -> list[str]:
 
 def _plan_partition(stream: Stream, partition: Partition) -> PartitionPlan:
     is_stream = stream.tail(partition.number) != NO_STREAM
-    window = LogEntry.objects.filter(
+    window = Position.objects.filter(
         partition=partition.number, position__gt=partition.last_position - conf.stream_max_length
     )
     return PartitionPlan(
@@ -159,8 +159,8 @@ def _count_lost_events(stream: Stream, partition: int) -> int:
 
 
 def _count_unknown(partition: int, envelopes: Sequence[Envelope]) -> int:
-    rows = LogEntry.objects.filter(partition=partition, event_id__in=[envelope.id for envelope in envelopes])
-    known = set(rows.values_list("position", "event_id"))
+    rows = Position.objects.filter(partition=partition, entry__event_id__in=[envelope.id for envelope in envelopes])
+    known = set(rows.values_list("position", "entry__event_id"))
     compacted_to = Partition.objects.values_list("compacted_to", flat=True).get(number=partition)
     places = [(envelope.position or 0, envelope.id) for envelope in envelopes]
     return sum(place not in known and place[0] > compacted_to for place in places)

@@ -10,9 +10,13 @@ from events.conf import conf
 from events.exceptions import StreamUnavailable
 from events.groups import checkpoint
 from events.groups.members import GroupMembers, Owner, members_of_groups
+from events.groups.ownership import OPENING, RETRYING
 from events.log.partitions import all_partitions
-from events.models import Checkpoint, DeadLetter, LogEntry, Partition
+from events.models import Checkpoint, DeadLetter, Member, Partition, Position, WaitingEntry
+from events.processes.pooled_sessions import release_sessions
 from events.stream.interface import Stream
+
+NOT_READY = (OPENING, RETRYING)
 
 
 class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,10 +35,16 @@ class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
     is_paused: bool
     owner: Owner | None
     standing_by: list[str]
-    """The living processes of the group that own no partition."""
+    """The processes of the group that are ready, but own no partition."""
+    not_ready: list[str]
+    """Those that own no partition because they can't open the subscriber or fail, each with its state and error."""
     failed_position: int | None
     """The event that is being retried; `attempts` is how often it has failed."""
     attempts: int
+    hangs: int
+    """How often a handler hung."""
+    one_at_a_time_to: int | None
+    """The position up to which events are handled one at a time, because a handler hung with one of them."""
     dead_letters: int
     """Open dead letters."""
     letters_to_retry: int
@@ -81,7 +91,7 @@ class _StreamWindow(NamedTuple):
 
 def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
     """Return the status of every partition, with all groups or one; Redis may be down. Raise PartitionsMissing."""
-    waiting = LogEntry.objects.filter(position=None).values("partition").annotate(rows=Count("id"))
+    waiting = WaitingEntry.objects.values("partition").annotate(rows=Count("entry_id"))
     counts = dict(waiting.values_list("partition", "rows"))
     members = members_of_groups()
     found: list[PartitionStatus] = []
@@ -113,7 +123,12 @@ def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
     return found
 
 
+def _describe(member: Member) -> str:
+    return f"{member.id} is {member.state}" + (f": {member.error}" if member.error else "")
+
+
 def _look(stream: Stream, partition: int) -> _StreamWindow:
+    release_sessions()  # The stream may take its time to answer.
     try:
         first = stream.entries(partition, after="0", count=1)
         return _StreamWindow(
@@ -137,8 +152,8 @@ def _group_status(
     stream: Stream, partition: Partition, reached: Checkpoint, *, window: _StreamWindow, members: GroupMembers
 ) -> GroupStatus:
     # The next event, not the oldest of all: that would be slow just when a group is far behind.
-    unhandled = LogEntry.objects.filter(partition=partition.number, position__gt=reached.position)
-    since = unhandled.order_by("position").values_list("time", flat=True).first()
+    unhandled = Position.objects.filter(partition=partition.number, position__gt=reached.position)
+    since = unhandled.order_by("position").values_list("entry__time", flat=True).first()
     place = {"group": reached.group, "target": reached.target, "partition": partition.number}
     letters = DeadLetter.objects.filter(**place, state__in=DeadLetter.OPEN)
     to_retry = Count("id", filter=Q(state=DeadLetter.State.RETRY))
@@ -149,11 +164,19 @@ def _group_status(
         lag=partition.last_position - reached.position,
         lag_seconds=(timezone.now() - since).total_seconds() if since else 0.0,
         reads_from_log=reached.position < partition.last_position and window.has_lost(reached.position + 1),
-        pending=None if window.error else stream.pending(partition.number, reached.group),
+        pending=None if window.error else _pending(stream, partition.number, reached.group),
         is_paused=members.is_paused,
         owner=members.owners.get(partition.number),
-        standing_by=members.standing_by,
+        standing_by=[member.id for member in members.idle if member.state not in NOT_READY],
+        not_ready=[_describe(member) for member in members.idle if member.state in NOT_READY],
         failed_position=reached.failed_position,
         attempts=reached.attempts,
+        hangs=reached.hangs,
+        one_at_a_time_to=reached.hung_to if reached.hung_to > reached.position else None,
         **letters.aggregate(dead_letters=Count("id"), letters_to_retry=to_retry),
     )
+
+
+def _pending(stream: Stream, partition: int, group: str) -> int | None:
+    release_sessions()
+    return stream.pending(partition, group)

@@ -71,7 +71,7 @@ def find_event(event_id: UUID) -> LogEntry:
 
 def find_event_at(partition: int, position: int) -> LogEntry:
     """Return the row of the event at a position; raise EventUnknown."""
-    row = LogEntry.objects.filter(partition=partition, position=position).first()
+    row = LogEntry.objects.filter(place__partition=partition, place__position=position).first()
     return _find(row, f"{position:,} of partition {partition}")
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import msgspec
 from django.core.exceptions import ValidationError
-from django.db.models import Model, OuterRef, Subquery
+from django.db.models import Model, OuterRef, QuerySet, Subquery
 
-from events import record, unit_of_work
+from events import database, record, unit_of_work
 from events.aggregates import Aggregate
 from events.event import decode
 from events.exceptions import Unprocessable
@@ -72,9 +72,16 @@ class Verification:
         self.aggregate = aggregate
         self.repair = repair
 
+    def _rows(self) -> QuerySet[Model]:
+        """Return all rows from the database of the log: a router may read them from a replica, which is out of date."""
+        return self.aggregate.rows().using(database.alias())
+
+    def count_rows(self) -> int:
+        return self._rows().count()
+
     def compare_rows(self) -> Iterator[Step]:
         """Compare each row with its newest event; raise UnknownEventVersion for an event of a newer release."""
-        page = self.aggregate.rows().order_by("pk")
+        page = self._rows().order_by("pk")
         rows = list(page[:ROWS_AT_ONCE])
         while rows:
             differing = [row.pk for row, difference in self._compare(rows) if difference]
@@ -94,7 +101,7 @@ class Verification:
 
     def _look_again(self, keys: Sequence[object]) -> list[Difference]:
         with unit_of_work():
-            rows = self.aggregate.rows().filter(pk__in=keys).order_by("pk")
+            rows = self._rows().filter(pk__in=keys).order_by("pk")
             # Two statements: the first waits for the locks; the second then reads rows and joined rows of the same age.
             list(rows.select_related(None).select_for_update(no_key=True))
             differing = [(row, difference) for row, difference in self._compare(list(rows)) if difference]
@@ -107,7 +114,7 @@ class Verification:
             newest = max(difference.table_version or 0, difference.log_version or 0)
             setattr(row, self.aggregate.version_field, newest + 1)
         rows = [row for row, _ in differing]
-        self.aggregate.rows().bulk_update(rows, [self.aggregate.version_field])
+        self._rows().bulk_update(rows, [self.aggregate.version_field])
         record(*(self.aggregate.correction(row) for row in rows))
 
     def _compare(self, rows: Sequence[Model]) -> Iterator[tuple[Model, Difference | None]]:
@@ -155,11 +162,11 @@ class Verification:
 
     def _existing(self, subjects: Collection[str]) -> set[str]:
         keys = [key for subject in subjects if (key := self._key(subject)) is not None]
-        return {str(key) for key in self.aggregate.rows().filter(pk__in=keys).values_list("pk", flat=True)}
+        return {str(key) for key in self._rows().filter(pk__in=keys).values_list("pk", flat=True)}
 
     def _key(self, subject: str) -> object:
         try:
-            return self.aggregate.rows().model._meta.pk.to_python(subject)
+            return self._rows().model._meta.pk.to_python(subject)
         except ValidationError:
             return None
 

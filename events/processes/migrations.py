@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from events.database import connection, migrate_command
 from events.exceptions import Unmigrated
 
 type Name = tuple[str, str]
@@ -20,7 +20,7 @@ def _newest() -> dict[Name, list[Name]]:
 
 def missing_migrations(app: str = "") -> list[str]:
     """Return the newest migrations of the app, or of all apps, that the database lacks; one query."""
-    applied = MigrationRecorder(connection).applied_migrations().keys()
+    applied = MigrationRecorder(connection()).applied_migrations().keys()
     newest = _newest().items()
     missing = [name for name, replaces in newest if name not in applied and not (replaces and applied >= {*replaces})]
     return sorted(f"{label}.{name}" for label, name in missing if app in {"", label})
@@ -46,4 +46,4 @@ class Tables:
 def expect_migrated(app: str = "") -> None:
     """Raise Unmigrated if the database lacks a migration of the app, or of any."""
     if missing := missing_migrations(app):
-        raise Unmigrated(f"the database lacks {', '.join(missing)}: run manage.py migrate")
+        raise Unmigrated(f"the database lacks {', '.join(missing)}: run {migrate_command()}")

@@ -12,11 +12,11 @@ from threading import local
 from weakref import ReferenceType, ref
 
 import msgspec
-from django.db import connection, transaction
 from django.utils import timezone
 from uuid_utils import uuid4
 from uuid_utils.compat import uuid7
 
+from events import database
 from events.conf import conf
 from events.envelope import Envelope
 from events.event import Event, type_of
@@ -83,7 +83,7 @@ class Collector:
 
         The callback of an earlier commit may not have run: Django skips the callbacks after one that fails.
         """
-        if connection.in_atomic_block:
+        if database.connection().in_atomic_block:
             self._join_enclosing()
         else:
             self.flush()
@@ -99,7 +99,7 @@ class Collector:
         """Flush committed events as far as that is fast; the relay does the rest. Never raise because of Redis."""
         from events.relay.flush import flush_committed  # noqa: PLC0415 (as in record)
 
-        if not (connection.in_atomic_block or _commits_by_itself()):
+        if not (database.connection().in_atomic_block or _commits_by_itself()):
             return  # Transactions are managed by hand: perhaps nobody commits the positions that a flush gives.
         unflushed, self.unflushed = self.unflushed, UnflushedEvents()
         partitions, envelopes = unflushed.take()
@@ -109,6 +109,7 @@ class Collector:
 
 def _commits_by_itself() -> bool:
     """Tell whether a statement outside of a transaction commits, also in a thread that is not connected yet."""
+    connection = database.connection()
     is_connected = connection.connection is not None
     return bool(connection.autocommit if is_connected else connection.settings_dict["AUTOCOMMIT"])
 
@@ -147,14 +148,21 @@ def record(*events: Event) -> None:
     """
     from events.recording.outbox import store  # noqa: PLC0415 (its models load after this package)
 
-    if not connection.in_atomic_block:
-        raise NotInTransaction
+    if not database.connection().in_atomic_block:
+        raise NotInTransaction(_why_not_in_transaction())
     collector = _current.get() or _thread_collector.get()
     extensions = collect_extensions()
     partitions = store(collector.remember(collector.envelop(event, extensions)) for event in events)
     collector.unflushed.partitions |= partitions
     collector.recorded.partitions |= partitions
-    transaction.on_commit(collector.flush_after_commit, robust=True)
+    database.on_commit(collector.flush_after_commit)
+
+
+def _why_not_in_transaction() -> str:
+    if elsewhere := database.transactions_elsewhere():
+        found = f"the open transaction is in {elsewhere}, and the events' tables are in {database.alias()!r}"
+        return f"{NotInTransaction.__doc__} ({found})"
+    return str(NotInTransaction.__doc__)
 
 
 @contextmanager
@@ -189,7 +197,7 @@ def unit_of_work() -> Iterator[Collector]:
     joined = _current.get()
     collector = joined or Collector()
     try:
-        with collecting(collector), transaction.atomic():
+        with collecting(collector), database.atomic():
             yield collector
     finally:
         if not joined:

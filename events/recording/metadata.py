@@ -16,6 +16,7 @@ from events.storable_text import storable
 NAME = re.compile(r"[a-z0-9]{1,20}")
 # CloudEvents reserve data_base64 for binary data.
 TAKEN = ATTRIBUTES | {"data_base64"}
+ADDED_BY_THE_FEED = {"partition", "position"}
 
 
 def collect_extensions() -> dict[str, str] | None:
@@ -35,6 +36,8 @@ def _refuse_malformed(name: object, value: object) -> None:
         reason = "a name must have 1 to 20 lower-case ASCII letters and digits"
     elif name in TAKEN:
         reason = "the envelope already has an attribute of this name"
+    elif name in ADDED_BY_THE_FEED:
+        reason = "the feed adds an attribute of this name"
     elif not (isinstance(value, str) and value):
         reason = f"its value is {value!r}; it must be text, and be left out if it is empty"
     elif value != storable(value):

@@ -8,9 +8,10 @@ Next: events/relay/flush.py
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError
 from msgspec import json
 
+from events.database import connection, rolled_back_on_error
 from events.envelope import Envelope
 from events.exceptions import VersionTaken
 from events.log.partitions import partition_of
@@ -38,24 +39,34 @@ COLUMNS = (
 )
 DATA = COLUMNS.index("data")
 INSERT = f"INSERT INTO events_log ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 (constant names)
+VERSION_CONSTRAINT, VERSION_COLUMN = "events_log_aggregate_version", "events_log.aggregate_version"
 ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
 
 
 def store(envelopes: Iterable[Envelope]) -> set[int]:
     """Insert the envelopes, at most 1,000 or 8 MB per statement and in memory, and return their partitions.
 
-    Raise VersionTaken if another transaction was first with the same version of an aggregate. The transaction is then
+    Raise VersionTaken if another transaction was first with the same version of an aggregate, and the IntegrityError of
+    any other constraint, which to repeat the change would not help. The transaction is then
     rolled back even if the caller catches the exception: a part of the events must not be committed.
     """
     partitions = set()
-    with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
+    with rolled_back_on_error(), connection().cursor() as cursor:
         for rows in _statements(map(_row, envelopes)):
             partitions |= {row[1] for row in rows}
             try:
                 cursor.execute(INSERT + ", ".join([ROW] * len(rows)), [value for row in rows for value in row])
             except IntegrityError as error:
+                if not _is_version_taken(error):
+                    raise
                 raise VersionTaken(f"{VersionTaken.__doc__} ({error})") from error
     return partitions
+
+
+def _is_version_taken(error: IntegrityError) -> bool:
+    """Tell by the constraint that PostgreSQL names, or by the columns that SQLite names."""
+    diagnostics = getattr(error.__cause__, "diag", None)
+    return diagnostics.constraint_name == VERSION_CONSTRAINT if diagnostics else VERSION_COLUMN in str(error)
 
 
 def _statements(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
@@ -81,7 +92,7 @@ def _row(envelope: Envelope) -> _Row:
         envelope.subject,
         envelope.aggregate_type,
         envelope.aggregate_version,
-        connection.ops.adapt_datetimefield_value(envelope.time),
+        connection().ops.adapt_datetimefield_value(envelope.time),
         envelope.data,
         envelope.correlation_id,
         envelope.causation_id,

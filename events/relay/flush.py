@@ -22,9 +22,11 @@ from msgspec.structs import replace
 from events import log
 from events.conf import conf
 from events.envelope import Envelope
-from events.exceptions import StreamUnavailable
+from events.exceptions import StreamFull, StreamUnavailable
 from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
+from events.log.reading import BATCH_BYTES
 from events.models import Partition
+from events.processes.pooled_sessions import release_sessions
 from events.relay.divergence import diverged, is_own
 from events.relay.repair import repair_end
 from events.stream.interface import Stream, open_stream
@@ -58,11 +60,31 @@ def flush_committed(partitions: Collection[int], in_memory: EnvelopesById = NOTH
     Events that are still in memory need not be read from the log; some of them may have been rolled back.
     """
     try:
+        if not _has_sent(partitions, in_memory) and conf.flush_on_commit:
+            give_positions_without_redis(partitions)
+    except Error as error:
+        logger.warning("the flush is left to the relay: %s", error)
+
+
+def _has_sent(partitions: Collection[int], in_memory: EnvelopesById) -> bool:
+    """Send the events, or wake the relay; tell whether Redis was there."""
+    try:
         _send_or_wake_unless_open(_stream_of_requests(), partitions, in_memory)
     except CircuitBreakerError:
-        return
-    except (StreamUnavailable, Error) as error:
+        return False
+    except StreamUnavailable as error:
         logger.warning("the flush is left to the relay: %s", error)
+        return False
+    return True
+
+
+def give_positions_without_redis(partitions: Collection[int]) -> bool:
+    """Give one batch of rows in each partition their positions, so that consumers find them in the log.
+
+    Give none where the stream is known to have diverged. Tell whether more rows may wait.
+    """
+    given = [give_positions(partition, wait=False).positions for partition in sorted(partitions)]
+    return any(len(positions) == BATCH_ROWS for positions in given)
 
 
 def _send_or_wake(stream: Stream, partitions: Collection[int], in_memory: EnvelopesById) -> None:
@@ -73,6 +95,7 @@ def _send_or_wake(stream: Stream, partitions: Collection[int], in_memory: Envelo
     ]
     if not all(sent):
         _expect_time_left(until)
+        release_sessions()
         stream.wake()
 
 
@@ -92,6 +115,7 @@ def flush_batch(
     if not positions:
         return False  # Another process holds the lock, and may not have seen our rows; or the stream has diverged.
     envelopes = _placed(given, in_memory) or log.read_after(partition, positions[0] - 1)
+    release_sessions()  # The stream may take its time to answer.
     tail = stream.append(partition, Tail(positions[0] - 1, given.event_before), envelopes, generation=given.generation)
     if tail.event_id != str(envelopes[-1].id):
         _expect_time_left(until)
@@ -133,9 +157,23 @@ def sweep(stream: Stream, partition: int) -> int:
     return appended
 
 
+def _shorten(stream: Stream, partition: int) -> None:
+    """Remove half of the stream: it is bounded by entries, which may be large, and a full server refuses the append.
+
+    If it takes less than a batch, its half would make no room; then something else fills the server.
+    """
+    size = stream.memory_usage(partition)
+    if size is not None and size < BATCH_BYTES:
+        return
+    removed = stream.trim(partition, length=stream.length(partition) // 2)
+    logger.warning("Redis is full: %d of the oldest entries were removed from %s", removed, stream.key(partition))
+
+
 def relay_batch(stream: Stream, partition: int) -> int:
     """Give positions to one batch and append the next one, which is another if the stream is behind; return its size.
 
+    If the stream fills the server, half of it is removed, so that one of the next turns succeeds; readers find these
+    events in the log.
     Raise StreamUnavailable, Diverged, or ForeignEntries and UnknownSigningKey if a foreign end has to stay for now.
     """
     given = give_positions(partition)
@@ -148,5 +186,9 @@ def relay_batch(stream: Stream, partition: int) -> int:
     envelopes = log.read_after(partition, max(tail.position, found.last_position - conf.stream_max_length))
     if not envelopes:
         return len(given.positions)
-    tail = stream.append(partition, tail, envelopes, generation=found.generation)
+    try:
+        tail = stream.append(partition, tail, envelopes, generation=found.generation)
+    except StreamFull:
+        _shorten(stream, partition)
+        raise
     return len(envelopes) if tail.event_id == str(envelopes[-1].id) else 0

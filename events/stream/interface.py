@@ -56,7 +56,7 @@ class Stream(ABC):
 
         Comparing and appending are one atomic step. A stream that was trimmed to nothing still knows its last
         position, but not the event. The entries are signed as of the partition's generation; None reads it from the
-        database.
+        database. Raise StreamFull if the server has no memory for the envelopes.
         """
 
     @abstractmethod

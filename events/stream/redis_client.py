@@ -1,5 +1,7 @@
 """Create the Redis client: over TCP, TLS or a unix socket, or to the master that sentinels name."""
 
+from collections.abc import Sequence
+from socket import socket
 from typing import Any
 
 import redis
@@ -20,7 +22,11 @@ from redis.sentinel import (
     SentinelManagedSSLConnection,
 )
 
+from events.processes.patience import Outcome, started
 from events.stream.dsn import StreamDSN
+
+ADDRESSES_TRIED = 2
+"""A host often has one of IPv6 and one of IPv4."""
 
 
 def connect(dsn: StreamDSN, *, timeout_seconds: float) -> Any:
@@ -37,14 +43,18 @@ def connect(dsn: StreamDSN, *, timeout_seconds: float) -> Any:
 def _pool(dsn: StreamDSN, options: dict[str, Any]) -> ConnectionPool:
     if dsn.socket:
         return ConnectionPool(connection_class=_Socket, path=dsn.socket, **options)
-    [(host, port)] = dsn.hosts
-    kind = _TLS if dsn.is_encrypted else _TCP
-    return ConnectionPool(connection_class=kind, host=host, port=port, **options)
+    [address] = dsn.hosts
+    return _tcp_pool(dsn, address, options)
+
+
+def _tcp_pool(dsn: StreamDSN, address: tuple[str, int], options: dict[str, Any]) -> ConnectionPool:
+    host, port = address
+    return ConnectionPool(connection_class=_TLS if dsn.is_encrypted else _TCP, host=host, port=port, **options)
 
 
 def _sentinel_pool(dsn: StreamDSN, options: dict[str, Any], account: dict[str, Any]) -> ConnectionPool:
-    at_sentinels = options | _account(dsn.sentinel_user, dsn.sentinel_password) | {"ssl": dsn.is_encrypted}
-    sentinels = _Sentinels(dsn.hosts, sentinel_kwargs=at_sentinels)  # type: ignore[no-untyped-call]
+    at_sentinels = options | _account(dsn.sentinel_user, dsn.sentinel_password)
+    sentinels = _Sentinels([_tcp_pool(dsn, address, at_sentinels) for address in dsn.hosts])
     kind = _MasterTLS if dsn.is_encrypted else _MasterTCP
     return _MasterPool(  # type: ignore[no-untyped-call]
         dsn.sentinel_master, sentinels, connection_class=kind, **options, **account
@@ -99,27 +109,51 @@ class _ReconnectingConnection(AbstractConnection):
             raise
 
 
+class _BoundedConnection(_ReconnectingConnection, Connection):
+    """Connects in a thread, and waits for it as long as two of the host's addresses may take.
+
+    The time-out of a connection does not hold for the resolution of the host's name.
+    """
+
+    def _connect(self) -> Any:
+        connecting = started(super()._connect, name="redis-connect")
+        try:
+            return connecting.result(timeout=ADDRESSES_TRIED * (self.socket_connect_timeout or 0))
+        except TimeoutError:
+            connecting.add_done_callback(_close_late)
+            raise
+
+
+def _close_late(connecting: Outcome[socket]) -> None:
+    if not connecting.exception():
+        connecting.result().close()
+
+
 class _Socket(_ReconnectingConnection, UnixDomainSocketConnection):
     pass
 
 
-class _TCP(_ReconnectingConnection, Connection):
+class _TCP(_BoundedConnection, Connection):
     pass
 
 
-class _TLS(_ReconnectingConnection, SSLConnection):
+class _TLS(_BoundedConnection, SSLConnection):
     pass
 
 
-class _MasterTCP(_ReconnectingConnection, SentinelManagedConnection):
+class _MasterTCP(_BoundedConnection, SentinelManagedConnection):
     pass
 
 
-class _MasterTLS(_ReconnectingConnection, SentinelManagedSSLConnection):
+class _MasterTLS(_BoundedConnection, SentinelManagedSSLConnection):
     pass
 
 
 class _Sentinels(Sentinel):
+    def __init__(self, pools: Sequence[ConnectionPool]) -> None:
+        super().__init__([])  # type: ignore[no-untyped-call]
+        self.sentinels = [redis.Redis.from_pool(pool) for pool in pools]
+
     def discover_master(self, service_name: str) -> tuple[str, int]:
         """Ask the sentinels in turn, first the one that knew the master last; on failure, report each one's reason."""
         reasons = []

@@ -10,7 +10,7 @@ import redis
 
 from events.conf import conf
 from events.envelope import Envelope
-from events.exceptions import GroupLost, StreamUnavailable
+from events.exceptions import GroupLost, StreamFull, StreamUnavailable
 from events.log.partitions import partition_count
 from events.stream.dsn import StreamDSN
 from events.stream.interface import TIMEOUT_SECONDS, Entry, Stream
@@ -238,6 +238,8 @@ class RedisStream(Stream):
 def _redis_errors() -> Iterator[None]:
     try:
         yield
+    except redis.exceptions.OutOfMemoryError as error:
+        raise StreamFull(f"Redis refused: {error}") from error
     except redis.ResponseError as error:
         if any(said in str(error) for said in GROUP_IS_LOST):
             raise GroupLost from error

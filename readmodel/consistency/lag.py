@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
 
 from events.exceptions import RetryLater
 from events.groups import checkpoint
-from events.models import LogEntry, Partition
+from events.models import Partition, Position, WaitingEntry
 from readmodel.conf import GROUP
 from readmodel.index.document_index import shared_index
 from readmodel.projection import Projection
@@ -29,17 +28,18 @@ def seconds_behind(projection: type[Projection]) -> float | None:
 def lag_seconds(target: str) -> float:
     """Return the age of the oldest event that the index has not handled, including events without a position."""
     reached = checkpoint.positions(GROUP, target)
-    behind = [
-        {"partition": number, "position__gt": reached.get(number, 0)}
+    unhandled = [
+        _time_after(number, reached.get(number, 0))
         for number, last in Partition.objects.values_list("number", "last_position")
         if reached.get(number, 0) < last
     ]
-    waiting = [_oldest_of(order="position", **place) for place in behind]
-    return _age_of_oldest([*waiting, _oldest_of(order="id", position=None)])
+    waiting = WaitingEntry.objects.order_by("entry_id")
+    return _age_of_oldest([*unhandled, waiting.values_list("entry__time", flat=True).first()])
 
 
-def _oldest_of(order: str, **place: Any) -> datetime | None:
-    return LogEntry.objects.filter(**place).order_by(order).values_list("time", flat=True).first()
+def _time_after(partition: int, position: int) -> datetime | None:
+    later = Position.objects.filter(partition=partition, position__gt=position).order_by("position")
+    return later.values_list("entry__time", flat=True).first()
 
 
 def _age_of_oldest(times: Iterable[datetime | None]) -> float:

@@ -17,7 +17,7 @@ MAX_LETTERS = 1_000
 
 def are_handled(token: ConsistencyToken, target: str) -> bool:
     """Tell whether the target's checkpoints have passed all rows of the token; rows compacted away are handled."""
-    placed = list(LogEntry.objects.filter(id__in=token.rows).values_list("partition", "position"))
+    placed = list(LogEntry.objects.filter(id__in=token.rows).values_list("partition", "place__position"))
     reached = checkpoint.positions(GROUP, target)
     return all(
         position is not None and reached.get(partition, 0) >= position

@@ -14,9 +14,6 @@ from readmodel.index.document_index import DocumentIndex, shared_index
 from readmodel.index.notes import Target
 from readmodel.projection import Projection
 
-MAX_WAITING = 100
-"""The most requests of this process that wait at once, so that they do not take all of its threads."""
-
 
 class ConsistentReads:
     """Consistent reads of the searched index. All threads of a process share one object."""
@@ -24,7 +21,7 @@ class ConsistentReads:
     def __init__(self, index: DocumentIndex) -> None:
         self._index = index
         self._visibility: Visibility | None = None
-        self._places = BoundedSemaphore(MAX_WAITING)
+        self._places = BoundedSemaphore(conf.max_waiting)
 
     def read[T](self, token: ConsistencyToken, search: Callable[[], T]) -> T:
         """Wait until searches show what the token names, then search and return the answer.
@@ -45,7 +42,7 @@ class ConsistentReads:
     @contextmanager
     def _place(self) -> Iterator[None]:
         if not self._places.acquire(blocking=False):
-            raise StateNotReached(f"{MAX_WAITING} requests are waiting already")
+            raise StateNotReached(f"{conf.max_waiting} requests are waiting already")
         try:
             yield
         finally:

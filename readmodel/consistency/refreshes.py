@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 
+from events.processes.pooled_sessions import release_sessions
+
 
 class Refreshes:
     """Shares refreshes. A refresh shows what was written before it began, so late-comers share the next one."""
@@ -28,6 +30,7 @@ class Refreshes:
             if self._upcoming is None:
                 self._upcoming = self._one_at_a_time.submit(self._run)
             upcoming = self._upcoming
+        release_sessions()
         upcoming.result(timeout_seconds)
 
     def _run(self) -> None:

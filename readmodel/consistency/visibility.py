@@ -5,9 +5,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from django.db import connection
-
 from events.consistency_token import ConsistencyToken, Newest
+from events.processes.pooled_sessions import release_sessions
 from readmodel.consistency.progress import are_handled, refuse_if_any_parked, refuse_if_parked
 from readmodel.consistency.refreshes import Refreshes
 from readmodel.exceptions import StateNotReached
@@ -103,12 +102,6 @@ def attempts(deadline: float) -> Iterator[bool]:
         yield is_last or pause == LONGEST_PAUSE_SECONDS
         if is_last:
             return
-        _release_connection()
+        release_sessions()
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
-
-
-def _release_connection() -> None:
-    """Return the connection to the pool, so that waiting requests do not keep it from working ones."""
-    if not connection.in_atomic_block:
-        connection.close()

@@ -5,8 +5,9 @@ Loading Elasticsearch's client takes a second, so this module imports it only wh
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.exceptions import SearchRefused
@@ -25,10 +26,10 @@ class AlreadyExists(Unprocessable):
     """An index with this name exists already."""
 
 
-def open_client(url: str) -> "Client":
+def open_client(url: str, **options: Any) -> "Client":
     """Return a client that tries each node once, and none after a time-out; raise ImproperlyConfigured.
 
-    Callers retry: retries of both would multiply the time-outs.
+    Callers retry: retries of both would multiply the time-outs. `options` are passed on to the client.
     """
     from elasticsearch import Elasticsearch  # noqa: PLC0415 (see above)
 
@@ -39,7 +40,21 @@ def open_client(url: str) -> "Client":
         request_timeout=REQUEST_TIMEOUT_SECONDS,
         max_retries=len(server.nodes) - 1,
         retry_on_timeout=False,
+        **options,
     )
+
+
+@cache
+def shared_client(url: str) -> "Client":
+    """Return the client that all requests of this process share, with their guard against a hung server."""
+    from readmodel.index.guarded_transport import GuardedTransport  # noqa: PLC0415 (see above)
+
+    return open_client(url, transport_class=GuardedTransport)
+
+
+def is_left_alone(url: str) -> bool:
+    """Return whether requests of this process do not ask Elasticsearch, because it has not answered lately."""
+    return shared_client(url).transport.breaker.opened  # type: ignore[attr-defined, no-any-return]
 
 
 def load_client() -> None:

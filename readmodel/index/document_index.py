@@ -14,7 +14,7 @@ from events.exceptions import RetryLater, TargetLost
 from readmodel.conf import conf
 from readmodel.exceptions import PointInTimeLost
 from readmodel.index.aliases import Indices
-from readmodel.index.client import errors_translated, open_client, refuse_if_not_allowed
+from readmodel.index.client import Client, errors_translated, open_client, refuse_if_not_allowed, shared_client
 from readmodel.index.documents import Documents
 from readmodel.index.notes import Target
 from readmodel.projection import Projection
@@ -23,8 +23,8 @@ from readmodel.projection import Projection
 class DocumentIndex:
     """The index behind a projection's alias. Every method raises RetryLater if Elasticsearch can't answer now."""
 
-    def __init__(self, url: str, projection: Projection) -> None:
-        self._client = open_client(url)
+    def __init__(self, client: Client, projection: Projection) -> None:
+        self._client = client
         self._alias = projection.alias
         self.projection = projection
         self.indices = Indices(self._client, projection)
@@ -108,7 +108,7 @@ class DocumentIndex:
 
 def connect(projection: type[Projection]) -> DocumentIndex:
     """Return the projection's index with its own client; the caller closes it."""
-    return DocumentIndex(conf.url, projection())
+    return DocumentIndex(open_client(conf.url), projection())
 
 
 def shared_index(projection: type[Projection]) -> DocumentIndex:
@@ -118,4 +118,4 @@ def shared_index(projection: type[Projection]) -> DocumentIndex:
 
 @cache
 def _shared(url: str, _alias: str, projection: type[Projection]) -> DocumentIndex:
-    return DocumentIndex(url, projection())
+    return DocumentIndex(shared_client(url), projection())

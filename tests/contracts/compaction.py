@@ -51,7 +51,7 @@ def consume(reader: Recorder, stream: Stream) -> None:
 
 
 def positions() -> list[int | None]:
-    return list(LogEntry.objects.order_by("position").values_list("position", flat=True))
+    return list(LogEntry.objects.order_by("place__position").values_list("place__position", flat=True))
 
 
 def compacted_to() -> int:
@@ -88,7 +88,7 @@ class CompactionContract:
 
     def test_the_replacing_event_must_be_old_enough_too(self) -> None:
         move("a", "a", "b", "a")
-        LogEntry.objects.filter(position__lte=3).update(time=timezone.now() - timedelta(days=90, minutes=1))
+        LogEntry.objects.filter(place__position__lte=3).update(time=timezone.now() - timedelta(days=90, minutes=1))
         handled(to=4)
 
         compact("90d")

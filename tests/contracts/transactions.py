@@ -9,11 +9,13 @@ from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
+from msgspec.structs import replace
 
 from events import record, unit_of_work
 from events.exceptions import VersionTaken
 from events.models import LogEntry
 from events.recording.collector import Collector, collecting
+from events.recording.outbox import store
 from events.relay import flush as relay
 from events.stream.interface import Stream
 from tests.nesting import Block, Doom, Failed, Kind, Model, nestings, play
@@ -123,6 +125,18 @@ class TransactionContract:
             record(*events, events[0])  # The second statement refuses it, after the first was executed.
 
         assert names_in_log() == []
+
+    def test_an_error_of_another_constraint_is_not_a_taken_version(self) -> None:
+        first, second = (ThingMade(name="a"), ThingMade(name="b"))
+        collector = Collector(correlation_id="test")
+        envelope = collector.envelop(first)
+        with transaction.atomic():
+            store([envelope])
+
+        with pytest.raises(IntegrityError, match="event_id"), transaction.atomic():
+            store([replace(collector.envelop(second), id=envelope.id)])
+
+        assert names_in_log() == ["a"]
 
     def test_a_commit_that_fails_leaves_neither_change_nor_event(self, stream: Stream) -> None:
         nothing = 999_999_999

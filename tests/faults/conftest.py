@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 
 import pytest
+from django.db import connection
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
@@ -39,3 +40,17 @@ def start(
 def kill(process: BaseProcess) -> None:
     process.kill()
     process.join()
+
+
+@pytest.fixture
+def ledger(transactional_db: None) -> Iterator[Callable[[], list[str]]]:
+    """Create a table into which a subscriber writes a row for each event; return a function that reads it."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE ledger (event uuid)")
+
+        def read() -> list[str]:
+            cursor.execute("SELECT event::text FROM ledger")
+            return [event for (event,) in cursor.fetchall()]
+
+        yield read
+        cursor.execute("DROP TABLE ledger")

@@ -1,5 +1,6 @@
 """The roles of the killed processes. The process that they are forked from loads this once."""
 
+import json
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
+from threading import Event
 
 import django
 from django.apps import apps
@@ -27,8 +29,9 @@ from django.db import connection
 
 from events import record, unit_of_work
 from events.envelope import Envelope
+from events.exceptions import RetryLater
 from events.log.partitions import partition_of
-from events.subscriber import Subscriber
+from events.subscriber import Subscriber, progress
 from readmodel.subscriber import ReadModel
 from tests.things import ThingMade
 from tickets.exceptions import ConcurrentChange, TransitionRefused
@@ -37,6 +40,7 @@ from tickets.models import Status, Ticket
 SLOW_SHARE = 0.03
 SLOW_SECONDS = 0.7
 COMPACTION_PAUSE_SECONDS = 0.1
+HANG_SECONDS = 2.0
 
 
 def play(alias: str, role: Callable[..., None], *arguments: str) -> None:
@@ -72,24 +76,79 @@ def make_things(partitions: str) -> None:
         time.sleep(0.005)  # A load that the test's consumers can handle.
 
 
-def keep_journal(name: str, file: str, partitions: str, seconds_per_batch: str = "0") -> None:
-    """Consume, and write a journal of the handled events."""
+def keep_journal(name: str, file: str, partitions: str, per_batch: str = "0", per_event: str = "0") -> None:
+    """Consume, and write a journal of the handled events; a batch and an event take so many seconds."""
     settings.EVENTS_PARTITIONS = int(partitions)
+    Journal.seconds_per_batch, Journal.seconds_per_event = float(per_batch), float(per_event)
+    write_journal(name, file)
+
+
+def keep_journal_of(dsn: str, file: str) -> None:
+    """Consume the stream of another DSN, and write a journal; the first failure ends the process."""
+    settings.EVENTS_STREAM_URL = dsn
+    write_journal("one", file, failure_limit=1)
+
+
+def write_journal(name: str, file: str, **options: int) -> None:
     settings.EVENTS_SUBSCRIBERS = {"journal": f"{__name__}.Journal"}
-    Journal.name, Journal.file, Journal.seconds_per_batch = name, file, float(seconds_per_batch)
-    call_command("consume_events", "journal", consumer=name)
+    Journal.name, Journal.file = name, file
+    call_command("consume_events", "journal", consumer=name, **options)
 
 
 class Journal(Subscriber):
     """Writes a line for each event that it handles: process, partition, position."""
 
     name = file = ""
-    seconds_per_batch = 0.0
+    seconds_per_batch = seconds_per_event = 0.0
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         with Path(self.file).open("a") as lines:
             lines.writelines(f"{self.name} {partition_of(event.subject)} {event.position}\n" for event in batch)
-        time.sleep(self.seconds_per_batch)  # The work of a slow handler.
+        time.sleep(self.seconds_per_batch + self.seconds_per_event * len(batch))  # The work of a slow handler.
+
+
+def keep_journal_without(obstacle: str, name: str, file: str, partitions: str) -> None:
+    """Consume as keep_journal does, but the subscriber can't be opened while a file exists."""
+
+    def open_unless_obstructed(_: Journal) -> str:
+        if Path(obstacle).exists():
+            raise RetryLater(f"{obstacle} is in the way")
+        return ""
+
+    setattr(Journal, "open", open_unless_obstructed)  # noqa: B010 (mypy refuses to assign a method)
+    keep_journal(name, file, partitions)
+
+
+class Hanging(Subscriber):
+    """Writes the position of each event that it handles; hangs with those that say so, and is slow with others."""
+
+    max_attempts = 2
+    file = ""
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        for envelope in batch:
+            note = json.loads(envelope.data)["note"]
+            if note == "hang":
+                Event().wait()
+            if note == "slow":
+                work_slowly()
+            with Path(self.file).open("a") as lines:
+                lines.write(f"{envelope.position}\n")
+
+
+def work_slowly() -> None:
+    """Take longer than the hang watch allows, but report progress."""
+    for _ in range(round(3 * HANG_SECONDS / 0.2)):
+        time.sleep(0.2)  # The work itself.
+        progress()
+
+
+def hang(file: str) -> None:
+    """Consume with a handler that hangs with some events."""
+    settings.EVENTS_HANDLER_SECONDS = HANG_SECONDS
+    settings.EVENTS_SUBSCRIBERS = {"hanging": f"{__name__}.Hanging"}
+    Hanging.file = file
+    call_command("consume_events", "hanging")
 
 
 def keep_ledger() -> None:
@@ -98,14 +157,23 @@ def keep_ledger() -> None:
     call_command("consume_events", "ledger")
 
 
+def keep_ledger_and_hang() -> None:
+    """Consume with a handler that hangs with some events after its effects."""
+    settings.EVENTS_HANDLER_SECONDS = HANG_SECONDS
+    keep_ledger()
+
+
 class Ledger(Subscriber):
-    """Writes a row for each event into the test's table."""
+    """Writes a row for each event into the test's table; after that it hangs with events that say so."""
 
     transactional = True
+    max_attempts = 2
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         with connection.cursor() as cursor:
             cursor.executemany("INSERT INTO ledger VALUES (%s)", [[event.id] for event in batch])
+        if any('"hang"' in envelope.data for envelope in batch):
+            Event().wait()
 
 
 def rebuild() -> None:
@@ -153,10 +221,9 @@ def compact() -> None:
         time.sleep(COMPACTION_PAUSE_SECONDS)  # An operator's command, not a busy loop beside the writers.
 
 
-def compact_until_death(owner: str, method: str) -> None:
-    """Compact, and be killed as soon as a method is called; `owner` is the dotted path of its class or module."""
+def compact_read_model() -> None:
+    """Compact everything that the read model's group has handled."""
     declare_only_the_read_model()
-    die_at(owner, method)
     call_command("compact_events", "--older-than=0m", stdout=StringIO())
 
 

@@ -34,7 +34,7 @@ def damage(elasticsearch: Elasticsearch, settings: Settings) -> Damage:
 
 def is_all_handled() -> bool:
     last = Partition.objects.get(number=0).last_position
-    has_all = not LogEntry.objects.filter(position=None).exists()
+    has_all = not LogEntry.objects.filter(place=None).exists()
     return has_all and Checkpoint.objects.filter(group="readmodel", position=last).exists()
 
 

@@ -85,7 +85,7 @@ def rewrite_the_window_with_an_invented_event(stream: Stream) -> None:
 
 
 def wait_until_all_is_handled(stream: Stream) -> None:
-    wait_until(lambda: not LogEntry.objects.filter(position=None).exists())
+    wait_until(lambda: not LogEntry.objects.filter(place=None).exists())
     last = last_position(0)
     wait_until(lambda: stream.tail(0).position == last)
     wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last})

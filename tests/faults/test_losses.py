@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import psycopg
-import pytest
 from django.db import connection
 from django.db.models.functions import Now
 from elasticsearch import Elasticsearch
@@ -38,7 +37,7 @@ def reached() -> int:
 
 
 def has_reached_the_end() -> bool:
-    return not LogEntry.objects.filter(position=None).exists() and reached() == last_position(0) > 0
+    return not LogEntry.objects.filter(place=None).exists() and reached() == last_position(0) > 0
 
 
 def test_losses_under_load_are_repaired(
@@ -161,20 +160,6 @@ def test_without_the_database_nothing_is_acknowledged_and_nothing_is_lost(
     wait_until(has_reached_the_end)
     assert consumer.is_alive()
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
-
-
-@pytest.fixture
-def ledger(transactional_db: None) -> Iterator[Callable[[], list[str]]]:
-    """Create a table into which a subscriber writes a row for each event; return a function that reads it."""
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE ledger (event uuid)")
-
-        def read() -> list[str]:
-            cursor.execute("SELECT event::text FROM ledger")
-            return [event for (event,) in cursor.fetchall()]
-
-        yield read
-        cursor.execute("DROP TABLE ledger")
 
 
 def test_effects_in_our_database_happen_exactly_once(

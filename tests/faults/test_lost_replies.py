@@ -35,10 +35,10 @@ def test_the_stream_ends_with_every_position_once_in_order(start: Start, stream:
         for role, process in zip(ROLES, processes, strict=True):
             if role == "write":
                 kill(process)
-        wait_until(lambda: not LogEntry.objects.filter(position=None).exists())
+        wait_until(lambda: not LogEntry.objects.filter(place=None).exists())
         wait_until(lambda: stream.tail(0).position == last_position(0))
 
     entries = stream.entries(0, after="0", count=1_000_000)
     sent = [(entry.envelope.position, entry.envelope.id) for entry in entries if entry.envelope]
-    assert sent == list(LogEntry.objects.order_by("position").values_list("position", "event_id"))
+    assert sent == list(LogEntry.objects.order_by("place__position").values_list("place__position", "event_id"))
     assert [position for position, _ in sent] == list(range(1, len(sent) + 1))

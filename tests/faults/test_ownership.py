@@ -13,11 +13,13 @@ from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
 from events import log
+from events.groups.ownership import RETRYING
 from events.log.partitions import partition_count
-from events.models import Checkpoint, Lease, LogEntry, Partition
+from events.models import Checkpoint, Lease, LogEntry, Member, Partition
+from events.operations.control import GroupRequest, ask, living_members, unfinished_members
 from events.stream.interface import Stream
 from tests.faults.conftest import Start, kill
-from tests.faults.roles import consume, issue, keep_journal, make_things, stop_in_handle
+from tests.faults.roles import consume, issue, keep_journal, keep_journal_without, make_things, stop_in_handle
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
 from tests.waiting import PATIENCE_SECONDS, wait_until
 from tickets.models import Ticket
@@ -47,6 +49,11 @@ class Group:
         for name in names:
             settings = (str(self.journal), str(partition_count()), str(seconds_per_batch))
             self.members[name] = self.start(keep_journal, name, *settings)
+
+    def add_obstructed(self, name: str, obstacle: Path) -> None:
+        """Add a process that can't open its subscriber while the file exists."""
+        arguments = (str(obstacle), name, str(self.journal), str(partition_count()))
+        self.members[name] = self.start(keep_journal_without, *arguments)
 
     def owned(self) -> dict[str, int]:
         """Return how many partitions each member has."""
@@ -143,6 +150,67 @@ def test_partitions_stay_evenly_shared_while_processes_come_and_go(
     kill(writer)
     wait_until(has_settled_all)
     assert_all_was_handled_in_order(group.lines(), once=True)
+
+
+def test_a_process_that_can_not_open_its_subscriber_takes_nothing_from_the_others(
+    partitions: None, group: Group, start: Start, tmp_path: Path
+) -> None:
+    obstacle = tmp_path / "obstacle"
+    obstacle.touch()
+    group.add("good")
+    wait_until(lambda: group.owned() == {"good": 4})
+    group.add_obstructed("bad", obstacle)
+    wait_until(lambda: retries("bad"))
+    epochs = dict(Lease.objects.values_list("partition", "epoch"))
+
+    writer = start(make_things, str(PARTITIONS))
+    wait_until(lambda: {partition for _, partition, _ in group.lines()} == set(range(PARTITIONS)))
+    assert dict(Lease.objects.values_list("partition", "epoch")) == epochs
+
+    obstacle.unlink()
+    wait_until(lambda: group.owned() == {"good": 2, "bad": 2})
+    wait_until(lambda: {name for name, _, _ in group.lines()} == {"good", "bad"})
+    kill(writer)
+    wait_until(has_settled_all)
+    assert_all_was_handled_in_order(group.lines(), once=True)
+
+
+def test_a_process_that_can_not_open_its_subscriber_is_seen_and_obeys(group: Group, tmp_path: Path) -> None:
+    obstacle = tmp_path / "obstacle"
+    obstacle.touch()
+    group.add_obstructed("bad", obstacle)
+    wait_until(lambda: retries("bad"))
+
+    ask(GroupRequest.PAUSE, ["journal"])
+    wait_until(lambda: not unfinished_members(GroupRequest.PAUSE, ["journal"]))
+    ask(GroupRequest.RESUME, ["journal"])
+    wait_until(lambda: retries("bad"))
+    ask(GroupRequest.STOP, ["journal"])
+    group.members["bad"].join(PATIENCE_SECONDS)
+
+    assert group.members["bad"].exitcode == 0
+    assert not Member.objects.exists()
+
+
+def test_a_stop_reaches_a_process_that_was_silent_and_cleared(group: Group) -> None:
+    group.add("silent")
+    wait_until(lambda: group.owned() == {"silent": 1})
+    silent = group.members["silent"]
+    os.kill(silent.pid or 0, signal.SIGSTOP)
+    wait_until(lambda: not living_members(["journal"]))
+    group.add("second")
+    wait_until(lambda: group.owned() == {"second": 1})
+    assert not Member.objects.filter(id__startswith="silent").exists()
+    ask(GroupRequest.STOP, ["journal"])
+
+    os.kill(silent.pid or 0, signal.SIGCONT)
+    silent.join(PATIENCE_SECONDS)
+
+    assert silent.exitcode == 0
+
+
+def retries(name: str) -> bool:
+    return Member.objects.filter(id__startswith=name, state=RETRYING).exists()
 
 
 def test_a_wipe_of_redis_does_not_lead_to_a_second_owner(

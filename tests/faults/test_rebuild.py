@@ -70,6 +70,6 @@ def test_a_rebuild_under_load(start: Start, stream: Stream, elasticsearch: Elast
     indices = connect(TicketDocuments).indices
     assert list(indices.examine()) == []
     assert [target.name for target in indices.kept()] == [f"{alias}-000002", f"{alias}-000001"]
-    wait_until(lambda: not LogEntry.objects.filter(position=None).exists())  # The killed writers left some.
+    wait_until(lambda: not LogEntry.objects.filter(place=None).exists())  # The killed writers left some.
     wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last_position(0)})
     assert_the_read_model_equals_the_tickets(elasticsearch, alias)

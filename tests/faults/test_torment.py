@@ -60,7 +60,7 @@ def test_nothing_is_lost_or_invented_and_the_read_model_ends_equal_to_the_truth(
         tormented.strike()
     wait_until(lambda: last_position(0) > LogEntry.objects.count())
     tormented.kill_all(write, compact)
-    wait_until(lambda: not LogEntry.objects.filter(position=None).exists())
+    wait_until(lambda: not LogEntry.objects.filter(place=None).exists())
     last = last_position(0)
     wait_until(lambda: stream.tail(0).position == last)
     wait_until(lambda: set(Checkpoint.objects.values_list("position", flat=True)) == {last})
@@ -87,7 +87,9 @@ def assert_the_log_tells_what_the_tickets_are() -> None:
 
 
 def assert_positions_have_no_gaps_above(compacted_to: int) -> None:
-    in_order = list(LogEntry.objects.order_by("position").values_list("position", "subject", "aggregate_version"))
+    in_order = list(
+        LogEntry.objects.order_by("place__position").values_list("place__position", "subject", "aggregate_version")
+    )
     not_compacted = [position for position, _, _ in in_order if position and position > compacted_to]
     assert not_compacted == list(range(compacted_to + 1, last_position(0) + 1))
     by_ticket = sorted(in_order, key=lambda row: row[1])
@@ -97,7 +99,7 @@ def assert_positions_have_no_gaps_above(compacted_to: int) -> None:
 
 def assert_the_stream_is_a_window_on_the_log(stream: Stream, compacted_to: int) -> None:
     """Assert that from its first entry on it has all events of the log, and at most compacted events besides."""
-    logged = dict(LogEntry.objects.values_list("position", "event_id"))
+    logged = dict(LogEntry.objects.values_list("place__position", "event_id"))
     entries = stream.entries(0, after="0", count=1_000_000)
     sent = {entry.envelope.position or 0: entry.envelope.id for entry in entries if entry.envelope}
     assert len(sent) == len(entries)

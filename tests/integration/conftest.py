@@ -3,6 +3,10 @@
 import pytest
 from pytest_django import Settings
 
+from tests.network.pgbouncer import PGBOUNCER
+
+collect_ignore = [] if PGBOUNCER else ["events/test_pgbouncer.py"]
+
 
 @pytest.fixture(autouse=True)
 def _block_briefly(settings: Settings) -> None:

@@ -22,7 +22,7 @@ from tests.things import ThingMade
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 SETTINGS = "tests.network.feed_settings"
-GRANIAN = ("-m", "granian", "--interface", "asginl", "--workers-kill-timeout", "5")
+GRANIAN = ("-m", "config.web.server", "--interface", "asginl", "--workers-kill-timeout", "5")
 
 
 class Server:
@@ -35,15 +35,14 @@ class Server:
 
 
 @contextmanager
-def serving(**variables: str) -> Iterator[Server]:
-    port = free_port()
-    command = (*GRANIAN, "--port", str(port), "config.asgi:application")
-    with running(*command, **variables) as process:
+def serving(*, application: str = "config.asgi:application", port: int = 0, **variables: str) -> Iterator[Server]:
+    port = port or free_port()
+    with running(*GRANIAN, "--port", str(port), application, **variables) as process:
         wait_until(lambda: answers(port, "/healthz"))
         try:
             yield Server(process, port)
         finally:
-            process.terminate()  # After a kill, its worker would go on running.
+            process.terminate()
             process.wait(PATIENCE_SECONDS)
 
 

@@ -6,6 +6,10 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+from django.apps import apps
+
+from events.pinned import PinnedModel
+
 ROOT = Path(__file__).resolve().parents[2]
 NEXT = re.compile(r"^Next: (\S+)$", re.MULTILINE)
 
@@ -59,6 +63,30 @@ def test_the_frame_of_a_read_model_needs_one_library_more_than_the_events() -> N
     needed = {name for module in frame for name in packages_of(module)} - sys.stdlib_module_names
 
     assert needed == {"readmodel", "events", "django", "msgspec", "rich", "elasticsearch"}
+
+
+def test_all_tables_of_the_events_are_pinned_to_their_database() -> None:
+    """Otherwise a router of the project's may read them from a replica."""
+    models = apps.get_app_config("events").get_models()
+
+    assert [model.__name__ for model in models if not issubclass(model, PinnedModel)] == []
+
+
+def test_the_events_open_connections_and_transactions_only_by_their_own_module() -> None:
+    """Use events.database: what django.db offers works in the default database, whatever EVENTS_DATABASE says."""
+    modules = set((ROOT / "events").rglob("*.py")) - {ROOT / "events/database.py", ROOT / "events/database_checks.py"}
+    forgetful = {str(module.relative_to(ROOT)): names_of_the_default_database(module) for module in modules}
+
+    assert {module: names for module, names in forgetful.items() if names} == {}
+
+
+def names_of_the_default_database(module: Path) -> set[str]:
+    """Return what the module imports from django.db that works in the default database unless it is told another."""
+    imports = [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.ImportFrom)]
+    names = {f"{node.module}.{alias.name}" for node in imports for alias in node.names}
+    one_of_django = {"django.db.connection", "django.db.transaction", "django.db.DEFAULT_DB_ALIAS"}
+    transactions = {name for name in names if name.startswith("django.db.transaction.")}
+    return (names & one_of_django) | transactions - {"django.db.transaction.non_atomic_requests"}
 
 
 def packages_of(module: Path) -> set[str]:

@@ -21,10 +21,11 @@ def programs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 @pytest.mark.usefixtures("programs")
-def test_a_run_without_a_browser_and_redis_ends_with_what_was_not_tried(pytester: pytest.Pytester) -> None:
-    *_, stream, pages, result = pytester.runpytest_inprocess(*PLUGINS).outlines
+def test_a_run_without_these_programs_ends_with_what_was_not_tried(pytester: pytest.Pytester) -> None:
+    *_, stream, pooler, pages, result = pytester.runpytest_inprocess(*PLUGINS).outlines
 
     assert stream == "Not tried: the stream on Redis, beside Valkey; install redis-server"
+    assert pooler == "Not tried: PostgreSQL behind PgBouncer; install pgbouncer"
     assert pages == "Not tried: the pages in a browser; install chromium and chromium-driver"
     assert " 1 passed in " in result
 

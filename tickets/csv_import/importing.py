@@ -12,7 +12,7 @@ from typing import IO
 
 from django.db import transaction
 
-from events import unit_of_work
+from events import database, unit_of_work
 from tickets.csv_import.rows import TICKET_COLUMNS, BadRow, Row, read_rows
 from tickets.models import Status, Ticket
 
@@ -49,7 +49,7 @@ class Import:
             for chunk in batched(read_rows(file), ROWS_PER_CHUNK, strict=False):
                 self._write(chunk)
             if self.report.bad:
-                transaction.set_rollback(True)
+                transaction.set_rollback(True, using=database.alias())
                 self.report = ImportReport(bad=self.report.bad)
         return self.report
 

@@ -12,6 +12,8 @@ from django.core.management.base import CommandError
 from events.checks import CODE_TAG, TAG
 from events.conf import conf, named
 from events.consumer.consumer import Consumer
+from events.consumer.group_reader import TIMEOUT_SECONDS
+from events.consumer.hangs import HangWatch
 from events.groups.ownership import Ownership, heartbeat_thread
 from events.management.arguments import count
 from events.management.worker import Worker
@@ -78,14 +80,14 @@ class Command(Worker):
         )
         shutdown = Shutdown()
         shutdown.listen()
-        with closing(open_stream()) as stream:
+        with closing(open_stream(timeout_seconds=TIMEOUT_SECONDS)) as stream:
             group = group or stream.dsn.group
             name = consumer or stream.dsn.consumer or socket.gethostname()
             logger.info("%s consumes %s as %s", group, stream.dsn, name)
             ownership = Ownership(group, name)
             try:
                 subscriber = load_subscriber(group)
-                with heartbeat_thread(ownership):
+                with heartbeat_thread(ownership, HangWatch(ownership).look):
                     Consumer(subscriber, stream, ownership, shutdown=shutdown, limits=limits).run(until_idle=until_idle)
             except ImproperlyConfigured as error:
                 raise CommandError(str(error)) from error

@@ -16,11 +16,14 @@ from events.processes.migrations import Tables, expect_migrated
 from events.processes.shutdown import Interrupted, Shutdown
 from events.processes.throttled_log import ThrottledLog
 from events.relay import signing_keys
-from events.relay.flush import sweep
+from events.relay.flush import give_positions_without_redis, sweep
 from events.relay.turns import STANDSTILLS, Relay
 from events.stream.interface import Stream, open_stream
 
 logger = logging.getLogger("events.relay")
+
+TIMEOUT_SECONDS = 1.0
+"""How long the relay waits for Redis's answer before it only gives positions."""
 
 
 class Command(Worker):
@@ -33,7 +36,7 @@ class Command(Worker):
         parser.add_argument("--once", action="store_true", help="flush the waiting events, print their number, and end")
 
     def handle(self, *, once: bool, **_: Any) -> None:
-        stream = open_stream()
+        stream = open_stream(timeout_seconds=TIMEOUT_SECONDS)
         if once:
             return self._flush_once(stream)
         shutdown = Shutdown()
@@ -73,7 +76,10 @@ def _relay_or_log(relay: Relay, tables: Tables, throttled_log: ThrottledLog) -> 
     try:
         tables.expect()
         turn = relay.take_turn()
-    except (PartitionsMissing, StreamUnavailable, Unmigrated) as error:
+    except StreamUnavailable as error:
+        throttled_log.error(str(error))
+        return give_positions_without_redis(range(partition_count()))
+    except (PartitionsMissing, Unmigrated) as error:
         throttled_log.error(str(error))
     except Error as error:
         throttled_log.error(describe(error))

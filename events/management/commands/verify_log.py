@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError(f"differences that remain: {self.found - self.repaired:,}")
 
     def _verify(self, verification: Verification, collector: Collector, progress: Progress) -> None:
-        task = progress.add_task(f"rows of {verification.aggregate_type}", total=verification.aggregate.rows().count())
+        task = progress.add_task(f"rows of {verification.aggregate_type}", total=verification.count_rows())
         try:
             for step in verification.compare_rows():
                 collector.flush()

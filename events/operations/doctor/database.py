@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection, transaction
 from django.db.models import Count, Min
 from django.utils import timezone
 
 from events.conf import conf, named
-from events.models import LogEntry, Partition
+from events.database import atomic, connection, migrate_command
+from events.models import Partition, WaitingEntry
 from events.operations.doctor.finding import Finding
 from events.processes.migrations import missing_migrations
 
@@ -28,16 +28,16 @@ ORDER BY xact_start LIMIT 1
 
 def _first_row(statement: str, parameters: Sequence[Any] = ()) -> Any:
     """Return the first row, or None."""
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchone()
 
 
 def check_version() -> Iterator[Finding]:
     """The database answers, and its version is supported."""
-    if connection.vendor == "postgresql":
+    if connection().vendor == "postgresql":
         [version] = _first_row("SHOW server_version")
-        is_old = connection.pg_version < OLDEST_POSTGRESQL  # type: ignore[attr-defined]
+        is_old = connection().pg_version < OLDEST_POSTGRESQL  # type: ignore[attr-defined]
         yield Finding("database", f"PostgreSQL {version}", "upgrade it to version 15 or later" * is_old)
     else:
         [version] = _first_row("SELECT sqlite_version()")
@@ -46,7 +46,7 @@ def check_version() -> Iterator[Finding]:
 
 def check_writable() -> Iterator[Finding]:
     """A database is read-only while it is a replica, or because an administrator or a full disk made it so."""
-    if connection.vendor == "postgresql":
+    if connection().vendor == "postgresql":
         [read_only] = _first_row("SHOW transaction_read_only")
         [is_replica] = _first_row("SELECT pg_is_in_recovery()")
         remedy = f"set {named('DATABASES')} to the primary" if is_replica else REMEDY_OF_READ_ONLY
@@ -59,7 +59,7 @@ def check_writable() -> Iterator[Finding]:
 def check_migrations() -> Iterator[Finding]:
     """The code of a release needs the tables of that release."""
     if missing := missing_migrations():
-        yield Finding("migrations", f"the database lacks {', '.join(missing)}", "run manage.py migrate", blocks=True)
+        yield Finding("migrations", f"the database lacks {', '.join(missing)}", f"run {migrate_command()}", blocks=True)
     else:
         yield Finding("migrations", "all are applied")
 
@@ -68,7 +68,7 @@ def check_partitions() -> Iterator[Finding]:
     """The first migration fixes the number of partitions."""
     count = Partition.objects.count()
     if not count:
-        yield Finding("partitions", "the database has none yet", "run manage.py migrate", blocks=True)
+        yield Finding("partitions", "the database has none yet", f"run {migrate_command()}", blocks=True)
     elif count != conf.partitions:
         found = f"EVENTS_PARTITIONS is {conf.partitions}, the database has {count}"
         yield Finding("partitions", found, f"set EVENTS_PARTITIONS to {count}")
@@ -76,9 +76,9 @@ def check_partitions() -> Iterator[Finding]:
 
 def check_isolation() -> Iterator[Finding]:
     """The statement that gives positions must see what was committed since its transaction began."""
-    if connection.vendor != "postgresql":
+    if connection().vendor != "postgresql":
         return
-    with transaction.atomic():  # Django's isolation level is set when a transaction begins.
+    with atomic():  # Django's isolation level is set when a transaction begins.
         [isolation] = _first_row("SHOW transaction_isolation")
     remedy = "" if isolation == "read committed" else "remove the isolation_level from DATABASES, or the role's default"
     yield Finding("isolation level", isolation, remedy)
@@ -86,7 +86,7 @@ def check_isolation() -> Iterator[Finding]:
 
 def check_durability() -> Iterator[Finding]:
     """If a crash undid a commit, the stream would be ahead of the log."""
-    if connection.vendor != "postgresql":
+    if connection().vendor != "postgresql":
         return
     [synchronous] = _first_row("SHOW synchronous_commit")
     remedy = "" if synchronous != "off" else "set it to on, or a crash of PostgreSQL makes the stream diverge"
@@ -95,7 +95,7 @@ def check_durability() -> Iterator[Finding]:
 
 def check_oldest_transaction() -> Iterator[Finding]:
     """A long transaction keeps the index of rows without a position from being cleaned: giving positions gets slow."""
-    if connection.vendor != "postgresql":
+    if connection().vendor != "postgresql":
         return
     oldest = _first_row(OLDEST_TRANSACTION, [LONG_TRANSACTION_SECONDS])
     if oldest is None:
@@ -111,10 +111,10 @@ def check_oldest_transaction() -> Iterator[Finding]:
 
 def check_sqlite_mode() -> Iterator[Finding]:
     """Without WAL, readers and the writer block each other; without IMMEDIATE, a unit of work may fail half-way."""
-    if connection.vendor != "sqlite":
+    if connection().vendor != "sqlite":
         return
     [journal] = _first_row("PRAGMA journal_mode")
-    mode = connection.settings_dict["OPTIONS"].get("transaction_mode") or "DEFERRED"
+    mode = connection().settings_dict["OPTIONS"].get("transaction_mode") or "DEFERRED"
     # A database in memory belongs to one process and can't have a WAL.
     wal = "let DATABASES' init_command say PRAGMA journal_mode=WAL" * (journal not in {"wal", "memory"})
     yield Finding("SQLite's journal", journal, wal)
@@ -125,7 +125,8 @@ def check_sqlite_mode() -> Iterator[Finding]:
 def check_rows_without_position() -> Iterator[Finding]:
     """A running relay gives positions twice a second."""
     before = timezone.now() - timedelta(seconds=RELAY_PATIENCE_SECONDS)
-    waiting = LogEntry.objects.filter(position=None, time__lt=before).aggregate(rows=Count("id"), oldest=Min("time"))
+    rows = WaitingEntry.objects.filter(entry__time__lt=before)
+    waiting = rows.aggregate(rows=Count("entry_id"), oldest=Min("entry__time"))
     if not waiting["rows"]:
         yield Finding("events without a position", "none waits for a relay")
         return

@@ -22,6 +22,7 @@ from events.subscriber import load_subscriber
 
 LAG_PATIENCE_SECONDS = 30
 LEASE_PATIENCE_SECONDS = 5
+SILENCE_PATIENCE_SECONDS = 30
 REMEDY_OF_TARGET = "start it, or correct its address"
 
 
@@ -53,6 +54,23 @@ def check_retrying() -> Iterator[Finding]:
                 next_attempt = f", next at {member.retry_at:%H:%M:%S%z}" if member.retry_at else ""
                 found = f"{group} {member.id} is retrying{next_attempt}: {member.error}"
                 yield Finding("process", found, "repair what the error names; then the process goes on by itself")
+
+
+def check_hangs() -> Iterator[Finding]:
+    """A process whose handler makes no progress is ended; the event that hangs is parked after a few attempts."""
+    for group, members in sorted(members_of_groups().items()):
+        for member in members.living:
+            if member.silent_seconds >= SILENCE_PATIENCE_SECONDS:
+                found = f"{group} {member.id}: its handler has made no progress for {member.silent_seconds:.0f} s"
+                remedy = f"see what it waits for; after {conf.handler_seconds:g} s its process is ended"
+                yield Finding("handler", found, remedy)
+    for hung in checkpoint.with_a_hung_handler():
+        yield Finding(
+            "handler",
+            f"{f'{hung.group} {hung.target}'.strip()}, partition {hung.partition}: a handler hung with an event from "
+            f"{hung.position + 1:,} to {hung.hung_to:,}; hangs so far: {hung.hangs:,}",
+            f"see in the log of consume_events {hung.group} where; the event is parked after a few attempts",
+        )
 
 
 def check_target(group: str) -> Iterator[Finding]:
@@ -125,4 +143,4 @@ def check_dead_letters() -> Iterator[Finding]:
         yield Finding("dead letters", "none is open")
 
 
-GROUP_CHECKS = (check_groups_run, check_retrying, check_leases, check_checkpoints, check_dead_letters)
+GROUP_CHECKS = (check_groups_run, check_retrying, check_hangs, check_leases, check_checkpoints, check_dead_letters)

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 PERMISSION = "tickets.view_ticket"
+RETRY_AFTER_SECONDS = 5
 POLICY = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF],
@@ -39,7 +40,10 @@ def page[**P](view: View[P]) -> View[P]:
         if request.headers.get("HX-Request") and not request.user.is_authenticated:
             # The log-in must not appear inside the page: reloading the page leads to it.
             return HttpResponseClientRefresh()
-        return guarded(request, *args, **kwargs)
+        response = guarded(request, *args, **kwargs)
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
 
     return transaction.non_atomic_requests(never_cache(csp_override(POLICY)(require_safe(answer))))
 

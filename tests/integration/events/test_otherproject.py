@@ -58,6 +58,16 @@ client.post(listed, {"action": "retry_selected", "_selected_action": [letter.pk]
 letter.refresh_from_db()
 print(*pages, letter.state)
 """
+FAULTS = """
+from events.operations.doctor.database import DATABASE_CHECKS
+print([found for check in DATABASE_CHECKS for found in check() if found.is_fault])
+"""
+TABLES = """
+from django.db import connections
+for alias in ("default", "shop"):
+    tables = set(connections[alias].introspection.table_names())
+    print(alias, *sorted(tables & {"auth_user", "events_log", "warehouse_crate"}))
+"""
 NO_STREAM = "redis://127.0.0.1:1/nobody-listens"
 OLDER_DJANGOS = ("5.2", "6.0")
 OUR_DJANGO = "{}.{}".format(*django.VERSION)
@@ -148,6 +158,46 @@ def test_every_module_loads_and_the_admin_retries_a_dead_letter(project: OtherPr
     project.manage("migrate", **settings)
 
     assert project.shell(LOAD_ALL + RETRY_IN_THE_ADMIN, **settings) == "200 200 200 retry\n"
+
+
+@pytest.mark.parametrize("module", ["settings", "two_databases"])
+def test_the_other_project_s_own_tests_run(project: OtherProject, module: str) -> None:
+    project.manage("test", DJANGO_SETTINGS_MODULE=module, EVENT_STREAM_URL=NO_STREAM)
+
+
+@pytest.mark.parametrize("python", [OUR_DJANGO], indirect=True)
+@pytest.mark.django_db
+def test_the_events_work_in_a_database_that_is_not_the_default(project: OtherProject, stream: Stream) -> None:
+    settings = {"DJANGO_SETTINGS_MODULE": "two_databases"}
+    migrate_both(project)
+    assert project.shell(TABLES, **settings) == "default auth_user\nshop events_log warehouse_crate\n"
+
+    project.shell(RECORD, EVENT_STREAM_URL=NO_STREAM, **settings)
+    assert project.manage("relay_events", "--once", **settings).startswith("5 events appended")
+    project.manage("consume_events", "shelves", "--until-idle", **settings)
+
+    assert project.shell(SHOW, **settings) == "(1, 'C3', 3) (2, 'A1', 1) (3, 'A1', 1)\n"
+    partitions = msgspec.json.decode(project.manage("event_status", "--json", **settings))
+    assert [group["lag"] for partition in partitions for group in partition["groups"]] == [0, 0]
+    assert project.shell(FAULTS, **settings) == "[]\n"
+    project.manage("compact_events", "--older-than", "1d", **settings)
+    project.manage("reset_group", "shelves", "--to", "0", "--yes", **settings)
+    project.manage("dead_letters", "list", **settings)
+
+
+@pytest.mark.parametrize("python", [OUR_DJANGO], indirect=True)
+def test_the_admin_retries_a_dead_letter_in_a_database_that_is_not_the_default(project: OtherProject) -> None:
+    migrate_both(project)
+
+    settings = {"DJANGO_SETTINGS_MODULE": "two_databases", "EVENT_STREAM_URL": NO_STREAM}
+    assert project.shell(RETRY_IN_THE_ADMIN, **settings) == "200 200 200 retry\n"
+
+
+def migrate_both(project: OtherProject) -> None:
+    settings = {"DJANGO_SETTINGS_MODULE": "two_databases"}
+    project.manage("check", "--fail-level", "WARNING", "--database", "shop", **settings)
+    project.manage("migrate", **settings)
+    project.manage("migrate", "--database", "shop", **settings)
 
 
 def test_the_documentation_names_the_djangos_that_are_tried() -> None:

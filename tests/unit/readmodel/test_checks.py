@@ -48,6 +48,12 @@ def test_a_negative_number_of_audited_documents_is_an_error(settings: Any) -> No
     assert ids() == ["readmodel.E003"]
 
 
+def test_a_process_in_which_no_request_may_wait_is_an_error(settings: Any) -> None:
+    settings.READMODEL_MAX_WAITING = 0
+
+    assert ids() == ["readmodel.E010"]
+
+
 class Fitting(Projection):
     name = "things"
     handles = (ThingMade, ThingMoved)

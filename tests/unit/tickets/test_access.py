@@ -17,6 +17,7 @@ from standardwebhooks import WebhookVerificationError
 
 from events.envelope import Envelope
 from events.exceptions import PartlyHandled, RetryLater, UnknownEventVersion, Unprocessable
+from events.processes.progress import last_progress
 from tests.network.gate import (
     SECRET,
     Call,
@@ -263,6 +264,20 @@ def test_an_unreachable_server_is_retried_later_and_not_for_each_event(access: A
     tried = [error for error in failures.values() if "does not answer" in str(error)]
     assert 5 <= len(tried) <= 13
     assert all(isinstance(error, RetryLater) for error in failures.values())
+
+
+def test_each_message_is_progress(access: AccessSystem, gate: Gate) -> None:
+    seen: list[float] = []
+
+    def note(handler: Handler, call: Call) -> None:
+        seen.append(last_progress())
+        status(204)(handler, call)
+
+    gate.answers.extend([note, note, note])
+    access.handle([canceled(1, version=version) for version in (2, 3, 4)])
+
+    assert len(set(seen)) == 3
+    assert last_progress() > max(seen)
 
 
 @pytest.mark.usefixtures("_impatient")

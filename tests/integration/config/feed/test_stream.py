@@ -12,6 +12,7 @@ import pytest
 from pytest_django import Settings
 
 from events import record, unit_of_work
+from events.feed.follower import POLL_SECONDS
 from events.models import LogEntry, Partition
 from events.relay.flush import sweep
 from events.stream.interface import Stream as EventStream
@@ -28,6 +29,9 @@ from tests.network.feed_server import (
 )
 from tests.things import ThingMoved
 from tests.waiting import wait_until
+
+ROUNDS = 20
+PAUSES = 5
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,6 +52,35 @@ def test_a_stream_sends_stored_and_new_events(server: Server, token: str) -> Non
     assert response.headers["Content-Type"] == "text/event-stream"
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["X-Accel-Buffering"] == "no"
+
+
+def test_an_event_wakes_the_stream_also_right_after_another(server: Server, token: str) -> None:
+    client = Stream()
+    with streaming(server, token, "after=latest") as response:
+        arriving = client.read(response)
+        make("first")
+        next(arriving)
+        before = time.monotonic()
+        for number in range(ROUNDS):
+            make(f"thing-{number}")
+            next(arriving)
+
+    assert time.monotonic() - before < ROUNDS * POLL_SECONDS / 2
+
+
+def test_an_event_wakes_the_stream_also_after_a_pause(server: Server, token: str) -> None:
+    """Record the events at different moments of the reader's polls: at none of them it is deaf."""
+    client, late = Stream(), 0.0
+    with streaming(server, token, "after=latest") as response:
+        arriving = client.read(response)
+        for number in range(PAUSES):
+            time.sleep(POLL_SECONDS * (1 + number / PAUSES))  # The pause is what is tested.
+            before = time.monotonic()
+            make(f"thing-{number}")
+            next(arriving)
+            late += time.monotonic() - before
+
+    assert late < POLL_SECONDS
 
 
 def test_a_stream_can_start_at_the_end_and_filter_events(server: Server, token: str) -> None:
@@ -129,7 +162,7 @@ def test_events_of_several_partitions_are_in_order_within_each(
 
 
 def in_the_log() -> list[str]:
-    return [str(found) for found in LogEntry.objects.order_by("position").values_list("event_id", flat=True)]
+    return [str(found) for found in LogEntry.objects.order_by("place__position").values_list("event_id", flat=True)]
 
 
 def test_a_stream_continues_from_the_log_without_redis(stream: EventStream, token: str) -> None:

@@ -2,10 +2,11 @@
 
 import psycopg
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from config.postgresql.pool import Pool
 from events.models import Partition
+from events.processes.pooled_sessions import release_sessions
 from tests.database_server import SESSIONS, administrator, fill_the_pool, read_only
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,6 +51,23 @@ def test_a_session_is_returned_without_its_transaction() -> None:
 
     assert not Partition.objects.exclude(divergence="").exists()
     assert connection.connection.info.backend_pid == backend
+
+
+def test_a_thread_releases_its_session_except_within_a_transaction() -> None:
+    connection.ensure_connection()
+    release_sessions()
+    assert connection.pool.in_use == 0
+
+    with transaction.atomic():
+        Partition.objects.update(divergence="committed")
+        release_sessions()
+        assert connection.pool.in_use == 1
+    connection.set_autocommit(False)
+    release_sessions()
+    assert connection.pool.in_use == 1
+    connection.set_autocommit(True)
+
+    assert Partition.objects.filter(divergence="committed").exists()
 
 
 def test_a_full_pool_is_an_error_after_its_timeout() -> None:

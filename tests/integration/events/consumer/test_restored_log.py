@@ -27,7 +27,7 @@ def write(first: int, count: int) -> None:
 
 
 def restore(position: int) -> None:
-    LogEntry.objects.filter(position__gt=position).delete()
+    LogEntry.objects.filter(place__position__gt=position).delete()
     Partition.objects.update(last_position=position)
     Checkpoint.objects.update(position=position)
 

@@ -50,8 +50,8 @@ def execute(statement: str) -> None:
 
 
 def deliver(subscriber: Subscriber, batch: Batch) -> None:
-    delivery = Delivery(subscriber, lambda _claim, _part: None)
-    delivery.start(CLAIM, Checkpoint.objects.get().position)
+    delivery = Delivery(subscriber, most=500)
+    delivery.settled_to[0] = Checkpoint.objects.get().position
     try:
         delivery.deliver(CLAIM, batch)
     finally:

@@ -44,7 +44,7 @@ def held_open(work: Callable[[], object]) -> Iterator[None]:
 
 
 def subjects_in_order() -> list[str]:
-    return list(LogEntry.objects.order_by("position").values_list("subject", flat=True))
+    return list(LogEntry.objects.order_by("place__position").values_list("subject", flat=True))
 
 
 def test_concurrent_flushes_leave_no_gap_and_keep_the_order(stream: Stream) -> None:
@@ -60,7 +60,9 @@ def test_concurrent_flushes_leave_no_gap_and_keep_the_order(stream: Stream) -> N
             writing.result()
     relay.sweep(stream, 0)
 
-    rows = LogEntry.objects.order_by("position").values_list("position", "event_id", "subject", "aggregate_version")
+    rows = LogEntry.objects.order_by("place__position").values_list(
+        "place__position", "event_id", "subject", "aggregate_version"
+    )
     assert [row[0] for row in rows] == list(range(1, WRITERS * CHANGES + 1))
     for writer in range(WRITERS):
         assert [row[3] for row in rows if row[2] == f"thing-{writer}"] == list(range(1, CHANGES + 1))

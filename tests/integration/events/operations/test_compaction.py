@@ -1,15 +1,17 @@
 """compact_events on PostgreSQL, and the readers of the log afterwards."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events.models import LogEntry, Partition
+from events.models import LogEntry, Partition, Position
 from events.operations import compaction
 from events.stream.interface import Stream
 from tests.contracts.compaction import (
@@ -28,6 +30,8 @@ from tests.tickets import issue
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+type Execute = Callable[..., Any]
 
 
 class TestCompactionOnPostgreSQL(CompactionContract):
@@ -78,6 +82,30 @@ def test_concurrent_compactions_drop_each_event_once(settings: Settings, monkeyp
     assert sum(run.result() for run in runs) == 117
     assert positions() == [118, 119, 120]
     assert Partition.objects.get().compacted_to == 120
+
+
+def test_a_compaction_that_is_stopped_between_two_statements_blocks_no_flush(settings: Settings) -> None:
+    settings.EVENTS_SUBSCRIBERS = GROUPS
+    move("a", "a")
+    handled(to=2)
+
+    def lock_the_partition() -> None:
+        with transaction.atomic():
+            Partition.objects.select_for_update(nowait=True).get(number=0)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+
+        def lock_after(execute: Execute, *statement: Any) -> Any:
+            result = execute(*statement)
+            thread.submit(lock_the_partition).result()
+            return result
+
+        with connection.execute_wrapper(lock_after):
+            compact()
+
+    assert positions() == [2]
+    assert not Position.objects.exclude(position=2).exists()
 
 
 def test_a_transaction_that_locks_the_partition_delays_it_and_loses_nothing(settings: Settings) -> None:

@@ -1,7 +1,10 @@
 """Requests while Redis is away: none fails, none waits long, and nothing is lost."""
 
 import socket
+import time
 from collections.abc import Iterator
+from threading import Event
+from typing import Never
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +21,7 @@ from tests.network.proxy import late, running_proxy
 from tests.things import ThingMade
 from tickets.models import Ticket
 
+HANG_SECONDS = 20.0
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TICKET = {
@@ -62,6 +66,29 @@ def test_requests_succeed_quickly_while_redis_is_down(client: APIClient, stream:
     relay.sweep(stream, 0)
 
     assert stream.length(0) == 5
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+sentinel"])
+def test_no_request_waits_for_a_name_server_that_hangs(
+    client: APIClient, settings: Settings, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 0.25
+    settings.EVENTS_STREAM_URL = f"{scheme}://redis.example.org:6379/tickets"
+    answer = Event()
+
+    def hang(*_args: object, **_options: object) -> Never:
+        answer.wait(HANG_SECONDS)
+        raise OSError("no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    started_at = time.monotonic()
+    try:
+        for _ in range(5):
+            issue(client)
+        assert time.monotonic() - started_at < HANG_SECONDS
+    finally:
+        answer.set()
+    assert LogEntry.objects.count() == 5
 
 
 def test_the_relay_not_the_next_request_sends_what_an_outage_left(

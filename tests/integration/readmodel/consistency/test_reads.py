@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from events import record, unit_of_work
 from events.consistency_token import HEADER, ConsistencyToken, Newest, sign_token, token_of
-from events.models import Checkpoint, DeadLetter, LogEntry
+from events.models import Checkpoint, DeadLetter, LogEntry, Position, WaitingEntry
 from events.stream.interface import Stream
 from readmodel.consistency.reads import consistent_reads
 from readmodel.consistency.visibility import attempts
@@ -236,7 +236,9 @@ class TestTheStateOfTheLog:
         return token_of(collector)
 
     def reach(self, target: Target, position: int) -> None:
-        LogEntry.objects.filter(position=None).update(position=101)
+        waiting = WaitingEntry.objects.values_list("entry_id", flat=True)
+        placed = (Position(entry_id=entry_id, partition=0, position=101, size=1) for entry_id in waiting)
+        Position.objects.bulk_create(placed, ignore_conflicts=True)
         Checkpoint.objects.update_or_create(
             group="readmodel", target=target.uuid, partition=0, defaults={"position": position}
         )

@@ -9,6 +9,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from events.exceptions import PartlyHandled, RetryLater, TargetLost, Unprocessable
+from readmodel.index.client import open_client
 from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.subscriber import ReadModel
 from readmodel.tickets.documents import TicketDocuments
@@ -109,7 +110,7 @@ class TestEnsure:
     ) -> None:
         ticket_index.indices.ensure()
         assert caplog.text == ""
-        newer = DocumentIndex(settings.ELASTICSEARCH_URL, NewerTicketDocuments())
+        newer = DocumentIndex(open_client(settings.ELASTICSEARCH_URL), NewerTicketDocuments())
 
         newer.indices.ensure()
 
@@ -129,7 +130,7 @@ class TestEnsure:
             ticket_index.indices.ensure()
 
     def test_a_server_that_does_not_answer_is_retried(self) -> None:
-        index = DocumentIndex(NOBODY_LISTENS, TicketDocuments())
+        index = DocumentIndex(open_client(NOBODY_LISTENS), TicketDocuments())
 
         with pytest.raises(RetryLater, match="does not answer"):
             index.indices.ensure()
@@ -182,7 +183,7 @@ class TestAliasesOnOneCluster:
     ) -> None:
         ticket_index.indices.ensure()
         settings.READMODEL_ALIAS = alias = f"{settings.READMODEL_ALIAS}-staging"
-        staging = DocumentIndex(settings.ELASTICSEARCH_URL, NewerTicketDocuments())
+        staging = DocumentIndex(open_client(settings.ELASTICSEARCH_URL), NewerTicketDocuments())
         staging.indices.ensure()
 
         elasticsearch.indices.create(index=f"{alias}-000002")

@@ -50,7 +50,9 @@ def test_a_certificate_is_checked_against_the_authority_of_the_url(
 
     with running_tls_proxy(port, context) as encrypted:
         for file, is_trusted in (("ca.pem", True), ("other.pem", False)):
-            index = DocumentIndex(f"https://{LOOPBACK}:{encrypted}?ca_certs={tmp_path / file}", TicketDocuments())
+            index = DocumentIndex(
+                open_client(f"https://{LOOPBACK}:{encrypted}?ca_certs={tmp_path / file}"), TicketDocuments()
+            )
             if is_trusted:
                 assert index.indices.ensure().name == f"{settings.READMODEL_ALIAS}-000001"
             else:
@@ -61,7 +63,9 @@ def test_a_certificate_is_checked_against_the_authority_of_the_url(
 
 def test_a_prefix_and_an_api_key_are_sent_with_every_request() -> None:
     with answering() as server:
-        index = DocumentIndex(f"http://{LOOPBACK}:{server.server_port}/es/?api_key=bGs6Kys/Lw==", TicketDocuments())
+        index = DocumentIndex(
+            open_client(f"http://{LOOPBACK}:{server.server_port}/es/?api_key=bGs6Kys/Lw=="), TicketDocuments()
+        )
 
         index.search({"query": {"match_all": {}}})
 
@@ -73,7 +77,7 @@ def test_a_prefix_and_an_api_key_are_sent_with_every_request() -> None:
 
 def test_a_search_that_the_cluster_does_not_allow_names_its_setting() -> None:
     with answering(refuses=True) as server:
-        index = DocumentIndex(f"http://{LOOPBACK}:{server.server_port}", TicketDocuments())
+        index = DocumentIndex(open_client(f"http://{LOOPBACK}:{server.server_port}"), TicketDocuments())
 
         with pytest.raises(SearchRefused, match=r"an operator must set search\.allow_expensive_queries to true"):
             index.search({"query": {"prefix": {"code": "x"}}})

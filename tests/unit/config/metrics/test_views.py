@@ -12,8 +12,9 @@ from rest_framework.authtoken.models import Token
 
 from config.metrics.families import FAMILIES
 from events import record, unit_of_work
+from events.groups.ownership import Ownership
 from events.log.positions import give_positions
-from events.models import Partition
+from events.models import Checkpoint, Partition
 from events.relay import flush as relay
 from events.stream.interface import Stream
 from readmodel.models import WrongDocuments
@@ -66,6 +67,19 @@ def test_servers_that_are_down_are_reported_and_the_databases_figures_remain(cli
     assert found["events_log_position"] == {"0": 0}
     assert found["events_group_lag_events"] == {"access  0": 0, "readmodel  0": 0}
     assert found.keys().isdisjoint({"events_stream_entries", "readmodel_behind_seconds"})
+
+
+def test_a_handler_that_hangs_is_reported(client: Client, token: str) -> None:
+    ownership = Ownership("access", "one")
+    ownership.silent_seconds = 57.0
+    ownership.heartbeat()
+    assert ownership.acquire(0)
+    Checkpoint.objects.create(group="access", partition=0, hangs=2)
+
+    found = scrape(client, token)
+
+    assert found["events_group_handler_silent_seconds"]["access  0"] == 57
+    assert found["events_group_handler_hangs_total"]["access  0"] == 2
 
 
 def test_a_diverged_stream_is_reported(client: Client, token: str, stream: Stream) -> None:

@@ -125,7 +125,7 @@ def test_the_page_shows_all_that_belongs_to_a_letter() -> None:
     assert "events.exceptions.Unprocessable: &lt;script&gt;" in page
     assert "Queued behind it: 1" in page
     assert f'href="{page_of(2)}"' in page
-    assert reverse("admin:events_logentry_change", args=[LogEntry.objects.get(position=1).id]) in page
+    assert reverse("admin:events_logentry_change", args=[LogEntry.objects.get(place__position=1).id]) in page
     assert [action.action for action, _ in response.context["trail"]] == ["edited", "parked"]
     assert 'name="_save"' not in page
 

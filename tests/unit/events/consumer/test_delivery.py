@@ -61,20 +61,20 @@ def events(*names: str) -> list[Envelope]:
 
 def deliver(subscriber: Subscriber, batch: Batch) -> list[int | None]:
     """Deliver the batch, and return the positions that were settled, in order."""
-    settled: list[Envelope] = []
-    delivery = Delivery(subscriber, lambda _claim, part: settled.extend(part))
-    delivery.start(CLAIM, position())
+    delivery = Delivery(subscriber, most=500)
+    delivery.settled_to[0] = position()
     try:
         delivery.deliver(CLAIM, batch)
         delivery.settle()
     finally:
         delivery.close()
-    return [envelope.position for envelope in settled]
+    return [event.position for event in batch if (event.position or 0) <= delivery.settled_to[CLAIM.partition]]
 
 
 def retry(subscriber: Subscriber) -> None:
     DeadLetter.objects.filter(state=State.PARKED).update(state=State.RETRY)
-    delivery = Delivery(subscriber, lambda _claim, _part: None)
+    delivery = Delivery(subscriber, most=500)
+    delivery.settled_to[0] = position()
     while delivery.retry_letter(CLAIM):
         pass
 
@@ -323,25 +323,24 @@ class Overlapping(Subscriber):
         self.second_is_handled.set()
 
 
-def deliver_two(subscriber: Overlapping) -> list[int | None]:
-    settled: list[Envelope] = []
-    delivery = Delivery(subscriber, lambda _claim, part: settled.extend(part))
-    delivery.start(CLAIM, position())
+def deliver_two(subscriber: Overlapping) -> dict[int, int]:
+    delivery = Delivery(subscriber, most=500)
+    delivery.settled_to[0] = position()
     first, second = events("a", "b"), events("c")
     try:
         delivery.deliver(CLAIM, first)
-        assert (position(), settled) == (0, [])
+        assert (position(), delivery.settled_to) == (0, {0: 0})
         delivery.deliver(CLAIM, second)
         delivery.settle()
     finally:
         delivery.close()
-    return [envelope.position for envelope in settled]
+    return delivery.settled_to
 
 
 def test_overlapping_batches_are_settled_in_their_order() -> None:
     overlapping = Overlapping()
 
-    assert deliver_two(overlapping) == [1, 2, 3]
+    assert deliver_two(overlapping) == {CLAIM.partition: 3}
 
     assert overlapping.handled == [3, 1, 2]
     assert position() == 3

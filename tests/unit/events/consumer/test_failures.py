@@ -8,8 +8,9 @@ from django.db import OperationalError, connection
 
 from events.consumer.consumer import Consumer
 from events.exceptions import RetryLater
-from events.groups.ownership import Ownership
+from events.groups.ownership import PAUSED, Condition, Ownership
 from events.models import Lease
+from events.operations.control import GroupRequest, ask
 from events.processes.limits import Limits
 from events.processes.shutdown import Interrupted, Shutdown
 from events.stream.interface import Stream
@@ -76,6 +77,19 @@ def test_it_obeys_a_stop(replaced: Ownership, stream: Stream) -> None:
     run(failing, stream, replaced, Limits())
 
     assert failing.attempts == 3
+
+
+def test_it_obeys_a_pause(stream: Stream) -> None:
+    ownership = Ownership(GROUP, "one")
+    ownership.heartbeat()
+    ask(GroupRequest.PAUSE, [GROUP])
+    ownership.heartbeat()
+    failing = Failing(Shutdown())
+
+    run(failing, stream, ownership, Limits(seconds=0.5))
+
+    assert failing.attempts == 1
+    assert ownership.condition == Condition(PAUSED)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from events import log, record, unit_of_work
@@ -35,6 +35,16 @@ OPERATIONS = st.one_of(
     st.tuples(st.sampled_from(["wipe", "trim", "destroy the group", "set the group back"])),
     st.tuples(st.just("lose an entry"), st.integers(1, 9)),
 )
+
+
+READS_LATE_WHAT_THE_OWNER_HAS_HANDLED = [
+    ("step", "two"),
+    ("stall", "two"),
+    ("publish", 1),
+    ("step", "one"),
+    ("set the group back",),
+    ("go_on_late", "two"),
+]
 
 
 class Crash(BaseException):
@@ -72,7 +82,7 @@ class World:
                 process.ownership.heartbeat()
             process._step()
         except Transient:
-            process._subscriptions.open()
+            process._open()
         except Crash:
             self._expire(process)
             del self.processes[name]
@@ -119,14 +129,14 @@ class World:
         ownership = Ownership(GROUP, name)
         limits = Limits(block_seconds=0.001)
         process = Consumer(Handler(self), self.stream, ownership, shutdown=Shutdown(), limits=limits)
-        process._subscriptions.open()
+        process._open()
         self.processes[name] = process
         return process
 
     def _expire(self, process: Consumer) -> None:
         ended = timezone.now() - timedelta(seconds=1)
         Lease.objects.filter(member=process.ownership.member).update(expires_at=ended)
-        Member.objects.filter(id=process.ownership.member).update(alive_until=ended)
+        Member.objects.filter(id=process.ownership.member).update(seen_until=ended, alive_until=ended)
 
 
 class Handler(Recorder):
@@ -155,9 +165,11 @@ def test_no_event_is_left_out_in_any_interleaving(stream: Stream, monkeypatch: p
         acknowledge(fake, partition, group, entry_ids)
 
     monkeypatch.setattr(FakeStream, "acknowledge", acknowledge_or_die)
+    monkeypatch.setattr("events.consumer.group_reader.RETURN_SECONDS", 0)
 
     @settings(max_examples=30)
     @given(st.lists(OPERATIONS, max_size=25))
+    @example(READS_LATE_WHAT_THE_OWNER_HAS_HANDLED)
     def run(operations: list[tuple[str, ...]]) -> None:
         nonlocal world
         world = World(stream)

@@ -1,13 +1,15 @@
 """A group with several targets: each has its own checkpoints, and none delays another."""
 
 from collections.abc import Collection, Sequence
+from threading import Event
 from typing import Any
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from events import record, unit_of_work
-from events.consumer.consumer import Consumer
+from events.consumer.consumer import BUSY_SECONDS, Consumer
 from events.envelope import Envelope
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from events.groups.ownership import Ownership
@@ -18,6 +20,7 @@ from events.relay import flush as relay
 from events.stream.interface import Stream
 from events.subscriber import Subscriber
 from tests.things import Recorder, ThingMade
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -99,8 +102,8 @@ def make_things(count: int, stream: Stream) -> None:
     relay.sweep(stream, 0)
 
 
-def consume(subscriber: Subscriber, stream: Stream, *, batch_size: int = 500) -> None:
-    limits = Limits(block_seconds=0.01, batch_size=batch_size)
+def consume(subscriber: Subscriber, stream: Stream, *, batch_size: int = 500, block_seconds: float = 0.01) -> None:
+    limits = Limits(block_seconds=block_seconds, batch_size=batch_size)
     Consumer(subscriber, stream, Ownership(GROUP, "one"), shutdown=Shutdown(), limits=limits).run(until_idle=True)
 
 
@@ -122,7 +125,7 @@ def test_each_target_gets_all_events_in_order(stream: Stream) -> None:
 def test_further_targets_get_whole_batches_while_the_first_is_busy(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.consumer.subscriptions.MAX_WAIT_SECONDS", 60)
+    monkeypatch.setattr("events.consumer.subscription.MAX_WAIT_SECONDS", 60)
     busy = Busy(stream)
     make_things(1, stream)
 
@@ -149,18 +152,18 @@ def test_the_stream_is_not_waited_for_while_a_target_is_behind(stream: Stream, m
     make_things(3, stream)
     consume(several, stream)
     several.further["later"] = named("later")
-    waits: list[tuple[float, int]] = []
+    waits: set[tuple[bool, bool]] = set()
     read = stream.read
 
     def noting(*arguments: Any, block_seconds: float, **options: Any) -> Any:
-        waits.append((block_seconds, len(several.further["later"].handled)))
+        waits.add((block_seconds > BUSY_SECONDS, len(several.further["later"].handled) == 3))
         return read(*arguments, block_seconds=block_seconds, **options)
 
     monkeypatch.setattr(stream, "read", noting)
 
-    consume(several, stream, batch_size=1)
+    consume(several, stream, batch_size=1, block_seconds=0.05)
 
-    assert waits == [(0, 0), (0, 1), (0, 2), (0.01, 3)]
+    assert waits == {(False, False), (False, True), (True, True)}
 
 
 def test_a_removed_target_is_fed_no_longer(stream: Stream) -> None:
@@ -213,28 +216,119 @@ def test_a_letter_is_parked_for_one_target_only(stream: Stream) -> None:
     assert checkpoints() == {"first": 3, "second": 3}
 
 
-def test_a_target_far_behind_gets_one_batch_per_batch_of_the_first(stream: Stream) -> None:
-    order: list[str] = []
+def test_a_target_far_behind_is_fed_while_the_first_always_has_work(stream: Stream) -> None:
+    far = named("far")
 
-    class Noting(Several):
+    class AlwaysBusy(Several):
         def handle(self, batch: Sequence[Envelope]) -> None:
-            order.append(self.target)
+            wait_until(lambda: len(far.handled) >= len(self.handled) - 1)
             super().handle(batch)
-            if len(order) < 6:
+            if len(self.handled) < 6:
                 make_things(1, stream)
 
-    several = Noting("far")
-    far = several.further["far"]
-    note = far.handle
-
-    def handle(batch: Sequence[Envelope]) -> None:
-        order.append("far")
-        note(batch)
-
-    far.handle = handle  # type: ignore[method-assign]
+    busy = AlwaysBusy()
+    busy.further["far"] = far
     make_things(1, stream)
+
+    consume(busy, stream, batch_size=1)
+
+    assert busy.positions == far.positions == [1, 2, 3, 4, 5, 6]
+
+
+class Hung(Recorder):
+    """Hangs until it is told to go on, and then does what it should."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.target = "hung"
+        self.goes_on = Event()
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        assert self.goes_on.wait(PATIENCE_SECONDS)
+        super().handle(batch)
+
+
+class Releasing(Recorder):
+    """Lets a hung target go on once it has handled so many events itself."""
+
+    def __init__(self, hung: Hung, *, after: int) -> None:
+        super().__init__()
+        self.target = "releasing"
+        self._hung = hung
+        self._after = after
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        super().handle(batch)
+        if len(self.handled) == self._after:
+            self._hung.goes_on.set()
+
+
+@pytest.mark.parametrize("overlap", [1, 2])
+def test_a_target_that_hangs_keeps_no_other_waiting(
+    stream: Stream, overlap: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hung, "overlap", overlap)
+    several = Several()
+    several.further = {"hung": (hung := Hung()), "releasing": Releasing(hung, after=5)}
+    make_things(5, stream)
 
     consume(several, stream, batch_size=1)
 
-    assert order[:6] == ["first", "far"] * 3
-    assert several.positions == far.positions
+    assert several.positions == hung.positions == [1, 2, 3, 4, 5]
+    assert checkpoints() == {"first": 5, "hung": 5, "releasing": 5}
+
+
+def test_a_letter_of_a_target_that_hangs_keeps_no_other_waiting(stream: Stream) -> None:
+    several = Several()
+    several.further["hung"] = hung = Hung()
+    hung.goes_on.set()
+    hung.refuses = {"thing-1": Unprocessable("not yet")}
+    make_things(1, stream)
+    consume(several, stream)
+    hung.goes_on.clear()
+    hung.refuses = {}
+    several.further["releasing"] = Releasing(hung, after=3)
+    DeadLetter.objects.update(state=DeadLetter.State.RETRY)
+    make_things(2, stream)
+
+    consume(several, stream)
+
+    assert sorted(filter(None, hung.positions)) == [1, 2, 3]
+    assert DeadLetter.objects.get().state == DeadLetter.State.HANDLED
+
+
+def test_a_letter_that_a_target_can_not_take_now_delays_no_other(stream: Stream) -> None:
+    several = Several()
+    several.further["second"] = second = named("second")
+    second.refuses = {"thing-1": Unprocessable("not yet")}
+    make_things(1, stream)
+    consume(several, stream)
+    second.refuses = {}
+    second.raises = [RetryLater("closed")]
+    DeadLetter.objects.update(state=DeadLetter.State.RETRY)
+    make_things(2, stream)
+
+    consume(several, stream)
+
+    assert several.positions == [1, 2, 3]
+    assert DeadLetter.objects.get().state in {DeadLetter.State.RETRY, DeadLetter.State.HANDLED}
+
+
+def test_a_transactional_target_is_called_in_the_caller_s_transaction(stream: Stream) -> None:
+    several = Several()
+
+    class Transactional(Recorder):
+        transactional = True
+
+        def handle(self, batch: Sequence[Envelope]) -> None:
+            assert connection.in_atomic_block
+            super().handle(batch)
+
+    several.further["second"] = second = Transactional()
+    second.target = "second"
+    make_things(3, stream)
+
+    consume(several, stream, batch_size=1)
+
+    assert second.positions == [1, 2, 3]
+    assert checkpoints() == {"first": 3, "second": 3}

@@ -1,12 +1,15 @@
+import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from events.exceptions import LeaseLost
 from events.groups import checkpoint
+from events.groups.assignment import PATIENCE_SECONDS
 from events.groups.checkpoint import Claim
-from events.groups.ownership import Ownership
+from events.groups.ownership import CONSUMING, Ownership
 from events.log.partitions import partition_count
 from events.models import Checkpoint, ConsumerGroup, Lease, Member, Partition
 
@@ -36,7 +39,7 @@ def claim_of(ownership: Ownership) -> Claim:
 def expire(ownership: Ownership) -> None:
     """Let the process's leases and membership expire, as if it had been stopped."""
     Lease.objects.filter(member=ownership.member).update(expires_at=LONG_AGO)
-    Member.objects.filter(id=ownership.member).update(alive_until=LONG_AGO)
+    Member.objects.filter(id=ownership.member).update(seen_until=LONG_AGO, alive_until=LONG_AGO)
 
 
 def test_a_member_that_has_left_is_not_brought_back_by_the_heartbeat_thread() -> None:
@@ -158,6 +161,81 @@ def test_partitions_are_assigned_evenly_to_living_members(names: str, shares: li
 
     assert [len(ownership.assigned) for ownership in members] == shares
     assert sorted(partition for ownership in members for partition in ownership.assigned) == [0, 1, 2, 3]
+
+
+@pytest.mark.usefixtures("_four_partitions")
+def test_a_process_that_can_not_open_its_subscriber_is_assigned_nothing_while_others_are_well() -> None:
+    good, bad = Ownership(GROUP, "good"), member("bad")
+    good.join()
+    bad.heartbeat()
+
+    assert (good.assigned, bad.assigned) == ({0, 1, 2, 3}, frozenset())
+
+    bad.join()
+    good.heartbeat()
+
+    assert (len(good.assigned), len(bad.assigned)) == (2, 2)
+
+
+@pytest.mark.usefixtures("_four_partitions")
+def test_a_process_that_fails_for_some_seconds_keeps_no_lease_that_others_should_have() -> None:
+    good, bad = Ownership(GROUP, "good"), Ownership(GROUP, "bad")
+    bad.join()
+    good.join()
+    bad.heartbeat()
+    assert bad.acquire(0)
+    bad.health.fail(time.monotonic() - PATIENCE_SECONDS)
+    bad.heartbeat()
+    Lease.objects.update(expires_at=LONG_AGO)
+
+    bad.heartbeat()
+    good.heartbeat()
+
+    assert good.assigned == {0, 1, 2, 3}
+    assert good.acquire(0)
+
+
+def test_earlier_releases_see_only_processes_that_are_well() -> None:
+    ownership = member("opening")
+    row = Member.objects.get()
+    assert row.alive_until < timezone.now() < (row.seen_until or LONG_AGO)
+
+    ownership.join()
+
+    row = Member.objects.get()
+    assert row.alive_until > timezone.now()
+
+
+@pytest.mark.usefixtures("_four_partitions")
+def test_processes_of_earlier_releases_are_assigned_their_share() -> None:
+    ownership = Ownership(GROUP, "b")
+    now = connection.ops.adapt_datetimefield_value(timezone.now() + timedelta(seconds=3))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'INSERT INTO events_member (id, "group", started_at, alive_until, state, error) '
+            "VALUES (%s, %s, %s, %s, %s, '')",
+            ["a", GROUP, now, now, CONSUMING],
+        )
+
+    ownership.join()
+
+    assert ownership.assigned == {1, 3}
+
+    Member.objects.filter(id="a").update(alive_until=LONG_AGO)
+    member("c")
+    assert not Member.objects.filter(id="a").exists()
+
+
+def test_a_stop_reaches_a_process_that_was_silent_and_cleared() -> None:
+    silent = member("silent")
+    expire(silent)
+    member("other")
+    assert not Member.objects.filter(id=silent.member).exists()
+    ConsumerGroup.objects.update(stop_requested_at=timezone.now())
+
+    silent.heartbeat()
+
+    assert silent.must_stop
 
 
 def test_a_request_to_the_group_is_seen_at_the_next_heartbeat() -> None:

@@ -76,7 +76,7 @@ def test_an_unknown_group_is_refused_and_no_request_is_sent(command: str) -> Non
 def test_unfinished_members_are_living_members_in_another_state(asked: GroupRequest, done: set[str]) -> None:
     members = {state: member("recorder", state).member for state in (CONSUMING, STANDING_BY, PAUSED, RETRYING)}
     dead = member("recorder", CONSUMING)
-    Member.objects.filter(id=dead.member).update(alive_until=LONG_AGO)
+    Member.objects.filter(id=dead.member).update(seen_until=LONG_AGO, alive_until=LONG_AGO)
     member("other", CONSUMING)
     Member.objects.update(started_at=LONG_AGO)
 

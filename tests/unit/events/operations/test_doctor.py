@@ -128,7 +128,7 @@ class TestExamine:
         assert faults(stream) == []
 
     def test_a_group_without_a_process_is_a_fault(self, stream: Stream) -> None:
-        Member.objects.update(alive_until=LONG_AGO)
+        Member.objects.update(seen_until=LONG_AGO, alive_until=LONG_AGO)
 
         assert faults(stream) == [("group", "no process of recorder runs")]
 
@@ -144,6 +144,25 @@ class TestExamine:
 
         said = f"recorder {ownership.member} is retrying, next at 20:00:00+0000: RetryLater: no disk"
         assert faults(stream) == [("process", said)]
+
+    def test_a_silent_handler_is_a_fault(self, stream: Stream) -> None:
+        ownership = Ownership("recorder", "two")
+        ownership.silent_seconds = 45.0
+        ownership.heartbeat()
+
+        said = f"recorder {ownership.member}: its handler has made no progress for 45 s"
+        assert faults(stream) == [("handler", said)]
+
+    def test_a_hung_handler_is_a_fault_until_its_events_are_settled(self, stream: Stream) -> None:
+        make_thing()
+        relay.sweep(stream, 0)
+        Checkpoint.objects.update(hung_to=1, hangs=3)
+
+        said = "recorder, partition 0: a handler hung with an event from 1 to 1; hangs so far: 3"
+        assert faults(stream) == [("handler", said)]
+
+        Checkpoint.objects.update(position=1)
+        assert faults(stream) == []
 
     def test_an_unowned_partition_with_waiting_events_is_a_fault(self, stream: Stream) -> None:
         Lease.objects.update(expires_at=LONG_AGO)

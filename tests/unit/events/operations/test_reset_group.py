@@ -91,8 +91,8 @@ class TestPlan:
         ]
 
     def test_compacted_events_and_dead_letters_are_counted(self) -> None:
-        LogEntry.objects.filter(position__in=[1, 2]).delete()
-        parked = LogEntry.objects.get(position=4)
+        LogEntry.objects.filter(place__position__in=[1, 2]).delete()
+        parked = LogEntry.objects.get(place__position=4)
         for state in (DeadLetter.State.PARKED, DeadLetter.State.HANDLED):
             DeadLetter.objects.create(
                 group=GROUP, partition=0, position=parked.position, entry_id=f"{state}", state=state, error=""
@@ -122,8 +122,8 @@ class TestPlan:
         assert position() == expected
 
     def test_an_age_is_a_time_before_now(self) -> None:
-        LogEntry.objects.filter(position__gt=3).update(time=timezone.now() - timedelta(hours=1))
-        LogEntry.objects.filter(position=2).update(time=timezone.now() - timedelta(hours=3))
+        LogEntry.objects.filter(place__position__gt=3).update(time=timezone.now() - timedelta(hours=1))
+        LogEntry.objects.filter(place__position=2).update(time=timezone.now() - timedelta(hours=3))
 
         reset(GROUP, "--to", "2h", "--yes")
 

@@ -61,7 +61,7 @@ def diverged(stream: Stream) -> Stream:
 @pytest.fixture
 def restored(diverged: Stream) -> Stream:
     """Restore the log, but not the checkpoints, to its first event."""
-    LogEntry.objects.filter(position__gt=1).delete()
+    LogEntry.objects.filter(place__position__gt=1).delete()
     Partition.objects.update(last_position=1)
     return diverged
 

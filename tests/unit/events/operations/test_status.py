@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from events import record, unit_of_work
-from events.groups.ownership import CONSUMING, RETRYING, STANDING_BY, Condition, Ownership
+from events.groups.ownership import CONSUMING, OPENING, RETRYING, STANDING_BY, Condition, Ownership
 from events.models import Checkpoint, ConsumerGroup, DeadLetter, Lease, LogEntry, Member, Partition
 from events.relay import flush as relay
 from events.stream.interface import Stream
@@ -89,7 +89,7 @@ def test_the_status_of_the_log_and_the_stream(filled: Stream) -> None:
 
 
 def test_a_group_without_a_process_is_shown() -> None:
-    LogEntry.objects.filter(position=3).update(time=timezone.now() - timedelta(seconds=90))
+    LogEntry.objects.filter(place__position=3).update(time=timezone.now() - timedelta(seconds=90))
 
     found = group()
 
@@ -104,8 +104,11 @@ def test_a_group_without_a_process_is_shown() -> None:
         "is_paused": False,
         "owner": None,
         "standing_by": [],
+        "not_ready": [],
         "failed_position": None,
         "attempts": 0,
+        "hangs": 0,
+        "one_at_a_time_to": None,
         "dead_letters": 0,
         "letters_to_retry": 0,
     }
@@ -125,9 +128,37 @@ def test_the_owner_and_the_standing_by_processes_are_shown() -> None:
     found = group()
 
     assert found["owner"] == {
-        "member": owner.member, "is_expired": False, "state": CONSUMING, "error": "", "retry_at": None
+        "member": owner.member, "is_expired": False, "state": CONSUMING, "error": "", "retry_at": None,
+        "silent_seconds": 0.0,
     }  # fmt: skip
     assert found["standing_by"] == [second.member]
+
+
+def test_processes_that_are_not_ready_are_shown_with_their_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    opening = member("a", Condition(OPENING))
+    retrying = member("b", Condition(RETRYING, "RetryLater: it is down"))
+
+    found = group()
+
+    assert found["standing_by"] == []
+    assert found["not_ready"] == [
+        f"{opening.member} is opening",
+        f"{retrying.member} is retrying: RetryLater: it is down",
+    ]
+    assert f"{retrying.member} is retrying: RetryLater: it is down" in table(monkeypatch=monkeypatch)
+
+
+def test_a_handler_that_hangs_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = member("owner", Condition(CONSUMING), owns=True)
+    owner.silent_seconds = 57.0
+    owner.heartbeat()
+    Checkpoint.objects.update(hung_to=4, hangs=2)
+
+    found, shown = group(), table(monkeypatch=monkeypatch)
+
+    assert (found["owner"]["silent_seconds"], found["hangs"], found["one_at_a_time_to"]) == (57.0, 2, 4)
+    assert "the handler has made no progress for 57 s" in shown
+    assert "hung 2 times; events up to 4 are handled one at a time" in shown
 
 
 def test_a_retrying_owner_is_shown_with_its_error_and_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +178,7 @@ def test_a_retrying_owner_is_shown_with_its_error_and_next_attempt(monkeypatch: 
 
 def test_a_dead_owner_is_shown_until_its_lease_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     owner = member("owner", Condition(CONSUMING), owns=True)
-    Member.objects.update(alive_until=LONG_AGO)
+    Member.objects.update(seen_until=LONG_AGO, alive_until=LONG_AGO)
     Lease.objects.update(expires_at=LONG_AGO)
 
     assert group()["owner"]["is_expired"]

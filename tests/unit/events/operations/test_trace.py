@@ -62,7 +62,7 @@ def row(stream: Stream) -> LogEntry:
     with collecting(Collector(correlation_id="request-1", actor=lambda: "ada")), unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(1, 4)))
     relay.sweep(stream, 0)
-    return LogEntry.objects.get(position=2)
+    return LogEntry.objects.get(place__position=2)
 
 
 def say(event: object, *arguments: str) -> list[str]:
@@ -83,7 +83,7 @@ def group(row: LogEntry) -> tuple[str, str]:
 def test_a_handled_event_is_traced_from_the_log_to_its_groups(row: LogEntry) -> None:
     run_until_idle(GROUP)
     handled_at = Checkpoint.objects.get().updated_at
-    first, _, third = LogEntry.objects.order_by("position").values_list("event_id", flat=True)
+    first, _, third = LogEntry.objects.order_by("place__position").values_list("event_id", flat=True)
 
     assert say(row.event_id) == [
         "thing.made of thing-2, version 1",

@@ -44,7 +44,7 @@ def caused() -> AbstractContextManager[object]:
 
 def flushes(queries: CaptureQueriesContext) -> int:
     """Count how often positions were asked for: by a statement on SQLite, by a function on PostgreSQL."""
-    giving = ("UPDATE events_log", "events_give_positions")
+    giving = ('INSERT INTO "events_position"', "events_give_positions")
     return len([query for query in queries.captured_queries if any(how in query["sql"] for how in giving)])
 
 

@@ -67,6 +67,8 @@ def test_without_attributes_nothing_is_added(hook: pytest.MonkeyPatch, stream: S
         ({7: "a"}, "returned 7: a name must have 1 to 20"),
         ({"subject": "a"}, "returned 'subject': the envelope already has an attribute of this name"),
         ({"actor": "a"}, "returned 'actor': the envelope already has an attribute of this name"),
+        ({"partition": "a"}, "returned 'partition': the feed adds an attribute of this name"),
+        ({"position": "a"}, "returned 'position': the feed adds an attribute of this name"),
         ({"tenant": 7}, "returned 'tenant': its value is 7; it must be text"),
         ({"tenant": ""}, "its value is ''; it must be text, and be left out if it is empty"),
         ({"tenant": "a\0"}, "its value is 'a.x00', which a database can't store"),

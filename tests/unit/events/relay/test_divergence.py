@@ -33,7 +33,7 @@ def relayed(stream: Stream, count: int) -> None:
 
 
 def restore(last: int) -> None:
-    LogEntry.objects.filter(position__gt=last).delete()
+    LogEntry.objects.filter(place__position__gt=last).delete()
     Partition.objects.update(last_position=last)
 
 

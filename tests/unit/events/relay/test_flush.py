@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import Settings
 
 from events import log, record, unit_of_work
 from events.exceptions import Diverged
@@ -36,7 +36,7 @@ class TestPositions:
         make_things(2)
         assert give_positions(0).positions == range(4, 6)
 
-        assert list(LogEntry.objects.order_by("id").values_list("position", flat=True)) == [1, 2, 3, 4, 5]
+        assert list(LogEntry.objects.order_by("id").values_list("place__position", flat=True)) == [1, 2, 3, 4, 5]
         assert log.last_position(0) == 5
 
     def test_without_new_rows_no_positions_are_given(self) -> None:
@@ -55,6 +55,21 @@ class TestPositions:
 
         assert [envelope.position for envelope in log.read_after(0, 0)] == [1]
         assert [envelope.position for envelope in log.read_after(0, 1)] == [2]
+
+    def test_the_log_tells_how_many_of_the_next_events_have_a_megabyte(self) -> None:
+        make_things(3)
+        make_things(2, note="x" * 600_000)
+        give_positions(0)
+
+        assert [log.count_fitting(0, position, limit=9) for position in range(6)] == [4, 3, 2, 1, 1, 0]
+        assert log.count_fitting(0, 0, limit=2) == 2
+
+    def test_the_size_of_the_next_events_is_unknown_if_one_was_compacted_away(self) -> None:
+        make_things(3)
+        give_positions(0)
+        LogEntry.objects.filter(place__position=2).delete()
+
+        assert [log.count_fitting(0, position, limit=9) for position in range(3)] == [0, 0, 1]
 
 
 class TestSweep:
@@ -150,7 +165,7 @@ class TestSweep:
     def test_an_unknown_tail_below_the_compacted_events_is_the_log_s_own(self, stream: Stream) -> None:
         make_things(3)
         relay.sweep(stream, 0)
-        LogEntry.objects.filter(position=3).delete()
+        LogEntry.objects.filter(place__position=3).delete()
         Partition.objects.update(compacted_to=3)
         make_things(1)
 
@@ -198,7 +213,7 @@ class TestFlushBatch:
 
 class TestFlushReleased:
     def test_in_an_outage_events_are_left_to_the_relay_and_the_breaker_opens(
-        self, caplog: pytest.LogCaptureFixture, django_assert_num_queries: DjangoAssertNumQueries
+        self, caplog: pytest.LogCaptureFixture
     ) -> None:
         for _ in range(3):
             make_things(1)
@@ -206,8 +221,7 @@ class TestFlushReleased:
         assert caplog.text.count("left to the relay") == 3
 
         make_things(1)
-        with django_assert_num_queries(0):
-            relay.flush_committed({0})
+        relay.flush_committed({0})
 
         assert caplog.text.count("left to the relay") == 3
 
@@ -234,3 +248,54 @@ class TestFlushReleased:
 
         assert log.last_position(0) == 1
         assert positions_on(stream) == ids(1, 1)
+
+
+FAILURES = 3
+"""So many open the breaker."""
+
+
+class TestWithoutRedis:
+    @pytest.fixture
+    def nowhere(self, settings: Settings) -> None:
+        settings.EVENTS_STREAM_BACKEND = "events.stream.redis_stream.RedisStream"
+        settings.EVENTS_STREAM_URL = "redis://127.0.0.1:1/events"
+
+    @pytest.mark.usefixtures("nowhere")
+    @pytest.mark.parametrize("failures", [0, FAILURES])
+    def test_a_request_still_gives_positions(self, failures: int) -> None:
+        for _ in range(failures):
+            relay.flush_committed({0})
+        assert relay.breaker.opened == bool(failures)
+        make_things(2)
+
+        relay.flush_committed({0})
+
+        assert log.last_position(0) == 2
+
+    @pytest.mark.usefixtures("nowhere")
+    def test_it_gives_none_where_the_stream_has_diverged(self) -> None:
+        for _ in range(FAILURES):
+            relay.flush_committed({0})
+        make_things(2)
+        Partition.objects.update(divergence="the log was restored")
+
+        relay.flush_committed({0})
+
+        assert log.last_position(0) == 0
+
+    @pytest.mark.usefixtures("nowhere")
+    def test_it_gives_none_if_only_the_relay_flushes(self, settings: Settings) -> None:
+        settings.EVENTS_FLUSH_ON_COMMIT = False
+        make_things(2)
+
+        relay.flush_committed({0})
+
+        assert log.last_position(0) == 0
+
+    def test_a_batch_of_500_says_that_more_rows_may_wait(self) -> None:
+        make_things(501)
+
+        assert relay.give_positions_without_redis({0})
+        assert not relay.give_positions_without_redis({0})
+
+        assert log.last_position(0) == 501

@@ -1,0 +1,43 @@
+"""Keep an Elasticsearch that does not answer from taking what other requests need: threads and database sessions.
+
+Loading this module loads a part of Elasticsearch's client.
+"""
+
+from threading import BoundedSemaphore
+from typing import Any
+
+from circuitbreaker import CircuitBreaker
+from elastic_transport import ConnectionError as NotConnected
+from elastic_transport import ConnectionTimeout, Transport, TransportApiResponse
+
+from events.processes.pooled_sessions import release_sessions
+from readmodel.conf import conf
+from readmodel.exceptions import LeftAlone, TooManyWaiting
+
+FAILURES = 3
+PAUSE_SECONDS = 5
+
+
+class GuardedTransport(Transport):
+    """Sends the requests of all threads of a process. None that waits holds a pooled session of the database."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._places = BoundedSemaphore(conf.max_waiting)
+        self.breaker = CircuitBreaker(
+            failure_threshold=FAILURES,
+            recovery_timeout=PAUSE_SECONDS,
+            expected_exception=(NotConnected, ConnectionTimeout),
+        )
+
+    def perform_request(self, *args: Any, **options: Any) -> TransportApiResponse:
+        """Send a request; raise LeftAlone or TooManyWaiting at once instead, or the transport's errors."""
+        if self.breaker.opened:
+            raise LeftAlone
+        release_sessions()
+        if not self._places.acquire(blocking=False):
+            raise TooManyWaiting
+        try:
+            return self.breaker.call(super().perform_request, *args, **options)  # type: ignore[no-any-return]
+        finally:
+            self._places.release()

@@ -1,0 +1,97 @@
+"""Run a PostgreSQL server with a streaming replica, and fail over to it."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from config.engines.postgres import DATABASE, Postgres, database_folder, socket_folder
+from tests.waiting import wait_until
+
+USER = "postgres"
+
+
+class Node:
+    """One server of the two; its files are in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.engine = Postgres(folder)
+        self.engine.folder.mkdir()
+        self.data = database_folder(self.engine.folder)
+        self.host = str(socket_folder(self.engine.folder))
+        self.process: subprocess.Popen[bytes]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        self.process = subprocess.Popen([sys.executable, "-m", "config.engines.postgres_server", self.engine.folder])
+        try:
+            wait_until(self.engine.is_ready)
+            yield
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def execute(self, *statements: str) -> list[Any]:
+        """Execute the statements, each by itself, and return the row of the last one."""
+        with psycopg.connect(host=self.host, user=USER, dbname=DATABASE, autocommit=True) as session:
+            for statement in statements:
+                found = session.execute(statement)
+            return list(found.fetchone() or []) if found.description else []
+
+
+class ReplicatedDatabase:
+    """A primary and its replica, both running."""
+
+    def __init__(self, primary: Node, replica: Node) -> None:
+        self.primary = primary
+        self.replica = replica
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Libpq's options for clients, which find the server that can be written."""
+        return {"host": f"{self.primary.host},{self.replica.host}", "target_session_attrs": "read-write"}
+
+    def commit_on_both(self) -> None:
+        """Let each commit wait for the replica from now on."""
+        self.primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        wait_until(lambda: "sync" in self.primary.execute("SELECT sync_state FROM pg_stat_replication"))
+
+    def cut_off_the_replica(self) -> None:
+        """Let the replica get nothing more."""
+        self.replica.execute("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()")
+        wait_until(lambda: self.primary.execute("SELECT count(*) FROM pg_stat_replication") == [0])
+
+    def fail_over(self) -> None:
+        """Kill the primary, and make the replica the new one."""
+        self.primary.kill()
+        assert self.replica.execute("SELECT pg_promote()") == [True]
+
+
+@contextmanager
+def running_replicated_database(folder: Path) -> Iterator[ReplicatedDatabase]:
+    primary, replica = Node(folder / "primary"), Node(folder / "replica")
+    with ExitStack() as stack:
+        stack.enter_context(primary.running())
+        _copy(primary, replica)
+        stack.enter_context(replica.running())
+        wait_until(lambda: primary.execute("SELECT count(*) FROM pg_stat_replication") == [1])
+        yield ReplicatedDatabase(primary, replica)
+
+
+def _copy(primary: Node, replica: Node) -> None:
+    programs = Path(psutil.Process(primary.process.pid).exe()).parent
+    options = ("-h", primary.host, "-U", USER, "-D", replica.data, "--write-recovery-conf", "--checkpoint=fast")
+    subprocess.run([programs / "pg_basebackup", *options], check=True)
+    owner = primary.data.stat()
+    for path in (replica.data, *replica.data.rglob("*")):
+        shutil.chown(path, owner.st_uid, owner.st_gid)
