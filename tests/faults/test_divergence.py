@@ -23,7 +23,15 @@ from tests.faults.truth import assert_the_read_model_equals_the_tickets
 from tests.things import envelope_at
 from tests.waiting import wait_until
 
-TABLES = ("tickets_ticket", "events_log", "events_partition", "events_checkpoint", "events_dead_letter")
+TABLES = (
+    "tickets_ticket",
+    "events_log",
+    "events_waiting",  # After the log, whose trigger adds rows to it.
+    "events_position",
+    "events_partition",
+    "events_checkpoint",
+    "events_dead_letter",
+)
 
 
 @pytest.fixture
