@@ -59,6 +59,7 @@ def measure() -> None:
             client.delete(STREAM_BY_HAND)
             rates["relay"].append(rate(lambda: sweep(stream, 0)))
     print_rates(rates)
+    print_signing(statistics.median(rates["relay"]))
 
 
 def rate(work: Callable[[], object], *, table: str = "events_log") -> float:
@@ -111,6 +112,35 @@ def print_rates(rates: dict[str, list[float]]) -> None:
         median = statistics.median(measured)
         table.add_row(name, f"{median:,.0f}", f"{median / reference:.2f}")
     Console().print(table)
+
+
+def print_signing(relay_rate: float) -> None:
+    """Print what a signature costs, and its share of the time in which the relay appends an event."""
+    from events import log  # noqa: PLC0415
+    from events.stream.signing import Signatures  # noqa: PLC0415
+
+    signatures = Signatures("benchmark", 0, generation=1)
+    entries = [(envelope.position or 0, envelope.to_fields()) for envelope in log.read_after(0, 0)]
+    seconds_of = {"signing": processor_seconds(signatures.sign, entries)}
+    for position, fields in entries:
+        signatures.sign(position, fields)
+    seconds_of["verifying"] = processor_seconds(signatures.verify, entries)
+    for name, seconds in seconds_of.items():
+        print(f"{name}: {seconds * 1e6:.1f} µs an event, {seconds * relay_rate:.1%} of the relay's time for it")
+
+
+def processor_seconds(
+    work: Callable[[int, dict[str, str]], object], entries: list[tuple[int, dict[str, str]]]
+) -> float:
+    """Return the processor's time for an entry, the least of some rounds."""
+    rounds = []
+    for _ in range(20):
+        copies = [(position, dict(fields)) for position, fields in entries]
+        started = time.process_time()
+        for position, fields in copies:
+            work(position, fields)
+        rounds.append((time.process_time() - started) / len(entries))
+    return min(rounds)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def empty_servers() -> None:
     from events.stream.interface import open_stream  # noqa: PLC0415 (after the setup)
 
     execute(f"TRUNCATE tickets_ticket, {LOG_TABLES}, events_checkpoint")
-    execute("UPDATE events_partition SET last_position = 0, divergence = '', has_lost_events = false")
+    execute("UPDATE events_partition SET last_position = 0, divergence = ''")
     with closing(open_stream()) as stream:
         stream.delete(0)
 

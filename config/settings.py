@@ -28,6 +28,7 @@ NAMED_IN_ENVIRONMENT = {
         "ACCESS_SYSTEM_SECRETS",
         "ACCESS_SYSTEM_ALLOW_PRIVATE",
         "SECRET_KEY",
+        "EVENTS_STREAM_KEYS",
     )
     if name in env
 }
@@ -125,6 +126,7 @@ ACCESS_SYSTEM_ALLOW_PRIVATE = env.bool("ACCESS_SYSTEM_ALLOW_PRIVATE", default=Fa
 
 EVENTS_STREAM_URL = env.str("EVENT_STREAM_URL", default="redis://localhost:6379/tickets")
 EVENTS_SETTING_NAMES = {"EVENTS_STREAM_URL": "EVENT_STREAM_URL", "DATABASES": "DATABASE_URL"}
+EVENTS_STREAM_KEYS = env.list("EVENTS_STREAM_KEYS", default=[])
 EVENTS_SOURCE = env.str("EVENTS_SOURCE", default="/tickets")
 EVENTS_PARTITIONS = env.int("EVENTS_PARTITIONS", default=1)
 EVENTS_SCHEMA_LOCK = BASE_DIR / "event-schemas.json"

@@ -15,6 +15,7 @@ from events.stream.dsn import StreamDSN
 from events.stream.interface import Stream, stream_backend
 from events.subscriber import Subscriber, handled_names
 
+SHORTEST_KEY = 32
 TAG = "events"
 """The checks that every process of the events runs."""
 CODE_TAG = "events_code"
@@ -28,6 +29,15 @@ def check_stream_url(**_: Any) -> Sequence[CheckMessage]:
     except ImproperlyConfigured as error:
         return [Error(str(error), id="events.E001")]
     return []
+
+
+@register(TAG)
+def check_stream_keys(**_: Any) -> Sequence[CheckMessage]:
+    if all(len(key) >= SHORTEST_KEY for key in conf.stream_keys):
+        return []
+    hint = "Write random characters, as in SECRET_KEY; several keys are separated by commas."
+    said = f"EVENTS_STREAM_KEYS has a key with fewer than {SHORTEST_KEY} characters"
+    return [Error(said, hint=hint, id="events.E016")]
 
 
 @register(TAG)

@@ -1,5 +1,6 @@
 """The settings of the events with their types and defaults."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, overload
 
@@ -36,6 +37,8 @@ class Conf:
     """Alias in DATABASES of the database with the events' tables."""
     stream_url = Setting("redis://localhost:6379/events")
     """DSN of the stream; see `events.stream.dsn`."""
+    stream_keys = Setting[Sequence[str]](())
+    """Secrets that sign the stream's entries: the first signs, all verify. If empty, SECRET_KEY and its fallbacks."""
     stream_backend = Setting("events.stream.redis_stream.RedisStream")
     """Dotted path of the stream's class, which is an `events.stream.Stream`."""
     source = Setting("/")

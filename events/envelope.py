@@ -11,6 +11,7 @@ from events.event import Event, aggregate_type_of, decode
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
 SCHEMA_PREFIX = "urn:event:"
+MAC = "mac"
 ATTRIBUTES = frozenset(
     {
         "id",
@@ -27,6 +28,7 @@ ATTRIBUTES = frozenset(
         "causationid",
         "actor",
         "traceparent",
+        MAC,
     }
 )
 """The fields of an entry that are defined here; any other is an extension."""

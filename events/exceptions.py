@@ -113,7 +113,15 @@ class GroupLost(Transient):
 
 
 class Diverged(Transient):
-    """The stream ends with an entry that is not in this log: nothing is appended until the stream is reset."""
+    """The log lacks an event that we sent: it was restored, and stands still until manage.py reset_stream has run."""
+
+
+class ForeignEntries(Transient):
+    """The stream has entries that are not ours: manage.py relay_events will take them away."""
+
+
+class UnknownSigningKey(Transient):
+    """The database does not know the key that signs here: foreign entries are not taken away until it does."""
 
 
 class LeaseLost(Transient):

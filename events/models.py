@@ -99,15 +99,38 @@ class Partition(PinnedModel):
     compacted_to = models.PositiveBigIntegerField(default=0)
     """Up to this position a missing event is not a gap: a newer one has replaced it, and compaction has deleted it."""
     divergence = StorableTextField(blank=True, default="")
-    """How the stream was found to have diverged from this log; "" if it has not."""
-    has_lost_events = models.BooleanField(default=False)
-    """The diverged stream had events that are not in the log: it was restored, and readers may have handled them."""
+    """Which entry of ours this log lacks: it was restored, and readers may have handled it; "" if there is none."""
+    generation = models.PositiveBigIntegerField(default=0)
+    """Part of what the stream's entries are signed with: once it is raised, entries signed before are not believed."""
+    signed_from = models.PositiveBigIntegerField(default=0)
+    """Entries below this position may be unsigned: they were appended before entries were signed."""
+    foreign_entries = models.PositiveBigIntegerField(default=0)
+    """How many entries of the stream were found not to be ours. Each reader counts what it finds."""
+    repairs = models.PositiveBigIntegerField(default=0)
+    """How often the stream was deleted and sent again because of foreign entries."""
+    repair_after = models.DateTimeField(null=True)
+    """Foreign entries are not taken away again before this time."""
+    repair_pause_seconds = models.PositiveSmallIntegerField(default=0)
+    """The pause that ends at `repair_after`. It grows, so that a foreign entry each second costs us little."""
 
     class Meta:
         db_table = "events_partition"
 
     def __str__(self) -> str:
         return f"partition {self.number}, at {self.last_position}"
+
+
+class SigningKey(PinnedModel):
+    """A key that has signed entries of the stream, known by its fingerprint."""
+
+    fingerprint = models.CharField(max_length=32, primary_key=True)
+    first_seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "events_signing_key"
+
+    def __str__(self) -> str:
+        return self.fingerprint
 
 
 class ConsumerGroup(PinnedModel):

@@ -72,6 +72,8 @@ def _measure_partition(readings: Readings, found: PartitionStatus) -> None:
         "events_stream_entries": found.stream_length,
         "events_stream_bytes": found.stream_bytes,
         "events_stream_diverged": bool(found.divergence),
+        "events_stream_foreign_entries_total": found.foreign_entries,
+        "events_stream_repairs_total": found.repairs,
     }.items():
         readings.add(name, value, partition=found.partition)
 

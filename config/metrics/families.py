@@ -22,7 +22,9 @@ FAMILIES: Mapping[str, Family] = {
     "events_stream_position": Family(("partition",), "The position of the stream's last entry."),
     "events_stream_entries": Family(("partition",), "Entries of the stream."),
     "events_stream_bytes": Family(("partition",), "Memory that the stream takes, if Redis tells it."),
-    "events_stream_diverged": Family(("partition",), "Whether the stream has diverged from the log."),
+    "events_stream_diverged": Family(("partition",), "Whether the log was restored, and its stream not yet reset."),
+    "events_stream_foreign_entries_total": Family(("partition",), "Entries that were found not to be ours."),
+    "events_stream_repairs_total": Family(("partition",), "How often foreign entries were taken away."),
     "events_group_checkpoint_position": Family(
         GROUP_LABELS, "The position up to which all events are handled or parked."
     ),

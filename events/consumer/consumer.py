@@ -132,6 +132,13 @@ class Consumer:
         if self._look.is_due(self.limits.block_seconds):
             self.subscriber.check(self._first.claims.keys())
             self._subscriptions.look_for_letters()
+            self._follow_moved_checkpoints()
+
+    def _follow_moved_checkpoints(self) -> None:
+        """Return to the checkpoints of a database that was restored meanwhile."""
+        for partition in list(self._first.claims):
+            if self._subscriptions.was_moved(partition):
+                self._reader.take_over(partition, self._subscriptions.take_over(partition))
 
     def _check_whether_to_stop(self) -> None:
         self.shutdown.check()

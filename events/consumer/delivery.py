@@ -177,7 +177,7 @@ class Delivery:
         def settle() -> None:
             with self._transaction():
                 result()
-                checkpoint.advance(claim, _last_position(batch))
+                self._advance(claim, batch)
 
         error = _attempt(settle)
         if error is None:
@@ -206,7 +206,7 @@ class Delivery:
         kept = next((i for i, event in enumerate(batch) if not _is_final(failures.get(event.id))), len(batch))
         if handled := batch[:kept]:
             with atomic():
-                checkpoint.advance(claim, _last_position(handled))
+                self._advance(claim, handled)
                 self._park_failures(claim, handled, failures)
             self._note_settled(claim, handled)
         if kept < len(batch):
@@ -237,13 +237,20 @@ class Delivery:
 
     def _park_alone(self, claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
         with atomic():
-            checkpoint.advance(claim, _last_position([envelope]))
+            self._advance(claim, [envelope])
             self._park(claim, envelope, error, attempts=attempts)
         self._note_settled(claim, [envelope])
 
     def _park(self, claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
         logger.error("%s parks %s: %s", claim.group, _place(envelope), describe(error), exc_info=_bug(error))
         dead_letters.park(claim, envelope, error, attempts=attempts)
+
+    def was_moved(self, claim: Claim) -> bool:
+        """Tell whether the checkpoint is not where this has left it: the database may have been restored."""
+        return not self._in_flight and checkpoint.position(claim) != self.settled_to[claim.partition]
+
+    def _advance(self, claim: Claim, batch: Batch) -> None:
+        checkpoint.advance(claim, _last_position(batch), after=self.settled_to[claim.partition])
 
     def _note_settled(self, claim: Claim, batch: Batch) -> None:
         self.settled_to[claim.partition] = _last_position(batch)

@@ -12,11 +12,12 @@ from events import log
 from events.consumer.fetches import Fetch, Fetches
 from events.consumer.group_reader import GroupReader
 from events.consumer.subscription import Subscription, position_of
-from events.dead_letters import parking as dead_letters
 from events.groups.checkpoint import Claim
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
+from events.processes.throttled_log import ThrottledLog
 from events.processes.timer import Timer
+from events.relay.repair import count_foreign_entries
 from events.stream.interface import Entry
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Source:
         self._lags = False
         """Whether the log had more than the stream when they were compared last."""
         self._comparison = Timer()
+        self._foreign_log = ThrottledLog(logger)
 
     def read_stream(self) -> bool:
         """Deliver the stream's next entries of the partitions whose turn it is; tell whether there were any."""
@@ -107,15 +109,14 @@ class Source:
 
     def _consume(self, partition: int, entries: Sequence[Entry]) -> None:
         """Deliver the entries; if the stream lacks any before them, let the next steps read the log up to them."""
-        self._park_foreign(self._first.claims[partition], entries)
+        self._count_foreign(self._first.claims[partition], entries)
         envelopes = [entry.envelope for entry in entries if entry.envelope]
         if not self._first.deliver_from_stream(partition, envelopes):
             self._log_to[partition] = position_of(envelopes[-1])
 
-    def _park_foreign(self, claim: Claim, entries: Sequence[Entry]) -> None:
-        foreign = [entry for entry in entries if entry.envelope is None]
-        for entry in foreign:
-            if dead_letters.park_foreign(claim, entry):
-                logger.error("%s parks the foreign entry %s, which is not from this log", claim.group, entry.id)
-        if foreign:
-            self._reader.remove(claim.partition, [entry.id for entry in foreign])
+    def _count_foreign(self, claim: Claim, entries: Sequence[Entry]) -> None:
+        """Count the entries that are not ours; what they have replaced is read from the log, as if it were missing."""
+        if foreign := [entry.id for entry in entries if entry.envelope is None]:
+            count_foreign_entries(claim.partition, len(foreign))
+            self._foreign_log.error(f"{claim.group} ignores entries of partition {claim.partition} that are not ours")
+            self._reader.remove(claim.partition, foreign)

@@ -18,7 +18,7 @@ from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.groups.ownership import Ownership
 from events.processes.limits import Limits
-from events.relay.divergence import REMEDY
+from events.relay.divergence import REMEDY, expect_undiverged
 from events.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
@@ -57,9 +57,13 @@ class Subscription:
     def take_over(self, partition: int) -> int:
         """Start at the checkpoint of a partition that this process has acquired, and return it; raise LeaseLost."""
         claim = Claim(self._ownership.group, self.target, partition, self._ownership.epochs[partition])
-        self._read_to[partition] = self.delivery.settled_to[partition] = checkpoint.load(claim)
         self.claims[partition] = claim
+        self._load(claim)
         return self._read_to[partition]
+
+    def _load(self, claim: Claim) -> None:
+        partition = claim.partition
+        self._read_to[partition] = self.delivery.settled_to[partition] = checkpoint.load(claim)
 
     def release(self, partition: int) -> None:
         """Settle what is in flight, and deliver nothing more of the partition."""
@@ -91,8 +95,12 @@ class Subscription:
         return True
 
     def deliver_from_log(self, partitions: Collection[int]) -> tuple[int, bool]:
-        """Deliver the log's next batch of the partition whose turn it is; return it, and whether there was a batch."""
+        """Deliver the log's next batch of the partition whose turn it is; return it, and whether there was a batch.
+
+        Raise Diverged if the log was restored.
+        """
         partition = self._last_partition = next_in_turn(partitions, self._last_partition)
+        expect_undiverged(partition)
         batch = log.read_after(partition, self._read_to[partition], limit=self.most_events)
         self._deliver(partition, batch)
         return partition, bool(batch)
@@ -180,7 +188,8 @@ class FurtherSubscription(Subscription):
         logger.warning("target %s is tried again in %.0f s: %s", self.target, PAUSE_SECONDS, error)
         self._resume_at = time.monotonic() + PAUSE_SECONDS
         self.delivery.abandon()
-        self._read_to |= {partition: checkpoint.load(claim) for partition, claim in self.claims.items()}
+        for claim in self.claims.values():
+            self._load(claim)
 
 
 def position_of(envelope: Envelope) -> int:

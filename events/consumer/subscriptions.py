@@ -58,6 +58,11 @@ class Subscriptions:
         position, *_ = [subscription.take_over(partition) for subscription in self]
         return position
 
+    def was_moved(self, partition: int) -> bool:
+        """Tell whether a checkpoint is not where this process has left it, and nothing is in flight."""
+        claims = [(subscription, subscription.claims.get(partition)) for subscription in self]
+        return any(claim and subscription.delivery.was_moved(claim) for subscription, claim in claims)
+
     def release(self, partition: int) -> None:
         for subscription in self:
             subscription.release(partition)

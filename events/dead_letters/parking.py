@@ -21,7 +21,6 @@ from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.models import DeadLetter, DeadLetterAction, LogEntry
 from events.storable_text import storable
-from events.stream.interface import Entry
 
 State = DeadLetter.State
 CONSUMER = "consumer"
@@ -76,21 +75,6 @@ def queue_all(claim: Claim, envelopes: Sequence[Envelope]) -> None:
         checkpoint.hold(claim)
         for envelope in envelopes:
             queue(claim, envelope)
-
-
-def park_foreign(claim: Claim, entry: Entry) -> bool:
-    """Park a foreign entry with its fields, once; tell whether it was new."""
-    error = "the entry is not from this log"
-    with atomic():
-        letter, is_new = DeadLetter.objects.get_or_create(
-            **claim.place,
-            entry_id=entry.id,
-            event_id=None,
-            defaults={"fields": entry.fields, "error_type": "ForeignEntry", "error": error},
-        )
-        if is_new:
-            note(letter, CONSUMER, "parked", error)
-    return is_new
 
 
 def due(claim: Claim, *, ordered: bool) -> DeadLetter | None:

@@ -1,14 +1,17 @@
-"""A reader's place in the feed, as text: the position it has reached in each partition."""
+"""A reader's place in the feed, as text: the position it has reached in each partition, and the event that is there."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 import msgspec
 
 from events.exceptions import EventError
 
-POSITIONS = re.compile(r"\d{1,19}(-\d{1,19})*", re.ASCII)
+PLACE = r"\d{1,19}(?::[0-9a-f]{8})?"
+PLACES = re.compile(rf"{PLACE}(?:-{PLACE})*", re.ASCII)
+MARK_CHARACTERS = 8
 
 
 class CursorRefused(EventError):
@@ -24,16 +27,30 @@ class CursorOfAnotherLog(CursorRefused):
 
 
 class CursorAhead(CursorRefused):
-    """The log ends before the cursor: it was restored from a backup, and no longer has the later events."""
+    """The log lacks the cursor's last event: it was restored from a backup, and no longer has the later events."""
+
+
+def mark_of(event_id: UUID) -> str:
+    """Return the part of an event's id by which a cursor knows it: the random end of a UUIDv7."""
+    return event_id.hex[-MARK_CHARACTERS:]
 
 
 class FeedCursor(msgspec.Struct, frozen=True):
-    """All events up to these positions were read; the index is the partition's number."""
+    """All events up to these positions were read; the index is the partition's number.
+
+    `marks` has a part of the id of each last event, "" where it is not known: cursors of earlier releases have none.
+    """
 
     positions: tuple[int, ...]
+    marks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return urlsafe_b64encode("-".join(map(str, self.positions)).encode()).decode().rstrip("=")
+        places = (f"{place}:{mark}" if mark else str(place) for place, mark in self.places())
+        return urlsafe_b64encode("-".join(places).encode()).decode().rstrip("=")
+
+    def places(self) -> Iterator[tuple[int, str]]:
+        """Yield the position and the mark of each partition."""
+        return zip(self.positions, self.marks or ("",) * len(self.positions), strict=True)
 
     @classmethod
     def parse(cls, text: str) -> "FeedCursor":
@@ -42,19 +59,29 @@ class FeedCursor(msgspec.Struct, frozen=True):
             decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
         except ValueError as error:
             raise MalformedCursor from error
-        if not POSITIONS.fullmatch(decoded):
+        if not PLACES.fullmatch(decoded):
             raise MalformedCursor
-        cursor = cls(tuple(map(int, decoded.split("-"))))
+        places = [place.partition(":") for place in decoded.split("-")]
+        marks = tuple(mark for _, _, mark in places)
+        cursor = cls(tuple(int(position) for position, _, _ in places), marks if any(marks) else ())
         if str(cursor) != text:  # Decoding skips characters that are not base64.
             raise MalformedCursor
         return cursor
 
-    def moved(self, partition: int, position: int) -> "FeedCursor":
-        return FeedCursor((*self.positions[:partition], position, *self.positions[partition + 1 :]))
+    def moved(self, partition: int, position: int, mark: str) -> "FeedCursor":
+        places = list(self.places())
+        places[partition] = (position, mark)
+        positions, marks = zip(*places, strict=True)
+        return FeedCursor(positions, marks)
 
     def expect_within(self, last_positions: Sequence[int]) -> None:
         """Raise CursorOfAnotherLog or CursorAhead if the log that ends at these positions never gave the cursor."""
         if len(self.positions) != len(last_positions):
             raise CursorOfAnotherLog
         if any(position > last for position, last in zip(self.positions, last_positions, strict=True)):
+            raise CursorAhead
+
+    def expect_marks(self, marks: Sequence[str]) -> None:
+        """Raise CursorAhead if the log has other events at the positions; "" stands for one that was compacted away."""
+        if any(mark and known and mark != known for (_, mark), known in zip(self.places(), marks, strict=True)):
             raise CursorAhead

@@ -18,7 +18,7 @@ from django.db import Error, close_old_connections
 from events import log
 from events.exceptions import StreamUnavailable
 from events.feed.cursor import FeedCursor
-from events.feed.pages import FeedEvent, feed_event
+from events.feed.pages import FeedEvent, feed_event, mark_at
 from events.feed.window import FeedWindow
 from events.processes.throttled_log import ThrottledLog
 from events.stream.interface import Stream, open_stream
@@ -53,11 +53,14 @@ class Follower:
                 self._stopped.set()
 
     def after(self, cursor: FeedCursor) -> list[FeedEvent] | None:
-        """Return the events after the cursor; None if the windows do not reach back that far, so read the log."""
+        """Return the events after the cursor; None if the log must be read.
+
+        The windows do not reach back that far, or the log was restored and has other events before the cursor.
+        """
         found: list[FeedEvent] = []
-        for partition, position in enumerate(cursor.positions):
+        for partition, (position, mark) in enumerate(cursor.places()):
             window = self._windows.get(partition)
-            if window is None or position < window.start:
+            if window is None or position < window.start or window.contradicts(position, mark):
                 return None
             found += window.after(position)
         return found
@@ -77,15 +80,15 @@ class Follower:
         for partition in range(partitions):
             _Reader(self, partition, stopped).start()
 
-    def publish(self, partition: int, found: int | list[FeedEvent], *, stopped: threading.Event) -> None:
-        """Accept from a reader's thread the position at which it starts, or the next events."""
+    def publish(self, partition: int, found: FeedWindow | list[FeedEvent], *, stopped: threading.Event) -> None:
+        """Accept from a reader's thread the window with which it starts, or the next events."""
         self._loop.call_soon_threadsafe(partial(self._publish, partition, found, stopped=stopped))
 
-    def _publish(self, partition: int, found: int | list[FeedEvent], *, stopped: threading.Event) -> None:
+    def _publish(self, partition: int, found: FeedWindow | list[FeedEvent], *, stopped: threading.Event) -> None:
         if stopped is not self._stopped:
             return  # This reader was stopped, and another one has started since.
-        if isinstance(found, int):
-            self._windows[partition] = FeedWindow(found)
+        if isinstance(found, FeedWindow):
+            self._windows[partition] = found
         else:
             self._windows[partition].add(found)
         self._changed.set()  # Wakes all current waiters; later ones wait for the next event.
@@ -110,6 +113,7 @@ class _Reader(threading.Thread):
         self._partition = partition
         self._stopped = stopped
         self._position: int | None = None
+        self._mark = ""
         self._throttled_log = ThrottledLog(logger)
 
     def run(self) -> None:
@@ -137,23 +141,28 @@ class _Reader(threading.Thread):
         self._follower.publish(self._partition, found, stopped=self._stopped)
         return True
 
-    def _read(self) -> int | list[FeedEvent] | None:
-        if self._position is not None:
-            found = log.read_after(self._partition, self._position)
-            if found:
-                self._position = found[-1].position
-                return [feed_event(self._partition, envelope) for envelope in found]
-        last = log.last_position(self._partition)
-        if self._position is not None and last >= self._position:
+    def _read(self) -> FeedWindow | list[FeedEvent] | None:
+        if self._position is None or self._was_restored(self._position):
+            self._position = log.last_position(self._partition)
+            self._mark = mark_at(self._partition, self._position)
+            return FeedWindow(self._position, self._mark)
+        found = [feed_event(self._partition, envelope) for envelope in log.read_after(self._partition, self._position)]
+        if not found:
             return None
-        self._position = last  # The start; or the log was restored, and the window has events that no longer exist.
-        return last
+        self._position, self._mark = found[-1].position, found[-1].mark
+        return found
+
+    def _was_restored(self, position: int) -> bool:
+        """Tell whether the window has events that the log no longer has."""
+        if log.last_position(self._partition) < position:
+            return True
+        mark = mark_at(self._partition, position)
+        return bool(mark and self._mark) and mark != self._mark
 
     def _wait_for_entry(self, stream: Stream) -> bool:
         """Wait for the next entry of the stream, a second at most; tell whether there is one."""
         try:
-            after = f"{self._position or 0}-0"
-            return bool(stream.entries(self._partition, after=after, count=1, block_seconds=POLL_SECONDS))
+            return stream.has_entry(self._partition, after=self._position or 0, block_seconds=POLL_SECONDS)
         except StreamUnavailable:
             self._stopped.wait(POLL_SECONDS)
             return False

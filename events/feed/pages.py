@@ -1,15 +1,15 @@
 """Read the log as a feed for HTTP clients: the next events after a cursor, all of them or filtered."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from django.db.models import QuerySet
 
 from events.envelope import Envelope
-from events.feed.cursor import FeedCursor
+from events.feed.cursor import FeedCursor, mark_of
 from events.log.reading import BATCH_BYTES, ENVELOPE_COLUMNS
-from events.models import LogEntry, Partition
+from events.models import LogEntry, Partition, Position
 
 SCANNED_AT_ONCE = 100_000
 """The most positions that one page scans: a filter may match few events, and a request must end."""
@@ -22,6 +22,8 @@ class FeedEvent(msgspec.Struct, frozen=True):
     position: int
     type: str
     subject: str
+    mark: str
+    """The part of its id that a cursor has."""
     json: bytes
 
 
@@ -56,13 +58,12 @@ def read_page(cursor: FeedCursor, wanted: FeedFilter = ALL, *, limit: int, max_b
 
     The partition that is furthest behind comes first, so that a busy one does not starve the others.
     """
-    ends = _last_positions()
-    cursor.expect_within(ends)
+    ends = expect_known(cursor)
     page = _UnfinishedPage(wanted, limit=limit, max_bytes=max_bytes)
+    reached = list(cursor.positions)
     for partition in sorted(range(len(ends)), key=lambda number: cursor.positions[number] - ends[number]):
-        reached = page.fill(partition, cursor.positions[partition], ends[partition])
-        cursor = cursor.moved(partition, reached)
-    return FeedPage(events=page.events, next=cursor, has_more=cursor.positions != ends)
+        reached[partition] = page.fill(partition, cursor.positions[partition], ends[partition])
+    return FeedPage(events=page.events, next=_cursor_at(tuple(reached)), has_more=tuple(reached) != ends)
 
 
 def start() -> FeedCursor:
@@ -72,12 +73,31 @@ def start() -> FeedCursor:
 
 def end() -> FeedCursor:
     """Return the cursor after the log's last event."""
-    return FeedCursor(_last_positions())
+    return _cursor_at(_last_positions())
 
 
-def expect_known(cursor: FeedCursor) -> None:
-    """Raise CursorRefused if this log never gave the cursor."""
-    cursor.expect_within(_last_positions())
+def expect_known(cursor: FeedCursor) -> tuple[int, ...]:
+    """Return the log's last positions; raise CursorRefused if this log never gave the cursor."""
+    ends = _last_positions()
+    cursor.expect_within(ends)
+    if any(cursor.marks):
+        cursor.expect_marks(_marks(cursor.positions))
+    return ends
+
+
+def mark_at(partition: int, position: int) -> str:
+    """Return the mark of the event at the position, "" if there is none."""
+    event_id = Position.objects.filter(partition=partition, position=position).values_list("entry__event_id", flat=True)
+    return mark_of(found) if (found := event_id.first()) else ""
+
+
+def _cursor_at(positions: tuple[int, ...]) -> FeedCursor:
+    marks = _marks(positions)
+    return FeedCursor(positions, marks if any(marks) else ())
+
+
+def _marks(positions: Sequence[int]) -> tuple[str, ...]:
+    return tuple(mark_at(partition, position) if position else "" for partition, position in enumerate(positions))
 
 
 def _last_positions() -> tuple[int, ...]:
@@ -93,7 +113,7 @@ def feed_event(partition: int, envelope: Envelope) -> FeedEvent:
     json = msgspec.json.encode(fields).translate(
         None, b"\r\n"
     )  # They occur only between tokens; server-sent events need one line.
-    return FeedEvent(partition, envelope.position or 0, envelope.type, envelope.subject, json)
+    return FeedEvent(partition, envelope.position or 0, envelope.type, envelope.subject, mark_of(envelope.id), json)
 
 
 class _UnfinishedPage:

@@ -73,13 +73,13 @@ async def _next(follower: Follower, cursor: FeedCursor, wanted: FeedFilter) -> t
             if events and (size > BYTES_AT_ONCE or len(events) == EVENTS_AT_ONCE):
                 break
             events.append(event)
-        cursor = cursor.moved(event.partition, event.position)
+        cursor = cursor.moved(event.partition, event.position, event.mark)
     return events, cursor
 
 
 def _messages(cursor: FeedCursor, events: Iterable[FeedEvent]) -> Iterator[bytes]:
     for event in events:
-        cursor = cursor.moved(event.partition, event.position)
+        cursor = cursor.moved(event.partition, event.position, event.mark)
         yield f"id: {cursor}\nevent: {event.type}\ndata: ".encode()
         yield event.json  # A large event is in memory once for all clients.
         yield b"\n\n"

@@ -18,7 +18,7 @@ from events.models import Checkpoint, Lease, Partition
 # Raw SQL, since each batch does this: the ORM would take most of the time.
 ADVANCE = """
 UPDATE events_checkpoint SET position = %s, failed_position = NULL, attempts = 0, updated_at = %s
-WHERE "group" = %s AND target = %s AND partition = %s AND epoch = %s
+WHERE "group" = %s AND target = %s AND partition = %s AND epoch = %s AND position = %s
 """
 # For this statement only: what a crash of PostgreSQL takes back is delivered again. See docs/adr/0007.
 WITHOUT_WAITING_FOR_THE_DISK = "AND set_config('synchronous_commit', 'off', true) = 'off'"
@@ -46,14 +46,22 @@ def load(claim: Claim) -> int:
     return checkpoint.position
 
 
-def advance(claim: Claim, position: int) -> None:
-    """Move the checkpoint to the position; raise LeaseLost if another process owns the partition."""
+def position(claim: Claim) -> int | None:
+    """Return the checkpoint's position; None if there is none, or if another process owns the partition."""
+    return _claimed(claim).values_list("position", flat=True).first()
+
+
+def advance(claim: Claim, position: int, *, after: int) -> None:
+    """Move the checkpoint on from `after`; raise LeaseLost if it is elsewhere, or if another owns the partition.
+
+    An operator may have moved it, or the database was restored from a backup.
+    """
     connection = database.connection()
     may_be_repeated = connection.vendor == "postgresql" and not connection.in_atomic_block
     statement = f"{ADVANCE} {WITHOUT_WAITING_FOR_THE_DISK}" if may_be_repeated else ADVANCE
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
-        cursor.execute(statement, [position, now, *claim])
+        cursor.execute(statement, [position, now, *claim, after])
         if not cursor.rowcount:
             raise LeaseLost
 

@@ -1,5 +1,23 @@
 """The log: the table of events, with positions that have no gaps."""
 
-from events.log.reading import count_fitting, envelopes_of, knows, last_position, read_after, read_event
+from events.log.reading import (
+    count_fitting,
+    count_waiting,
+    envelopes_of,
+    is_waiting,
+    knows,
+    last_position,
+    read_after,
+    read_event,
+)
 
-__all__ = ["count_fitting", "envelopes_of", "knows", "last_position", "read_after", "read_event"]
+__all__ = [
+    "count_fitting",
+    "count_waiting",
+    "envelopes_of",
+    "is_waiting",
+    "knows",
+    "last_position",
+    "read_after",
+    "read_event",
+]

@@ -15,24 +15,30 @@ from events.database import atomic, connection
 from events.models import Partition, Position, WaitingEntry
 
 BATCH_ROWS = 500
+GIVE_BY_FUNCTION = "SELECT first, event_ids, event_before, current_generation FROM events_give_positions(%s, %s)"
 SIZE = Func(F("entry__data"), template="LENGTH(CAST(%(expressions)s AS BLOB))", output_field=IntegerField())
 
 
 class GivenPositions(NamedTuple):
-    """The positions that were given, if any, the events that got them, and the event before them, "" for none."""
+    """The positions that were given, if any, with what a flush needs to append the events that got them.
+
+    `event_before` is the event before the first one, "" for none.
+    """
 
     positions: range
     event_ids: list[UUID]
     event_before: str
+    generation: int
 
 
-NONE_GIVEN = GivenPositions(range(0), [], "")
+NONE_GIVEN = GivenPositions(range(0), [], "", 0)
 
 
 def give_positions(partition: int, *, wait: bool = True) -> GivenPositions:
     """Number the oldest committed rows that have no position, at most 500.
 
-    With wait=False, give nothing while another process holds the lock.
+    Give none while the stream has diverged: the log was restored, and may have given these positions before. With
+    wait=False, give none while another process holds the lock.
     """
     if connection().vendor == "postgresql":
         return _give_by_function(partition, wait=wait)
@@ -41,18 +47,19 @@ def give_positions(partition: int, *, wait: bool = True) -> GivenPositions:
 
 def _give_by_function(partition: int, *, wait: bool) -> GivenPositions:
     with connection().cursor() as cursor:
-        cursor.execute("SELECT first, event_ids, event_before FROM events_give_positions(%s, %s)", [partition, wait])
-        first, event_ids, event_before = cursor.fetchone()
-    return (
-        GivenPositions(range(first, first + len(event_ids)), event_ids, str(event_before or ""))
-        if event_ids
-        else NONE_GIVEN
-    )
+        cursor.execute(GIVE_BY_FUNCTION, [partition, wait])
+        first, event_ids, event_before, generation = cursor.fetchone()
+    if not event_ids:
+        return NONE_GIVEN
+    return GivenPositions(range(first, first + len(event_ids)), event_ids, str(event_before or ""), generation)
 
 
 def _give_by_statements(partition: int) -> GivenPositions:
     with atomic():
-        last = Partition.objects.values_list("last_position", flat=True).get(number=partition)
+        found = Partition.objects.get(number=partition)
+        if found.divergence:
+            return NONE_GIVEN
+        last = found.last_position
         waiting = WaitingEntry.objects.filter(partition=partition).order_by("entry_id")
         entries = waiting.values_list("entry_id", "entry__event_id", SIZE)[:BATCH_ROWS]
         if not entries:
@@ -66,4 +73,4 @@ def _give_by_statements(partition: int) -> GivenPositions:
         waiting.filter(entry_id__lte=entry_ids[-1]).delete()
         Partition.objects.filter(number=partition).update(last_position=given[-1])
         before = Position.objects.filter(partition=partition, position=last).values_list("entry__event_id", flat=True)
-        return GivenPositions(given, event_ids, str(before.first() or ""))
+        return GivenPositions(given, event_ids, str(before.first() or ""), found.generation)

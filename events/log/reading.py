@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.db.models import Count, Max
 
 from events.database import connection
 from events.envelope import Envelope
 from events.log.positions import BATCH_ROWS
-from events.models import LogEntry, Partition
+from events.models import LogEntry, Partition, WaitingEntry
 
 type Row = tuple[Any, ...]
 
@@ -122,6 +123,18 @@ def _read_row_of_sqlite(row: Row) -> Envelope:
 def last_position(partition: int) -> int:
     """Return the highest position given in the partition, 0 before the first."""
     return Partition.objects.values_list("last_position", flat=True).get(number=partition)
+
+
+def count_waiting(partition: int) -> tuple[int, int]:
+    """Return the number of committed rows without a position, and the id of the newest, 0 if there is none."""
+    waiting = WaitingEntry.objects.filter(partition=partition)
+    found = waiting.aggregate(rows=Count("entry_id"), newest=Max("entry_id", default=0))
+    return found["rows"], found["newest"]
+
+
+def is_waiting(partition: int, *, up_to: int) -> bool:
+    """Tell whether a row up to this id has no position yet."""
+    return WaitingEntry.objects.filter(partition=partition, entry_id__lte=up_to).exists()
 
 
 def knows(partition: int, position: int, event_id: str) -> bool:

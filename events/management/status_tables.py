@@ -28,6 +28,11 @@ def _parts(partition: PartitionStatus) -> Iterator[RenderableType]:
     )
     if partition.divergence:
         yield f"[bold red]diverged[/]: {escape(partition.divergence)}; {REMEDY}"
+    if partition.foreign_entries:
+        yield (
+            f"[yellow]foreign entries[/]: {partition.foreign_entries:,} were found so far, and the stream was repaired "
+            f"{partition.repairs:,} times"
+        )
     table = Table("group", "target")
     for column in COLUMNS:
         table.add_column(column, justify="right")

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0006_given_events")]
+    dependencies = [("events", "0007_signed_entries")]
 
     # Processes of the release before insert rows without these columns.
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
-before = import_module("events.migrations.0006_given_events")
+before = import_module("events.migrations.0007_signed_entries")
 
 SIZE = {"postgresql": "OCTET_LENGTH(data)", "sqlite": "LENGTH(CAST(data AS BLOB))"}
 COPY = (
@@ -53,15 +53,19 @@ DROP_TRIGGER = {
 }
 CREATE = """
 CREATE FUNCTION events_give_positions(of_partition integer, may_wait boolean,
-    OUT first bigint, OUT given bigint, OUT event_before uuid, OUT event_ids uuid[])
+    OUT first bigint, OUT given bigint, OUT event_before uuid, OUT event_ids uuid[], OUT current_generation bigint)
 LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    found_divergence text;
 BEGIN
     IF may_wait THEN
-        SELECT last_position + 1 INTO first FROM events_partition WHERE number = of_partition FOR UPDATE;
+        SELECT last_position + 1, generation, divergence INTO first, current_generation, found_divergence
+            FROM events_partition WHERE number = of_partition FOR UPDATE;
     ELSE
-        SELECT last_position + 1 INTO first FROM events_partition WHERE number = of_partition FOR UPDATE SKIP LOCKED;
+        SELECT last_position + 1, generation, divergence INTO first, current_generation, found_divergence
+            FROM events_partition WHERE number = of_partition FOR UPDATE SKIP LOCKED;
     END IF;
-    IF first IS NULL THEN
+    IF first IS NULL OR found_divergence <> '' THEN
         RETURN;
     END IF;
     -- A statement of its own: its snapshot is taken after the lock, so it sees what the lock's last holder gave.
@@ -92,7 +96,7 @@ $$
 def move_positions(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     for statement in COPY:
         schema_editor.execute(statement.format(size=SIZE[schema_editor.connection.vendor]))
-    before.before.drop_function(apps, schema_editor)
+    before.before.before.drop_function(apps, schema_editor)
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(CREATE)
 

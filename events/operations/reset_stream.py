@@ -1,15 +1,19 @@
-"""Reset a diverged stream: first plan it, then execute the plan.
+"""Reset the streams of all partitions: first plan it, then execute the plan.
 
-The stream is deleted, and the relay fills it from the log. If the stream had events that are not in the log, the log
-was restored from a backup: groups may have handled events that are lost, whose positions and versions will be given
-again. Their targets are emptied, and fed from the start of the log.
+The streams are deleted, and the relay fills them from the log. If they had events of ours that are not in the log, the
+log was restored from a backup: groups may have handled events that are lost, whose positions and versions will be given
+again. Their targets are emptied, and fed from the start of the log. A new generation keeps the old entries from ever
+being believed again.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from operator import attrgetter
 
 import msgspec
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 
 from events.conf import conf
 from events.database import atomic
@@ -19,7 +23,8 @@ from events.groups import checkpoint
 from events.groups.ownership import take_from_owner
 from events.log.partitions import all_partitions
 from events.models import Partition, Position
-from events.relay.divergence import expect_own
+from events.relay import signing_keys
+from events.relay.divergence import expect_no_lost_event, is_own
 from events.stream.interface import Entry, Stream
 from events.stream.tail import NO_STREAM
 from events.subscriber import Subscriber, load_subscriber
@@ -58,19 +63,15 @@ class ResetPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_reset(stream: Stream, *, log_was_restored: bool) -> ResetPlan:
-    """Plan to reset the diverged partitions, or all of them; raise StreamUnavailable or PartitionsMissing.
-
-    All of them if none has diverged, or if the log was restored, since a restore affects all partitions.
-    """
+    """Plan to reset all partitions, since a restore affects all; raise StreamUnavailable or PartitionsMissing."""
     for partition in all_partitions():
         with suppress(Diverged):
-            expect_own(stream, partition.number, stream.tail(partition.number))
+            if not is_own(partition.number, stream.tail(partition.number)):
+                expect_no_lost_event(stream, partition.number)
     partitions = {partition: _plan_partition(stream, partition) for partition in all_partitions()}
     restored = log_was_restored or any(
-        partition.has_lost_events or plan.lost_events for partition, plan in partitions.items()
+        partition.divergence or plan.lost_events for partition, plan in partitions.items()
     )
-    if not restored and any(partition.divergence for partition in partitions):
-        partitions = {partition: plan for partition, plan in partitions.items() if partition.divergence}
     return ResetPlan(
         log_was_restored=restored,
         partitions=list(partitions.values()),
@@ -84,9 +85,10 @@ def execute_reset(stream: Stream, plan: ResetPlan) -> None:
     if plan.log_was_restored:
         # Stored before the evidence is deleted: a reset that is killed must be repeated.
         Partition.objects.filter(divergence="").update(divergence="the log was restored, and its reset is not finished")
-        Partition.objects.update(has_lost_events=True)
     # Before the stream is deleted: a consumer that finds its group gone opens its target, which must be the new one.
     targets = {group: _forget(group) for group in {plan.group for plan in plan.groups if plan.forgets}}
+    signing_keys.accept()
+    _begin_generation(numbers)
     for number in numbers:
         stream.delete(number)
     for position in plan.groups:
@@ -101,7 +103,13 @@ def _settle(numbers: Sequence[int], targets: Mapping[str, Sequence[str]]) -> Non
         for group, kept in targets.items():
             # Last: a running consumer makes checkpoints of its old target until it finds that target gone.
             checkpoint.forget_all_but(group, kept)
-        Partition.objects.filter(number__in=numbers).update(divergence="", has_lost_events=False)
+        Partition.objects.filter(number__in=numbers).update(divergence="")
+
+
+def _begin_generation(numbers: Sequence[int]) -> None:
+    """Raise the generation to the time: a restored database may not know how high it was."""
+    now = Value(int(time.time()))
+    Partition.objects.filter(number__in=numbers).update(generation=Greatest(F("generation") + 1, now), signed_from=0)
 
 
 @atomic()

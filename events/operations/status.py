@@ -66,6 +66,10 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     stream_error: str
     divergence: str
     """How the stream has diverged from the log, "" if it has not."""
+    foreign_entries: int
+    """How many entries of the stream were found not to be ours, so far."""
+    repairs: int
+    """How often the stream was filled anew because of them."""
     groups: list[GroupStatus]
 
 
@@ -107,6 +111,8 @@ def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
                 stream_bytes=window.size,
                 stream_error=window.error,
                 divergence=partition.divergence,
+                foreign_entries=partition.foreign_entries,
+                repairs=partition.repairs,
                 groups=[
                     _group_status(stream, partition, reached, window=window, members=members[reached.group])
                     for reached in _checkpoints(partition.number)

@@ -1,7 +1,8 @@
-"""Find out whether the stream has diverged from the log. If it has, nothing is appended until `reset_stream`.
+"""Find out whether the log was restored from a backup: the stream then has an entry of ours that the log does not have.
 
-The database stores the divergence, so it holds for all processes until the reset. It is not repaired by the log growing
-past the stream's end, nor by deleting the foreign entry.
+The database stores this divergence, so it holds for all processes until `reset_stream`. It is not repaired by the log
+growing past the stream's end, nor by deleting the entry. Entries that are not ours are no divergence:
+events/relay/repair.py takes them away.
 """
 
 from events import log
@@ -10,22 +11,14 @@ from events.models import Partition
 from events.stream.interface import Stream
 from events.stream.tail import EMPTY, FOREIGN, NO_STREAM, Tail
 
-# `XADD key *` uses the milliseconds since 1970 as a position; ours never get that high.
-LOWEST_CLOCK_POSITION = 10**12
-REMEDY = "nothing is appended until the stream is reset: manage.py reset_stream"
+REMEDY = "nothing is relayed or read from the log until the stream is reset: manage.py reset_stream"
 
 
-def expect_own(stream: Stream, partition: int, tail: Tail) -> None:
-    """Raise Diverged if the stream has diverged: as stored already, or by its last entry, which is then stored."""
-    found = current(partition)
-    if not found and not _is_own(partition, tail):
-        tail = stream.tail(partition)  # Read again: a reset may just have deleted the stream with that end.
-        found = "" if _is_own(partition, tail) else _store(partition, tail)
-    if found:
-        raise Diverged(f"partition {partition}: {found}; {REMEDY}")
+def is_own(partition: int, tail: Tail) -> bool:
+    """Tell whether the log has the stream's last entry, so that it may go on behind it.
 
-
-def _is_own(partition: int, tail: Tail) -> bool:
+    Its MAC does not matter: a reader verifies it, and a stream that was filled before entries were signed goes on.
+    """
     if tail == EMPTY:
         return True
     if tail.event_id == FOREIGN:
@@ -35,13 +28,25 @@ def _is_own(partition: int, tail: Tail) -> bool:
     return log.knows(partition, tail.position, tail.event_id)
 
 
-def _store(partition: int, tail: Tail) -> str:
-    found = _describe(tail)
-    # An event may come from this log before it was restored: readers may have handled it.
-    may_be_lost = tail.event_id != FOREIGN and tail.position < LOWEST_CLOCK_POSITION
-    undiverged = Partition.objects.filter(number=partition, divergence="")
-    undiverged.update(divergence=found, has_lost_events=may_be_lost)
-    return found
+def expect_no_lost_event(stream: Stream, partition: int) -> None:
+    """Look back to the last entry of ours; store that the stream has diverged, and raise Diverged, if the log lacks it.
+
+    The stream does not end with an entry of the log. Foreign entries behind one that the log has lost are evidence of
+    nothing, and must not hide it.
+    """
+    if lost := _lost(stream, partition):
+        Partition.objects.filter(number=partition, divergence="").update(divergence=_describe_lost(lost))
+        expect_undiverged(partition)
+
+
+def expect_undiverged(partition: int) -> None:
+    """Raise Diverged if the stream of the partition has diverged, as stored."""
+    if found := current(partition):
+        raise diverged(partition, found)
+
+
+def diverged(partition: int, found: str) -> Diverged:
+    return Diverged(f"partition {partition}: {found}; {REMEDY}")
 
 
 def current(partition: int) -> str:
@@ -49,22 +54,37 @@ def current(partition: int) -> str:
     return Partition.objects.values_list("divergence", flat=True).get(number=partition)
 
 
-def look(stream: Stream, partition: int) -> str:
-    """Return how the stream of the partition has diverged, as stored or as seen now; store nothing."""
-    found, tail = current(partition), stream.tail(partition)
-    return found or ("" if _is_own(partition, tail) else _describe(tail))
-
-
 def all_current() -> dict[int, str]:
     """Return how streams have diverged, by partition, without those that have not."""
-    diverged = Partition.objects.exclude(divergence="").order_by("number")
-    return dict(diverged.values_list("number", "divergence"))
+    found = Partition.objects.exclude(divergence="").order_by("number")
+    return dict(found.values_list("number", "divergence"))
 
 
-def _describe(tail: Tail) -> str:
+def look(stream: Stream, partition: int) -> str:
+    """Return how the stream of the partition has diverged, as stored or as seen now; store nothing."""
+    if found := current(partition):
+        return found
+    lost = None if is_own(partition, stream.tail(partition)) else _lost(stream, partition)
+    return _describe_lost(lost) if lost else ""
+
+
+def foreign_end(stream: Stream, partition: int) -> str:
+    """Describe the stream's end if it is not an entry of the log; "" if it is one."""
+    tail = stream.tail(partition)
+    if is_own(partition, tail):
+        return ""
     if tail == NO_STREAM:
-        return "the stream's key holds something that is not a stream"
-    if tail.event_id == FOREIGN:
-        return f"the stream ends with an entry at {tail.position} that is not an event"
-    event = f"event {tail.event_id}" if tail.event_id else "a deleted entry"
-    return f"the stream ends with {event} at position {tail.position}, which the log does not have there"
+        return "the key holds something that is not a stream"
+    return f"the stream ends with an entry at {tail.position} that is not an event of the log"
+
+
+def _lost(stream: Stream, partition: int) -> Tail | None:
+    """Return the stream's last entry of ours if the log does not have it."""
+    if stream.tail(partition) == NO_STREAM:
+        return None
+    own = stream.last_own(partition)
+    return own if own and not log.knows(partition, own.position, own.event_id) else None
+
+
+def _describe_lost(own: Tail) -> str:
+    return f"the stream has our event {own.event_id} at position {own.position}, which the log does not have there"

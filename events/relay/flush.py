@@ -22,13 +22,13 @@ from msgspec.structs import replace
 from events import log
 from events.conf import conf
 from events.envelope import Envelope
-from events.exceptions import Diverged, StreamFull, StreamUnavailable
+from events.exceptions import StreamFull, StreamUnavailable
 from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
 from events.log.reading import BATCH_BYTES
+from events.models import Partition
 from events.processes.pooled_sessions import release_sessions
-from events.processes.throttled_log import ThrottledLog
-from events.relay import divergence
-from events.relay.divergence import expect_own
+from events.relay.divergence import diverged, is_own
+from events.relay.repair import repair_end
 from events.stream.interface import Stream, open_stream
 from events.stream.tail import Tail
 
@@ -36,8 +36,6 @@ logger = logging.getLogger(__name__)
 
 type EnvelopesById = Mapping[UUID, Envelope]
 NOTHING_IN_MEMORY: EnvelopesById = {}
-
-_requests_log = ThrottledLog(logger)
 
 # During an outage of Redis, requests do not all wait for their time-out.
 breaker = CircuitBreaker(failure_threshold=3, recovery_timeout=5, expected_exception=StreamUnavailable)
@@ -66,8 +64,6 @@ def flush_committed(partitions: Collection[int], in_memory: EnvelopesById = NOTH
             give_positions_without_redis(partitions)
     except Error as error:
         logger.warning("the flush is left to the relay: %s", error)
-    except Diverged as error:
-        _requests_log.error(str(error))
 
 
 def _has_sent(partitions: Collection[int], in_memory: EnvelopesById) -> bool:
@@ -87,8 +83,7 @@ def give_positions_without_redis(partitions: Collection[int]) -> bool:
 
     Give none where the stream is known to have diverged. Tell whether more rows may wait.
     """
-    undiverged = [partition for partition in sorted(partitions) if not divergence.current(partition)]
-    given = [give_positions(partition, wait=False).positions for partition in undiverged]
+    given = [give_positions(partition, wait=False).positions for partition in sorted(partitions)]
     return any(len(positions) == BATCH_ROWS for positions in given)
 
 
@@ -118,15 +113,18 @@ def flush_batch(
     given = give_positions(partition, wait=False)
     positions = given.positions
     if not positions:
-        return False  # Another process holds the lock, and may not have seen our rows.
+        return False  # Another process holds the lock, and may not have seen our rows; or the stream has diverged.
     envelopes = _placed(given, in_memory) or log.read_after(partition, positions[0] - 1)
     release_sessions()  # The stream may take its time to answer.
-    tail = stream.append(partition, Tail(positions[0] - 1, given.event_before), envelopes)
-    if tail.position < positions[0]:
+    tail = stream.append(partition, Tail(positions[0] - 1, given.event_before), envelopes, generation=given.generation)
+    if tail.event_id != str(envelopes[-1].id):
         _expect_time_left(until)
-        expect_own(stream, partition, tail)
+        if not is_own(partition, tail):
+            return False  # Only the relay takes foreign entries away.
+        above = max(tail.position, positions[-1] - conf.stream_max_length)
+        envelopes = log.read_after(partition, above)
         _expect_time_left(until)
-        tail = _append_batch(stream, partition, tail, above=positions[-1] - conf.stream_max_length)
+        tail = stream.append(partition, tail, envelopes, generation=given.generation) if envelopes else tail
     return tail.position >= positions[-1] and len(positions) < BATCH_ROWS
 
 
@@ -144,16 +142,19 @@ def _placed(given: GivenPositions, in_memory: EnvelopesById) -> list[Envelope]:
 
 
 def sweep(stream: Stream, partition: int) -> int:
-    """Flush everything that waits in the partition; return how many positions the stream has advanced.
+    """Flush everything that waits in the partition now, not what comes meanwhile; return how much was appended.
 
-    After a wipe only the window is sent again. If the stream fills the server, half of it is removed, so that one of
-    the next sweeps succeeds; readers find these events in the log. Raise StreamUnavailable or Diverged.
+    After a wipe only the window is sent again. Raise what `relay_batch` does.
     """
-    try:
-        return _sweep(stream, partition)
-    except StreamFull:
-        _shorten(stream, partition)
-        raise
+    waiting, newest = log.count_waiting(partition)
+    end, appended = 0, 0
+    while found := relay_batch(stream, partition):
+        appended += found
+        if not end and appended >= waiting and not log.is_waiting(partition, up_to=newest):
+            end = log.last_position(partition)
+        if end and stream.tail(partition).position >= end:
+            break
+    return appended
 
 
 def _shorten(stream: Stream, partition: int) -> None:
@@ -168,19 +169,26 @@ def _shorten(stream: Stream, partition: int) -> None:
     logger.warning("Redis is full: %d of the oldest entries were removed from %s", removed, stream.key(partition))
 
 
-def _sweep(stream: Stream, partition: int) -> int:
-    tail = first = stream.tail(partition)
-    while True:
-        expect_own(stream, partition, tail)  # First: a log restored from a backup must not give positions again.
-        give_positions(partition)
-        window_start = log.last_position(partition) - conf.stream_max_length
-        new_tail = _append_batch(stream, partition, tail, above=window_start)
-        if new_tail == tail:
-            return tail.position - first.position
-        tail = new_tail
+def relay_batch(stream: Stream, partition: int) -> int:
+    """Give positions to one batch and append the next one, which is another if the stream is behind; return its size.
 
-
-def _append_batch(stream: Stream, partition: int, expected: Tail, *, above: int = 0) -> Tail:
-    """Append the events after the expected last entry; return the real last entry, another one if nothing fitted."""
-    envelopes = log.read_after(partition, max(expected.position, above))
-    return stream.append(partition, expected, envelopes) if envelopes else expected
+    If the stream fills the server, half of it is removed, so that one of the next turns succeeds; readers find these
+    events in the log.
+    Raise StreamUnavailable, Diverged, or ForeignEntries and UnknownSigningKey if a foreign end has to stay for now.
+    """
+    given = give_positions(partition)
+    found = Partition.objects.get(number=partition)
+    if found.divergence:
+        raise diverged(partition, found.divergence)
+    tail = stream.tail(partition)
+    if not is_own(partition, tail):
+        tail = repair_end(stream, partition)
+    envelopes = log.read_after(partition, max(tail.position, found.last_position - conf.stream_max_length))
+    if not envelopes:
+        return len(given.positions)
+    try:
+        tail = stream.append(partition, tail, envelopes, generation=found.generation)
+    except StreamFull:
+        _shorten(stream, partition)
+        raise
+    return len(envelopes) if tail.event_id == str(envelopes[-1].id) else 0

@@ -25,12 +25,12 @@ FORMER_PATHS = {"events.redis_stream.RedisStream": "events.stream.redis_stream.R
 
 
 class Entry(NamedTuple):
-    """An entry as it was read; the envelope is None for a foreign entry."""
+    """An entry as it was read; the envelope is None for a foreign entry, which is not to be believed."""
 
     id: str
     envelope: Envelope | None
     fields: Mapping[str, str] = {}
-    """All fields of a foreign entry."""
+    """The fields of a foreign entry, without the MAC."""
 
 
 class Stream(ABC):
@@ -49,11 +49,14 @@ class Stream(ABC):
         return self.dsn.stream if partition_count() == 1 else f"{self.dsn.stream}:{partition}"
 
     @abstractmethod
-    def append(self, partition: int, expected: Tail, envelopes: Sequence[Envelope]) -> Tail:
+    def append(
+        self, partition: int, expected: Tail, envelopes: Sequence[Envelope], *, generation: int | None = None
+    ) -> Tail:
         """Append all envelopes if the stream ends with the expected entry, otherwise none; return its end afterwards.
 
         Comparing and appending are one atomic step. A stream that was trimmed to nothing still knows its last
-        position, but not the event. Raise StreamFull if the server has no memory for the envelopes.
+        position, but not the event. The entries are signed as of the partition's generation; None reads it from the
+        database. Raise StreamFull if the server has no memory for the envelopes.
         """
 
     @abstractmethod
@@ -91,6 +94,17 @@ class Stream(ABC):
         """Return the newest `count` entries, or the newest below an entry id, oldest first."""
 
     @abstractmethod
+    def has_entry(self, partition: int, *, after: int, block_seconds: float) -> bool:
+        """Wait up to `block_seconds` for an entry above the position, ours or not; tell whether there is one."""
+
+    @abstractmethod
+    def last_own(self, partition: int) -> Tail | None:
+        """Return the last entry that we have signed, None if the last EVENTS_STREAM_MAX_LENGTH entries have none.
+
+        It may be of a later generation than the database knows, if that was restored from a backup.
+        """
+
+    @abstractmethod
     def length(self, partition: int) -> int:
         """Return how many entries the stream has: about EVENTS_STREAM_MAX_LENGTH at most."""
 
@@ -121,6 +135,10 @@ class Stream(ABC):
     @abstractmethod
     def delete(self, partition: int) -> None:
         """Delete the key: the stream with its groups, or whatever else it holds."""
+
+    @abstractmethod
+    def delete_ending(self, partition: int, tail: Tail) -> bool:
+        """Delete the key if the stream has this end; tell whether it had. This is one atomic step."""
 
     @abstractmethod
     def wake(self) -> None:

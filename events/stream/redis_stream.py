@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any
 
 import redis
@@ -15,12 +16,13 @@ from events.stream.dsn import StreamDSN
 from events.stream.interface import TIMEOUT_SECONDS, Entry, Stream
 from events.stream.redis_client import connect
 from events.stream.redis_permissions import commands
+from events.stream.signing import Signatures
 from events.stream.tail import Tail
 
 # Append the entries if the stream's last entry has the expected position and event, and return the last entry in either
 # case. Redis remembers the last position even after that entry was trimmed or deleted, but not its event. The first
 # field of an entry of ours is `id`; `foreign` is FOREIGN of events/stream/tail.py.
-COMPARE_AND_APPEND = """
+LAST_ENTRY = """
 local function last_entry()
   local kind = redis.call('TYPE', KEYS[1]).ok
   if kind == 'none' then return {'0', ''} end
@@ -32,6 +34,8 @@ local function last_entry()
   return {id, entry[2][1] == 'id' and entry[2][2] or 'foreign'}
 end
 local last = last_entry()
+"""
+COMPARE_AND_APPEND = """
 if string.match(last[1], '^%d+') ~= ARGV[1] or last[2] ~= ARGV[2] then return last end
 local i = 4
 while i <= #ARGV do
@@ -42,9 +46,17 @@ end
 redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[3])
 return last
 """
+COMPARE_AND_DELETE = """
+if string.match(last[1], '^%d+') ~= ARGV[1] or last[2] ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[1])
+return 1
+"""
+type RawEntry = tuple[str, dict[str, str]]
+
 # No stream has this tail, so appending after it appends nothing and returns the real one.
 NOWHERE = Tail(-1, "")
 PENDING_AT_ONCE = 1_000
+LOOKED_BACK_AT_ONCE = 50
 # Redis's errors for a missing group, for a stream that is deleted while a reader waits, and for a missing stream.
 GROUP_IS_LOST = ("NOGROUP", "UNBLOCKED", "requires the key to exist")
 
@@ -55,7 +67,8 @@ class RedisStream(Stream):
     def __init__(self, dsn: StreamDSN, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         super().__init__(dsn, timeout_seconds=min(timeout_seconds, dsn.read_timeout))
         self._client = self.connect(timeout_seconds)
-        self._compare_and_append = self._client.register_script(COMPARE_AND_APPEND)
+        self._compare_and_append = self._client.register_script(LAST_ENTRY + COMPARE_AND_APPEND)
+        self._compare_and_delete = self._client.register_script(LAST_ENTRY + COMPARE_AND_DELETE)
         self._wake_channel = f"{dsn.stream}:wake"
         self._wakes = self._client.pubsub(ignore_subscribe_messages=True)
 
@@ -63,17 +76,31 @@ class RedisStream(Stream):
         """Create the client; tests override this."""
         return connect(self.dsn, timeout_seconds=timeout_seconds)
 
-    def append(self, partition: int, expected: Tail, envelopes: Sequence[Envelope]) -> Tail:
+    def append(
+        self, partition: int, expected: Tail, envelopes: Sequence[Envelope], *, generation: int | None = None
+    ) -> Tail:
         arguments: list[str | int] = [expected.position, expected.event_id, conf.stream_max_length]
-        for envelope in envelopes:
-            fields = [part for field in envelope.to_fields().items() for part in field]
-            arguments += [envelope.position or 0, len(fields), *fields]
+        if envelopes:
+            signatures = self._signatures(partition, generation)
+            arguments += [argument for envelope in envelopes for argument in _arguments(signatures, envelope)]
         with _redis_errors():
             last_id, event_id = self._compare_and_append(keys=[self.key(partition)], args=arguments)
         return Tail(int(last_id.partition("-")[0]), event_id)
 
     def tail(self, partition: int) -> Tail:
         return self.append(partition, NOWHERE, [])
+
+    def _signatures(self, partition: int, generation: int | None = None) -> Signatures:
+        if generation is None:
+            return Signatures.current(self.dsn.stream, partition)
+        return Signatures(self.dsn.stream, partition, generation=generation)
+
+    def _entries(self, partition: int, raw_entries: Sequence[RawEntry]) -> list[Entry]:
+        """Verify the entries. The generation is read after them: what was signed before it was raised is refused."""
+        if not raw_entries:
+            return []
+        signatures = self._signatures(partition)
+        return [_entry(signatures, *raw) for raw in raw_entries]
 
     def create_group(self, partition: int, group: str, *, after: int) -> None:
         with _redis_errors():
@@ -91,7 +118,7 @@ class RedisStream(Stream):
             answer = self._client.xreadgroup(
                 group, consumer, dict.fromkeys(by_key, ">"), count=count, block=self._block(block_seconds)
             )
-        return {by_key[key]: [_entry(*raw) for raw in entries] for key, entries in answer or []}
+        return {by_key[key]: self._entries(by_key[key], entries) for key, entries in answer or []}
 
     def rewind(self, partition: int, group: str, *, after: int) -> None:
         key = self.key(partition)
@@ -111,12 +138,29 @@ class RedisStream(Stream):
     def entries(self, partition: int, *, after: str, count: int, block_seconds: float = 0) -> list[Entry]:
         with _redis_errors():
             answer = self._client.xread({self.key(partition): after}, count=count, block=self._block(block_seconds))
-        return [_entry(*raw) for _, entries in answer or [] for raw in entries]
+        return self._entries(partition, [raw for _, entries in answer or [] for raw in entries])
 
     def last_entries(self, partition: int, *, count: int, before: str = "") -> list[Entry]:
         with _redis_errors():
             raw_entries = self._client.xrevrange(self.key(partition), f"({before}" if before else "+", count=count)
-        return [_entry(*raw) for raw in reversed(raw_entries)]
+        return self._entries(partition, raw_entries[::-1])
+
+    def has_entry(self, partition: int, *, after: int, block_seconds: float) -> bool:
+        with _redis_errors():
+            block = self._block(block_seconds)
+            return bool(self._client.xread({self.key(partition): f"{after}-0"}, count=1, block=block))
+
+    def last_own(self, partition: int) -> Tail | None:
+        signatures = self._signatures(partition)
+        newest = islice(self._from_the_end(partition), conf.stream_max_length)
+        return next(filter(None, (_own(signatures, *raw) for raw in newest)), None)
+
+    def _from_the_end(self, partition: int) -> Iterator[RawEntry]:
+        last = "+"
+        with _redis_errors():
+            while raw_entries := self._client.xrevrange(self.key(partition), last, count=LOOKED_BACK_AT_ONCE):
+                yield from raw_entries
+                last = f"({raw_entries[-1][0]}"
 
     def length(self, partition: int) -> int:
         with _redis_errors():
@@ -165,6 +209,10 @@ class RedisStream(Stream):
         with _redis_errors():
             self._client.delete(self.key(partition))
 
+    def delete_ending(self, partition: int, tail: Tail) -> bool:
+        with _redis_errors():
+            return bool(self._compare_and_delete(keys=[self.key(partition)], args=[tail.position, tail.event_id]))
+
     def wake(self) -> None:
         with _redis_errors():
             self._client.publish(self._wake_channel, "")
@@ -200,10 +248,29 @@ def _redis_errors() -> Iterator[None]:
         raise StreamUnavailable(f"Redis does not answer: {error}") from error
 
 
-def _entry(entry_id: str, fields: dict[str, str]) -> Entry:
+def _arguments(signatures: Signatures, envelope: Envelope) -> list[str | int]:
+    position = envelope.position or 0
+    fields = envelope.to_fields()
+    signatures.sign(position, fields)
+    return [position, 2 * len(fields), *chain.from_iterable(fields.items())]
+
+
+def _entry(signatures: Signatures, entry_id: str, fields: dict[str, str]) -> Entry:
     position, _, sequence = entry_id.partition("-")
-    try:
-        envelope = Envelope.from_fields(fields, int(position)) if sequence == "0" else None
-    except (KeyError, ValueError):
-        envelope = None
+    is_believed = sequence == "0" and signatures.verify(int(position), fields)
+    envelope = _envelope(int(position), fields) if is_believed else None
     return Entry(entry_id, envelope) if envelope else Entry(entry_id, None, fields)
+
+
+def _own(signatures: Signatures, entry_id: str, fields: dict[str, str]) -> Tail | None:
+    position, _, sequence = entry_id.partition("-")
+    is_signed = sequence == "0" and signatures.verify_later(int(position), fields)
+    envelope = _envelope(int(position), fields) if is_signed else None
+    return Tail(int(position), str(envelope.id)) if envelope else None
+
+
+def _envelope(position: int, fields: dict[str, str]) -> Envelope | None:
+    try:
+        return Envelope.from_fields(fields, position)
+    except (KeyError, ValueError):  # It was not signed, and is not an event.
+        return None

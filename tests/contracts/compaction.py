@@ -39,8 +39,7 @@ def move(*things: str) -> None:
 
 def handled(*, to: int, group: str = "readers", target: str = "") -> None:
     claim = Claim(group, target, 0, epoch=0)
-    load(claim)
-    advance(claim, to)
+    advance(claim, to, after=load(claim))
 
 
 def compact(age: str = "0m", **options: bool) -> None:

@@ -63,13 +63,13 @@ def test_a_crash_may_undo_only_a_checkpoint_that_is_moved_alone(crash: Callable[
     assert any(is_taken_back(position, crash) for position in range(1, 6))
 
     with transaction.atomic():  # As for a subscriber with effects in this database.
-        checkpoint.advance(CLAIM, 8)
+        checkpoint.advance(CLAIM, 8, after=checkpoint.load(CLAIM))
     crash()
     assert checkpoint.load(CLAIM) == 8
 
 
 def is_taken_back(position: int, crash: Callable[[], None]) -> bool:
-    checkpoint.advance(CLAIM, position)
+    checkpoint.advance(CLAIM, position, after=checkpoint.load(CLAIM))
     crash()
     return checkpoint.load(CLAIM) < position
 

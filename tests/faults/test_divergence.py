@@ -1,4 +1,4 @@
-"""Make the stream diverge from the log in every way while processes run; after a reset everything is right."""
+"""Write into the stream, or restore the log from a backup, while processes run; in the end everything is right."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,11 +12,10 @@ from django.test import Client
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from events.log.reading import last_position
-from events.models import Checkpoint, LogEntry
+from events.log.reading import last_position, read_after
+from events.models import Checkpoint, DeadLetter, LogEntry, Partition
 from events.relay import divergence
 from events.stream.interface import Stream
-from events.stream.tail import EMPTY
 from tests.faults.conftest import Start
 from tests.faults.roles import change_one, consume, issue, relay
 from tests.faults.test_torment import assert_the_stream_is_a_window_on_the_log
@@ -24,7 +23,15 @@ from tests.faults.truth import assert_the_read_model_equals_the_tickets
 from tests.things import envelope_at
 from tests.waiting import wait_until
 
-TABLES = ("tickets_ticket", "events_log", "events_partition", "events_checkpoint", "events_dead_letter")
+TABLES = (
+    "tickets_ticket",
+    "events_log",
+    "events_waiting",  # After the log, whose trigger adds rows to it.
+    "events_position",
+    "events_partition",
+    "events_checkpoint",
+    "events_dead_letter",
+)
 
 
 @pytest.fixture
@@ -71,7 +78,18 @@ def take_the_key_for_something_else(stream: Stream) -> None:
 
 def put_another_project_there(stream: Stream) -> None:
     stream._client.delete(stream.key(0))
-    stream.append(0, EMPTY, [envelope_at(position) for position in range(1, 51)])
+    for position in range(1, 51):
+        stream._client.xadd(stream.key(0), dict(envelope_at(position).to_fields()), id=f"{position}-0")
+
+
+def rewrite_the_window_with_an_invented_event(stream: Stream) -> None:
+    entries = stream._client.xrange(stream.key(0))
+    invented = entries[-2][1] | {"type": "ticket.canceled", "correlationid": "invented"}
+    with stream._client.pipeline(transaction=True) as pipeline:
+        pipeline.delete(stream.key(0))
+        for entry_id, fields in entries:
+            pipeline.xadd(stream.key(0), invented if entry_id == entries[-2][0] else fields, id=entry_id)
+        pipeline.execute()
 
 
 def wait_until_all_is_handled(stream: Stream) -> None:
@@ -100,11 +118,22 @@ def assert_it_is_seen_everywhere(reason: str) -> None:
     assert reason in said.getvalue()
 
 
+def is_a_window(stream: Stream) -> bool:
+    entries = stream.entries(0, after="0", count=1_000)
+    return bool(entries) and [entry.envelope for entry in entries] == read_after(0, 0)
+
+
 @pytest.mark.parametrize(
     "harm",
-    [add_foreign_entry, add_and_delete_foreign_entry, take_the_key_for_something_else, put_another_project_there],
+    [
+        add_foreign_entry,
+        add_and_delete_foreign_entry,
+        take_the_key_for_something_else,
+        put_another_project_there,
+        rewrite_the_window_with_an_invented_event,
+    ],
 )
-def test_a_stream_with_foreign_entries_is_right_after_a_reset(
+def test_foreign_entries_are_taken_away_without_help(
     harm: Callable[[Stream], None], start: Start, stream: Stream, elasticsearch: Elasticsearch, settings: Settings
 ) -> None:
     issue_some(3)
@@ -112,20 +141,16 @@ def test_a_stream_with_foreign_entries_is_right_after_a_reset(
     start(consume)
     wait_until_all_is_handled(stream)
 
-    harm(stream)
-    tail = stream.tail(0)
-    change_some(5)
-    wait_until(lambda: divergence.current(0))
-    change_some(5)
+    for _ in range(2):
+        harm(stream)
+        change_some(5)
+        wait_until_all_is_handled(stream)
+        wait_until(lambda: is_a_window(stream))
 
-    assert_it_is_seen_everywhere(divergence.current(0))
-    assert stream.tail(0) == tail
-
-    reset()
-    change_some(3)
-    wait_until_all_is_handled(stream)
-
-    assert divergence.current(0) == ""
+    found = Partition.objects.get(number=0)
+    assert (found.divergence, found.repairs) == ("", 2)
+    assert found.foreign_entries >= 2
+    assert not DeadLetter.objects.exists()
     assert_the_stream_is_a_window_on_the_log(stream, compacted_to=0)
     assert_the_read_model_equals_the_tickets(elasticsearch, settings.READMODEL_ALIAS)
 

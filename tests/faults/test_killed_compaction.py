@@ -20,8 +20,7 @@ def test_a_killed_compaction_has_done_its_step_whole_or_not_at_all(start: Start,
     for ticket in Ticket.objects.all():
         ticket.check_in()
     claim = Claim("readmodel", "", 0, epoch=0)
-    load(claim)
-    advance(claim, 6)
+    advance(claim, 6, after=load(claim))
 
     with held_open(lambda: Partition.objects.select_for_update().get()):
         killed = start(compact_read_model)

@@ -13,7 +13,7 @@ from django.core.management import get_commands
 import readmodel.conf
 from config.metrics.families import FAMILIES
 from events.conf import Conf, Setting
-from events.envelope import Envelope
+from events.envelope import MAC, Envelope
 from events.log.positions import give_positions
 from events.log.reading import read_after
 from tests import how_to
@@ -82,9 +82,9 @@ def test_the_alerts_of_the_how_to_are_of_metrics_that_there_are() -> None:
     alerts = [rule["expr"] for rule in rules["groups"][0]["rules"]]
 
     assert scraped["scrape_configs"][0]["metrics_path"] == "/metrics"
-    assert len(alerts) == 3
+    assert len(alerts) == 4
     named = [name for alert in alerts for name in re.findall(r"\b(?:events|readmodel|metrics)_\w+", alert)]
-    assert len(named) == 3
+    assert len(named) == 4
     assert set(named) <= FAMILIES.keys()
 
 
@@ -94,7 +94,7 @@ def test_every_field_of_an_entry_is_in_the_reference() -> None:
     envelope = envelope_at(1)
     full = Envelope(**{name: getattr(envelope, name) for name in Envelope.__struct_fields__} | filled)
 
-    assert rows_of("An entry on the stream").keys() == full.to_fields().keys()
+    assert rows_of("An entry on the stream").keys() == {*full.to_fields(), MAC}
 
 
 @pytest.mark.django_db

@@ -8,14 +8,16 @@ from django.core.management.base import CommandError
 from django.db import Error, connections
 
 from events.conf import conf
-from events.exceptions import Diverged, PartitionsMissing, StreamUnavailable, Unmigrated
+from events.exceptions import PartitionsMissing, StreamUnavailable, Unmigrated
 from events.log.partitions import partition_count
 from events.management.worker import Worker
 from events.processes.database_errors import describe
 from events.processes.migrations import Tables, expect_migrated
 from events.processes.shutdown import Interrupted, Shutdown
 from events.processes.throttled_log import ThrottledLog
+from events.relay import signing_keys
 from events.relay.flush import give_positions_without_redis, sweep
+from events.relay.turns import STANDSTILLS, Relay
 from events.stream.interface import Stream, open_stream
 
 logger = logging.getLogger("events.relay")
@@ -43,8 +45,10 @@ class Command(Worker):
         try:
             throttled_log = ThrottledLog(logger)
             tables = Tables()
+            relay = Relay(stream)
             while True:
-                _flush_or_log(stream, tables, throttled_log)
+                while _relay_or_log(relay, tables, throttled_log):
+                    shutdown.check()
                 _wait_for_work(stream, shutdown)
         except Interrupted:
             logger.info("stopped")
@@ -52,9 +56,11 @@ class Command(Worker):
     def _flush_once(self, stream: Stream) -> None:
         try:
             expect_migrated("events")
-            self.stdout.write(f"{_flush(stream)} events appended to {stream.dsn}")
-        except (Diverged, PartitionsMissing, StreamUnavailable, Unmigrated) as error:
+            signing_keys.register()
+            appended = sum(sweep(stream, partition) for partition in range(partition_count()))
+        except (PartitionsMissing, StreamUnavailable, Unmigrated, *STANDSTILLS) as error:
             raise CommandError(str(error)) from error
+        self.stdout.write(f"{appended} events appended to {stream.dsn}")
 
 
 def _wait_for_work(stream: Stream, shutdown: Shutdown) -> None:
@@ -65,41 +71,24 @@ def _wait_for_work(stream: Stream, shutdown: Shutdown) -> None:
         shutdown.sleep(conf.relay_interval_seconds)
 
 
-def _flush(stream: Stream) -> int:
-    return sum(sweep(stream, partition) for partition in range(partition_count()))
-
-
-def _flush_or_log(stream: Stream, tables: Tables, throttled_log: ThrottledLog) -> None:
+def _relay_or_log(relay: Relay, tables: Tables, throttled_log: ThrottledLog) -> bool:
+    """Relay a batch of each partition; tell whether there may be more."""
     try:
         tables.expect()
-        obstacles = _flush_what_can_be(stream)
-        for found in obstacles:
-            throttled_log.error(found)
-        if not obstacles:
-            throttled_log.recovered()
+        turn = relay.take_turn()
+    except StreamUnavailable as error:
+        throttled_log.error(str(error))
+        return give_positions_without_redis(range(partition_count()))
     except (PartitionsMissing, Unmigrated) as error:
         throttled_log.error(str(error))
     except Error as error:
         throttled_log.error(describe(error))
         tables.doubt()
         connections.close_all()
-
-
-def _flush_what_can_be(stream: Stream) -> list[str]:
-    """Flush all partitions, or only give positions while Redis is away; return what stands in the way."""
-    partitions = range(partition_count())
-    try:
-        return [found for partition in partitions if (found := _flush_or_diverge(stream, partition))]
-    except StreamUnavailable as error:
-        while give_positions_without_redis(partitions):
-            pass
-        return [str(error)]
-
-
-def _flush_or_diverge(stream: Stream, partition: int) -> str:
-    """Flush the partition; return its divergence instead of raising it, so that the others are flushed too."""
-    try:
-        sweep(stream, partition)
-    except Diverged as error:
-        return str(error)
-    return ""
+    else:
+        for problem in turn.problems:
+            throttled_log.error(problem)
+        if not turn.problems:
+            throttled_log.recovered()
+        return turn.has_more
+    return False

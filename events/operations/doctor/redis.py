@@ -8,11 +8,13 @@ from django.utils import timezone
 from events.conf import named
 from events.models import Partition
 from events.operations.doctor.finding import Finding
-from events.relay import divergence
+from events.relay import divergence, signing_keys
 from events.stream.interface import Stream
+from events.stream.signing import stream_keys
 
 OLDEST_REDIS = (7, 0)
 CLOCK_PATIENCE_SECONDS = 2
+FOREIGN_END = "run relay_events, which takes it away within a minute; if it runs, its log says why it does not"
 RESET = "run `manage.py reset_stream`, which first shows what it will do"
 
 
@@ -82,14 +84,25 @@ def check_permissions(stream: Stream) -> Iterator[Finding]:
     )
 
 
+def check_signing_key(_stream: Stream) -> Iterator[Finding]:
+    """With a key that the database does not know, entries of ours would look foreign."""
+    is_unknown = not signing_keys.is_known()
+    known = "the database does not know this key: foreign entries are not taken away" if is_unknown else "known"
+    yield Finding("signing key", f"{stream_keys()[0].id}, {known}", signing_keys.REMEDY * is_unknown)
+
+
 def check_stream(stream: Stream) -> Iterator[Finding]:
     """The stream is a window on the log, and up to date: the relay appends twice a second."""
     for partition in Partition.objects.order_by("number"):
         key = stream.key(partition.number)
         if found := divergence.look(stream, partition.number):
-            yield Finding("divergence", f"{key}: {found}; nothing is appended", RESET)
+            yield Finding("divergence", f"{key}: {found}; it stands still", RESET)
             continue
         yield Finding("divergence", f"{key} is a window on the log")
+        yield Finding("foreign entries", f"{key}: {partition.foreign_entries:,} were found so far")
+        if found := divergence.foreign_end(stream, partition.number):
+            yield Finding("stream's end", f"{key}: {found}", FOREIGN_END)
+            continue
         behind = max(0, partition.last_position - stream.tail(partition.number).position)
         remedy = "run relay_events; if it runs, its log says why it does not go on" * bool(behind)
         yield Finding("stream's end", f"{key} is {behind:,} events behind the log", remedy)
@@ -104,5 +117,5 @@ SERVER_CHECKS = (
     check_memory,
 )
 """The checks that ask only Redis; the last ones may find that it refuses writes."""
-STREAM_CHECKS = (check_permissions, check_stream)
+STREAM_CHECKS = (check_permissions, check_signing_key, check_stream)
 """The checks that need the names of the keys too, which depend on the log's partitions."""

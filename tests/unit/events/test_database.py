@@ -55,10 +55,10 @@ class TestWithRoutersThatReadFromAReplica:
         checkpoint.load(late)
         replica.catch_up()
         now = owner("second")
-        checkpoint.advance(now, 50)
+        checkpoint.advance(now, 50, after=0)
 
         with pytest.raises(LeaseLost):
-            checkpoint.advance(late, 10)
+            checkpoint.advance(late, 10, after=50)
         with pytest.raises(LeaseLost):
             checkpoint.hold(late)
 
@@ -68,9 +68,9 @@ class TestWithRoutersThatReadFromAReplica:
     def test_a_new_owner_continues_at_the_checkpoint_as_it_is(self, replica: Replica) -> None:
         first = owner("first")
         checkpoint.load(first)
-        checkpoint.advance(first, 10)
+        checkpoint.advance(first, 10, after=0)
         replica.catch_up()
-        checkpoint.advance(first, 50)
+        checkpoint.advance(first, 50, after=10)
 
         assert checkpoint.load(owner("second")) == 50
 

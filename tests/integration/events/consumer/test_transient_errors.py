@@ -51,6 +51,7 @@ def execute(statement: str) -> None:
 
 def deliver(subscriber: Subscriber, batch: Batch) -> None:
     delivery = Delivery(subscriber, most=500)
+    delivery.settled_to[0] = Checkpoint.objects.get().position
     try:
         delivery.deliver(CLAIM, batch)
     finally:

@@ -41,8 +41,7 @@ def _half_of_it_handled(db: None, settings: Settings) -> None:
     settings.EVENTS_SUBSCRIBERS = {"readers": "tests.things.Recorder"}
     Partition.objects.update(last_position=ROWS - WITHOUT_POSITION)
     claim = Claim("readers", "", 0, epoch=0)
-    load(claim)
-    advance(claim, MIDDLE)
+    advance(claim, MIDDLE, after=load(claim))
 
 
 class Plans:

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from events import record, unit_of_work
@@ -14,6 +15,15 @@ from tests.things import ThingMade
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+BACKLOG = """
+INSERT INTO events_log (event_id, partition, type, schema_version, source, subject, aggregate_type, aggregate_version,
+                        time, data, correlation_id, causation_id, actor, traceparent)
+SELECT gen_random_uuid(), 0, 'thing.moved', 1, '/test', gen_random_uuid()::text, 'thing', 1,
+       now(), '{}', 'test', '', '', ''
+FROM generate_series(1, 50000)
+"""
 
 
 @pytest.fixture
@@ -37,3 +47,16 @@ def test_without_flush_on_commit_a_commit_wakes_the_relay_and_sigterm_ends_its_w
     wait_until(lambda: stream.length(0) == 1_200)
     relay_that_must_be_woken.send_signal(signal.SIGTERM)
     assert relay_that_must_be_woken.wait(PATIENCE_SECONDS) == 0  # Its own interval is 600 s.
+
+
+def test_a_relay_in_steady_traffic_stops_at_once(stream: Stream) -> None:
+    """A backlog of 50,000 events stands for commits that are faster than the relay."""
+    with connection.cursor() as cursor:
+        cursor.execute(BACKLOG)
+    relay = start("manage.py", "relay_events")
+
+    wait_until(lambda: stream.length(0) > 0)
+    relay.send_signal(signal.SIGTERM)
+
+    assert relay.wait(PATIENCE_SECONDS) == 0
+    assert stream.length(0) < 50_000

@@ -84,12 +84,21 @@ def test_a_handler_that_hangs_is_reported(client: Client, token: str) -> None:
 
 def test_a_diverged_stream_is_reported(client: Client, token: str, stream: Stream) -> None:
     assert scrape(client, token)["events_stream_diverged"] == {"0": 0}
-    Partition.objects.update(divergence="the stream ends with an entry at 7 that is not an event")
+    Partition.objects.update(divergence="the stream has our event 1 at position 7")
 
     found = scrape(client, token)
 
     assert found["events_stream_diverged"] == {"0": 1}
     assert found["metrics_source_up"]["stream"] == 1
+
+
+def test_foreign_entries_and_repairs_are_counters(client: Client, token: str, stream: Stream) -> None:
+    Partition.objects.update(foreign_entries=3, repairs=2)
+
+    found = scrape(client, token)
+
+    assert found["events_stream_foreign_entries_total"] == {"0": 3}
+    assert found["events_stream_repairs_total"] == {"0": 2}
 
 
 def test_an_open_breaker_of_this_process_is_reported(client: Client, token: str) -> None:

@@ -43,14 +43,12 @@ def test_readyz_names_a_stream_that_does_not_answer(client: Client) -> None:
 
 @pytest.mark.usefixtures("stream")
 def test_readyz_names_a_diverged_stream(client: Client) -> None:
-    Partition.objects.update(divergence="the stream ends with an entry at 7 that is not an event")
+    Partition.objects.update(divergence="the stream has our event 1 at position 7")
 
     response = client.get("/readyz")
 
     assert response.status_code == 200
-    assert (
-        response.json()["degraded"]["stream"] == "partition 0: the stream ends with an entry at 7 that is not an event"
-    )
+    assert response.json()["degraded"]["stream"] == "partition 0: the stream has our event 1 at position 7"
 
 
 @pytest.mark.usefixtures("stream")

@@ -18,6 +18,17 @@ def test_a_cursor_survives_a_round_trip(positions: tuple[int, ...]) -> None:
     assert text.replace("-", "").replace("_", "").isalnum()  # Needs no escaping in URLs and headers.
 
 
+@given(POSITIONS, st.data())
+def test_a_cursor_with_marks_survives_a_round_trip(positions: tuple[int, ...], data: st.DataObject) -> None:
+    marks = data.draw(st.tuples(*[st.sampled_from(["", "0a1b2c3d"])] * len(positions)).filter(any))
+
+    assert FeedCursor.parse(str(FeedCursor(positions, marks))) == FeedCursor(positions, marks)
+
+
+def test_a_cursor_of_an_earlier_release_is_read() -> None:
+    assert FeedCursor.parse("My01") == FeedCursor((3, 5))
+
+
 @given(st.text())
 def test_other_text_is_refused(text: str) -> None:
     try:
@@ -37,8 +48,9 @@ def test_text_that_only_resembles_a_cursor_is_refused(text: str) -> None:
 def test_moving_on_changes_one_partition(positions: tuple[int, ...], data: st.DataObject) -> None:
     partition = data.draw(st.integers(0, len(positions) - 1))
 
-    moved = FeedCursor(positions).moved(partition, 7)
+    moved = FeedCursor(positions).moved(partition, 7, "0a1b2c3d")
 
+    assert moved.marks == tuple("0a1b2c3d" * (number == partition) for number in range(len(positions)))
     assert moved.positions == tuple(7 if number == partition else old for number, old in enumerate(positions))
 
 

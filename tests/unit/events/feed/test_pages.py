@@ -113,7 +113,7 @@ class TestRead:
 
         page = feed.read_page(feed.start(), limit=9)
 
-        assert (positions(page), page.next) == ([2, 5], FeedCursor((5,)))
+        assert (positions(page), page.next.positions) == ([2, 5], (5,))
 
     def test_the_partition_furthest_behind_comes_first(self) -> None:
         Partition.objects.create(number=1)
@@ -127,11 +127,30 @@ class TestRead:
 
         assert [(event.partition, event.position) for event in first.events] == [(1, 3), (1, 4), (1, 5)]
         assert [(event.partition, event.position) for event in second.events] == [(0, 1), (0, 2)]
-        assert (first.next, second.next, second.has_more) == (FeedCursor((0, 5)), FeedCursor((2, 5)), False)
+        assert (first.next.positions, second.next.positions, second.has_more) == ((0, 5), (2, 5), False)
 
     def test_a_cursor_ahead_of_the_log_is_refused(self) -> None:
         with pytest.raises(CursorAhead):
             feed.read_page(FeedCursor((1,)), limit=9)
+
+    def test_a_cursor_of_a_restored_log_is_refused_also_after_the_log_has_grown_again(self) -> None:
+        make(*"abcde")
+        cursor = feed.end()
+        LogEntry.objects.filter(place__position__gt=2).delete()
+        Partition.objects.update(last_position=2)
+        make(*"xyzuvw")
+
+        with pytest.raises(CursorAhead):
+            feed.read_page(cursor, limit=9)
+        without_marks = FeedCursor(cursor.positions)  # Of an earlier release.
+        assert positions(feed.read_page(without_marks, limit=9)) == [6, 7, 8]
+
+    def test_a_cursor_at_an_event_that_was_compacted_away_continues(self) -> None:
+        make(*"abcde")
+        cursor = feed.read_page(feed.start(), limit=3).next
+        LogEntry.objects.filter(place__position=3).delete()
+
+        assert positions(feed.read_page(cursor, limit=9)) == [4, 5]
 
 
 def without_position() -> list[dict[str, object]]:
@@ -169,6 +188,20 @@ class TestWindow:
         window.add([event(1, note="x" * (BYTES - 100))])
 
         assert (window.start, window.end, window.after(1)) == (1, 1, [])
+
+
+@pytest.mark.django_db
+class TestWindowOfARestoredLog:
+    def test_it_contradicts_a_cursor_at_another_event(self) -> None:
+        first, second = event(5), event(6)
+        window = FeedWindow(4, "0a1b2c3d")
+        window.add([first, second])
+
+        assert window.contradicts(5, second.mark)
+        assert window.contradicts(4, second.mark)
+        assert not window.contradicts(5, first.mark)
+        assert not window.contradicts(4, "0a1b2c3d")
+        assert not window.contradicts(5, "")
 
 
 def event(position: int, *, note: str = "") -> feed.FeedEvent:

@@ -95,6 +95,17 @@ def test_an_expired_lease_is_renewed_if_nobody_has_taken_it() -> None:
     assert not member("second").acquire(0)
 
 
+def test_a_checkpoint_that_is_elsewhere_is_not_moved() -> None:
+    claim = claim_of(member("first"))
+    checkpoint.load(claim)
+    checkpoint.advance(claim, 7, after=0)
+
+    with pytest.raises(LeaseLost):
+        checkpoint.advance(claim, 9, after=8)
+
+    assert checkpoint.position(claim) == 7
+
+
 def test_an_owner_with_an_old_epoch_moves_no_checkpoint() -> None:
     first, second = member("first"), member("second")
     old = claim_of(first)
@@ -102,10 +113,10 @@ def test_an_owner_with_an_old_epoch_moves_no_checkpoint() -> None:
     expire(first)
     new = claim_of(second)
     checkpoint.load(new)
-    checkpoint.advance(new, 7)
+    checkpoint.advance(new, 7, after=0)
 
     with pytest.raises(LeaseLost):
-        checkpoint.advance(old, 3)
+        checkpoint.advance(old, 3, after=7)
     with pytest.raises(LeaseLost):
         checkpoint.hold(old)
     with pytest.raises(LeaseLost):

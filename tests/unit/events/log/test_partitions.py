@@ -11,12 +11,13 @@ from events.consumer.consumer import Consumer
 from events.exceptions import PartitionsMissing
 from events.groups.ownership import Ownership
 from events.log.partitions import create_partitions, partition_count
-from events.management.commands.relay_events import _flush_or_log
+from events.management.commands.relay_events import _relay_or_log
 from events.models import LogEntry, Partition
 from events.processes.limits import Limits
 from events.processes.migrations import Tables
 from events.processes.shutdown import Shutdown
 from events.processes.throttled_log import ThrottledLog
+from events.relay.turns import Relay
 from events.stream.interface import Stream
 from tests.things import Recorder, ThingMade
 
@@ -45,14 +46,14 @@ def test_nothing_is_recorded_before_the_partitions_exist(stream: Stream) -> None
 
 
 def test_a_running_relay_goes_on_once_the_partitions_exist(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    tables, throttled_log = Tables(), ThrottledLog(logging.getLogger("events.relay"))
-    _flush_or_log(stream, tables, throttled_log)
+    relay, tables, throttled_log = Relay(stream), Tables(), ThrottledLog(logging.getLogger("events.relay"))
+    _relay_or_log(relay, tables, throttled_log)
     assert SAYS_WHAT_TO_DO in caplog.text
 
     create_partitions(using="default")
     with unit_of_work():
         record(ThingMade(name="a"))
-    _flush_or_log(stream, tables, throttled_log)
+    _relay_or_log(relay, tables, throttled_log)
 
     assert stream.length(0) == 1
 

@@ -15,6 +15,7 @@ from events.models import Checkpoint, ConsumerGroup, DeadLetter, Lease, LogEntry
 from events.operations.doctor import examine
 from events.operations.doctor.finding import Finding
 from events.relay import flush as relay
+from events.relay import signing_keys
 from events.stream.interface import Stream
 from events.stream.redis_stream import RedisStream
 from tests.things import ThingMade, envelope_at
@@ -75,6 +76,31 @@ class TestExamine:
 
         assert about == "divergence"
         assert "at position 1, which the log does not have there" in found
+
+    def test_a_foreign_end_is_a_fault_only_while_no_relay_runs(self, stream: Stream) -> None:
+        make_thing()
+        relay.sweep(stream, 0)
+        stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id="9-0")
+
+        [(about, found)] = faults(stream)
+        assert about == "stream's end"
+        assert found.endswith("the stream ends with an entry at 9 that is not an event of the log")
+
+        relay.sweep(stream, 0)
+        Checkpoint.objects.update(position=1)
+        assert faults(stream) == []
+
+    def test_a_signing_key_that_the_database_does_not_know_is_a_fault(self, stream: Stream, settings: Settings) -> None:
+        signing_keys.register()
+        settings.EVENTS_STREAM_KEYS = ["x" * 40]
+
+        [(about, found)] = faults(stream)
+
+        assert about == "signing key"
+        assert found.endswith("the database does not know this key: foreign entries are not taken away")
+        settings.EVENTS_STREAM_KEYS = ["x" * 40, settings.SECRET_KEY]
+        signing_keys.register()
+        assert faults(stream) == []
 
     def test_a_group_that_never_ran_is_a_fault(self, stream: Stream) -> None:
         Checkpoint.objects.all().delete()

@@ -196,7 +196,7 @@ def test_no_owner_moves_the_checkpoint_with_a_batch_in_flight() -> None:
     reset(GROUP, "--to", "1", "--yes")
 
     with pytest.raises(LeaseLost):
-        checkpoint.advance(claim, 5)
+        checkpoint.advance(claim, 5, after=1)
     owner.heartbeat()
     assert not owner.owns(0)
     assert owner.acquire(0)

@@ -13,8 +13,8 @@ from events.groups.checkpoint import Claim
 from events.groups.ownership import Ownership
 from events.models import Checkpoint, LogEntry, Partition
 from events.operations.reset_stream import execute_reset, plan_reset
-from events.relay import divergence
 from events.relay import flush as relay
+from events.relay import signing_keys
 from events.stream.interface import Stream
 from tests.things import Recorder, ThingMade
 
@@ -48,7 +48,7 @@ def _groups(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def diverged(stream: Stream) -> Stream:
-    """Create three entries, a foreign one after them, and two groups that have handled two of the events."""
+    """Create three entries, and two groups that have handled two of the events."""
     with unit_of_work():
         record(*(ThingMade(name=f"thing-{number}") for number in range(3)))
     relay.sweep(stream, 0)
@@ -83,7 +83,7 @@ def checkpoints() -> dict[tuple[str, str], int]:
 
 def test_it_shows_what_it_will_do(diverged: Stream) -> None:
     assert reset("--yes") == [
-        "Partition 0 has diverged: the stream ends with an entry at 9 that is not an event.",
+        "Partition 0 has not diverged.",
         "  The key tickets is deleted, with 4 entries and its groups.",
         "  relay_events sends 3 events again, up to position 3.",
         "  The group forgetful is created again in partition 0, at 2.",
@@ -100,7 +100,7 @@ def test_without_a_yes_nothing_changes(said: str, diverged: Stream, monkeypatch:
         reset()
 
     assert diverged.length(0) == 4
-    assert divergence.current(0)
+    assert Partition.objects.get().generation == 0
 
 
 def test_after_a_yes_the_relay_fills_the_stream_and_groups_continue(
@@ -160,7 +160,7 @@ def test_a_handler_in_flight_moves_no_checkpoint_after_a_reset(restored: Stream,
     Partition.objects.update(last_position=5)  # The positions of the lost events were given again.
 
     with pytest.raises(LeaseLost):
-        checkpoint.advance(claim, 3)
+        checkpoint.advance(claim, 3, after=1)
     owner.heartbeat()
     assert not owner.owns(0)
     assert max(checkpoints().values()) == 1
@@ -174,8 +174,27 @@ def test_a_stream_that_is_reset_fences_groups_that_keep_their_targets(diverged: 
     reset("--yes")
 
     with pytest.raises(LeaseLost):
-        checkpoint.advance(Claim("recorder", "", 0, owner.epochs[0]), 9)
+        checkpoint.advance(Claim("recorder", "", 0, owner.epochs[0]), 9, after=2)
     assert checkpoints()["recorder", ""] == 2
+
+
+def test_entries_from_before_a_reset_are_not_believed_any_more(diverged: Stream) -> None:
+    before = diverged._client.xrange(diverged.key(0))
+    reset("--yes")
+    for entry_id, fields in before:
+        diverged._client.xadd(diverged.key(0), fields, id=entry_id)
+
+    assert [entry.envelope for entry in diverged.entries(0, after="0", count=10)] == [None] * 4
+
+
+def test_a_reset_accepts_the_key_that_signs_now(diverged: Stream, settings: Settings) -> None:
+    signing_keys.register()
+    settings.EVENTS_STREAM_KEYS = ["x" * 40]
+    assert not signing_keys.is_known()
+
+    reset("--yes")
+
+    assert signing_keys.is_known()
 
 
 def test_a_repeated_reset_changes_nothing(restored: Stream) -> None:

@@ -83,6 +83,8 @@ def test_the_status_of_the_log_and_the_stream(filled: Stream) -> None:
         "stream_length": 3,
         "stream_error": "",
         "divergence": "",
+        "foreign_entries": 0,
+        "repairs": 0,
     }
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from pytest_django import Settings
 
@@ -7,7 +9,7 @@ from events.log.positions import NONE_GIVEN, give_positions
 from events.models import LogEntry, Partition
 from events.relay import flush as relay
 from events.stream.interface import Stream
-from events.stream.tail import EMPTY
+from events.stream.tail import EMPTY, Tail
 from tests.things import ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db
@@ -126,19 +128,31 @@ class TestSweep:
         assert positions_on(stream) == ids(4, 4)
 
     @pytest.mark.parametrize("foreign_id", ["2-0", "1795456618552-0"])
-    def test_a_foreign_entry_stops_it_and_no_position_is_given(self, stream: Stream, foreign_id: str) -> None:
+    def test_a_foreign_end_is_taken_away(self, stream: Stream, foreign_id: str) -> None:
         make_things(1)
         relay.sweep(stream, 0)
         stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id=foreign_id)
         make_things(5)
 
-        with pytest.raises(Diverged, match="until the stream is reset"):
-            relay.sweep(stream, 0)
+        assert relay.sweep(stream, 0) == 6
 
-        assert positions_on(stream) == ["1-0", foreign_id]
-        assert log.last_position(0) == 1
+        assert positions_on(stream) == ids(1, 6)
 
-    def test_an_event_of_another_log_stops_it_for_good(self, stream: Stream) -> None:
+    def test_what_comes_meanwhile_is_left_for_the_next_one(
+        self, stream: Stream, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_things(700)
+        append = stream.append
+
+        def append_while_another_writes(*arguments: Any, **options: Any) -> Tail:
+            make_things(500)
+            return append(*arguments, **options)
+
+        monkeypatch.setattr(stream, "append", append_while_another_writes)
+
+        assert relay.sweep(stream, 0) == 1_000
+
+    def test_events_of_a_restored_log_stop_it_for_good(self, stream: Stream) -> None:
         stream.append(0, EMPTY, [envelope_at(1), envelope_at(2)])
         make_things(1)
         for _ in range(3):
@@ -211,17 +225,29 @@ class TestFlushReleased:
 
         assert caplog.text.count("left to the relay") == 3
 
-    def test_a_diverged_stream_fails_no_request(self, stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-        make_things(2)
+    def test_a_foreign_end_fails_no_request_and_is_left_to_the_relay(
+        self, stream: Stream, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        make_things(1)
+        stream._client.xadd(stream.key(0), {"KEY": "VALUE"}, id="7-0")
+        stream.wait_for_wake(0.001)
+
+        relay.flush_committed({0})
+
+        assert caplog.text == ""
+        assert stream.tail(0).position == 7
+        assert log.last_position(0) == 1
+
+    def test_a_diverged_stream_fails_no_request_and_gets_no_position(self, stream: Stream) -> None:
+        make_things(1)
         relay.sweep(stream, 0)
-        stream._client.delete(stream.key(0))
-        stream.append(0, EMPTY, [envelope_at(1)])
+        Partition.objects.update(divergence="the log was restored")
         make_things(1)
 
         relay.flush_committed({0})
 
-        assert "until the stream is reset" in caplog.text
-        assert positions_on(stream) == ["1-0"]
+        assert log.last_position(0) == 1
+        assert positions_on(stream) == ids(1, 1)
 
 
 FAILURES = 3
