@@ -37,7 +37,7 @@ def check_stream_keys(**_: Any) -> Sequence[CheckMessage]:
         return []
     hint = "Write random characters, as in SECRET_KEY; several keys are separated by commas."
     said = f"EVENTS_STREAM_KEYS has a key with fewer than {SHORTEST_KEY} characters"
-    return [Error(said, hint=hint, id="events.E016")]
+    return [Error(said, hint=hint, id="events.E018")]
 
 
 @register(TAG)

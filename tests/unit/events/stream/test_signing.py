@@ -138,7 +138,7 @@ def test_the_stream_signs_and_verifies_in_the_partition_s_generation(stream: Str
 
 
 @pytest.mark.parametrize(
-    ("keys", "faults"), [([], []), ([NEW, OLD], []), ([NEW, "short"], ["events.E016"]), ([""], ["events.E016"])]
+    ("keys", "faults"), [([], []), ([NEW, OLD], []), ([NEW, "short"], ["events.E018"]), ([""], ["events.E018"])]
 )
 def test_short_keys_are_an_error_at_start_up(settings: Settings, keys: list[str], faults: list[str]) -> None:
     settings.EVENTS_STREAM_KEYS = keys
