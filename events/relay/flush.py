@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from circuitbreaker import CircuitBreaker, CircuitBreakerError
@@ -148,12 +148,14 @@ def sweep(stream: Stream, partition: int) -> int:
     """
     waiting, newest = log.count_waiting(partition)
     end, appended = 0, 0
-    while found := relay_batch(stream, partition):
-        appended += found
+    relayed = relay_batch(stream, partition)
+    while relayed.events:
+        appended += relayed.events
         if not end and appended >= waiting and not log.is_waiting(partition, up_to=newest):
             end = log.last_position(partition)
-        if end and stream.tail(partition).position >= end:
+        if end and (relayed.end or stream.tail(partition)).position >= end:
             break
+        relayed = relay_batch(stream, partition, known_end=relayed.end)
     return appended
 
 
@@ -169,9 +171,17 @@ def _shorten(stream: Stream, partition: int) -> None:
     logger.warning("Redis is full: %d of the oldest entries were removed from %s", removed, stream.key(partition))
 
 
-def relay_batch(stream: Stream, partition: int) -> int:
-    """Give positions to one batch and append the next one, which is another if the stream is behind; return its size.
+class Relayed(NamedTuple):
+    """How many events a batch had, and where the stream ends since, None if that must be asked."""
 
+    events: int
+    end: Tail | None = None
+
+
+def relay_batch(stream: Stream, partition: int, *, known_end: Tail | None = None) -> Relayed:
+    """Give positions to one batch and append the next one, which is another if the stream is behind.
+
+    `known_end` saves a question: it is where the batch before has left the stream, which may have changed since.
     If the stream fills the server, half of it is removed, so that one of the next turns succeeds; readers find these
     events in the log.
     Raise StreamUnavailable, Diverged, or ForeignEntries and UnknownSigningKey if a foreign end has to stay for now.
@@ -180,15 +190,21 @@ def relay_batch(stream: Stream, partition: int) -> int:
     found = Partition.objects.get(number=partition)
     if found.divergence:
         raise diverged(partition, found.divergence)
-    tail = stream.tail(partition)
-    if not is_own(partition, tail):
-        tail = repair_end(stream, partition)
-    envelopes = log.read_after(partition, max(tail.position, found.last_position - conf.stream_max_length))
+    expected = known_end or _own_end(stream, partition)
+    envelopes = log.read_after(partition, max(expected.position, found.last_position - conf.stream_max_length))
     if not envelopes:
-        return len(given.positions)
+        return Relayed(len(given.positions))
     try:
-        tail = stream.append(partition, tail, envelopes, generation=found.generation)
+        end = stream.append(partition, expected, envelopes, generation=found.generation)
     except StreamFull:
         _shorten(stream, partition)
         raise
-    return len(envelopes) if tail.event_id == str(envelopes[-1].id) else 0
+    if end.event_id == str(envelopes[-1].id):
+        return Relayed(len(envelopes), end)
+    return relay_batch(stream, partition) if known_end else Relayed(0)
+
+
+def _own_end(stream: Stream, partition: int) -> Tail:
+    """Return the stream's end; if it is foreign, take it away first."""
+    end = stream.tail(partition)
+    return end if is_own(partition, end) else repair_end(stream, partition)

@@ -16,6 +16,7 @@ from events.relay.flush import relay_batch
 from events.relay.inspection import Inspection
 from events.relay.repair import repair_middle
 from events.stream.interface import Stream
+from events.stream.tail import Tail
 
 STANDSTILLS = (Diverged, ForeignEntries, UnknownSigningKey)
 """What stops the relay in one partition while it serves the others."""
@@ -35,6 +36,8 @@ class Relay:
         self._stream = stream
         self._inspections: list[Inspection] = []
         self._inspect_at = 0.0
+        self._ends: dict[int, Tail] = {}
+        """Where the last batch has left each stream."""
 
     def take_turn(self) -> Turn:
         """Relay a batch of each partition, and inspect a part of each stream once in an interval of the relay.
@@ -48,7 +51,10 @@ class Relay:
         has_more, problems = False, []
         for partition in range(partition_count()):
             try:
-                has_more |= relay_batch(self._stream, partition) > 0
+                relayed = relay_batch(self._stream, partition, known_end=self._ends.pop(partition, None))
+                if relayed.end:
+                    self._ends[partition] = relayed.end
+                has_more |= relayed.events > 0
                 if is_due:
                     self._inspect(partition)
             except STANDSTILLS as error:
