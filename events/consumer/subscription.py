@@ -10,7 +10,8 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 
 from events import log
-from events.consumer.delivery import Batch, Delivery
+from events.consumer.delivery import Delivery
+from events.consumer.settling import Batch
 from events.consumer.turns import next_in_turn
 from events.envelope import Envelope
 from events.exceptions import Diverged, LeaseLost, RetryLater

@@ -6,7 +6,7 @@ import pytest
 
 from events import record, unit_of_work
 from events.consumer.consumer import Consumer
-from events.consumer.delivery import Batch
+from events.consumer.settling import Batch
 from events.dead_letters.actions import discard
 from events.exceptions import Unprocessable
 from events.groups.ownership import Ownership

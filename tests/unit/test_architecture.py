@@ -32,6 +32,7 @@ def test_the_next_lines_lead_from_the_models_to_the_search() -> None:
         "events/consumer/subscriptions.py",
         "events/consumer/subscription.py",
         "events/consumer/delivery.py",
+        "events/consumer/settling.py",
         "readmodel/subscriber.py",
         "readmodel/projection.py",
         "readmodel/tickets/documents.py",

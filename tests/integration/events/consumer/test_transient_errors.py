@@ -6,7 +6,8 @@ import pytest
 from django.db import Error, connection, transaction
 
 from events import log, record, unit_of_work
-from events.consumer.delivery import Batch, Delivery
+from events.consumer.delivery import Delivery
+from events.consumer.settling import Batch
 from events.exceptions import AttemptFailed
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim

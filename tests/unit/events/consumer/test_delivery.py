@@ -7,7 +7,8 @@ from typing import ClassVar
 import pytest
 
 from events import log, record, unit_of_work
-from events.consumer.delivery import Batch, Delivery
+from events.consumer.delivery import Delivery
+from events.consumer.settling import Batch
 from events.envelope import Envelope
 from events.exceptions import AttemptFailed, LeaseLost, PartlyHandled, RetryLater, Unprocessable
 from events.groups import checkpoint

@@ -1,0 +1,34 @@
+"""Leave out the events that have an open dead letter, or must wait behind one."""
+
+from collections.abc import Sequence
+from itertools import filterfalse
+
+from events.dead_letters import parking as dead_letters
+from events.envelope import Envelope
+from events.groups.checkpoint import Claim
+
+
+class OpenLetters:
+    """The open letters of a target; only its owner parks, so where they end is asked once for each claim."""
+
+    def __init__(self, *, ordered: bool) -> None:
+        self._ordered = ordered
+        self._ends: dict[Claim, int] = {}
+
+    def leave_out(self, claim: Claim, selected: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Return the events without open letter; for an ordered subscriber, queue those that must wait behind one."""
+        if not selected or not (self._ordered or (selected[0].position or 0) <= self._end(claim)):
+            return selected
+        blocked = dead_letters.blocked(claim, selected)
+        without_own = [envelope for envelope in selected if envelope.id not in blocked.own]
+        if not self._ordered:
+            return without_own
+        if waiting := list(filter(blocked.blocks, without_own)):
+            dead_letters.queue_all(claim, waiting)
+        return list(filterfalse(blocked.blocks, without_own))
+
+    def _end(self, claim: Claim) -> int:
+        """Return the last position with an open letter; a group that was set back meets it again."""
+        if claim not in self._ends:
+            self._ends[claim] = dead_letters.last_open_position(claim)
+        return self._ends[claim]
