@@ -68,6 +68,7 @@ class Consumer:
                 self._back_off(failure)
         except Interrupted:
             logger.info("%s stops", self.group)
+            connections.close_all()  # The wait may have ended in the middle of a query.
         finally:
             self._shut_down()
 

@@ -163,7 +163,8 @@ def test_the_stream_is_not_waited_for_while_a_target_is_behind(stream: Stream, m
 
     consume(several, stream, batch_size=1, block_seconds=0.05)
 
-    assert waits == {(False, False), (False, True), (True, True)}
+    assert (False, False) in waits
+    assert (True, False) not in waits
 
 
 def test_a_removed_target_is_fed_no_longer(stream: Stream) -> None:
