@@ -57,6 +57,7 @@ CREATE FUNCTION events_give_positions(of_partition integer, may_wait boolean,
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     found_divergence text;
+    waiting bigint[];
 BEGIN
     IF may_wait THEN
         SELECT last_position + 1, generation, divergence INTO first, current_generation, found_divergence
@@ -68,25 +69,19 @@ BEGIN
     IF first IS NULL OR found_divergence <> '' THEN
         RETURN;
     END IF;
-    -- A statement of its own: its snapshot is taken after the lock, so it sees what the lock's last holder gave.
-    WITH oldest AS (
-        SELECT entry_id FROM events_waiting WHERE partition = of_partition ORDER BY entry_id LIMIT 500
-    ), taken AS (
-        DELETE FROM events_waiting WHERE partition = of_partition AND entry_id IN (SELECT entry_id FROM oldest)
-        RETURNING entry_id
-    ), placed AS (
-        INSERT INTO events_position (partition, position, entry_id, size)
+    -- Statements of their own: their snapshots are taken after the lock, so they see what its last holder gave.
+    waiting := ARRAY(SELECT entry_id FROM events_waiting WHERE partition = of_partition ORDER BY entry_id LIMIT 500);
+    INSERT INTO events_position (partition, position, entry_id, size)
         SELECT of_partition, first - 1 + row_number() OVER (ORDER BY id), id, octet_length(data)
-        FROM taken JOIN events_log ON events_log.id = taken.entry_id
-        RETURNING position, entry_id
-    )
-    SELECT count(*), array_agg(log.event_id ORDER BY position) INTO given, event_ids
-    FROM placed JOIN events_log AS log ON log.id = placed.entry_id;
+        FROM events_log WHERE id = ANY (waiting);
+    GET DIAGNOSTICS given = ROW_COUNT;
     IF given > 0 THEN
+        DELETE FROM events_waiting WHERE partition = of_partition AND entry_id = ANY (waiting);
         UPDATE events_partition SET last_position = first + given - 1 WHERE number = of_partition;
+        event_ids := ARRAY(SELECT event_id FROM events_log WHERE id = ANY (waiting) ORDER BY id);
         SELECT log.event_id INTO event_before
-        FROM events_position AS place JOIN events_log AS log ON log.id = place.entry_id
-        WHERE place.partition = of_partition AND place.position = first - 1;
+            FROM events_position AS place JOIN events_log AS log ON log.id = place.entry_id
+            WHERE place.partition = of_partition AND place.position = first - 1;
     END IF;
 END
 $$
