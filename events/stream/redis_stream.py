@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from events.conf import conf
-from events.envelope import Envelope
+from events.envelope import MAC, Envelope
 from events.exceptions import GroupLost, StreamFull, StreamUnavailable
 from events.log.partitions import partition_count
 from events.stream.dsn import StreamDSN
@@ -69,6 +69,7 @@ class RedisStream(Stream):
         self._client = self.connect(timeout_seconds)
         self._compare_and_append = self._client.register_script(LAST_ENTRY + COMPARE_AND_APPEND)
         self._compare_and_delete = self._client.register_script(LAST_ENTRY + COMPARE_AND_DELETE)
+        self._signatures_of_groups: dict[int, Signatures] = {}
         self._wake_channel = f"{dsn.stream}:wake"
         self._wakes = self._client.pubsub(ignore_subscribe_messages=True)
 
@@ -118,10 +119,23 @@ class RedisStream(Stream):
             answer = self._client.xreadgroup(
                 group, consumer, dict.fromkeys(by_key, ">"), count=count, block=self._block(block_seconds)
             )
-        return {by_key[key]: self._entries(by_key[key], entries) for key, entries in answer or []}
+        return {by_key[key]: self._entries_read(by_key[key], entries) for key, entries in answer or []}
+
+    def _entries_read(self, partition: int, raw_entries: Sequence[RawEntry]) -> list[Entry]:
+        """Verify entries of a group by the generation that was asked last; ask again for one that does not verify.
+
+        Who raises the generation takes the partition from its owners, and the next one rewinds its group.
+        """
+        if known := self._signatures_of_groups.get(partition):
+            entries = [_entry(known, *raw) for raw in raw_entries]
+            if all(entry.envelope for entry in entries):
+                return entries
+        self._signatures_of_groups[partition] = self._signatures(partition)
+        return [_entry(self._signatures_of_groups[partition], *raw) for raw in raw_entries]
 
     def rewind(self, partition: int, group: str, *, after: int) -> None:
         key = self.key(partition)
+        self._signatures_of_groups.pop(partition, None)
         with _redis_errors():
             self._client.xgroup_setid(key, group, f"{after}-0")
             while pending := self._client.xpending_range(key, group, min="-", max="+", count=PENDING_AT_ONCE):
@@ -259,7 +273,9 @@ def _entry(signatures: Signatures, entry_id: str, fields: dict[str, str]) -> Ent
     position, _, sequence = entry_id.partition("-")
     is_believed = sequence == "0" and signatures.verify(int(position), fields)
     envelope = _envelope(int(position), fields) if is_believed else None
-    return Entry(entry_id, envelope) if envelope else Entry(entry_id, None, fields)
+    if envelope:
+        return Entry(entry_id, envelope)
+    return Entry(entry_id, None, {name: text for name, text in fields.items() if name != MAC})
 
 
 def _own(signatures: Signatures, entry_id: str, fields: dict[str, str]) -> Tail | None:

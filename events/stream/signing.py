@@ -77,14 +77,17 @@ class Signatures:
         fields[MAC] = self._prefix + _digest(self._begun[self._prefix], position, fields)
 
     def verify(self, position: int, fields: MutableMapping[str, str]) -> bool:
-        """Take the MAC out of an entry's fields, and tell whether the entry is ours, and of this generation."""
+        """Tell whether the entry is ours, and of this generation."""
         mac = fields.pop(MAC, None)
         if mac is None:
             return position < self.signed_from
-        begun = self._begun.get(prefix := mac[:-DIGEST_CHARACTERS])
-        if begun is None or not mac.isascii():
-            return False
-        return hmac.compare_digest(prefix + _digest(begun, position, fields), mac)
+        try:
+            begun = self._begun.get(prefix := mac[:-DIGEST_CHARACTERS])
+            if begun is None or not mac.isascii():
+                return False
+            return hmac.compare_digest(prefix + _digest(begun, position, fields), mac)
+        finally:
+            fields[MAC] = mac
 
     def verify_later(self, position: int, fields: MutableMapping[str, str]) -> bool:
         """Tell as `verify` does, but believe later generations too: a restored database does not know them any more."""
