@@ -6,7 +6,7 @@ Next: events/consumer/subscription.py
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from events import log
 from events.consumer.fetches import Fetch, Fetches
@@ -39,8 +39,11 @@ class Source:
         self._fetches = Fetches()
         self._log_to: dict[int, int] = {}
         """Up to which position the log is read, by partition."""
-        self._empty: set[int] = set()
-        """The partitions of which the stream had no more entries when it was last asked."""
+        self._unproductive: set[int] = set()
+        """The partitions of which the stream had nothing new when it was last asked: no entries, or useless ones.
+
+        Somebody else may add entries faster than they are read, or let the group read its old ones again and again.
+        """
         self._lags = False
         """Whether the log had more than the stream when they were compared last."""
         self._comparison = Timer()
@@ -86,8 +89,8 @@ class Source:
         return AWAY_SECONDS if self._reader.why_away or self._lags else self._limits.block_seconds
 
     def _compare_with_log(self) -> None:
-        """Let the next steps read the log where the stream has no more entries, or can't be read."""
-        compared = [partition for partition in self._first.claims if self._reader.why_away or partition in self._empty]
+        """Let the next steps read the log where the stream had nothing new, or can't be read."""
+        compared = self._first.claims if self._reader.why_away else self._first.claims.keys() & self._unproductive
         for partition in compared:
             self._log_to[partition] = log.last_position(partition)
             self._reader.remove_leftovers(partition, after=self._first.positions[partition])
@@ -99,13 +102,19 @@ class Source:
             return False
         with self._shutdown.interruptible():
             answer = self._reader.read(fetch.partitions, count=fetch.entries_each, block_seconds=block_seconds)
-        self._empty = (self._empty | set(fetch.partitions)) - answer.keys()
+        before = self._first.positions
         for partition in fetch.partitions:
             entries = answer.get(partition, [])
             self._consume(partition, entries)
             has_more = len(entries) >= fetch.entries_each
             self._fetches.note(partition, self._first.count_fitting(partition) if has_more else 0)
+        self._note_productive(fetch.partitions, before)
         return bool(answer)
+
+    def _note_productive(self, fetched: Collection[int], before: Mapping[int, int]) -> None:
+        now = self._first.positions
+        self._unproductive -= set(fetched)
+        self._unproductive |= {partition for partition in fetched if now[partition] == before[partition]}
 
     def _consume(self, partition: int, entries: Sequence[Entry]) -> None:
         """Deliver the entries; if the stream lacks any before them, let the next steps read the log up to them."""

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
-from threading import Thread
+from functools import partial
+from threading import Event, Thread
 
 import pytest
 from django.db import connections
@@ -232,6 +233,48 @@ def test_it_is_never_seen_and_taken_away_in_traffic(stream: Stream, forge: Calla
     assert {envelope.id: envelope for envelope in recorder.handled} == {
         envelope.id: envelope for envelope in log.read_after(0, 0)
     }
+
+
+def add_many(stream: Stream) -> None:
+    stream._client.eval("for _ = 1, 1000 do redis.call('XADD', KEYS[1], '*', 'KEY', 'VALUE') end", 1, stream.key(0))
+
+
+def rewind_the_group(stream: Stream) -> None:
+    stream._client.xgroup_setid(stream.key(0), GROUP, "0")
+
+
+@contextmanager
+def repeating(action: Callable[[], None]) -> Iterator[None]:
+    """Repeat an action in another thread until the block ends."""
+    ended = Event()
+
+    def repeat() -> None:
+        while not ended.wait(0.005):
+            action()
+
+    thread = Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("attack", [add_many, rewind_the_group])
+def test_a_stream_that_brings_nothing_new_keeps_no_event_waiting(
+    stream: Stream, attack: Callable[[Stream], None]
+) -> None:
+    recorder = Recorder()
+    make_things(stream, 500)
+    with running(recorder):
+        wait_until(lambda: recorder.positions and recorder.positions[-1] == log.last_position(0))
+        with repeating(partial(attack, stream)):
+            with unit_of_work():
+                record(ThingMade(name="later"))
+            wait_until(lambda: recorder.positions[-1] == log.last_position(0))
+
+    assert recorder.positions == [*range(1, log.last_position(0) + 1)]
 
 
 def test_keys_are_rotated_without_a_repair(stream: Stream, settings: Settings) -> None:
