@@ -68,7 +68,7 @@ class Consumer:
                 self._back_off(failure)
         except Interrupted:
             logger.info("%s stops", self.group)
-            connections.close_all()  # The wait may have ended in the middle of a query.
+            _close_sessions()  # The wait may have ended in the middle of a query.
         finally:
             self._shut_down()
 
@@ -220,3 +220,10 @@ class Consumer:
             logger.warning("%s can't release its leases, which expire instead: %s", self.group, error)
         self._subscriptions.close()
         self.subscriber.close()
+
+
+def _close_sessions() -> None:
+    """Close this thread's database sessions; the next query opens another. A caller's transaction is left alone."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
