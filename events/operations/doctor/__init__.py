@@ -66,7 +66,8 @@ def _checks(stream: Stream) -> Iterator[_Check]:
 def _ask(check: _Check, suspects: Set[str], *, seconds: float) -> tuple[list[Finding], Set[str]]:
     """Return the findings, and the servers that are blocked: the suspects if the check does not end."""
     try:
-        findings = wait_for(partial(list, check.ask()), seconds=seconds)  # What the call loads is not waited for.
+        asked = check.ask()  # What it loads is not waited for.
+        findings = wait_for(lambda: list(asked), seconds=seconds)
     except TimeoutError:
         hung = " and ".join(sorted(suspects))
         return [Finding(hung, f"no answer within {seconds:.1f} s", "see whether it hangs; restart it if so")], suspects
