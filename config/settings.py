@@ -28,6 +28,7 @@ NAMED_IN_ENVIRONMENT = {
         "ACCESS_SYSTEM_SECRETS",
         "ACCESS_SYSTEM_ALLOW_PRIVATE",
         "SECRET_KEY",
+        "SECRET_KEY_FALLBACKS",
         "EVENTS_STREAM_KEYS",
     )
     if name in env
@@ -39,6 +40,7 @@ if ENV_FILE.exists():
 DEBUG = env.bool("DEBUG", default=False)
 # Django refuses an empty key as soon as it needs one; `up` makes a random one for its data folder.
 SECRET_KEY = env.str("SECRET_KEY", default="")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

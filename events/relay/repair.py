@@ -49,8 +49,8 @@ def repair_middle(stream: Stream, partition: int, *, found: int) -> None:
 
     Raise ForeignEntries if it is too early for that, or if the stream ends with a foreign entry; UnknownSigningKey.
     """
-    _take_turn(partition)
     signing_keys.expect_known()
+    _take_turn(partition)
     for _ in range(ATTEMPTS):  # Meanwhile others append.
         tail = stream.tail(partition)
         if not is_own(partition, tail):
@@ -70,10 +70,14 @@ def _delete(stream: Stream, partition: int, tail: Tail, *, found: int) -> bool:
 
 
 def _take_turn(partition: int) -> None:
-    """Begin the pause until the next repair; raise ForeignEntries during one, or if another relay is faster."""
+    """Begin the pause until the next repair; raise ForeignEntries during one, or if another relay is faster.
+
+    During a pause raise UnknownSigningKey rather than promise a repair that this process must not do.
+    """
     now = timezone.now()
     last = Partition.objects.get(number=partition)
     if last.repair_after and now < last.repair_after:
+        signing_keys.expect_known()
         raise _foreign(partition)
     pause = min(2 * last.repair_pause_seconds, LONGEST_PAUSE_SECONDS) if _was_recent(last) else 1
     turn = Partition.objects.filter(number=partition, repair_after=last.repair_after)

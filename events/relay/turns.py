@@ -36,6 +36,7 @@ class Relay:
         self._stream = stream
         self._inspections: list[Inspection] = []
         self._inspect_at = 0.0
+        self._key_problems: list[str] = []
         self._ends: dict[int, Tail] = {}
         """Where the last batch has left each stream."""
 
@@ -47,8 +48,8 @@ class Relay:
         is_due = time.monotonic() >= self._inspect_at
         if is_due:
             self._inspect_at = time.monotonic() + conf.relay_interval_seconds
-            signing_keys.register()
-        has_more, problems = False, []
+            self._key_problems = _key_problems()
+        has_more, problems = False, [*self._key_problems]
         for partition in range(partition_count()):
             try:
                 relayed = relay_batch(self._stream, partition, known_end=self._ends.pop(partition, None))
@@ -66,3 +67,11 @@ class Relay:
             self._inspections = [Inspection(self._stream, number) for number in range(partition_count())]
         if found := self._inspections[partition].count_foreign():
             repair_middle(self._stream, partition, found=found)
+
+
+def _key_problems() -> list[str]:
+    try:
+        signing_keys.expect_known()
+    except UnknownSigningKey as error:
+        return [str(error)]
+    return []

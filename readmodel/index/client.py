@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
+from readmodel.conf import conf
 from readmodel.exceptions import SearchRefused
 from readmodel.server_url import ServerURL
 
@@ -49,7 +50,8 @@ def shared_client(url: str) -> "Client":
     """Return the client that all requests of this process share, with their guard against a hung server."""
     from readmodel.index.guarded_transport import GuardedTransport  # noqa: PLC0415 (see above)
 
-    return open_client(url, transport_class=GuardedTransport)
+    # A request that waits for a connection waits for all time-outs before it: each that may wait has a connection.
+    return open_client(url, transport_class=GuardedTransport, connections_per_node=conf.max_waiting)
 
 
 def is_left_alone(url: str) -> bool:

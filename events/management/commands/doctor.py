@@ -49,5 +49,7 @@ class Command(BaseCommand):
 
     def _line(self, item: Finding) -> str:
         if item.is_fault:
-            return self.style.ERROR(f"FAULT  {item.about}: {item.found}. {item.remedy[0].upper()}{item.remedy[1:]}.")
+            found = " ".join(item.found.split())  # A server's error may have several lines, and end as a sentence.
+            end = "" if found.endswith((".", "?", "!")) else "."
+            return self.style.ERROR(f"FAULT  {item.about}: {found}{end} {item.remedy[0].upper()}{item.remedy[1:]}.")
         return f"ok     {item.about}: {item.found}"

@@ -37,12 +37,16 @@ class _Check(NamedTuple):
 def examine(stream: Stream) -> Iterator[Finding]:
     """Yield the findings of all checks, within 8 s also if a server hangs. A silent server is reported only once."""
     until = time.monotonic() + PATIENCE_SECONDS
+    answered: set[str] = set()
     blocked: set[str] = set()
     for check in _checks(stream):
         if blocked.isdisjoint(check.needs):
-            found, now_blocked = _ask(check, seconds=min(CHECK_PATIENCE_SECONDS, max(0.0, until - time.monotonic())))
+            suspects = check.needs - answered or check.needs
+            seconds = min(CHECK_PATIENCE_SECONDS, max(0.0, until - time.monotonic()))
+            found, now_blocked = _ask(check, suspects, seconds=seconds)
             yield from found
             blocked |= now_blocked
+            answered |= check.needs - blocked
 
 
 def _checks(stream: Stream) -> Iterator[_Check]:
@@ -59,15 +63,14 @@ def _checks(stream: Stream) -> Iterator[_Check]:
     yield _Check(partial(check_lag, stream), frozenset({DATABASE, STREAM}))
 
 
-def _ask(check: _Check, *, seconds: float) -> tuple[list[Finding], Set[str]]:
-    """Return the findings, and the servers that are blocked."""
+def _ask(check: _Check, suspects: Set[str], *, seconds: float) -> tuple[list[Finding], Set[str]]:
+    """Return the findings, and the servers that are blocked: the suspects if the check does not end."""
     try:
-        findings = wait_for(lambda: list(check.ask()), seconds=seconds)
+        asked = check.ask()  # What it loads is not waited for.
+        findings = wait_for(lambda: list(asked), seconds=seconds)
     except TimeoutError:
-        hung = " and ".join(sorted(check.needs))
-        return [
-            Finding(hung, f"no answer within {seconds:.1f} s", "see whether it hangs; restart it if so")
-        ], check.needs
+        hung = " and ".join(sorted(suspects))
+        return [Finding(hung, f"no answer within {seconds:.1f} s", "see whether it hangs; restart it if so")], suspects
     except DatabaseError as error:
         return [Finding(DATABASE, describe(error), _remedy_of_database(error))], {DATABASE}
     except StreamUnavailable as error:

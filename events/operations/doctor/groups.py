@@ -18,7 +18,7 @@ from events.models import DeadLetter, Lease
 from events.operations.doctor.finding import Finding
 from events.operations.status import status
 from events.stream.interface import Stream
-from events.subscriber import load_subscriber
+from events.subscriber import Subscriber, load_subscriber
 
 LAG_PATIENCE_SECONDS = 30
 LEASE_PATIENCE_SECONDS = 5
@@ -74,15 +74,30 @@ def check_hangs() -> Iterator[Finding]:
 
 
 def check_target(group: str) -> Iterator[Finding]:
-    """The targets of the group exist, and fit this release."""
+    """The targets of the group exist, and fit this release.
+
+    The call loads the subscriber, and with it the client of its server, which takes seconds on a busy machine. Only
+    the iteration asks the server.
+    """
     try:
-        with closing(load_subscriber(group)) as subscriber:
+        return _examine(group, load_subscriber(group))
+    except ImproperlyConfigured as error:
+        return iter([_misconfigured(group, error)])
+
+
+def _examine(group: str, subscriber: Subscriber) -> Iterator[Finding]:
+    try:
+        with closing(subscriber):
             for found, remedy in subscriber.examine():
                 yield Finding("target", f"{group}: {found}", remedy)
     except RetryLater as error:
         yield Finding("target", f"{group}: {error}", REMEDY_OF_TARGET)
     except ImproperlyConfigured as error:
-        yield Finding("target", f"{group}: {error}", "correct that setting")
+        yield _misconfigured(group, error)
+
+
+def _misconfigured(group: str, error: ImproperlyConfigured) -> Finding:
+    return Finding("target", f"{group}: {error}", "correct that setting")
 
 
 def check_leases() -> Iterator[Finding]:

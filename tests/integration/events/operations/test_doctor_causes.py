@@ -55,6 +55,13 @@ def test_a_refusing_database_is_reported_once_with_the_variable_s_name() -> None
     assert {fault["about"] for fault in further} <= {"target"}
 
 
+def test_a_hung_target_is_named_and_not_the_database_that_answered() -> None:
+    with hung_server() as elasticsearch:
+        found = faults(ELASTICSEARCH_URL=f"http://{elasticsearch}")
+
+    assert [fault["about"] for fault in found if fault["found"].startswith("no answer")] == ["target of readmodel"]
+
+
 def test_everything_hung_takes_no_longer() -> None:
     with ExitStack() as stack:
         stack.enter_context(hanging())

@@ -1,14 +1,18 @@
 """manage.py doctor on SQLite and a stream in memory; the integration tests use real servers."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from threading import Thread, current_thread
+from typing import ClassVar
 
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from config.supervisord.ports import LOOPBACK, free_port
 from events import record, unit_of_work
 from events.groups.ownership import RETRYING, Condition, Ownership
 from events.models import Checkpoint, ConsumerGroup, DeadLetter, Lease, LogEntry, Member
@@ -18,7 +22,7 @@ from events.relay import flush as relay
 from events.relay import signing_keys
 from events.stream.interface import Stream
 from events.stream.redis_stream import RedisStream
-from tests.things import ThingMade, envelope_at
+from tests.things import Recorder, ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db
 
@@ -226,6 +230,44 @@ def test_a_silent_stream_is_reported_once() -> None:
     assert [(found.about, found.remedy) for found in findings if found.is_fault] == [
         ("stream", "start Redis, or correct EVENT_STREAM_URL")
     ]
+
+
+def test_an_error_that_ends_as_a_sentence_gets_no_second_full_stop(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EVENTS_STREAM_URL = f"redis://{LOOPBACK}:{free_port()}/tickets"
+    monkeypatch.setattr("sys.exit", lambda _code: None)
+    said = StringIO()
+
+    call_command("doctor", "--no-color", stdout=said)
+
+    assert "Connection refused. Start Redis, or correct EVENT_STREAM_URL." in said.getvalue()
+
+
+class LoadedBy(Recorder):
+    """Notes which thread loads it, and which one asks its target."""
+
+    threads: ClassVar[list[Thread]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads.append(current_thread())
+
+    def examine(self) -> Iterator[tuple[str, str]]:
+        self.threads.append(current_thread())
+        yield from ()
+
+
+@pytest.mark.usefixtures("healthy")
+def test_the_patience_with_a_target_begins_when_its_client_is_loaded(stream: Stream, settings: Settings) -> None:
+    settings.EVENTS_SUBSCRIBERS = {"recorder": f"{__name__}.LoadedBy"}
+    LoadedBy.threads.clear()
+
+    assert faults(stream) == []
+
+    loading, asking = LoadedBy.threads
+    assert loading is current_thread()
+    assert asking.name == "patience"
 
 
 @pytest.mark.usefixtures("healthy", "stream")

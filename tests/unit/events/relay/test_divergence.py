@@ -12,6 +12,7 @@ from events.exceptions import Diverged, ForeignEntries, UnknownSigningKey
 from events.models import LogEntry, Partition
 from events.relay import divergence, signing_keys
 from events.relay import flush as relay
+from events.relay.turns import Relay
 from events.stream.interface import Stream
 from events.stream.tail import EMPTY
 from tests.things import ThingMade, envelope_at
@@ -217,6 +218,18 @@ class TestUnknownKeys:
 
         assert stream.length(0) == 5
         assert not signing_keys.is_known()
+
+    def test_no_repair_is_promised_during_the_pause(self, stream: Stream) -> None:
+        for _ in range(2):
+            with pytest.raises(UnknownSigningKey):
+                relay.sweep(stream, 0)
+
+    def test_each_turn_of_the_relay_has_this_problem_also_between_two_inspections(self, stream: Stream) -> None:
+        turns = Relay(stream)
+
+        for _ in range(3):
+            [problem] = set(turns.take_turn().problems)
+            assert problem.startswith("The database does not know the key that signs here")
 
     def test_a_key_that_follows_a_known_one_becomes_known(self, settings: Settings) -> None:
         settings.EVENTS_STREAM_KEYS = [KEY, settings.SECRET_KEY]
