@@ -128,6 +128,7 @@ def test_a_fail_over_under_load_loses_nothing(
     wait_until(lambda: not LogEntry.objects.filter(place=None).exists())
     wait_until(lambda: handled_to() == last_position(0))
     wait_until(lambda: pending_on(deployment.replica) == [0])
+    wait_until(lambda: stream.tail(0).position == last_position(0))  # Consumers read the log before the relay is back.
 
     assert [process.poll() for process in processes] == [None, None]
     assert_every_position_is_there_once_in_order(stream)
