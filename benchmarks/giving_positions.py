@@ -121,7 +121,7 @@ WAYS = {
 
 
 class Cost(NamedTuple):
-    """What an event cost in one step."""
+    """The cost of an event in one step."""
 
     microseconds: float
     wal_bytes: float
