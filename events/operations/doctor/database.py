@@ -94,7 +94,7 @@ def check_durability() -> Iterator[Finding]:
 
 
 def check_oldest_transaction() -> Iterator[Finding]:
-    """A long transaction keeps the index of rows without a position from being cleaned: giving positions gets slow."""
+    """A long transaction keeps the table of waiting events from being cleaned: giving positions gets slow."""
     if connection().vendor != "postgresql":
         return
     oldest = _first_row(OLDEST_TRANSACTION, [LONG_TRANSACTION_SECONDS])
