@@ -5,6 +5,7 @@ from pkgutil import resolve_name
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -58,3 +59,10 @@ def elasticsearch(settings: Settings) -> Iterator[Elasticsearch]:
         client.indices.delete(index=names)
     client.options(ignore_status=404).indices.delete_index_template(name=f"*{alias}*")
     client.close()
+
+
+def pytest_runtest_setup() -> None:
+    """Drop sessions that a fault of the database has closed in the test before, so that they fail no later test."""
+    for connection in connections.all(initialized_only=True):
+        if getattr(connection.connection, "closed", False):
+            connection.close()
