@@ -1,4 +1,4 @@
-"""Find out whether a connection waits for a lock, on PostgreSQL."""
+"""Find out what the other sessions of this database do, on PostgreSQL."""
 
 from django.db import connection
 
@@ -7,3 +7,13 @@ def somebody_waits_for_a_lock() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
         return cursor.fetchone() is not None
+
+
+def others_are_idle() -> bool:
+    """Tell whether no other session runs a statement or holds a transaction open; a killed client's statement goes on."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid()"
+            " AND datname = current_database()"
+        )
+        return cursor.fetchone() is None

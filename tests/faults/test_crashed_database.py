@@ -44,7 +44,9 @@ def crash_and_recover() -> None:
     connection.ensure_connection()
     own = psutil.Process(connection.connection.info.backend_pid)
     assert connection.settings_dict["NAME"] in " ".join(own.cmdline())  # The server is the tests' own, on this machine.
+    before = own.parents()[0].children()
     os.kill(own.pid, signal.SIGKILL)
+    wait_until(lambda: not any(process.is_running() for process in before))  # A session opened now would be ended too.
     wait_until(is_there)
 
 

@@ -8,7 +8,7 @@ from tests.contracts.compaction import compact
 from tests.faults.conftest import Start
 from tests.faults.roles import compact_read_model, issue
 from tests.integration.events.log.test_positions import held_open
-from tests.locks import somebody_waits_for_a_lock
+from tests.locks import others_are_idle, somebody_waits_for_a_lock
 from tests.waiting import wait_until
 from tickets.models import Ticket
 
@@ -27,7 +27,7 @@ def test_a_killed_compaction_has_done_its_step_whole_or_not_at_all(start: Start,
         wait_until(somebody_waits_for_a_lock)
         killed.kill()
         killed.join()
-    wait_until(lambda: not somebody_waits_for_a_lock())
+    wait_until(others_are_idle)
 
     assert (LogEntry.objects.count(), Partition.objects.get().compacted_to) in {(6, 0), (3, 6)}
 
