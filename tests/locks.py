@@ -10,7 +10,7 @@ def somebody_waits_for_a_lock() -> bool:
 
 
 def others_are_idle() -> bool:
-    """Tell whether no other session runs a statement or holds a transaction open; a killed client's statement goes on."""
+    """Tell whether no other session runs a statement, as a killed client's does for a while, or holds a transaction."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT 1 FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid()"
