@@ -121,6 +121,20 @@ def database(url: str) -> dict[str, Any]:
 DATABASE_URL = env.str("DATABASE_URL", default="")
 DATABASES = {"default": database(DATABASE_URL)} if DATABASE_URL else {}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# All processes share the first one; the migrations of `config` make its table. The second one is counted at every
+# request, so it is in the memory of each process.
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "config_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
+    "rates": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "rates",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
+}
 
 ELASTICSEARCH_URL = env.str("ELASTICSEARCH_URL", default="http://localhost:9200")
 READMODEL_PROJECTIONS = ["readmodel.tickets.documents.TicketDocuments", "readmodel.tickets.timeline.Timeline"]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.color import no_style
@@ -16,7 +17,8 @@ MADE_BY_MIGRATE = {Permission._meta.db_table, ContentType._meta.db_table}
 class Command(flush.Command):
     def handle(self, *, database: str, **_: Any) -> None:
         connection = connections[database]
-        tables = set(connection.introspection.django_table_names()) - MADE_BY_MIGRATE
+        tables = {*connection.introspection.django_table_names(), settings.CACHES["default"]["LOCATION"]}
+        tables -= MADE_BY_MIGRATE
         if filled := _filled(connection, tables):
             statements = connection.ops.sql_flush(no_style(), filled, allow_cascade=connection.vendor == "postgresql")
             connection.ops.execute_sql_flush(statements)
