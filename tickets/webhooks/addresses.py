@@ -10,9 +10,6 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import httpcore
-import httpx
-
-KEPT_IDLE_SECONDS = 5.0
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
@@ -20,19 +17,6 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not (
         address.is_multicast or address.is_reserved or (isinstance(address, IPv6Address) and address.is_site_local)
     )
-
-
-class DirectTransport(httpx.AsyncHTTPTransport):
-    """HTTP without proxies; a proxy would resolve the name itself."""
-
-    def __init__(self, *, connections: int, allow_private: bool) -> None:
-        super().__init__()
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            max_connections=connections,
-            keepalive_expiry=KEPT_IDLE_SECONDS,
-            network_backend=CheckedNetwork(allow_private=allow_private),
-        )
 
 
 class CheckedNetwork(httpcore.AnyIOBackend):

@@ -10,9 +10,9 @@ from circuitbreaker import CircuitBreaker
 from standardwebhooks import Webhook
 
 from events.exceptions import RetryLater
-from tickets.webhooks.addresses import DirectTransport
 from tickets.webhooks.answers import ReceiverUnable, refusal
 from tickets.webhooks.signing import signed_headers
+from tickets.webhooks.transport import DirectTransport
 
 CONNECT_SECONDS = 3.0
 """The time for one address of the name, before the next is tried."""
