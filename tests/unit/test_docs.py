@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 EXPLANATION = (ROOT / "docs/explanation.md").read_text()
+SECURITY = (ROOT / "docs/security.md").read_text()
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 OURS = ("config", "events", "readmodel", "readmodel.tickets", "tickets")
 
@@ -122,24 +124,37 @@ def names_defined_in(path: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def guarantees() -> dict[str, list[tuple[str, str]]]:
-    """Return the tests of each row of the guarantees, as file and name, by the row's first column."""
-    section = EXPLANATION.partition("\n## Guarantees\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (.+?) \| .+ \| (.+) \|$", section, re.MULTILINE)
+type Tested = dict[str, list[tuple[str, str]]]
+"""The tests of each row of a table, as file and name, by the row's first column."""
+TITLES = {"what happens", "risk", "section", "---"}
+
+
+def rows_with_tests(page: str, heading: str) -> Tested:
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ?(.+?) ?\|(?: .+ )?\|(.+)\|$", section, re.MULTILINE)
     return {
-        what_happens: re.findall(r"\]\(\.\./(tests/[^)#]+)#([^)]+)\)", tests)
-        for what_happens, tests in rows
-        if what_happens != "what happens"
+        first: re.findall(r"\]\(\.\./(tests/[^)#]+)#([^)]+)\)", tests) for first, tests in rows if first not in TITLES
     }
 
 
-def test_each_guarantee_names_a_test() -> None:
-    assert len(guarantees()) > 40
-    assert [what_happens for what_happens, tests in guarantees().items() if not tests] == []
+def guarantees() -> Tested:
+    return rows_with_tests(EXPLANATION, "Guarantees")
 
 
-def test_the_tests_of_the_guarantees_exist() -> None:
-    named = {test for tests in guarantees().values() for test in tests}
+def promises() -> Tested:
+    """Return the rows of docs/security.md, but those that say why they have no test."""
+    without_test = re.compile(r"^\| .+? \| (?:Open|Not applicable): .+\n", re.MULTILINE)
+    return rows_with_tests(without_test.sub("", SECURITY), "How it is tested")
+
+
+def test_each_guarantee_and_each_promise_names_a_test() -> None:
+    assert (len(guarantees()) > 40, len(promises()) > 20) == (True, True)
+    assert [row for row, tests in {**guarantees(), **promises()}.items() if not tests] == []
+
+
+@pytest.mark.parametrize("tables", [guarantees, promises])
+def test_the_tests_that_the_tables_name_exist(tables: Callable[[], Tested]) -> None:
+    named = {test for tests in tables().values() for test in tests}
 
     assert [f"{path}::{name}" for path, name in sorted(named) if name not in names_defined_in(ROOT / path)] == []
 
