@@ -38,6 +38,10 @@ class EventTooLarge(EventError):
     """The event's JSON is larger than EVENTS_MAX_EVENT_BYTES: store the large part elsewhere, or raise the limit."""
 
 
+class EventRefused(EventError):
+    """The event does not fit its own class, so no reader could read it: correct the field."""
+
+
 class MetadataRefused(EventError):
     """EVENTS_METADATA returned an attribute that an envelope can't carry."""
 

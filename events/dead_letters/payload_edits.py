@@ -7,11 +7,13 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
+from events import payload
 from events.conf import conf
 from events.dead_letters.payload_text import pretty
 from events.envelope import Envelope
 from events.event import Event, current_class, current_version, decode
-from events.exceptions import EventError, UnknownEventType, Unprocessable
+from events.exceptions import EventError, EventRefused, UnknownEventType, Unprocessable
+from events.storable_text import REFUSED
 from events.upcasting import upcast
 
 ROOT = "$"
@@ -71,12 +73,16 @@ def accept(envelope: Envelope, text: str) -> EditedPayload:
 
 
 def _parse(text: str) -> object:
+    if REFUSED.search(text):
+        raise EditRefused({ROOT: "it has U+0000 or a lone surrogate"})
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise EditRefused({ROOT: f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}"}) from error
     except RecursionError as error:
         raise EditRefused({ROOT: "nested too deeply"}) from error
+    except ValueError as error:
+        raise EditRefused({ROOT: "a number has too many digits"}) from error
 
 
 def _changed_identity(event: Event, envelope: Envelope) -> Iterator[Problem]:
@@ -90,7 +96,10 @@ def _changed_identity(event: Event, envelope: Envelope) -> Iterator[Problem]:
 
 
 def _encode(event: Event) -> str:
-    data = msgspec.json.encode(event)
+    try:
+        data = payload.encode(event)
+    except EventRefused as error:
+        raise EditRefused({ROOT: str(error)}) from error
     if len(data) > conf.max_event_bytes:
         raise EditRefused({ROOT: f"it has {len(data):,} bytes, but EVENTS_MAX_EVENT_BYTES is {conf.max_event_bytes:,}"})
     return data.decode()

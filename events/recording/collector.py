@@ -11,12 +11,11 @@ from contextvars import ContextVar
 from threading import local
 from weakref import ReferenceType, ref
 
-import msgspec
 from django.utils import timezone
 from uuid_utils import uuid4
 from uuid_utils.compat import uuid7
 
-from events import database
+from events import database, payload
 from events.conf import conf
 from events.envelope import Envelope
 from events.event import Event, type_of
@@ -44,9 +43,9 @@ class Collector:
         self.recorded = RecordedIds()
 
     def envelop(self, event: Event, extensions: dict[str, str] | None = None) -> Envelope:
-        """Put the event's JSON into its envelope; raise TypeError or EventTooLarge."""
+        """Put the event's JSON into its envelope; raise TypeError, EventRefused or EventTooLarge."""
         event_type = type_of(type(event))
-        data = msgspec.json.encode(event)
+        data = payload.encode(event)
         if len(data) > conf.max_event_bytes:
             raise EventTooLarge(
                 f"{event_type.name} of {event.subject} has {len(data):,} bytes; {EventTooLarge.__doc__}"
@@ -142,9 +141,9 @@ _thread_collector = _ThreadCollector()
 def record(*events: Event) -> None:
     """Store the events in the log with the change that they report, one statement per 1,000, and flush on commit.
 
-    The caller has locked the aggregate's row or updated its version. Raise NotInTransaction, EventTooLarge,
-    VersionTaken (another transaction changed the aggregate first), MetadataRefused (EVENTS_METADATA is wrong), or
-    TypeError for a class that is not registered.
+    The caller has locked the aggregate's row or updated its version. Raise NotInTransaction, EventRefused (a field
+    is not of its type, or can't be stored), EventTooLarge, VersionTaken (another transaction changed the aggregate
+    first), MetadataRefused (EVENTS_METADATA is wrong), or TypeError for a class that is not registered.
     """
     from events.recording.outbox import store  # noqa: PLC0415 (its models load after this package)
 

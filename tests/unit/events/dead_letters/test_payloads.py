@@ -54,8 +54,22 @@ def test_the_place_of_a_syntax_error_is_its_line() -> None:
     }
 
 
-def test_deeply_nested_json_is_refused() -> None:
-    assert problems("[" * 200_000) == {"$": "nested too deeply"}
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[" * 200_000, "nested too deeply"),
+        ("9" * 5_000, "a number has too many digits"),
+        (edited(version=10**4_000), "it must stay 1"),
+        (edited(seat="a\0b"), "U+0000 or a lone surrogate"),
+        (edited(seat="\ud800"), "JSON is malformed"),
+        ('"\0"', "U+0000 or a lone surrogate"),
+        ('"\ud800"', "U+0000 or a lone surrogate"),
+        (edited(price="NaN"), "JSON has no number NaN"),
+        (edited(price=float("nan")), "malformed"),
+    ],
+)
+def test_json_that_no_reader_could_read_is_refused(text: str, problem: str) -> None:
+    assert problem in str(problems(text))
 
 
 def test_pretty_keeps_numbers_and_scripts_unchanged() -> None:
