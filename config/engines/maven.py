@@ -12,11 +12,11 @@ from pathlib import Path, PurePosixPath
 import jgo
 import requests
 from jgo.maven import MavenContext
-from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from config.engines.jars import sum_of, verify
 from config.supervisord.errors import CannotStart
+from events.management.console import Console
 
 DOWNLOADS_AT_ONCE = 8
 
@@ -24,7 +24,7 @@ DOWNLOADS_AT_ONCE = 8
 def fetch_jars(sums: Mapping[str, str], folder: Path) -> None:
     """Put the jars into the folder; raise CannotStart if one can't be fetched or has another checksum."""
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
-    console = Console(stderr=True)
+    console = Console()
     with (
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
         ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from rich.console import Console
+from events.management.console import Console
 
 
 class Narrator:

@@ -16,11 +16,12 @@ import django
 import httpx
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from rich.console import Console
 
 from config.supervisord.errors import CannotStart
 from config.up.narrator import Narrator
 from config.up.preparation import ADMIN
+from events.management.command import Output
+from events.management.console import Console
 
 PATIENCE_SECONDS = 30.0
 STORY_POLL_SECONDS = 0.02
@@ -106,7 +107,7 @@ def _main(url: str, access_system_url: str = "") -> None:
     django.setup()
     headers = {"Authorization": f"Token {_printed('create_token', ADMIN)}"}
     with _client(url, headers) as service, _client(access_system_url, {}) as access_system:
-        _tell(service, access_system if access_system_url else None, Console(highlight=False))
+        _tell(service, access_system if access_system_url else None, Console(Output(sys.stdout), highlight=False))
 
 
 def _client(url: str, headers: dict[str, str]) -> httpx.Client:

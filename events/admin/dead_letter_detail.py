@@ -7,9 +7,10 @@ import msgspec
 from django.http import HttpRequest
 from django.urls import reverse
 
-from events.dead_letters.payload_text import compare, cut, pretty, printable
+from events.dead_letters.payload_text import compare, cut, pretty
 from events.dead_letters.queries import queued_behind
 from events.models import DeadLetter, LogEntry
+from events.printable_text import printable
 
 LONGEST_SHOWN = 50_000
 LONGEST_LINE = 2_000

@@ -22,9 +22,9 @@ from events.admin.read_only import ReadOnlyAdmin
 from events.dead_letters import actions as dead_letter_actions
 from events.dead_letters.actions import Outcome, expect_editable
 from events.dead_letters.payload_edits import EditRefused, draft
-from events.dead_letters.payload_text import printable
 from events.dead_letters.queries import LONG_COLUMNS, by_error, open_letters
 from events.models import DeadLetter
+from events.printable_text import printable
 
 LONGEST_ERROR = 80
 SHOWN_LETTERS = 50

@@ -1,6 +1,5 @@
 """Format payloads for people: indented, shortened, compared."""
 
-import unicodedata
 from difflib import unified_diff
 
 import msgspec
@@ -9,7 +8,6 @@ INDENT = 2
 CONTEXT_LINES = 3
 MOST_COMPARED_LINES = 20_000
 """Longer payloads are not compared, since that could take minutes."""
-DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def pretty(data: str) -> str:
@@ -23,11 +21,6 @@ def pretty(data: str) -> str:
 def cut(text: str, length: int) -> str:
     """Return the text, or its beginning with its length if it is longer."""
     return text if len(text) <= length else f"{text[:length]}\n[cut: {len(text):,} characters]"
-
-
-def printable(text: str) -> str:
-    """Replace characters that a terminal would obey (escape sequences, changes of direction) by their codes."""
-    return "".join(_escaped(character) for character in text)
 
 
 def compare(before: str, after: str) -> list[str]:
@@ -50,8 +43,3 @@ def _without_common_ends(old: list[str], new: list[str]) -> tuple[list[str], lis
 def _common_length(old: list[str], new: list[str]) -> int:
     differ = (index for index, (one, other) in enumerate(zip(old, new, strict=False)) if one != other)
     return next(differ, min(len(old), len(new)))
-
-
-def _escaped(character: str) -> str:
-    is_control = unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t"
-    return f"\\u{ord(character):04x}" if is_control or character in DIRECTION_MARKS else character

@@ -5,11 +5,12 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from events.checks import TAG
 from events.conf import conf
 from events.management.arguments import count
+from events.management.command import BaseCommand
 from events.models import Member
 from events.operations.control import GroupRequest, ask, living_members, unfinished_members
 

@@ -9,12 +9,14 @@ from tempfile import TemporaryDirectory
 
 from django.core.management.base import CommandError
 
+from events.printable_text import printable
+
 
 def agrees(question: str, *, otherwise: str) -> bool:
     """Ask a question; only y or yes is a yes. Raise CommandError, with the alternative, if nobody can answer."""
     sys.stdout.flush()
     try:
-        answer = input(f"{question} [y/N] ")
+        answer = input(printable(f"{question} [y/N] "))
     except EOFError:
         raise CommandError(f"nobody can answer this question here; {otherwise}") from None
     return answer.strip().lower() in {"y", "yes"}

@@ -6,9 +6,9 @@ from django.utils import timezone
 from rich.console import Group, RenderableType
 from rich.filesize import decimal
 from rich.markup import escape
-from rich.table import Table
 
 from events.groups.ownership import RETRYING
+from events.management.console import Table
 from events.operations.status import GroupStatus, PartitionStatus
 from events.relay.divergence import REMEDY
 

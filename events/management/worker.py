@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from events import database
 from events.checks import TAG
+from events.management.command import BaseCommand
 
 
 class Worker(BaseCommand):

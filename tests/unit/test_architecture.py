@@ -96,3 +96,26 @@ def packages_of(module: Path) -> set[str]:
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
     return {name.partition(".")[0] for name in names}
+
+
+# events/management/command.py and console.py have safe ones of the same names.
+UNSAFE = {"django.core.management.base.BaseCommand", "rich.console.Console", "rich.table.Table", "rich.print"}
+# They speak to a process, not to a person.
+FOR_PROCESSES = {"config/up/preparation.py", "config/engines/maven.py"}
+
+
+def test_everything_that_is_printed_is_made_printable_in_one_place() -> None:
+    """Print by a command's stdout and stderr, or by our Console: other ways hand control characters to the terminal."""
+    modules = {module for app in ("config", "events", "readmodel", "tickets") for module in (ROOT / app).rglob("*.py")}
+    own = {ROOT / "events/management/command.py", ROOT / "events/management/console.py"}
+    found = {str(module.relative_to(ROOT)): unsafe_printing(module) for module in modules - own}
+
+    assert {module: names for module, names in found.items() if names and module not in FOR_PROCESSES} == {}
+
+
+def unsafe_printing(module: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(module.read_text())))
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    imported = {f"{node.module}.{alias.name}" for node in imports for alias in node.names}
+    called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return (imported & UNSAFE) | (called & {"print", "sys.stdout.write", "sys.stderr.write"})

@@ -3,9 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from config.web.restart import CannotRestart, restart
+from events.management.command import BaseCommand
 
 
 class Command(BaseCommand):

@@ -9,14 +9,15 @@ from typing import NoReturn
 
 import psutil
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
+from django.core.management.base import CommandError
 
 from config.supervisord.errors import CannotStart
 from config.up.environment import exports
 from config.up.narrator import Narrator
 from config.up.preparation import ADMIN
 from config.up.running import Service, running_service, tell_story
+from events.management.command import BaseCommand
+from events.management.console import Console
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LAST_PORT = 65535
@@ -57,13 +58,15 @@ class Command(BaseCommand):
                 self._run(data.resolve(), port, demo=demo, leave=options["exit"])
         except CannotStart as error:
             raise CommandError(str(error)) from error
+        except BrokenPipeError:
+            raise  # Nobody reads what it prints.
         except OSError as error:
             raise CommandError(f"{data}: {error}") from error
 
     def _run(self, data: Path, port: int, *, demo: bool, leave: bool) -> None:
         for number in STOP_SIGNALS:
             signal.signal(number, _stop)
-        console = Console(file=self.stdout, highlight=False)  # type: ignore[arg-type]
+        console = Console(self.stdout, highlight=False)
         narrator = Narrator(console, seconds_before=time.time() - psutil.Process().create_time())
         try:
             with running_service(data, port, settings.NAMED_IN_ENVIRONMENT, narrator) as service:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from events.checks import CODE_TAG
 from events.conf import conf
 from events.envelope import SCHEMA_PREFIX, dataschema
 from events.event import registered_types
+from events.management.command import BaseCommand
 from events.schemas.compatibility import Change, Lock, changes, schema_of
 
 

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from events.checks import TAG
 from events.exceptions import CheckpointMissing
 from events.management.arguments import age
+from events.management.command import BaseCommand
+from events.management.console import Console, Table
 from events.models import Partition
 from events.operations.compaction import compact, floor_of
 
@@ -58,10 +58,10 @@ class Command(BaseCommand):
         if json:
             self.stdout.write(msgspec.json.format(msgspec.json.encode(reports)).decode())
         else:
-            Console(file=self.stdout).print(_table(reports, dry_run=dry_run))  # type: ignore[arg-type]
+            Console(self.stdout).print(_table(reports, dry_run=dry_run))
 
     def _compact(self, reports: list[_Report], *, before: datetime, dry_run: bool) -> None:
-        console = Console(stderr=True)
+        console = Console()
         with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
             for report in reports:
                 start = report.compacted_to

@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db.models import QuerySet
-from rich.console import Console
 from rich.progress import Progress
 
 from events.dead_letters.actions import Outcome, discard, retry
 from events.dead_letters.queries import LONG_COLUMNS, by_error
+from events.management.command import BaseCommand
+from events.management.console import Console
 from events.management.dead_letters.arguments import OPEN, actor, add_subcommands, find, has_filter, select
 from events.management.dead_letters.display import as_json, errors_table, full_json, letters_table, print_letter
 from events.management.dead_letters.editing import NOTHING_CHANGED, edit_letter
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         add_subcommands(parser)
 
     def handle(self, *, action: str, **options: Any) -> None:
-        self.console = Console(file=self.stdout)  # type: ignore[arg-type]
+        self.console = Console(self.stdout)
         actions = {
             "list": self._list,
             "show": self._show,
@@ -97,7 +98,7 @@ class Command(BaseCommand):
                 f"{len(ids):,} dead letters will be {done}. Do that?", otherwise="use --yes to do it without a question"
             ):
                 raise CommandError(NOTHING_CHANGED)
-        console = Console(stderr=True)
+        console = Console()
         with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
             task = progress.add_task("dead letters", total=len(ids))
             outcome = act(

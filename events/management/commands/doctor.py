@@ -6,9 +6,9 @@ from contextlib import closing
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand
 
 from events.checks import TAG
+from events.management.command import BaseCommand
 from events.operations.doctor import examine
 from events.operations.doctor.finding import Finding
 from events.stream.interface import open_stream
@@ -43,13 +43,14 @@ class Command(BaseCommand):
             self.stdout.write(msgspec.json.format(msgspec.json.encode(reported)).decode())
         else:
             for item in findings:
-                self.stdout.write(self._line(item))
+                self.stdout.write(_line(item), self.style.ERROR if item.is_fault else None)
         if any(item.is_fault for item in findings):
             sys.exit(1)
 
-    def _line(self, item: Finding) -> str:
-        if item.is_fault:
-            found = " ".join(item.found.split())  # A server's error may have several lines, and end as a sentence.
-            end = "" if found.endswith((".", "?", "!")) else "."
-            return self.style.ERROR(f"FAULT  {item.about}: {found}{end} {item.remedy[0].upper()}{item.remedy[1:]}.")
-        return f"ok     {item.about}: {item.found}"
+
+def _line(item: Finding) -> str:
+    if item.is_fault:
+        found = " ".join(item.found.split())  # A server's error may have several lines, and end as a sentence.
+        end = "" if found.endswith((".", "?", "!")) else "."
+        return f"FAULT  {item.about}: {found}{end} {item.remedy[0].upper()}{item.remedy[1:]}."
+    return f"ok     {item.about}: {item.found}"

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand
-from rich.console import Console
-from rich.table import Table
 
 from events.checks import CODE_TAG
+from events.management.command import BaseCommand
+from events.management.console import Console, Table
 from events.schemas.catalogue import Catalogue, CatalogueField, catalogue
 
 FORMATS = ("table", "markdown", "json")
@@ -37,7 +36,7 @@ class Command(BaseCommand):
             case "markdown":
                 self.stdout.write("\n".join(_markdown(found)))
             case _:
-                Console(file=self.stdout).print(_table(found))  # type: ignore[arg-type]
+                Console(self.stdout).print(_table(found))
 
 
 def _table(found: Catalogue) -> Table:

@@ -8,14 +8,16 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error, connections
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 
 from events.exceptions import PartitionsMissing
 from events.management.arguments import count
+from events.management.command import BaseCommand
+from events.management.console import Console
 from events.management.control import declared_group
 from events.management.status_tables import render
 from events.operations.status import PartitionStatus, status
@@ -46,7 +48,7 @@ class Command(BaseCommand):
 
     def handle(self, *, group: str | None, json: bool, watch: int | None, **options: Any) -> None:
         console = Console(
-            file=self.stdout,  # type: ignore[arg-type]  # it writes and flushes, as rich asks for
+            self.stdout,
             no_color=options.get("no_color"),
             force_terminal=options.get("force_color") or None,
         )

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from events.checks import TAG
 from events.exceptions import EventError
 from events.management.arguments import age
+from events.management.command import BaseCommand
 from events.management.control import declared_group
 from events.management.dialog import confirm
 from events.operations.reset_group import Destination, Move, ReplayPlan, execute_replay, plan_replay

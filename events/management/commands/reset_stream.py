@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from events.checks import TAG
 from events.exceptions import PartitionsMissing, RetryLater, StreamUnavailable
+from events.management.command import BaseCommand
 from events.management.dialog import confirm
 from events.operations.reset_stream import GroupPlan, PartitionPlan, ResetPlan, execute_reset, plan_reset
 from events.stream.interface import open_stream

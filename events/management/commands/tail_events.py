@@ -8,11 +8,12 @@ from itertools import chain, islice
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from events.exceptions import PartitionsMissing, StreamUnavailable
 from events.log.partitions import partition_count
 from events.management.arguments import count as count_argument
+from events.management.command import BaseCommand
 from events.stream.interface import Entry, Stream, open_stream
 
 NEWEST = 10

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from events.envelope import Envelope
 from events.exceptions import PartitionsMissing
 from events.log.partitions import partition_count
+from events.management.command import BaseCommand
 from events.models import LogEntry
 from events.operations.trace import EventUnknown, GroupTrace, Related, Trace, find_event, find_event_at, trace
 from events.stream.interface import open_stream

@@ -4,12 +4,13 @@ from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import closing
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from events.checks import TAG
 from events.conf import conf
 from events.exceptions import PartitionsMissing, StreamUnavailable
 from events.log.partitions import partition_count
+from events.management.command import BaseCommand
 from events.management.dialog import confirm
 from events.stream.interface import Stream, open_stream
 

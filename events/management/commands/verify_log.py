@@ -4,13 +4,14 @@ from argparse import ArgumentParser
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
+from django.core.management.base import CommandError
 from rich.progress import Progress
 
 from events.aggregates import load_aggregates
 from events.checks import TAG
 from events.exceptions import UnknownEventVersion
+from events.management.command import BaseCommand
+from events.management.console import Console
 from events.operations.verify_log import Difference, Step, Verification
 from events.recording.collector import Collector, collecting
 
@@ -37,7 +38,7 @@ class Command(BaseCommand):
             raise CommandError("EVENTS_AGGREGATES is empty: declare the aggregates that are to be compared")
         self.write = _as_json if json else _as_line
         self.compared = self.found = self.repaired = 0
-        console = Console(stderr=True)
+        console = Console()
         with (
             Progress(console=console, disable=not console.is_terminal, transient=True) as progress,
             collecting(Collector(actor=lambda: "verify_log")) as collector,

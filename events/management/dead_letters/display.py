@@ -6,15 +6,15 @@ from typing import Any
 
 import msgspec
 from django.utils import timezone
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from events.dead_letters.payload_text import compare, cut, pretty, printable
+from events.dead_letters.payload_text import compare, cut, pretty
 from events.dead_letters.queries import ErrorCount, queued_behind
 from events.envelope import Envelope
 from events.log.reading import read_event
+from events.management.console import Console, Table
 from events.models import DeadLetter, LogEntry
+from events.printable_text import printable
 
 State = DeadLetter.State
 LONGEST_ERROR = 100
@@ -97,7 +97,7 @@ def print_letter(console: Console, letter: DeadLetter) -> None:
     console.print(_facts(letter, event))
     for title, text in _sections(letter, event):
         console.print(f"\n[bold]{title}[/]")
-        console.file.write(printable(text).rstrip("\n") + "\n")  # It may be 1 MB, which rich would take long to wrap.
+        console.write(text.rstrip("\n") + "\n")  # It may be 1 MB.
     if event and letter.edited_data:
         console.print("\n[bold]changes of the edit[/]")
         print_difference(console, event.data, letter.edited_data)
@@ -116,7 +116,7 @@ def _facts(letter: DeadLetter, event: Envelope | None) -> Table:
     if event:
         metadata = msgspec.structs.asdict(event)
         facts |= {name.replace("_", " "): metadata[name] for name in metadata if name not in {"id", "data"}}
-    table = Table.grid(padding=(0, 2))
+    table = Table("", "", box=None, show_header=False, pad_edge=False)
     for name, value in facts.items():
         if value not in {None, ""}:
             table.add_row(name, _text(f"{value:%Y-%m-%d %H:%M:%S%z}" if isinstance(value, datetime) else str(value)))

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
-from rich.console import Console
 from rich.text import Text
 
 from events.dead_letters.actions import edit, expect_editable
 from events.dead_letters.payload_edits import EditRefused, accept, draft
-from events.dead_letters.payload_text import printable
 from events.envelope import Envelope
+from events.management.console import Console
 from events.management.dead_letters.display import print_difference
 from events.management.dialog import agrees, edit_text
 from events.models import DeadLetter
+from events.printable_text import printable
 
 NOTHING_CHANGED = "nothing was changed"
 

@@ -6,12 +6,13 @@ from contextlib import closing
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
+from django.core.management.base import CommandError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from events.checks import CODE_TAG, TAG
 from events.exceptions import EventError
+from events.management.command import BaseCommand
+from events.management.console import Console
 from readmodel import rebuild
 from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.index.notes import Target
@@ -71,7 +72,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{target.name} is searched now")
 
     def _fill(self, target: Target) -> None:
-        console = Console(stderr=True)
+        console = Console()
         columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
         with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
             task = progress.add_task("events")

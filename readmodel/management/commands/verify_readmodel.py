@@ -5,12 +5,13 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
+from django.core.management.base import CommandError
 from rich.progress import Progress
 
 from events.exceptions import RetryLater, TargetLost
 from events.management.arguments import count
+from events.management.command import BaseCommand
+from events.management.console import Console
 from readmodel.index.document_index import connect
 from readmodel.management.arguments import add_projection, projection_named
 from readmodel.projection import projections
@@ -64,7 +65,7 @@ class Command(BaseCommand):
             self.stderr.write(f"{verification.name} was made by another version of the projection: not compared")
             return
         self.compared = self.found = self.repaired = 0
-        console = Console(stderr=True)
+        console = Console()
         with Progress(console=console, disable=not console.is_terminal, transient=True) as self.progress:
             for part in verification.parts(sample=sample, ghosts=ghosts, after=after):
                 self._run(verification, part)

@@ -3,9 +3,11 @@
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 from rest_framework.authtoken.models import Token
+
+from events.management.command import BaseCommand
 
 
 class Command(BaseCommand):

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import IntegrityError
-from rich.console import Console
 from rich.progress import Progress
 
+from events.management.command import BaseCommand
+from events.management.console import Console
 from tickets.csv_import.importing import Import
 from tickets.csv_import.rows import TICKET_COLUMNS, BadRow, NoTicketFile
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, file: str, on_error: str, **_: Any) -> None:
-        console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        console = Console(soft_wrap=True, highlight=False, markup=False)
 
         def tell(bad: BadRow) -> None:
             console.print(str(bad))

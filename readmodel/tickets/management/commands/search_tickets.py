@@ -8,14 +8,14 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import IO, Any, cast
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
-from rich.table import Column, Table
+from django.core.management.base import CommandError
 from rich.text import Text
 
 from events.exceptions import RetryLater, TargetLost
+from events.management.command import BaseCommand
+from events.management.console import Console, Table
 from readmodel.exceptions import InvalidSearch
 from readmodel.search.highlighting import END_MARK, MARK
 from readmodel.tickets.search.query import CONTROL_CHARACTERS, DEFAULT_PAGE_SIZE, SORTS, STATUSES, SearchQuery
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(_as_json(page), ensure_ascii=False, indent=2))
         else:
-            _show(page, Console(file=cast("IO[str]", self.stdout)))
+            _show(page, Console(self.stdout))
         if not page.count:
             sys.exit(NOTHING_FOUND)
 
@@ -89,7 +89,7 @@ def _show(page: SearchPage, console: Console) -> None:
             f"There is no page {page.query.page}: the number of tickets found is {page.count:,}.", highlight=False
         )
         return
-    table = Table(Column("code", no_wrap=True), "title", "venue", Column("starts", no_wrap=True), "holder", "status")
+    table = Table("code", "title", "venue", "starts", "holder", "status")
     for hit in page.hits:
         code, title, venue, holder, status = (_cell(hit, name) for name in TEXTS)
         table.add_row(code, title, venue, _minute(hit), holder, status)
