@@ -101,6 +101,16 @@ TEMPLATES = [
 ]
 
 
+# A host that vanishes sends no reset: a statement in flight would wait for it for hours. The URL can name other values.
+VANISHED_HOST = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # Milliseconds.
+}
+
+
 def database(url: str) -> dict[str, Any]:
     """Return Django's settings for the database: PostgreSQL, or SQLite, with its single writer, for one machine."""
     config: dict[str, Any] = {**env.db_url_config(url), "ATOMIC_REQUESTS": True, "CONN_HEALTH_CHECKS": True}
@@ -113,7 +123,7 @@ def database(url: str) -> dict[str, Any]:
     if config["ENGINE"].endswith("postgresql"):
         config["ENGINE"] = "config.postgresql"
         # An ASGI server runs each request in its own thread, so only a pool keeps connections between requests.
-        config["OPTIONS"] = {"connect_timeout": 5, **config.get("OPTIONS", {}), "pool": {"max_size": 16, "timeout": 10}}
+        config["OPTIONS"] = {**VANISHED_HOST, **config.get("OPTIONS", {}), "pool": {"max_size": 16, "timeout": 10}}
     return config
 
 

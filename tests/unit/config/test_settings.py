@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+from config.settings import database
 from tests.processes import ROOT, environment
 
 
@@ -19,3 +20,12 @@ def test_a_former_secret_key_still_verifies_the_stream_s_entries() -> None:
     ).stdout
 
     assert said.splitlines()[-1] == "2"
+
+
+def test_a_database_host_that_vanishes_is_noticed_within_some_seconds_unless_the_url_says_otherwise() -> None:
+    options = database("postgres://user:secret@db/tickets?tcp_user_timeout=3000")["OPTIONS"]
+
+    idle_seconds, interval_seconds, count = (options[f"keepalives_{name}"] for name in ("idle", "interval", "count"))
+    assert idle_seconds + interval_seconds * count <= 11
+    assert options["tcp_user_timeout"] == 3000
+    assert database("postgres://db/tickets")["OPTIONS"]["tcp_user_timeout"] == 10_000
