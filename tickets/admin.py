@@ -42,6 +42,13 @@ class TicketAdmin(TicketModelAdmin):
     readonly_fields = ["status", "replaced_ticket", "replacement_ticket", "id", "version", "created_at", "updated_at"]
     actions = ["cancel_selected"]
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Ticket], search_term: str
+    ) -> tuple[QuerySet[Ticket], bool]:
+        """Find tickets by their words, and by their code in any spelling."""
+        found, may_have_duplicates = super().get_search_results(request, queryset, search_term)
+        return found | queryset.filter(id__in=Ticket.objects.with_code(search_term)), may_have_duplicates
+
     def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> list[Any]:  # noqa: ARG002
         return [*self.fields, *self.readonly_fields] if obj else self.fields
 

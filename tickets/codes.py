@@ -1,11 +1,20 @@
 """Make the short codes that people read out, type and scan."""
 
 import secrets
+import unicodedata
 from collections.abc import Callable
 
 ALPHABET = "23456789ACDEFGHJKMNPQRTUVWXY"
 """Without letters and digits that look alike: 0 O, 1 I L, 2 Z, 5 S, 8 B."""
 LENGTH = 8
+IGNORED = frozenset({"Zs", "Cc", "Cf", "Pd"})
+"""The categories of Unicode whose characters don't count in a code: spaces and hyphens of all kinds."""
+
+
+def key_of(code: str) -> str:
+    """Return what identifies a code, however it is typed: in any case, with or without spaces and hyphens."""
+    letters = unicodedata.normalize("NFKC", code)
+    return "".join(char for char in letters if unicodedata.category(char) not in IGNORED).upper()
 
 
 def _new_code() -> str:

@@ -1,17 +1,23 @@
 """Insert and lock tickets in bulk, with few statements."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
-from tickets.codes import unused_codes
+from tickets.codes import key_of, unused_codes
 from tickets.exceptions import ConcurrentChange, DeletionRefused
 
 if TYPE_CHECKING:
     from tickets.models import Ticket
+
+
+def taken_code(code: str) -> str:
+    return f"A ticket with the code {code} already exists."
 
 
 class TicketQuerySet(models.QuerySet["Ticket"]):
@@ -39,14 +45,31 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
     def delete(self) -> NoReturn:
         raise DeletionRefused
 
-    def _give_codes(self, tickets: Sequence["Ticket"]) -> None:
-        taken = self._taken_among({ticket.code for ticket in tickets if ticket.code})
-        unused = unused_codes(sum(not ticket.code for ticket in tickets), self._taken_among)
-        for ticket in tickets:
-            if ticket.code in taken:
-                raise ValidationError({"code": f"A ticket with the code {ticket.code} already exists."})
-            ticket.code = ticket.code or unused.pop()
-            taken.add(ticket.code)
+    def with_code(self, text: str) -> "TicketQuerySet":
+        """Filter the ticket with this code: in any case, with or without spaces and hyphens.
 
-    def _taken_among(self, codes: set[str]) -> set[str]:
-        return set(self.filter(code__in=codes).values_list("code", flat=True))
+        Tickets of an early release may have codes that differ in nothing else; then all of these are found.
+        """
+        key = key_of(text)
+        return self.filter(Q(code_key=key) | Q(code_key__startswith=f"{key}/")) if key else self.none()
+
+    def refuse_taken(self, codes: Iterable[str]) -> None:
+        """Raise ValidationError if a ticket has one of these codes, or if one is given twice."""
+        keys = [key_of(code) for code in codes if code]
+        for key, count in Counter(keys).items():
+            if count > 1:
+                raise ValidationError({"code": f"The code {key} is given to {count} tickets."})
+        if taken := self.filter(code_key__in=keys).first():
+            raise ValidationError({"code": taken_code(taken.code)})
+
+    def _give_codes(self, tickets: Sequence["Ticket"]) -> None:
+        self.refuse_taken(ticket.code for ticket in tickets)
+        given = {key_of(ticket.code) for ticket in tickets}
+        unused = unused_codes(
+            sum(not ticket.code for ticket in tickets), lambda proposed: given | self._taken_among(proposed)
+        )
+        for ticket in tickets:
+            ticket.code = ticket.code or unused.pop()
+
+    def _taken_among(self, keys: set[str]) -> set[str]:
+        return set(self.filter(code_key__in=keys).values_list("code_key", flat=True))

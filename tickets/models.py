@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, NoReturn, NotRequired, TypedDict, Unpack
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -21,7 +22,8 @@ from uuid_utils.compat import uuid7
 from events import record, unit_of_work
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketEvent, TicketIssued, TicketState
 from tickets.exceptions import DeletionRefused, TransitionRefused
-from tickets.managers import TicketQuerySet
+from tickets.fields import AddressField, CodeKeyField, LineField
+from tickets.managers import TicketQuerySet, taken_code
 from tickets.validators import validate_code, validate_currency, validate_instant, validate_text
 
 CENT = Decimal("0.01")
@@ -57,15 +59,16 @@ class Ticket(FSMModelMixin, models.Model):
     """A place at an event for one holder. Each change raises the version by one and records an event."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    code = models.CharField(
+    code = LineField(
         max_length=20, unique=True, blank=True, validators=[validate_code], help_text="Made where none is given."
     )
-    title = models.CharField(max_length=200, validators=[validate_text])
-    venue = models.CharField(max_length=200, validators=[validate_text])
+    code_key = CodeKeyField(max_length=50, unique=True, editable=False)
+    title = LineField(max_length=200, validators=[validate_text])
+    venue = LineField(max_length=200, validators=[validate_text])
     starts_at = models.DateTimeField(validators=[validate_instant])
-    seat = models.CharField(max_length=50, blank=True, validators=[validate_text])
-    holder_name = models.CharField(max_length=200, validators=[validate_text])
-    holder_email = models.EmailField()
+    seat = LineField(max_length=50, blank=True, validators=[validate_text])
+    holder_name = LineField(max_length=200, validators=[validate_text])
+    holder_email = AddressField()
     price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
     currency = models.CharField(max_length=3, validators=[validate_currency], help_text="ISO 4217, for example EUR.")
     status = FSMField(max_length=20, choices=Status, default=Status.ISSUED, protected=True)
@@ -88,7 +91,7 @@ class Ticket(FSMModelMixin, models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.code
+        return str(self.code)
 
     @classmethod
     def issue(cls, **fields: Unpack[TicketFields]) -> "Ticket":
@@ -194,6 +197,11 @@ class Ticket(FSMModelMixin, models.Model):
     def take_over(self, row: "Ticket") -> None:
         """Copy what was written, past the status's protection: the locked row has made the transition."""
         self.__dict__ |= {name: row.__dict__[name] for name in ("status", "version", "updated_at")}
+
+    def clean(self) -> None:
+        """Refuse a code that a ticket has in another spelling; forms call this, and compare the codes as written."""
+        if similar := type(self).objects.with_code(self.code).exclude(id=self.id).exclude(code=self.code).first():
+            raise ValidationError({"code": taken_code(similar.code)})
 
     def validate(self) -> None:
         """Check each field, and convert the values to those that the database will hold."""

@@ -7,19 +7,31 @@ import iso4217
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
+from tickets.texts import control_character, is_visible, normalized
+
 NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 CURRENCIES = frozenset(currency.value for currency in iso4217.Currency)
 NAIVE = "This time has no time zone; add its offset, for example 2027-05-01T20:00:00+02:00, or Z for UTC."
 
-validate_code = RegexValidator(r"^[A-Za-z0-9-]+\Z", "A code has letters A to Z, digits and hyphens only.")
+validate_code = RegexValidator(
+    r"^-*[A-Za-z0-9][A-Za-z0-9-]*\Z", "A code has letters A to Z, digits and hyphens only, and not only hyphens."
+)
 
 
 def validate_text(value: str) -> None:
-    """Refuse characters that PostgreSQL or JSON can't hold."""
-    if NOT_STORABLE.search(value):
+    """Refuse text that shows nothing, that PostgreSQL or JSON can't hold, or that changes how other text is shown."""
+    text = normalized(value)
+    if NOT_STORABLE.search(text):
         raise ValidationError(
             "This text has a NUL or an invalid character; write it in UTF-8, without NUL.", code="text"
         )
+    if char := control_character(text):
+        raise ValidationError(
+            f"This text has the control character U+{ord(char):04X}, which would change how it is shown; remove it.",
+            code="text",
+        )
+    if text and not is_visible(text):
+        raise ValidationError("This text shows nothing; write at least one letter, digit or symbol.", code="text")
 
 
 def validate_currency(value: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.http import parse_etags
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.rest_framework import CharFilter, DjangoFilterBackend, FilterSet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
@@ -16,8 +16,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from tickets.managers import TicketQuerySet
 from tickets.models import Ticket
 from tickets.serializers import CancellationSerializer, TicketSerializer
+from tickets.texts import normalized
 
 IF_MATCH = OpenApiParameter(
     "If-Match",
@@ -32,6 +34,21 @@ ETAG = OpenApiParameter(
 
 class PreconditionFailed(APIException):
     status_code = HTTPStatus.PRECONDITION_FAILED
+
+
+class TicketFilters(FilterSet):  # type: ignore[misc]  # The package has no types.
+    venue = CharFilter(method="of_venue")
+    code = CharFilter(method="with_code", help_text="In any case, with or without spaces and hyphens.")
+
+    class Meta:
+        model = Ticket
+        fields = ["status"]
+
+    def of_venue(self, tickets: TicketQuerySet, _: str, venue: str) -> TicketQuerySet:
+        return tickets.filter(venue=normalized(venue))
+
+    def with_code(self, tickets: TicketQuerySet, _: str, code: str) -> TicketQuerySet:
+        return tickets.with_code(code)
 
 
 class StableOrdering(OrderingFilter):
@@ -54,7 +71,7 @@ class TicketViewSet(
     queryset = Ticket.objects.select_related("replacement")
     serializer_class = TicketSerializer
     filter_backends = [DjangoFilterBackend, StableOrdering]
-    filterset_fields = ["status", "venue", "code"]
+    filterset_class = TicketFilters
     ordering_fields = ["created_at", "starts_at", "title", "venue", "code", "price"]
     required_permission = ""
 

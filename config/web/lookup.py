@@ -15,12 +15,15 @@ MAX_CODE_LENGTH = 50
 def lookup(request: HttpRequest) -> HttpResponse:
     """Show the ticket as the database has it now."""
     asked = request.GET.get("code", "").strip()[:MAX_CODE_LENGTH].replace("\0", "")
-    return render(request, "config/lookup.html", {"asked": asked, "ticket": _find_ticket(asked) if asked else None})
+    found = _find_tickets(asked)
+    context = {"asked": asked, "ticket": found[0] if found else None, "similar": found[1:]}
+    return render(request, "config/lookup.html", context)
 
 
-def _find_ticket(asked: str) -> Ticket | None:
+def _find_tickets(asked: str) -> list[Ticket]:
+    """Return the ticket with this id or code; if several codes differ only in their spelling, the typed one first."""
     tickets = Ticket.objects.select_related("replaces", "replacement")
     try:
-        return tickets.filter(id=UUID(asked)).first()
+        return list(tickets.filter(id=UUID(asked)))
     except ValueError:
-        return tickets.filter(code__iexact=asked).first()
+        return sorted(tickets.with_code(asked), key=lambda ticket: (ticket.code != asked, ticket.id))

@@ -13,6 +13,7 @@ from typing import IO
 from django.db import transaction
 
 from events import database, unit_of_work
+from tickets.codes import key_of
 from tickets.csv_import.rows import TICKET_COLUMNS, BadRow, Row, read_rows
 from tickets.models import Status, Ticket
 
@@ -82,17 +83,17 @@ class Import:
 def _compare_with_stored(chunk: Iterable[Row | BadRow]) -> list[Row | BadRow | None]:
     """Return None for a row whose ticket exists already, and a bad row if that ticket has other values."""
     rows = list(chunk)
-    codes = {row.draft.code for row in rows if isinstance(row, Row)} - {""}
-    known = {ticket.code: Row(0, ticket, ticket.status) for ticket in Ticket.objects.filter(code__in=codes)}
+    keys = {key_of(row.draft.code) for row in rows if isinstance(row, Row)} - {""}
+    known = {ticket.code_key: Row(0, ticket, ticket.status) for ticket in Ticket.objects.filter(code_key__in=keys)}
     return [_compare(row, known) if isinstance(row, Row) else row for row in rows]
 
 
 def _compare(row: Row, known: dict[str, Row]) -> Row | BadRow | None:
-    code = row.draft.code
-    there = known.setdefault(code, row) if code else row
+    key = key_of(row.draft.code)
+    there = known.setdefault(key, row) if key else row
     if there is row:
         return row
     stored, given = there.values, row.values
-    different = [name for name in TICKET_COLUMNS if stored[name] != given[name]]
-    problems = [f"{name}: ticket {code} already exists, with {str(stored[name])!r}." for name in different]
+    different = [name for name in TICKET_COLUMNS if name != "code" and stored[name] != given[name]]
+    problems = [f"{name}: ticket {stored['code']} already exists, with {str(stored[name])!r}." for name in different]
     return BadRow(row.line, problems) if problems else None

@@ -36,6 +36,16 @@ def test_tickets_are_listed_and_found() -> None:
     assert "OTHER" not in page
 
 
+def test_a_code_in_another_spelling_is_found_and_refused() -> None:
+    client = client_with("view_ticket", "add_ticket")
+    issue(code="VIP-X1")
+    form = {**FIELDS, "starts_at_0": "2027-05-01", "starts_at_1": "20:00:00", "code": "vipx1"}
+
+    assert "VIP-X1" in client.get(LIST, {"q": "vip x1"}).text
+    assert "A ticket with the code VIP-X1 already exists." in client.post(f"{LIST}add/", form).text
+    assert Ticket.objects.count() == 1
+
+
 def test_a_ticket_is_issued_with_its_event() -> None:
     client = client_with("view_ticket", "add_ticket")
     form = {**FIELDS, "starts_at_0": "2027-05-01", "starts_at_1": "20:00:00", "code": ""}

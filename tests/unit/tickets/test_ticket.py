@@ -39,6 +39,25 @@ class TestIssue:
         assert ticket.starts_at.tzinfo is UTC
 
     @pytest.mark.parametrize(
+        ("field", "value", "stored"),
+        [
+            ("venue", "Ope\u0301ra", "Opéra"),
+            ("venue", "\u00a0Arena\t Berlin\u2028", "Arena Berlin"),
+            ("title", "\u200eפסטיבל\u200f", "פסטיבל"),
+            ("title", "\ufeffAre\u00adna\u200b", "Arena"),
+            ("title", "می\u200cخواهم 👩\u200d🎤", "می\u200cخواهم 👩\u200d🎤"),
+            ("seat", "\u200b", ""),
+            ("holder_email", " jose@example.org\n", "jose@example.org"),
+            ("code", " abc-1 ", "abc-1"),
+        ],
+    )
+    def test_text_is_normalized_where_it_enters(self, field: str, value: str, stored: str) -> None:
+        issue(**{field: value})
+
+        [event] = recorded()
+        assert getattr(Ticket.objects.get(), field) == getattr(event.ticket, field) == stored
+
+    @pytest.mark.parametrize(
         ("field", "value", "message"),
         [
             ("title", "", "This field cannot be blank."),
@@ -54,7 +73,12 @@ class TestIssue:
             ("price", Decimal("NaN"), "must be a decimal number"),
             ("currency", "EUX", "not a currency code of ISO 4217"),
             ("code", "no spaces", "letters A to Z, digits and hyphens only"),
-            ("code", "ABC\n", "letters A to Z, digits and hyphens only"),
+            ("code", "--", "and not only hyphens"),
+            ("title", "\u200b\ufeff", "This field cannot be blank."),
+            ("title", "\u3164\u0301", "This text shows nothing"),
+            ("venue", "moor\u202etxt", "control character U+202E"),
+            ("holder_name", "\x1b[31mred", "control character U+001B"),
+            ("seat", "\u2066A 1", "control character U+2066"),
         ],
     )
     def test_an_invalid_value_is_reported_by_field_and_nothing_is_written(
@@ -83,9 +107,15 @@ class TestIssue:
         assert [ticket.code for ticket in Ticket.objects.all()] == ["TAKEN"]
         assert len(recorded()) == 1
 
-    def test_a_code_may_not_be_given_twice_in_one_call(self) -> None:
-        with pytest.raises(ValidationError, match="SAME"):
-            Ticket.issue_many([{**FIELDS, "code": "SAME"}] * 2)
+    @pytest.mark.parametrize("other", ["SAME-1", "same-1", "SAME1", "-s-ame1-"])
+    def test_a_code_may_not_be_given_twice_in_any_spelling(self, other: str) -> None:
+        with pytest.raises(ValidationError, match="The code SAME1 is given to 2 tickets"):
+            Ticket.issue_many([{**FIELDS, "code": "SAME-1"}, {**FIELDS, "code": other}])
+        issue(code="SAME-1")
+        with pytest.raises(ValidationError, match="A ticket with the code SAME-1 already exists"):
+            issue(code=other)
+
+        assert Ticket.objects.count() == 1
 
     def test_a_generated_code_that_is_taken_is_replaced(self, monkeypatch: pytest.MonkeyPatch) -> None:
         issue(code="22222222")
@@ -222,6 +252,23 @@ class TestCheckIn:
             ticket.check_in()
 
         assert (rows(), recorded()) == before
+
+
+class TestCode:
+    @pytest.mark.parametrize(
+        "typed", ["VIP-X1", " vip-x1 ", "vipx1", "VIP X 1", "vip\u2011x1", "ＶＩＰ－Ｘ１", "v-i-p-x-1\n"]
+    )
+    def test_a_ticket_is_found_by_its_code_in_any_spelling(self, typed: str) -> None:
+        issue(code="VIP-X12")
+        ticket = issue(code="VIP-X1")
+
+        assert list(Ticket.objects.with_code(typed)) == [ticket]
+
+    @pytest.mark.parametrize("typed", ["", "-", "VIP-X", "VIP_X1", "%", "/"])
+    def test_another_code_finds_nothing(self, typed: str) -> None:
+        issue(code="VIP-X1")
+
+        assert not Ticket.objects.with_code(typed).exists()
 
 
 class TestRow:

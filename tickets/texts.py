@@ -1,0 +1,28 @@
+"""Normalize the text of people where it enters, and tell what no text may have; pure."""
+
+import re
+import unicodedata
+
+# They are not shown at all, so two texts that differ in them look equal. The joiners U+200C and U+200D are kept:
+# Persian, the scripts of India, and emoji need them.
+REMOVED = re.compile("[\u00ad\u180e\u200b\u2060-\u2064\ufeff]")
+DIRECTION_MARKS = "\u061c\u200e\u200f"
+"""They belong between letters of different directions; at the ends of a text they are left over from copying."""
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols that show nothing."""
+
+
+def normalized(text: str) -> str:
+    """Return the text on one line: composed (NFC), trimmed, with single spaces, and without zero-width spaces."""
+    visible = REMOVED.sub("", unicodedata.normalize("NFC", text))
+    return " ".join(visible.split()).strip(DIRECTION_MARKS + " ")
+
+
+def control_character(text: str) -> str:
+    """Return the first character that controls a terminal or the direction of text, or "" if there is none."""
+    return next(iter(CONTROLS.findall(text)), "")
+
+
+def is_visible(text: str) -> bool:
+    return any(unicodedata.category(char)[0] in "LNPS" and char not in BLANK for char in text)
