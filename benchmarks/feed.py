@@ -96,7 +96,7 @@ async def measure(worker: psutil.Process, port: int, *, clients: int, events: in
 def token_of_a_reader() -> str:
     from rest_framework.authtoken.models import Token  # noqa: PLC0415 (after the setup)
 
-    return Token.objects.create(user=get_user_model().objects.create_superuser(uuid4().hex)).key
+    return Token.issue(user=get_user_model().objects.create_superuser(uuid4().hex), name="of a test").text
 
 
 async def follow(port: int, token: str, *, events: int, opened: asyncio.Barrier | None = None) -> list[Arrival]:

@@ -27,6 +27,7 @@ PATIENCE_SECONDS = 30.0
 STORY_POLL_SECONDS = 0.02
 NEWEST_ENTRIES = 100
 CANCELED = "ticket.canceled"
+STORY = "up --demo"
 
 
 def _tell(service: httpx.Client, access_system: httpx.Client | None, console: Console) -> None:
@@ -105,7 +106,8 @@ def _printed(command: str, *arguments: str) -> str:
 
 def _main(url: str, access_system_url: str = "") -> None:
     django.setup()
-    headers = {"Authorization": f"Token {_printed('create_token', ADMIN)}"}
+    token = _printed("create_token", ADMIN, "--name", STORY, "--rotate")
+    headers = {"Authorization": f"Bearer {token}"}
     with _client(url, headers) as service, _client(access_system_url, {}) as access_system:
         _tell(service, access_system if access_system_url else None, Console(Output(sys.stdout), highlight=False))
 

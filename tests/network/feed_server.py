@@ -13,8 +13,8 @@ import psutil
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.db import connection
-from rest_framework.authtoken.models import Token
 
+from accounts.models import Token
 from config.supervisord.ports import LOOPBACK, answers, free_port
 from events import record, unit_of_work
 from tests.processes import running
@@ -50,7 +50,7 @@ def reader_token() -> str:
     """Create a user who may read the log, and return the user's token."""
     user = User.objects.create_user(f"reader-{secrets.token_hex(4)}")
     user.user_permissions.add(Permission.objects.get(codename="view_logentry", content_type__app_label="events"))
-    return Token.objects.create(user=user).key
+    return Token.issue(user=user, name="of a test").text
 
 
 def headers(token: str, **others: str) -> dict[str, str]:

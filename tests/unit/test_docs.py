@@ -26,7 +26,7 @@ REFERENCE = (ROOT / "docs/reference.md").read_text()
 EXPLANATION = (ROOT / "docs/explanation.md").read_text()
 SECURITY = (ROOT / "docs/security.md").read_text()
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
-OURS = ("config", "events", "readmodel", "readmodel.tickets", "tickets")
+OURS = ("accounts", "config", "events", "readmodel", "readmodel.tickets", "tickets")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

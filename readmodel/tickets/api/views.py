@@ -75,6 +75,7 @@ class TicketSearch(APIView):
     """Search the tickets in the read model, which is about a second behind."""
 
     required_permission = "tickets.view_ticket"
+    scope = "search"
 
     @extend_schema(
         operation_id="search_tickets",
@@ -120,6 +121,7 @@ class TicketSuggestions(APIView):
     """Suggest up to ten texts to search for while the user types."""
 
     required_permission = "tickets.view_ticket"
+    scope = "search"
 
     @extend_schema(
         operation_id="suggest_tickets",

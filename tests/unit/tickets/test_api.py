@@ -4,9 +4,9 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
+from accounts.models import Token
 from events.models import LogEntry
 from tests.tickets import FIELDS, issue, recorded, rows
 from tickets.models import Ticket
@@ -28,7 +28,7 @@ def client_with(*permissions: str) -> APIClient:
     user = User.objects.create_user(f"user-{uuid4()}")
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
+    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.issue(user=user, name='of a test').text}")
     return client
 
 
@@ -251,7 +251,7 @@ class TestPermissions:
         response = APIClient().get(LIST)
 
         assert (response.status_code, response.headers["Content-Type"]) == (401, PROBLEM)
-        assert response.headers["WWW-Authenticate"] == "Token"
+        assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
         assert response.json()["title"] == "Unauthorized"
 
     @pytest.mark.parametrize("method", ["put", "patch", "delete"])

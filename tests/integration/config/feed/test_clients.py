@@ -9,8 +9,8 @@ import httpx
 import psutil
 import pytest
 from django.contrib.auth.models import User
-from rest_framework.authtoken.models import Token
 
+from accounts.models import Token
 from config.supervisord.ports import LOOPBACK
 from events.stream.interface import Stream as EventStream
 from tests.network.feed_server import (

@@ -71,7 +71,7 @@ class TestRefused:
         answer = Client().get(path)
 
         assert problem(answer) == (401, "about:blank")
-        assert answer["WWW-Authenticate"] == "Token"
+        assert answer["WWW-Authenticate"] == 'Bearer realm="api"'
 
     def test_a_user_without_the_permission_is_refused(self, path: str, api: APIClient, reader: User) -> None:
         reader.user_permissions.clear()

@@ -8,8 +8,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from prometheus_client.parser import text_string_to_metric_families
-from rest_framework.authtoken.models import Token
 
+from accounts.models import Token
 from config.metrics.families import FAMILIES
 from events import record, unit_of_work
 from events.groups.ownership import Ownership
@@ -28,7 +28,7 @@ def token() -> str:
     """The token of a user who may see the metrics and nothing else."""
     user = User.objects.create_user(f"prometheus-{secrets.token_hex(4)}")
     user.user_permissions.add(Permission.objects.get(codename="view_metrics"))
-    return Token.objects.create(user=user).key
+    return Token.issue(user=user, name="of a test").text
 
 
 def scrape(client: Client, token: str) -> dict[str, dict[str, float]]:

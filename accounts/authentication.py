@@ -1,0 +1,69 @@
+"""Authenticate a REST request by its token: `Authorization: Bearer <token>`, or `Token <token>` as before."""
+
+import logging
+from typing import Any
+
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.request import Request
+
+from accounts import security_log, throttle
+from accounts.models import Token
+from accounts.throttle import Limit
+from accounts.token_text import digest_of, is_well_formed
+
+KEYWORDS = {b"bearer", b"token"}
+REFUSED = "accounts.refused_token"
+"""A key of request.META, with why the request's token was refused."""
+UNKNOWN = "unknown"
+MESSAGES = {
+    UNKNOWN: "This token is not known.",
+    "malformed": "Send the header `Authorization: Bearer <token>`, with one token.",
+    "expired": "This token has expired.",
+    "revoked": "This token was revoked.",
+    "user inactive": "The user of this token is not active.",
+}
+GUESSES = Limit("guessed tokens of an address", attempts=60, seconds=600)
+"""Valid tokens are accepted all the same: they can't be guessed, and others may share the address."""
+
+
+class TokenAuthentication(BaseAuthentication):
+    def authenticate(self, request: Request) -> tuple[Any, Token] | None:
+        words = get_authorization_header(request).split()
+        if not words or words[0].lower() not in KEYWORDS:
+            return None
+        token = _find(words[1]) if len(words) == 2 else None  # noqa: PLR2004 (keyword and token)
+        refusal = token.refusal() if token else UNKNOWN if len(words) == 2 else "malformed"  # noqa: PLR2004
+        if token is None or refusal:
+            raise _refused(request, refusal)
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge of a 401 (RFC 6750)."""
+        error = ', error="invalid_token"' if request.META.get(REFUSED) else ""
+        return f'Bearer realm="api"{error}'
+
+
+def note(request: HttpRequest) -> None:
+    """Note the use or the refusal of the request's token, after its transaction: a refusal rolls that back."""
+    if refusal := request.META.get(REFUSED):
+        if refusal == UNKNOWN:
+            throttle.count(GUESSES, security_log.address_of(request))
+        security_log.write("token_refused", level=logging.WARNING, reason=refusal, path=request.path)
+    elif isinstance(token := getattr(request, "auth", None), Token):
+        token.note_use()
+
+
+def _find(word: bytes) -> Token | None:
+    text = word.decode("latin-1")
+    if not is_well_formed(text):
+        return None
+    return Token.objects.select_related("user").filter(digest=digest_of(text)).first()
+
+
+def _refused(request: Request, refusal: str) -> Exception:
+    request.META[REFUSED] = refusal
+    if refusal == UNKNOWN and (seconds := throttle.seconds_refused(GUESSES, security_log.address_of(request))):
+        return Throttled(seconds)
+    return AuthenticationFailed(MESSAGES[refusal])
