@@ -1,18 +1,48 @@
 """Check the settings of the web server at start-up."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from config.environment import WEB_TAG
 from config.web.addresses import trusted_proxies
+from events.checks import TAG
+
+HOST = re.compile(r"\.?[a-z0-9_.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
-@register
+@register(TAG, WEB_TAG)  # The relay and the consumers run the checks of TAG alone.
+def check_variables(**_: Any) -> Sequence[CheckMessage]:
+    return [Error(f"{name}: {reason}", id="config.E001") for name, reason in settings.WRONG_VARIABLES.items()]
+
+
+@register(WEB_TAG)
 def check_trusted_proxies(**_: Any) -> Sequence[CheckMessage]:
     try:
         trusted_proxies()
     except ImproperlyConfigured as error:
-        return [Error(str(error), id="config.E001")]
+        return [Error(str(error), id="config.E002")]
     return []
+
+
+@register(WEB_TAG)
+def check_hosts(**_: Any) -> Sequence[CheckMessage]:
+    return [
+        Error(
+            f"ALLOWED_HOSTS: {host!r} is no name of a host; write names or addresses: tickets.example.org,[::1]",
+            id="config.E003",
+        )
+        for host in settings.ALLOWED_HOSTS
+        if not HOST.fullmatch(host)
+    ]
+
+
+@register(WEB_TAG)
+def check_hsts(**_: Any) -> Sequence[CheckMessage]:
+    if settings.SECURE_HSTS_SECONDS >= 0:
+        return []
+    return [Error(f"HSTS_SECONDS is {settings.SECURE_HSTS_SECONDS}, but must be 0 or more", id="config.E004")]

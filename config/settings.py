@@ -11,11 +11,14 @@ from typing import Any
 import environ
 from django.conf import global_settings
 
+from config.environment import Environment
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # A copy without empty variables. What the file below adds is not passed on to child processes.
 environ.Env.ENVIRON = {name: value for name, value in os.environ.items() if value}
-env = environ.Env()
+env = Environment()
+WRONG_VARIABLES = env.wrong
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 # `up` starts the servers that none of these names, and writes those that are named to the file.
 NAMED_IN_ENVIRONMENT = {
@@ -30,6 +33,7 @@ NAMED_IN_ENVIRONMENT = {
         "SECRET_KEY",
         "SECRET_KEY_FALLBACKS",
         "EVENTS_STREAM_KEYS",
+        "HTTPS_ONLY",
     )
     if name in env
 }
@@ -37,12 +41,19 @@ ENV_FILE = DATA_DIR / "env"
 if ENV_FILE.exists():
     env.read_env(ENV_FILE)
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = env.switch("DEBUG", default=False)
 # Django refuses an empty key as soon as it needs one; `up` makes a random one for its data folder.
 SECRET_KEY = env.str("SECRET_KEY", default="")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# DEBUG off is production: clients come by HTTPS. `up` serves the loopback address alone, and sets HTTPS_ONLY=false.
+HTTPS_ONLY = env.switch("HTTPS_ONLY", default=not DEBUG)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS_ONLY
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000) if HTTPS_ONLY else 0
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # Whoever asks for health is beside the process.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # Preloading binds the domain for years: its owner decides.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 SECURE_PROXY_SSL_HEADER = (
     "HTTP_X_FORWARDED_PROTO",
@@ -155,7 +166,7 @@ READMODEL_MAX_WAITING = env.int("READMODEL_MAX_WAITING", default=100)
 READMODEL_AUDIT_PER_SECOND = env.int("READMODEL_AUDIT_PER_SECOND", default=200)
 ACCESS_SYSTEM_URL = env.str("ACCESS_SYSTEM_URL", default="")
 ACCESS_SYSTEM_SECRETS = env.list("ACCESS_SYSTEM_SECRETS", default=[])
-ACCESS_SYSTEM_ALLOW_PRIVATE = env.bool("ACCESS_SYSTEM_ALLOW_PRIVATE", default=False)
+ACCESS_SYSTEM_ALLOW_PRIVATE = env.switch("ACCESS_SYSTEM_ALLOW_PRIVATE", default=False)
 
 EVENTS_STREAM_URL = env.str("EVENT_STREAM_URL", default="redis://localhost:6379/tickets")
 EVENTS_SETTING_NAMES = {"EVENTS_STREAM_URL": "EVENT_STREAM_URL", "DATABASES": "DATABASE_URL"}
@@ -163,7 +174,7 @@ EVENTS_STREAM_KEYS = env.list("EVENTS_STREAM_KEYS", default=[])
 EVENTS_SOURCE = env.str("EVENTS_SOURCE", default="/tickets")
 EVENTS_PARTITIONS = env.int("EVENTS_PARTITIONS", default=1)
 EVENTS_SCHEMA_LOCK = BASE_DIR / "event-schemas.json"
-EVENTS_FLUSH_ON_COMMIT = env.bool("EVENTS_FLUSH_ON_COMMIT", default=True)
+EVENTS_FLUSH_ON_COMMIT = env.switch("EVENTS_FLUSH_ON_COMMIT", default=True)
 EVENTS_RELAY_INTERVAL_SECONDS = env.float("EVENTS_RELAY_INTERVAL_SECONDS", default=0.5)
 EVENTS_HANDLER_SECONDS = env.float("EVENTS_HANDLER_SECONDS", default=300.0)
 EVENTS_SUBSCRIBERS = {
@@ -183,7 +194,6 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=False)
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -224,6 +234,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": env.log_level("LOG_LEVEL", default="INFO")},
     "loggers": {"httpx": {"level": "WARNING"}, "elastic_transport": {"level": "ERROR"}},
 }

@@ -35,6 +35,7 @@ atexit.register(_started.close)  # Also where a conftest that can't be imported 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None]:
     _keep_bytecode()
     os.environ["SECRET_KEY"] = secrets.token_urlsafe()
+    os.environ["HTTPS_ONLY"] = "false"  # The tests' clients come by plain HTTP.
     data = Path(_started.enter_context(tempfile.TemporaryDirectory(prefix="tests-")))
     os.environ["DATA_DIR"] = str(data)  # A running `manage.py up` is somebody's: the tests leave its servers alone.
     options = early_config.known_args_namespace

@@ -14,6 +14,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
+from config.environment import refuse_wrong_settings
+
 ADMIN = "admin"
 EMBEDDED_SECONDS = 60.0
 ELSEWHERE_SECONDS = 10.0
@@ -21,6 +23,7 @@ DATABASE_POLL_SECONDS = 0.1
 
 
 def prepare() -> None:
+    refuse_wrong_settings()
     call_command("collectstatic", interactive=False, verbosity=0)
     _wait_for_database()
     call_command("migrate", interactive=False, verbosity=0)

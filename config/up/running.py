@@ -49,6 +49,7 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
                 # The receiver started here has a private address; another one needs the environment's permission.
                 "ACCESS_SYSTEM_ALLOW_PRIVATE": str("ACCESS_SYSTEM_URL" not in named).lower(),
                 "SECRET_KEY": secret_key(data),
+                "HTTPS_ONLY": "false",
                 "SUPERVISOR_URL": supervisor.url,
             }
             with published(data, ours | dict(named)):

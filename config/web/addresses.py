@@ -3,6 +3,7 @@
 X-Forwarded-For and X-Forwarded-Proto are believed from the TRUSTED_PROXIES alone, since anybody can send them.
 """
 
+import logging
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -12,6 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.deprecation import MiddlewareMixin
 from rest_framework.request import Request
+
+logger = logging.getLogger(__name__)
 
 type Address = IPv4Address | IPv6Address
 type Network = IPv4Network | IPv6Network
@@ -32,6 +35,8 @@ class ForwardedMiddleware(MiddlewareMixin):
     It comes first, and removes the headers, so that nothing behind it believes those of a stranger.
     """
 
+    _has_reported = False
+
     def process_request(self, request: HttpRequest) -> None:
         forwarded_for, forwarded_proto = (request.META.pop(name, "") for name in (FORWARDED_FOR, FORWARDED_PROTO))
         peer = parse_address(client_address(request))
@@ -40,8 +45,20 @@ class ForwardedMiddleware(MiddlewareMixin):
         request.META["REMOTE_ADDR"] = str(_client_behind(peer, forwarded_for))
         # The last value is the one that our own proxy has written. Django reads it by SECURE_PROXY_SSL_HEADER.
         scheme = forwarded_proto.rpartition(",")[2].strip().lower()
-        if _is_trusted(peer) and scheme in SCHEMES:
+        if scheme in SCHEMES and _is_trusted(peer):
             request.META[FORWARDED_PROTO] = scheme
+        elif forwarded_proto:
+            self._report(peer)
+
+    def _report(self, peer: Address) -> None:
+        """Log the first header that is ignored: redirects without end are hard to explain otherwise."""
+        if not self._has_reported:
+            self._has_reported = True
+            logger.warning(
+                "%s sends an X-Forwarded-Proto that is ignored; if it is your proxy, name it in TRUSTED_PROXIES, "
+                "and let it send http or https",
+                peer,
+            )
 
 
 def trusted_proxies() -> Sequence[Network]:

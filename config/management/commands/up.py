@@ -101,7 +101,9 @@ def _welcome(console: Console, service: Service) -> None:
         console.print(f"  {service.receiver_url}  messages to the access system")
     if service.admin_password:
         console.print(f"\nLog in as [bold]{ADMIN}[/] with [bold]{service.admin_password}[/] (shown only once)")
-    console.print("\nEvery other `manage.py` command finds these servers. Ctrl-C stops everything.")
+    if "HTTPS_ONLY" not in settings.NAMED_IN_ENVIRONMENT:
+        console.print("\nIt serves plain HTTP, to this machine alone (HTTPS_ONLY=false); production needs HTTPS.")
+    console.print("Every other `manage.py` command finds these servers. Ctrl-C stops everything.")
 
 
 def _wait(service: Service) -> None:

@@ -1,23 +1,37 @@
 """The settings that are read from the environment."""
 
+import re
 import subprocess
 import sys
 
+import pytest
+from django.test import override_settings
+
+from config.environment import Environment, refuse_wrong_settings
 from config.settings import database
 from tests.processes import ROOT, environment
+
+HOW_TO = (ROOT / "docs/how-to.md").read_text()
+
+
+def manage(*words: str, **variables: str) -> str:
+    """Run a command with these settings; return what it printed, at most its last lines if it failed."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=ROOT,
+        env=environment(**variables),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout if done.returncode == 0 else done.stderr
 
 
 def test_a_former_secret_key_still_verifies_the_stream_s_entries() -> None:
     script = "from events.stream.signing import stream_keys; print(len({key.fingerprint for key in stream_keys()}))"
+    variables = {"SECRET_KEY": "new" * 20, "SECRET_KEY_FALLBACKS": "old" * 20, "DATABASE_URL": "sqlite://:memory:"}
 
-    said = subprocess.run(
-        [sys.executable, "manage.py", "shell", "--no-imports", "--command", script],
-        cwd=ROOT,
-        env=environment(SECRET_KEY="new" * 20, SECRET_KEY_FALLBACKS="old" * 20, DATABASE_URL="sqlite://:memory:"),
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    ).stdout
+    said = manage("shell", "--no-imports", "--command", script, **variables)
 
     assert said.splitlines()[-1] == "2"
 
@@ -29,3 +43,53 @@ def test_a_database_host_that_vanishes_is_noticed_within_some_seconds_unless_the
     assert idle_seconds + interval_seconds * count <= 11
     assert options["tcp_user_timeout"] == 3000
     assert database("postgres://db/tickets")["OPTIONS"]["tcp_user_timeout"] == 10_000
+
+
+def test_django_has_nothing_to_object_to_the_documented_settings_of_production() -> None:
+    [block] = re.findall(r"```ini\n(SECRET_KEY=.*?|DATABASE_URL=.*?)```", HOW_TO, re.DOTALL)
+    documented = dict(line.split("=", 1) for line in block.splitlines())
+    ours = {"HTTPS_ONLY": "", "DJANGO_SETTINGS_MODULE": "config.settings"}
+
+    said = manage("check", "--deploy", "--fail-level", "WARNING", **documented, **ours)
+
+    assert said == "System check identified no issues (1 silenced).\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("ON", True), ("1", True), ("no", False), ("0", False), ("maybe", True)]
+)
+def test_a_switch_is_true_or_false_and_else_stays_as_it_is_by_default(
+    monkeypatch: pytest.MonkeyPatch, text: str, *, value: bool
+) -> None:
+    monkeypatch.setattr(Environment, "ENVIRON", {"HTTPS_ONLY": text})
+    env = Environment()
+
+    assert env.switch("HTTPS_ONLY", default=True) is value
+    assert env.wrong == ({"HTTPS_ONLY": "write true or false, not 'maybe'"} if text == "maybe" else {})
+
+
+def test_the_web_server_ends_with_a_sentence_for_each_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Environment, "ENVIRON", {"LOG_LEVEL": "loud", "HSTS_SECONDS": "a year"})
+    env = Environment()
+    env.log_level("LOG_LEVEL", default="INFO")
+    env.int("HSTS_SECONDS", default=1)
+    hosts = ["tickets.example.org", ".example.net", "[::1]", "*", "https://tickets.example.org", "localhost:8000"]
+
+    with (
+        override_settings(
+            WRONG_VARIABLES=env.wrong, TRUSTED_PROXIES=["*"], ALLOWED_HOSTS=hosts, SECURE_HSTS_SECONDS=-1
+        ),
+        pytest.raises(SystemExit) as ended,
+    ):
+        refuse_wrong_settings()
+
+    sentences = str(ended.value).splitlines()
+    assert [sentence.partition(": ")[0] for sentence in sentences] == [
+        "LOG_LEVEL",
+        "HSTS_SECONDS",
+        "TRUSTED_PROXIES",
+        "ALLOWED_HOSTS",
+        "ALLOWED_HOSTS",
+        "ALLOWED_HOSTS",
+        "HSTS_SECONDS is -1, but must be 0 or more",
+    ]

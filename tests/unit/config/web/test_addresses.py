@@ -1,5 +1,7 @@
 """Test who is believed about a client's address and scheme."""
 
+from ipaddress import ip_address
+
 import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory
@@ -70,6 +72,15 @@ def test_the_scheme_is_the_one_that_a_trusted_proxy_has_written(
 
     assert request.is_secure() is is_secure
     assert request.build_absolute_uri("/").startswith("https://" if is_secure else "http://")
+
+
+def test_the_first_header_that_is_ignored_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    middleware = ForwardedMiddleware(lambda request: request)
+
+    for _ in range(2):
+        middleware(RequestFactory().get("/", REMOTE_ADDR=STRANGER, headers={"X-Forwarded-Proto": "https"}))
+
+    assert [record.args for record in caplog.records] == [(ip_address(STRANGER),)]
 
 
 @pytest.mark.parametrize("wrong", ["proxy.example", "10.0.0.1/8", "*", "0.0.0.0/0", "::/0"])
