@@ -6,10 +6,12 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.db import DatabaseError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts import authentication, security_log
+from accounts.exceptions import NotTried
+from accounts.views import not_tried
 from events.feed.threads import in_thread
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,10 @@ class AccountsMiddleware:
             if _has_token(request):
                 await in_thread(_note, request)
         return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer a log-in that was not tried, whichever view it was in."""
+        return not_tried(request, error) if isinstance(error, NotTried) else None
 
 
 def _has_token(request: HttpRequest) -> bool:

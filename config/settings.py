@@ -61,7 +61,7 @@ SECURE_PROXY_SSL_HEADER = (
 )  # Without a trusted proxy, ForwardedMiddleware removes it.
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "accounts.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -183,17 +183,18 @@ EVENTS_SUBSCRIBERS = {
 }
 EVENTS_AGGREGATES = {"ticket": "tickets.aggregate.TicketAggregate"}
 
-PASSWORD_HASHERS = ["config.web.log_in.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
+# Who may come in.
+AUTHENTICATION_BACKENDS = ["accounts.backend.Backend"]
+PASSWORD_HASHERS = ["accounts.hashing.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.passwords.EndTokens"},
 ]
-LOGIN_URL = "admin:login"
+LOGIN_URL = "log_in"
+LOGIN_REDIRECT_URL = "search"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

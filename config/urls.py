@@ -6,14 +6,12 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config.metrics.views import metrics
 from config.web.health import healthz, readyz
-from config.web.log_in import change_password, log_in
 from config.web.lookup import lookup
 
 urlpatterns = [
     path("", include("readmodel.tickets.pages.urls")),
     path("lookup/", lookup, name="lookup"),
-    path("admin/login/", log_in),
-    path("admin/password_change/", change_password),
+    path("", include("accounts.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("tickets.urls")),
     path("api/", include("readmodel.tickets.api.urls")),

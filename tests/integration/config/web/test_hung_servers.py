@@ -34,6 +34,7 @@ TICKET_ID = UUID(int=1)
 BODY = {**FIELDS, "starts_at": "2027-05-01T22:00:00+02:00", "price": "25.00"}
 FORM = {**BODY, "code": "ABC", "starts_at_0": "2027-05-01", "starts_at_1": "22:00:00"}
 PASSWORD = "correct horse"
+NEW = "battery staple horse"
 SEARCH = "/api/search/tickets/"
 POLLING_CLIENTS = 20
 WRITES = 5
@@ -57,6 +58,10 @@ REQUESTS = [
     Asked(f"/tickets/{TICKET_ID}/", "elasticsearch"),
     Asked("/freshness/", "elasticsearch"),
     Asked("/lookup/?code=x"),
+    Asked("/log-in/"),
+    Asked("/log-out/", data={}),
+    Asked("/password/"),
+    Asked("/password/changed/"),
     Asked(f"{SEARCH}?q=x", "elasticsearch"),
     Asked(f"{SEARCH}?cursor=", "elasticsearch"),
     Asked(f"{SEARCH}?q=x", "elasticsearch", headers=TOKEN),
@@ -157,11 +162,11 @@ def routes(resolver: URLResolver, above: str = "") -> Iterator[str]:
 @pytest.mark.parametrize(
     ("path", "data", "hashes"),
     [
-        ("/admin/login/", {"username": "admin", "password": PASSWORD}, 1),
-        ("/admin/login/", {"username": "stranger", "password": PASSWORD}, 1),
+        ("/log-in/", {"username": "admin", "password": PASSWORD}, 1),
+        ("/log-in/", {"username": "stranger", "password": PASSWORD}, 1),
         (
-            "/admin/password_change/",
-            {"old_password": PASSWORD, "new_password1": "battery staple", "new_password2": "battery staple"},
+            "/password/",
+            {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW},
             2,
         ),
     ],
@@ -180,7 +185,7 @@ def test_no_session_is_held_while_a_password_is_hashed(
         return compute(*args, **options)
 
     monkeypatch.setattr(hashers, "pbkdf2", look_and_compute)
-    client.get("/admin/login/")
+    client.get("/log-in/")
     client.post(path, data)
 
     assert seen == [0] * hashes

@@ -47,7 +47,7 @@ class TestAccess:
         response = client.get(f"{path}?q=a")
 
         assert response.status_code == 302
-        assert response.headers["Location"] == f"/admin/login/?next={path}%3Fq%3Da"
+        assert response.headers["Location"] == f"/log-in/?next={path}%3Fq%3Da"
 
     @pytest.mark.parametrize("path", PAGES)
     def test_htmx_reloads_the_page_after_the_session_has_ended(self, client: Client, path: str) -> None:

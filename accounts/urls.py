@@ -1,0 +1,12 @@
+"""The URLs of a person's own account."""
+
+from django.urls import path
+
+from accounts.views import change_password, log_in, log_out, password_changed
+
+urlpatterns = [
+    path("log-in/", log_in, name="log_in"),
+    path("log-out/", log_out, name="log_out"),
+    path("password/", change_password, name="change_password"),
+    path("password/changed/", password_changed, name="password_changed"),
+]
