@@ -5,10 +5,14 @@ import os
 from django.core.asgi import get_asgi_application
 
 from config.environment import refuse_wrong_settings
-from config.web.slow_clients import cut_off_slow_clients
-from readmodel.index.client import load_client
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-application = cut_off_slow_clients(get_asgi_application())
+django_application = get_asgi_application()
 refuse_wrong_settings()
+
+from config.web.limits import limited  # noqa: E402 (these need the settings and the models)
+from config.web.slow_clients import cut_off_slow_clients  # noqa: E402
+from readmodel.index.client import load_client  # noqa: E402
+
+application = cut_off_slow_clients(limited(django_application))
 load_client()

@@ -60,6 +60,15 @@ SECURE_PROXY_SSL_HEADER = (
     "https",
 )  # Without a trusted proxy, ForwardedMiddleware removes it.
 
+# What one process of the web server takes on at once; docs/reference.md says more.
+WEB_REQUESTS_AT_ONCE = env.int("WEB_REQUESTS_AT_ONCE", default=200)
+WEB_QUEUE_SECONDS = env.float("WEB_QUEUE_SECONDS", default=5.0)
+WEB_BODY_BYTES = env.int("WEB_BODY_BYTES", default=1_000_000)
+WEB_BODY_SECONDS = env.float("WEB_BODY_SECONDS", default=10.0)
+WEB_UPLOAD_BYTES = env.int("WEB_UPLOAD_BYTES", default=10_000_000)
+WEB_UPLOAD_SECONDS = env.float("WEB_UPLOAD_SECONDS", default=60.0)
+WEB_BODIES_BYTES = env.int("WEB_BODIES_BYTES", default=64_000_000)
+
 INSTALLED_APPS = [
     "accounts.apps.AdminConfig",
     "django.contrib.auth",

@@ -25,6 +25,7 @@ from rest_framework.views import APIView
 
 from config.feed.problems import TooManyClients, refused_cursors
 from config.feed.serializers import FeedParameters, PageSerializer, StreamParameters
+from config.web.places import give_back_place
 from events.conf import conf
 from events.feed import pages as feed
 from events.feed.cursor import FeedCursor
@@ -135,6 +136,7 @@ async def events(request: HttpRequest) -> HttpResponseBase:
     found = await in_thread(_first_page, request, has_room=_has_room())
     if isinstance(found, HttpResponseBase):
         return found
+    give_back_place(request)
     page = await _wait_for_events(found.page, found.parameters)
     body = {
         "events": [msgspec.Raw(event.json) for event in page.events],
@@ -165,6 +167,7 @@ async def events_stream(request: HttpRequest) -> HttpResponseBase:
     start = await in_thread(_stream_start, request, has_room=_has_room())
     if isinstance(start, HttpResponseBase):
         return start
+    give_back_place(request)
     return StreamingHttpResponse(
         server_sent(start.cursor, start.wanted, is_allowed=partial(_is_allowed, request)),
         content_type=CONTENT_TYPE,

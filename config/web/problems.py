@@ -48,9 +48,9 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     if response is None:
         return None
     if isinstance(known, exceptions.ValidationError):
-        response.data = _problem(response.status_code, INVALID, errors=_by_field(known.detail))
+        response.data = problem(response.status_code, INVALID, errors=_by_field(known.detail))
     else:
-        response.data = _problem(response.status_code, str(response.data["detail"]), kind=_kind_of(known))
+        response.data = problem(response.status_code, str(response.data["detail"]), kind=_kind_of(known))
     response.content_type = PROBLEM_CONTENT_TYPE
     return response
 
@@ -60,7 +60,7 @@ class LostRaceMiddleware(MiddlewareMixin):
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if request.path.startswith(API) and is_lost_race(error):
-            return _respond(_problem(HTTPStatus.CONFLICT, LOST_RACE, kind=ConcurrentConflict.default_code))
+            return _respond(problem(HTTPStatus.CONFLICT, LOST_RACE, kind=ConcurrentConflict.default_code))
         return None
 
 
@@ -76,7 +76,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a path that does not exist (Django's handler404); under /api/ as a problem."""
     if request.path.startswith(API):
         return _respond(
-            _problem(HTTPStatus.NOT_FOUND, f"There is nothing at {request.path}; /api/docs/ lists the addresses.")
+            problem(HTTPStatus.NOT_FOUND, f"There is nothing at {request.path}; /api/docs/ lists the addresses.")
         )
     return defaults.page_not_found(request, exception)
 
@@ -85,7 +85,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an unexpected error (Django's handler500); under /api/ as a problem."""
     if request.path.startswith(API):
         return _respond(
-            _problem(
+            problem(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
                 "The request failed because of an error in the server; its log has the details.",
             )
@@ -113,7 +113,8 @@ def _by_field(detail: Any) -> dict[str, Any]:
     return detail if isinstance(detail, dict) else {"non_field_errors": detail}
 
 
-def _problem(status: int, detail: str, *, kind: str = "", **members: Any) -> dict[str, Any]:
+def problem(status: int, detail: str, *, kind: str = "", **members: Any) -> dict[str, Any]:
+    """Return a problem's members; `kind` names a type of our own."""
     title = kind.replace("-", " ").capitalize() or HTTPStatus(status).phrase
     return {
         "type": f"urn:problem:{kind}" if kind else "about:blank",

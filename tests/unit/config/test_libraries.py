@@ -1,4 +1,4 @@
-"""Test that libraries still have the private names that we override or read: after a renaming, ours would do nothing."""
+"""Test that libraries still have the private names that we override or read: after a rename, ours would do nothing."""
 
 from threading import BoundedSemaphore
 
