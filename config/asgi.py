@@ -10,9 +10,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_asgi_application()
 refuse_wrong_settings()
 
-from config.web.limits import limited  # noqa: E402 (these need the settings and the models)
+from config.web.asgi_request import CompleteRequest  # noqa: E402 (these need the settings and the models)
+from config.web.documented import load_documented_operations  # noqa: E402
+from config.web.limits import limited  # noqa: E402
 from config.web.slow_clients import cut_off_slow_clients  # noqa: E402
 from readmodel.index.client import load_client  # noqa: E402
 
+django_application.request_class = CompleteRequest
 application = cut_off_slow_clients(limited(django_application))
 load_client()
+load_documented_operations()

@@ -91,10 +91,11 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.web.addresses.ForwardedMiddleware",
+    "config.web.readable.ReadableTextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "config.web.slashes.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -102,6 +103,7 @@ MIDDLEWARE = [
     "accounts.middleware.AccountsMiddleware",
     "events.middleware.CollectorMiddleware",
     "config.web.problems.LostRaceMiddleware",
+    "config.web.problems.UnstorableValueMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -217,11 +219,14 @@ REST_FRAMEWORK = {
         "accounts.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["config.web.permissions.ModelPermissions"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "config.web.permissions.ModelPermissions",
+        "config.web.documented.OnlyDocumentedInput",
+    ],
     "DEFAULT_PAGINATION_CLASS": "config.web.pagination.Pagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["config.web.json_body.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.web.problems.problem_handler",
 }
@@ -235,7 +240,6 @@ SPECTACULAR_SETTINGS = {
         "config.web.schema.document_problems",
         "config.web.schema.document_consistency_tokens",
     ],
-    "ENUM_NAME_OVERRIDES": {"StatusEnum": "tickets.models.Status"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

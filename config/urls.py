@@ -23,5 +23,6 @@ urlpatterns = [
     path("metrics", metrics),
 ]
 
+handler400 = "config.web.problems.bad_request"
 handler404 = "config.web.problems.not_found"
 handler500 = "config.web.problems.server_error"

@@ -57,6 +57,10 @@ class TicketAdmin(TicketModelAdmin):
             kwargs["help_text"] = f"Enter it in the time zone {timezone.get_current_timezone_name()}."
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:  # noqa: ARG002
+        """Start with an empty form: a link must not fill it in, and a wrong time in one is an error of Django's."""
+        return {}
+
     def has_change_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:  # noqa: ARG002
         return False
 

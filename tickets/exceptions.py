@@ -4,10 +4,8 @@
 class TicketError(Exception):
     """A ticket could not be changed."""
 
-    def __init__(self, message: str | None = None, *, outline: str = "") -> None:
-        """`outline` says the same without what only those who may see the ticket may know."""
+    def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())
-        self.outline = outline or (self.__doc__ or "").strip()
 
 
 class TransitionRefused(TicketError):

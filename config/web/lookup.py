@@ -14,7 +14,7 @@ MAX_CODE_LENGTH = 50
 @page
 def lookup(request: HttpRequest) -> HttpResponse:
     """Show the ticket as the database has it now."""
-    asked = request.GET.get("code", "").strip()[:MAX_CODE_LENGTH].replace("\0", "")
+    asked = request.GET.get("code", "").strip()[:MAX_CODE_LENGTH]
     found = _find_tickets(asked)
     context = {"asked": asked, "ticket": found[0] if found else None, "similar": found[1:]}
     return render(request, "config/lookup.html", context)

@@ -1,22 +1,24 @@
 """Answer errors of the REST interface as problem details (RFC 9457)."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db import DatabaseError
+from django.core.exceptions import BadRequest, ValidationError
+from django.db import DatabaseError, DataError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.fields import get_error_detail
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from events.exceptions import VersionTaken
-from tickets.exceptions import ConcurrentChange, TicketError, TransitionRefused
-from tickets.visibility import may_see_tickets
+from tickets.exceptions import ConcurrentChange, TransitionRefused
+
+logger = logging.getLogger(__name__)
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
 API = "/api/"
@@ -27,6 +29,8 @@ LOST_RACES = {
     "SQLITE_BUSY",
 }
 LOST_RACE = "Another request changed the same data at the same time. Nothing was changed; try again."
+UNREADABLE = "The request can't be read, or is too large."
+UNSTORABLE = "The database can't hold a value of the request. Nothing was changed."
 INVALID = "Some fields are invalid; `errors` says which and why."
 
 
@@ -45,7 +49,7 @@ class ConcurrentConflict(Conflict):
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an exception of a REST view as a problem; DRF's own handler rolls the request's transaction back."""
-    known = _as_api_exception(error, context)
+    known = _as_api_exception(error)
     response = exception_handler(known, context)
     if response is None:
         return None
@@ -66,12 +70,30 @@ class LostRaceMiddleware(MiddlewareMixin):
         return None
 
 
+class UnstorableValueMiddleware(MiddlewareMixin):
+    """Answer 400 if the database refused a value that no check of ours has refused, and log where that was."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, DataError | OverflowError):  # OverflowError: SQLite's integers have 64 bits.
+            logger.error("a request's value reached the database, which refused it", exc_info=error)
+            return _refusal(request, UNSTORABLE)
+        return None
+
+
 def is_lost_race(error: Exception) -> bool:
     """Return whether another transaction won, so that a retry may succeed."""
     if isinstance(error, VersionTaken):
         return True
     cause = error.__cause__ if isinstance(error, DatabaseError) else None
     return bool(LOST_RACES & {getattr(cause, "sqlstate", None), getattr(cause, "sqlite_errorname", None)})
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that can't be read (Django's handler400); under /api/ as a problem."""
+    if isinstance(exception, BadRequest):  # The others may name settings.
+        errors = getattr(exception, "errors", None)
+        return _refusal(request, str(exception), **({"errors": errors} if errors else {}))
+    return _refusal(request, UNREADABLE)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -95,20 +117,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return defaults.server_error(request)
 
 
-def _as_api_exception(error: Exception, context: dict[str, Any]) -> Exception:
+def _as_api_exception(error: Exception) -> Exception:
     if isinstance(error, ValidationError):
         return exceptions.ValidationError(get_error_detail(error))
     if isinstance(error, TransitionRefused):
-        return Conflict(_told(error, context["request"]))
-    if isinstance(error, ConcurrentChange):
-        return ConcurrentConflict(_told(error, context["request"]))
-    if isinstance(error, VersionTaken):
+        return Conflict(str(error))
+    if isinstance(error, ConcurrentChange | VersionTaken):
         return ConcurrentConflict(str(error))
     return error
-
-
-def _told(error: TicketError, request: Request) -> str:
-    return str(error) if may_see_tickets(request) else error.outline
 
 
 def _kind_of(error: Exception) -> str:
@@ -119,6 +135,12 @@ def _kind_of(error: Exception) -> str:
 
 def _by_field(detail: Any) -> dict[str, Any]:
     return detail if isinstance(detail, dict) else {"non_field_errors": detail}
+
+
+def _refusal(request: HttpRequest, detail: str, **members: Any) -> HttpResponse:
+    if request.path.startswith(API):
+        return _respond(problem(HTTPStatus.BAD_REQUEST, detail, **members))
+    return render(request, "400.html", {"detail": detail}, status=HTTPStatus.BAD_REQUEST)
 
 
 def problem(status: int, detail: str, *, kind: str = "", **members: Any) -> dict[str, Any]:

@@ -14,11 +14,13 @@ from readmodel.tickets.search.query import FACETS, SearchQuery
 MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 CENT = Decimal("0.01")
 FILTERS = ("status", "venue", "month", "price")
+SINGLE = ("q", "month", "price", "sort", "page")
 RANGES = {f"{start}-{end or ''}": (start, end) for start, end in zip_longest(PRICES, PRICES[1:])}
 
 
 def query_from(parameters: QueryDict, *, time_zone: str) -> SearchQuery:
     """Return the query; raise InvalidSearch with a message for each invalid parameter."""
+    _refuse_repetition(parameters)
     starts_from, starts_to = _days_of(parameters.get("month", ""))
     price_min, price_max = _prices_of(parameters.get("price", ""))
     return SearchQuery(
@@ -34,6 +36,12 @@ def query_from(parameters: QueryDict, *, time_zone: str) -> SearchQuery:
         facets=FACETS,
         page=_page_number(parameters.get("page") or "1"),
     )
+
+
+def _refuse_repetition(parameters: QueryDict) -> None:
+    """Raise InvalidSearch if a parameter with one value has several: which one counts would be a guess."""
+    if repeated := [name for name in SINGLE if len(parameters.getlist(name)) > 1]:
+        raise InvalidSearch(dict.fromkeys(repeated, "Give it only once."))
 
 
 def _given(parameters: QueryDict, name: str) -> list[str]:

@@ -102,7 +102,11 @@ class TestRefused:
 
 
 @pytest.mark.parametrize(
-    ("parameter", "value"), [("limit", "0"), ("limit", "1001"), ("limit", "x"), ("wait", "-1"), ("wait", "31")]
+    ("parameter", "value"),
+    [
+        *(("limit", "0"), ("limit", "1001"), ("limit", "x"), ("wait", "-1"), ("wait", "31")),
+        *(("limit", ""), ("limit", "9" * 5_000), ("wait", "nan"), ("wait", ""), ("lmit", "1"), ("after", "\0")),
+    ],
 )
 def test_limit_and_wait_outside_their_bounds_are_refused(parameter: str, value: str, api: APIClient) -> None:
     answer = api.get(FEED, {parameter: value})

@@ -84,7 +84,7 @@ def test_a_page_beyond_the_last_is_not_found(api: APIClient, shelf: Shelf) -> No
     ("parameter", "value", "message"),
     [
         ("q", "x" * 201, "Ensure this field has no more than 200 characters."),
-        ("q", "\x00", "Null characters are not allowed."),
+        ("q", "\x00", "This has U+0000, or bytes that are not UTF-8."),
         ("q", "a " * 21, "At most 20 words, not 21."),
         ("status", "lost", "'lost' is not a status; use issued, checked_in, canceled."),
         ("venue", "x" * 201, "At most 200 characters each."),
@@ -116,10 +116,12 @@ def test_an_invalid_parameter_is_named(api: APIClient, parameter: str, value: st
 
 @pytest.mark.django_db(transaction=True)
 def test_all_invalid_parameters_are_named_at_once(api: APIClient) -> None:
-    answer = api.get(PATH, {"colour": "red", "page": "one", "price_min": "x", "price_max": "y"})
+    answer = api.get(PATH, {"page": "one", "price_min": "x", "price_max": "y"})
 
     assert answer["Content-Type"] == "application/problem+json"
-    assert answer.json()["errors"].keys() == {"colour", "page", "price_min", "price_max"}
+    assert answer.json()["errors"].keys() == {"page", "price_min", "price_max"}
+    unknown = api.get(f"{PATH}?colour=red&size=9&page=1&page=2")
+    assert unknown.json()["errors"].keys() == {"colour", "size", "page"}
     combined = api.get(f"{PATH}?starts_from=2027-02-30&currency=x&venue={'v' * 201}&fields=a")
     assert combined.json()["errors"].keys() == {"starts_from", "currency", "venue", "fields"}
 
@@ -139,7 +141,6 @@ HOSTILE = [
     "/.*.*.*.*x/",
     "a~2 " * 20,
     "\\" * 100,
-    "\ud800",
     "\x1b[31m\x07\r\n",
     "\u202e\u200b\ufeff",
     "\U0010ffff" * 200,
