@@ -240,6 +240,7 @@ SPECTACULAR_SETTINGS = {
         "config.web.schema.document_problems",
         "config.web.schema.document_consistency_tokens",
     ],
+    "ENUM_NAME_OVERRIDES": {"StatusEnum": "tickets.models.Status"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

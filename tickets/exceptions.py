@@ -4,8 +4,10 @@
 class TicketError(Exception):
     """A ticket could not be changed."""
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, *, outline: str = "") -> None:
+        """`outline` says the same without what only those who may see the ticket may know."""
         super().__init__(message or (self.__doc__ or "").strip())
+        self.outline = outline or (self.__doc__ or "").strip()
 
 
 class TransitionRefused(TicketError):

@@ -162,7 +162,8 @@ class Ticket(FSMModelMixin, models.Model):
             try:
                 change(row)
             except TransitionNotAllowed as error:
-                raise TransitionRefused(row.history()) from error
+                outline = f"The ticket is already {row.get_status_display()}."
+                raise TransitionRefused(row.history(), outline=outline) from error
             row.version += 1
             row.updated_at = now
         changed = cls.objects.filter(id__in=[row.id for row in rows])

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.timezone import is_naive
+from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
 from tickets.models import Ticket
@@ -49,8 +50,26 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
         return Ticket.issue(**validated_data)
 
 
+class TicketOutlineSerializer(serializers.ModelSerializer[Ticket]):
+    """What a caller gets who may change the ticket and not see it."""
+
+    class Meta:
+        model = Ticket
+        fields = ["id", "status", "version"]
+
+
 class CancellationSerializer(serializers.Serializer[dict[str, Ticket]]):
     """A cancelled ticket and its replacement."""
 
     canceled = TicketSerializer()
     replacement = TicketSerializer()
+
+
+class CancellationOutlineSerializer(serializers.Serializer[dict[str, Ticket]]):
+    canceled = TicketOutlineSerializer()
+    replacement = TicketOutlineSerializer()
+
+
+def either(name: str, whole: type[serializers.Serializer[Any]], outline: type[serializers.Serializer[Any]]) -> Any:
+    """Describe an answer that has the outline alone for callers who may not see the ticket."""
+    return PolymorphicProxySerializer(component_name=name, serializers=[whole, outline], resource_type_field_name=None)

@@ -18,7 +18,14 @@ from rest_framework.views import APIView
 
 from tickets.managers import TicketQuerySet
 from tickets.models import Ticket
-from tickets.serializers import CancellationSerializer, TicketSerializer
+from tickets.serializers import (
+    CancellationOutlineSerializer,
+    CancellationSerializer,
+    TicketOutlineSerializer,
+    TicketSerializer,
+    either,
+)
+from tickets.visibility import may_see_tickets
 from tickets.texts import normalized
 
 IF_MATCH = OpenApiParameter(
@@ -99,28 +106,40 @@ class TicketViewSet(
     def get_success_headers(self, data: Any) -> dict[str, str]:
         return {"Location": self.reverse_action("detail", [data["id"]])}
 
-    @extend_schema(summary="Cancel a ticket", request=None, responses=CancellationSerializer, parameters=[IF_MATCH])
+    @extend_schema(
+        summary="Cancel a ticket",
+        request=None,
+        responses=either("CancellationAnswer", CancellationSerializer, CancellationOutlineSerializer),
+        parameters=[IF_MATCH],
+    )
     @action(detail=True, methods=["post"], required_permission="tickets.cancel_ticket")
     def cancel(self, request: Request, **_: Any) -> Response:
         """Cancel an issued ticket, and issue its replacement."""
         ticket = self._matching_ticket(request)
         replacement = ticket.cancel()
-        return Response(CancellationSerializer({"canceled": ticket, "replacement": replacement}).data)
+        serializer = CancellationSerializer if may_see_tickets(request) else CancellationOutlineSerializer
+        return Response(serializer({"canceled": ticket, "replacement": replacement}).data)
 
-    @extend_schema(summary="Check a ticket in", request=None, responses=TicketSerializer, parameters=[IF_MATCH])
+    @extend_schema(
+        summary="Check a ticket in",
+        request=None,
+        responses=either("CheckInAnswer", TicketSerializer, TicketOutlineSerializer),
+        parameters=[IF_MATCH],
+    )
     @action(detail=True, methods=["post"], url_path="check-in", required_permission="tickets.check_in_ticket")
     def check_in(self, request: Request, **_: Any) -> Response:
         """Check in an issued ticket."""
         ticket = self._matching_ticket(request)
         ticket.check_in()
-        return Response(self.get_serializer(ticket).data)
+        serializer = TicketSerializer if may_see_tickets(request) else TicketOutlineSerializer
+        return Response(serializer(ticket).data)
 
     def _matching_ticket(self, request: Request) -> Ticket:
         ticket = self.get_object()
         expected = _expected_tags(request)
         if not {"*", _etag(ticket.version)} & set(expected):
             raise PreconditionFailed(
-                f"ticket {ticket.code} has version {ticket.version}, not {', '.join(expected)}; read it again"
+                f"the ticket has version {ticket.version}, not {', '.join(expected)}; read it again"
             )
         return ticket
 

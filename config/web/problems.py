@@ -12,11 +12,13 @@ from django.utils.deprecation import MiddlewareMixin
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.fields import get_error_detail
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from events.exceptions import VersionTaken
-from tickets.exceptions import ConcurrentChange, TransitionRefused
+from tickets.exceptions import ConcurrentChange, TicketError, TransitionRefused
+from tickets.visibility import may_see_tickets
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class ConcurrentConflict(Conflict):
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an exception of a REST view as a problem; DRF's own handler rolls the request's transaction back."""
-    known = _as_api_exception(error)
+    known = _as_api_exception(error, context)
     response = exception_handler(known, context)
     if response is None:
         return None
@@ -117,14 +119,20 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return defaults.server_error(request)
 
 
-def _as_api_exception(error: Exception) -> Exception:
+def _as_api_exception(error: Exception, context: dict[str, Any]) -> Exception:
     if isinstance(error, ValidationError):
         return exceptions.ValidationError(get_error_detail(error))
     if isinstance(error, TransitionRefused):
-        return Conflict(str(error))
-    if isinstance(error, ConcurrentChange | VersionTaken):
+        return Conflict(_told(error, context["request"]))
+    if isinstance(error, ConcurrentChange):
+        return ConcurrentConflict(_told(error, context["request"]))
+    if isinstance(error, VersionTaken):
         return ConcurrentConflict(str(error))
     return error
+
+
+def _told(error: TicketError, request: Request) -> str:
+    return str(error) if may_see_tickets(request) else error.outline
 
 
 def _kind_of(error: Exception) -> str:

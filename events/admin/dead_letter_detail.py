@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from events.dead_letters.payload_text import compare, cut, pretty
 from events.dead_letters.queries import queued_behind
-from events.models import DeadLetter, LogEntry
+from events.models import DeadLetter, DeadLetterAction, LogEntry
 from events.printable_text import printable
 
 LONGEST_SHOWN = 50_000
@@ -52,25 +52,42 @@ class _Line(NamedTuple):
     kind: str
 
 
+def may_see_payloads(request: HttpRequest) -> bool:
+    """Tell whether the user may read the log: payloads and errors name persons as it does."""
+    return request.user.has_perm("events.view_logentry")
+
+
 def detail_context(letter: DeadLetter, request: HttpRequest) -> dict[str, Any]:
     """Return the context of the template; long texts are cut, and say so."""
     entry = LogEntry.objects.filter(event_id=letter.event_id).first() if letter.event_id else None
-    behind, actions = queued_behind(letter), letter.actions.order_by("-id")
+    behind, is_full = queued_behind(letter), may_see_payloads(request)
     return {
         "entry": entry,
-        "letter_facts": list(_facts(letter, LETTER_FACTS)),
-        "event_facts": list(_facts(entry, EVENT_FACTS)),
-        "entry_url": _entry_url(entry, request),
+        "letter_facts": list(_facts(letter, [name for name in LETTER_FACTS if is_full or name != "error"])),
+        "event_facts": list(_facts(entry, [name for name in EVENT_FACTS if is_full or name != "extensions"])),
+        "behind": behind[:SHOWN_BEHIND],
+        "behind_count": behind.count(),
+        "trail": list(_trail(letter, is_full=is_full)),
+        "is_full": is_full,
+        **(_contents(letter, entry) if is_full else {}),
+    }
+
+
+def _contents(letter: DeadLetter, entry: LogEntry | None) -> dict[str, Any]:
+    return {
+        "entry_url": reverse("admin:events_logentry_change", args=[entry.id]) if entry else "",
         "payload": _shown(pretty(entry.data)) if entry else "",
         "is_lost": letter.event_id is not None and entry is None,
         "edited": _shown(pretty(letter.edited_data)) if letter.edited_data else "",
         "difference": list(_difference(entry.data, letter.edited_data)) if entry and letter.edited_data else [],
         "foreign_fields": _shown(pretty(msgspec.json.encode(letter.fields).decode())) if letter.fields else "",
         "traceback": _shown(letter.traceback),
-        "behind": behind[:SHOWN_BEHIND],
-        "behind_count": behind.count(),
-        "trail": [(action, printable(action.detail)) for action in actions[:SHOWN_ACTIONS]],
     }
+
+
+def _trail(letter: DeadLetter, *, is_full: bool) -> Iterator[tuple[DeadLetterAction, str]]:
+    for action in letter.actions.order_by("-id")[:SHOWN_ACTIONS]:
+        yield action, printable(action.detail) if is_full else ""
 
 
 def _shown(text: str) -> str:
@@ -87,9 +104,3 @@ def _facts(row: DeadLetter | LogEntry | None, names: Iterable[str]) -> Iterator[
 def _difference(before: str, after: str) -> Iterator[_Line]:
     for line in compare(before, after):
         yield _Line(printable(cut(line, LONGEST_LINE)), KINDS.get(line[:1], ""))
-
-
-def _entry_url(entry: LogEntry | None, request: HttpRequest) -> str:
-    if entry is None or not request.user.has_perm("events.view_logentry"):
-        return ""
-    return reverse("admin:events_logentry_change", args=[entry.id])

@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from events.admin.dead_letter_detail import detail_context
+from events.admin.dead_letter_detail import detail_context, may_see_payloads
 from events.admin.dead_letter_forms import DiscardForm, EditForm, StateFilter
 from events.admin.list_and_page_actions import list_and_page_action, posted_actions
 from events.admin.read_only import ReadOnlyAdmin
@@ -31,7 +31,7 @@ SHOWN_LETTERS = 50
 
 
 class DeadLetterAdmin(ReadOnlyAdmin):
-    list_display = ["id", "colored_state", "group", "event", "short_error", "attempts", "age"]
+    list_display = ["id", "colored_state", "group", "event", "error_type", "short_error", "attempts", "age"]
     list_filter = [StateFilter, "group", "type", "error_type"]
     search_fields = ["=event_id", "=subject", "error"]
     ordering = ["-id"]
@@ -43,6 +43,12 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer(*LONG_COLUMNS)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [name for name in self.list_display if name != "short_error" or may_see_payloads(request)]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        return [name for name in self.search_fields if name != "error" or may_see_payloads(request)]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -74,7 +80,11 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         letter = self.get_object(request, object_id)
         context = dict(extra_context or {})
         if isinstance(letter, DeadLetter):
-            may_edit = self.has_edit_permission(request) and letter.state == DeadLetter.State.PARKED
+            may_edit = (
+                may_see_payloads(request)
+                and self.has_edit_permission(request)
+                and letter.state == DeadLetter.State.PARKED
+            )
             context |= detail_context(letter, request) | {"may_edit": may_edit and letter.event_id}
         return super().change_view(request, object_id, form_url, context)
 
@@ -109,7 +119,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     def edit_view(self, request: HttpRequest, letter_id: int) -> HttpResponse:
         """Show the payload in a form, and store the edited one."""
         may_retry = self.has_retry_permission(request)
-        is_allowed = self.has_view_permission(request) and self.has_edit_permission(request)
+        is_allowed = (
+            self.has_view_permission(request) and self.has_edit_permission(request) and may_see_payloads(request)
+        )
         if not is_allowed or ("retry" in request.POST and not may_retry):
             raise PermissionDenied
         letter = get_object_or_404(DeadLetter, id=letter_id)
@@ -177,10 +189,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         subject = letter.subject or letter.entry_id
         return format_html("{}<br><small>{}</small>", letter.type or "foreign entry", printable(subject))
 
-    @admin.display(description="error", ordering="error_type")
-    def short_error(self, letter: DeadLetter) -> SafeString:
-        text = printable(letter.error[:LONGEST_ERROR]) + "..." * (len(letter.error) > LONGEST_ERROR)
-        return format_html("<strong>{}</strong> {}", letter.error_type, text)
+    @admin.display(description="error")
+    def short_error(self, letter: DeadLetter) -> str:
+        return printable(letter.error[:LONGEST_ERROR]) + "..." * (len(letter.error) > LONGEST_ERROR)
 
     @admin.display(description="age", ordering="-parked_at")
     def age(self, letter: DeadLetter) -> str:

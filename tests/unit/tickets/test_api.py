@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -24,11 +25,12 @@ def client() -> APIClient:
     return client_with("view_ticket", "add_ticket", "cancel_ticket", "check_in_ticket")
 
 
-def client_with(*permissions: str) -> APIClient:
+def client_with(*permissions: str, scopes: Sequence[str] = ()) -> APIClient:
     user = User.objects.create_user(f"user-{uuid4()}")
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    token = Token.issue(user=user, name="of a test", scopes=scopes)
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.issue(user=user, name='of a test').text}")
+    client.credentials(HTTP_AUTHORIZATION=f"Token {token.text}")
     return client
 
 
@@ -202,7 +204,7 @@ class TestCancel:
         response = client.post(f"{LIST}{ticket.id}/{action}/", headers={"If-Match": '"7", "8"'})
 
         assert (response.status_code, response.headers["Content-Type"]) == (412, PROBLEM)
-        assert response.json()["detail"] == f'ticket {ticket.code} has version 1, not "7", "8"; read it again'
+        assert response.json()["detail"] == 'the ticket has version 1, not "7", "8"; read it again'
         assert (rows(), recorded()) == before
 
     @pytest.mark.parametrize("expected", ['"1"', '"7", "1"', "*"])
@@ -251,6 +253,35 @@ class TestPermissions:
         assert answer(APIClient()) == 401
         assert answer(client_with(*all_others)) == 403
         assert answer(client_with(needed)) in {200, 201}
+
+    @pytest.mark.parametrize(
+        ("permissions", "scopes"),
+        [
+            (["cancel_ticket", "check_in_ticket"], []),
+            (["cancel_ticket", "check_in_ticket", "view_ticket"], ["tickets:cancel", "tickets:check-in"]),
+        ],
+        ids=["without the permission", "without the scope"],
+    )
+    def test_who_may_change_a_ticket_and_not_see_it_learns_nothing_else(
+        self, permissions: list[str], scopes: list[str]
+    ) -> None:
+        client = client_with(*permissions, scopes=scopes)
+        first, second = issue(), issue()
+
+        canceled = client.post(f"{LIST}{first.id}/cancel/")
+        checked_in = client.post(f"{LIST}{second.id}/check-in/")
+        refused = [client.post(f"{LIST}{ticket.id}/cancel/").json() for ticket in (first, second)]
+
+        replacement = Ticket.objects.get(replaces=first)
+        assert canceled.json() == {
+            "canceled": {"id": str(first.id), "status": "canceled", "version": 2},
+            "replacement": {"id": str(replacement.id), "status": "issued", "version": 1},
+        }
+        assert checked_in.json() == {"id": str(second.id), "status": "checked_in", "version": 2}
+        assert [problem["detail"] for problem in refused] == [
+            "The ticket is already canceled.",
+            "The ticket is already checked in.",
+        ]
 
     def test_a_refusal_is_a_problem(self) -> None:
         response = APIClient().get(LIST)

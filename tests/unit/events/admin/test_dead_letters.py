@@ -19,11 +19,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
 
 LIST = "/admin/events/deadletter/"
 VIEW, RETRY, EDIT, DISCARD = (f"{action}_deadletter" for action in ("view", "retry", "edit", "discard"))
+READ = "view_logentry"
 ACTIONS = {"retry_selected": RETRY, "discard_selected": DISCARD}
 
 
-def client_with(*permissions: str) -> Client:
-    user = User.objects.create_user("grace", is_staff=True)
+def client_with(*permissions: str, name: str = "grace") -> Client:
+    user = User.objects.create_user(name, is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client = Client()
     client.force_login(user)
@@ -84,7 +85,7 @@ def test_the_list_loads_no_long_columns_and_needs_the_same_queries_for_any_numbe
 
 
 def test_the_list_is_filtered_and_searched() -> None:
-    client = client_with(VIEW, RETRY)
+    client = client_with(VIEW, READ, RETRY)
     park("a", "b", "c")
     DeadLetter.objects.filter(position=1).update(group="others")
     DeadLetter.objects.filter(position=2).update(error_type="ValueError", error="a bug")
@@ -111,7 +112,7 @@ def test_letters_are_counted_by_error_and_each_count_leads_to_them() -> None:
 
 
 def test_the_page_shows_all_that_belongs_to_a_letter() -> None:
-    client = client_with(VIEW, EDIT, "view_logentry")
+    client = client_with(VIEW, EDIT, READ)
     park("a", "a", note="<b>שלום</b> 🎫 \u202e", error="<script>")
     client.post(edit_page_of(), {"payload": FIXED})
 
@@ -130,8 +131,22 @@ def test_the_page_shows_all_that_belongs_to_a_letter() -> None:
     assert 'name="_save"' not in page
 
 
+def test_who_may_not_view_the_log_sees_no_payload_no_error_and_no_trail() -> None:
+    client = client_with(VIEW, EDIT, RETRY)
+    park("a", note="of Ada Lovelace", error="no mail to ada@example.org")
+    editor = client_with(VIEW, EDIT, READ, name="ada")
+    assert editor.post(edit_page_of(), {"payload": FIXED}).status_code == 302
+
+    pages = [client.get(path) for path in (LIST, page_of())]
+
+    assert [page.status_code for page in pages] == [200] * 2
+    assert not [word for page in pages for word in ("Lovelace", "example.org") if word in text(page)]
+    assert client.get(edit_page_of()).status_code == 403
+    assert listed(client, q="lovelace") == listed(client, q="ada@example.org") == []
+
+
 def test_a_large_payload_is_cut_and_says_so() -> None:
-    client = client_with(VIEW)
+    client = client_with(VIEW, READ)
     park("a", note="x" * 900_000)
 
     response = client.get(page_of())
@@ -141,7 +156,7 @@ def test_a_large_payload_is_cut_and_says_so() -> None:
 
 
 def test_a_foreign_entry_and_a_lost_event_are_shown_too() -> None:
-    client = client_with(VIEW, EDIT)
+    client = client_with(VIEW, READ, EDIT)
     park("a")
     DeadLetter.objects.update(event_id="00000000-0000-0000-0000-000000000001")
 
@@ -302,7 +317,7 @@ def test_closed_letters_are_not_discarded_again() -> None:
 
 def test_a_payload_is_edited_and_retried() -> None:
     recorder = park("a", note="broken")
-    client = client_with(VIEW, EDIT, RETRY)
+    client = client_with(VIEW, READ, EDIT, RETRY)
 
     form = text(client.get(edit_page_of()))
     page = text(client.post(edit_page_of(), {"payload": FIXED, "retry": "on"}, follow=True))
@@ -316,7 +331,7 @@ def test_a_payload_is_edited_and_retried() -> None:
 
 def test_a_payload_that_does_not_fit_is_shown_again_with_each_problem_at_its_field() -> None:
     park("a")
-    client = client_with(VIEW, EDIT)
+    client = client_with(VIEW, READ, EDIT)
     before = rows()
 
     response = client.post(edit_page_of(), {"payload": '{"name": 1, "<b>": 2}'})
@@ -333,7 +348,7 @@ def test_a_payload_that_does_not_fit_is_shown_again_with_each_problem_at_its_fie
 
 def test_a_letter_that_is_not_parked_can_not_be_edited() -> None:
     park("a", "a")
-    client = client_with(VIEW, EDIT)
+    client = client_with(VIEW, READ, EDIT)
     before = rows()
 
     page = text(client.post(edit_page_of(2), {"payload": FIXED}, follow=True))
