@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -15,6 +16,18 @@ from accounts.views import not_tried
 from events.feed.threads import in_thread
 
 logger = logging.getLogger(__name__)
+
+READS = {
+    "ticket": "ticket",
+    "ticket-detail": "ticket",
+    "admin:tickets_ticket_change": "ticket",
+    "admin:tickets_ticket_history": "history of a ticket",
+    "admin:events_logentry_change": "event",
+    "admin:events_deadletter_change": "dead letter",
+    "admin:events_deadletter_edit": "dead letter",
+    "admin:events_deadletteraction_change": "action on a dead letter",
+}
+"""The calls that show what belongs to one person, by the names of their URLs."""
 
 
 class AccountsMiddleware:
@@ -34,14 +47,15 @@ class AccountsMiddleware:
             return self._answer(request)
         with security_log.lines_about(request):
             response: HttpResponseBase = self.get_response(request)
-            _note(request)
+            _note(request, response)
         return response
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
         with security_log.lines_about(request):
             response: HttpResponseBase = await self.get_response(request)
             if _has_token(request):
-                await in_thread(_note, request)
+                await in_thread(_note_token, request)
+            _note_answer(request, response)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -53,8 +67,25 @@ def _has_token(request: HttpRequest) -> bool:
     return authentication.REFUSED in request.META or getattr(request, "auth", None) is not None
 
 
-def _note(request: HttpRequest) -> None:
+def _note(request: HttpRequest, response: HttpResponseBase) -> None:
+    if _has_token(request):
+        _note_token(request)
+    _note_answer(request, response)
+
+
+def _note_token(request: HttpRequest) -> None:
     try:
         authentication.note(request)
     except DatabaseError as error:
         logger.warning("the use of a token could not be noted: %s", error)
+
+
+def _note_answer(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Write who was refused, and who has read what of persons."""
+    called = request.resolver_match
+    if response.status_code == HTTPStatus.FORBIDDEN:
+        security_log.write("refused", level=logging.WARNING, method=request.method, path=request.path)
+    elif response.status_code == HTTPStatus.UNAUTHORIZED and authentication.REFUSED not in request.META:
+        security_log.write("not_logged_in", level=logging.WARNING, method=request.method, path=request.path)
+    elif called and called.view_name in READS and request.method == "GET" and response.status_code == HTTPStatus.OK:
+        security_log.write("read", what=READS[called.view_name], which=",".join(map(str, called.kwargs.values())))

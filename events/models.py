@@ -285,13 +285,13 @@ class DeadLetter(PinnedModel):
 
 
 class DeadLetterAction(PinnedModel):
-    """An action on a dead letter: who did what, and why."""
+    """An action on a dead letter: who did what, and why. It stays if the letter is deleted, and keeps its number."""
 
-    letter = models.ForeignKey(DeadLetter, on_delete=models.CASCADE, related_name="actions")
+    letter = models.ForeignKey(DeadLetter, on_delete=models.DO_NOTHING, related_name="actions", db_constraint=False)
     at = models.DateTimeField(default=timezone.now)
     actor = StorableCharField(max_length=200)
     action = models.CharField(max_length=20)
-    """`parked`, `retry`, `failed`, `handled`, `edited` or `discarded`."""
+    """`parked`, `retry`, `failed`, `handled`, `edited`, `discarded` or `deleted`."""
     detail = StorableTextField(blank=True)
 
     class Meta:

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from events.consumer.consumer import Consumer
 from events.consumer.hangs import HangWatch
+from events.dead_letters import actions as dead_letters
 from events.exceptions import EventError
 from events.groups import checkpoint
 from events.groups.ownership import HEARTBEAT_SECONDS, LEASE_SECONDS, Ownership, heartbeat_thread
@@ -164,4 +165,4 @@ def drop(index: DocumentIndex, target: Target) -> None:
     """Delete the index with its checkpoints and dead letters; a checkpoint left behind would block compaction."""
     index.indices.delete(target)
     checkpoint.forget(GROUP, target.uuid)
-    DeadLetter.objects.filter(group=GROUP, target=target.uuid).delete()
+    dead_letters.delete(DeadLetter.objects.filter(group=GROUP, target=target.uuid), actor="rebuild_readmodel")

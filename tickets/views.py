@@ -25,8 +25,8 @@ from tickets.serializers import (
     TicketSerializer,
     either,
 )
-from tickets.visibility import may_see_tickets
 from tickets.texts import normalized
+from tickets.visibility import may_see_tickets
 
 IF_MATCH = OpenApiParameter(
     "If-Match",

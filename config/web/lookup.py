@@ -5,6 +5,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from accounts import security_log
 from readmodel.tickets.pages.decorators import page
 from tickets.models import Ticket
 
@@ -16,6 +17,8 @@ def lookup(request: HttpRequest) -> HttpResponse:
     """Show the ticket as the database has it now."""
     asked = request.GET.get("code", "").strip()[:MAX_CODE_LENGTH]
     found = _find_tickets(asked)
+    for ticket in found:
+        security_log.write("read", what="ticket", which=str(ticket.id))
     context = {"asked": asked, "ticket": found[0] if found else None, "similar": found[1:]}
     return render(request, "config/lookup.html", context)
 

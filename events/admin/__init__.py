@@ -1,11 +1,15 @@
 """The admin of the log and of the dead letters, which can be retried, edited and discarded."""
 
+from typing import Any
+
 from django.apps import apps
 from django.contrib import admin
+from django.http import HttpRequest
 
+from events.admin.dead_letter_detail import may_see_payloads
 from events.admin.dead_letters import DeadLetterAdmin
 from events.admin.read_only import ReadOnlyAdmin
-from events.models import DeadLetter, LogEntry
+from events.models import DeadLetter, DeadLetterAction, LogEntry
 
 
 class LogEntryAdmin(ReadOnlyAdmin):
@@ -18,7 +22,24 @@ class LogEntryAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
 
 
+class DeadLetterActionAdmin(ReadOnlyAdmin):
+    """Shows the trail of all dead letters, also of those that were deleted with their target."""
+
+    list_display = ["at", "letter_id", "action", "actor", "detail"]
+    list_filter = ["action"]
+    search_fields = ["=letter_id", "=actor"]
+    ordering = ["-id"]
+    fields = ["at", "letter_id", "action", "actor", "detail"]
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [name for name in self.list_display if name != "detail" or may_see_payloads(request)]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:  # noqa: ARG002 (Django's signature)
+        return self.get_list_display(request)
+
+
 # Where the admin is not installed, `manage.py test` imports this package all the same: it looks for tests in it.
 if apps.is_installed("django.contrib.admin"):
     admin.site.register(LogEntry, LogEntryAdmin)
     admin.site.register(DeadLetter, DeadLetterAdmin)
+    admin.site.register(DeadLetterAction, DeadLetterActionAdmin)

@@ -105,6 +105,21 @@ def edit(letter: DeadLetter, data: str, *, actor: str, retry: bool = False) -> N
         dead_letters.note(locked, actor, State.RETRY)
 
 
+@atomic()
+def delete(letters: QuerySet[DeadLetter], actor: str) -> None:
+    """Delete letters whose target is gone. Their trail stays, and says which events they were about."""
+    DeadLetterAction.objects.bulk_create(
+        DeadLetterAction(letter=letter, actor=actor, action="deleted", detail=_identity_of(letter))
+        for letter in letters.only("state", "group", "target", "event_id", "type", "subject", "entry_id")
+    )
+    letters.delete()
+
+
+def _identity_of(letter: DeadLetter) -> str:
+    event = f"event {letter.event_id}" if letter.event_id else "no event"
+    return f"{letter}, target {letter.target or 'none'}, {event}"
+
+
 def expect_editable(letter: DeadLetter) -> Envelope:
     """Return the letter's event with its current payload; raise EditRefused for a letter that is not parked."""
     if why := NOT_TO_BE_EDITED.get(State(letter.state), "") or (FOREIGN_ENTRY if letter.event_id is None else ""):

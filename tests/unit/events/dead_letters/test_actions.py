@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from events import log
-from events.dead_letters.actions import Outcome, ReasonMissing, discard, edit, retry
+from events.dead_letters.actions import Outcome, ReasonMissing, delete, discard, edit, retry
 from events.dead_letters.parking import fail
 from events.dead_letters.payload_edits import EditRefused, draft
 from events.exceptions import Unprocessable
@@ -36,6 +36,20 @@ def test_a_retried_letter_and_those_queued_behind_it_are_handled_once_and_in_ord
     assert handled(recorder) == [1, 2, 3]
     assert states() == ["handled"] * 3
     assert trail() == [("parked", "consumer", "no"), ("retry", "ada", ""), ("handled", "consumer", "")]
+
+
+def test_the_trail_of_deleted_letters_stays_and_says_what_they_were_about() -> None:
+    park("a")
+    number, event = letter().id, letter().event_id
+
+    delete(DeadLetter.objects.all(), actor="rebuild_readmodel")
+
+    assert not DeadLetter.objects.exists()
+    kept = DeadLetterAction.objects.values_list("letter_id", "action", "actor", "detail")
+    assert list(kept) == [
+        (number, "parked", "consumer", "no"),
+        (number, "deleted", "rebuild_readmodel", f"thing.made a, parked by things, target none, event {event}"),
+    ]
 
 
 def test_letters_queued_behind_a_discarded_one_follow() -> None:
