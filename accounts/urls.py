@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from accounts import schema  # noqa: F401 (it registers itself; commands, which have no URLs, start without the library)
 from accounts.views import change_password, log_in, log_out, password_changed
 
 urlpatterns = [

@@ -54,4 +54,5 @@ def _log_level(text: str) -> str:
 def refuse_wrong_settings() -> None:
     """End the process, with a sentence for each setting that the web server can't use."""
     if wrong := run_checks(tags=[WEB_TAG]):
-        sys.exit("\n".join(error.msg for error in wrong))
+        in_order = sorted(wrong, key=lambda error: error.id or "")  # Django runs the checks in any order.
+        sys.exit("\n".join(error.msg for error in in_order))

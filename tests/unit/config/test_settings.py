@@ -48,7 +48,7 @@ def test_a_database_host_that_vanishes_is_noticed_within_some_seconds_unless_the
 def test_django_has_nothing_to_object_to_the_documented_settings_of_production() -> None:
     [block] = re.findall(r"```ini\n(SECRET_KEY=.*?|DATABASE_URL=.*?)```", HOW_TO, re.DOTALL)
     documented = dict(line.split("=", 1) for line in block.splitlines())
-    ours = {"HTTPS_ONLY": "", "DJANGO_SETTINGS_MODULE": "config.settings"}
+    ours = {"HTTPS_ONLY": "", "DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONPATH": "."}
 
     said = manage("check", "--deploy", "--fail-level", "WARNING", **documented, **ours)
 
@@ -93,3 +93,17 @@ def test_the_web_server_ends_with_a_sentence_for_each_wrong_setting(monkeypatch:
         "ALLOWED_HOSTS",
         "HSTS_SECONDS is -1, but must be 0 or more",
     ]
+
+
+def test_a_command_starts_without_the_libraries_of_the_web() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, django; django.setup(); print(*sys.modules)"],
+        cwd=ROOT,
+        env=environment(DJANGO_SETTINGS_MODULE="config.settings"),
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout.split()
+
+    assert "tickets.models" in loaded
+    assert {"rest_framework.fields", "drf_spectacular.extensions", "elasticsearch", "granian"}.isdisjoint(loaded)
