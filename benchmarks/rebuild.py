@@ -140,11 +140,10 @@ def to_ndjson(page: Sequence[Row], to_json: ToJson) -> bytes:
 
 
 def to_json(row: Row) -> bytes:
-    from readmodel.search.folding import fold  # noqa: PLC0415 (after the setup)
+    from readmodel.tickets.documents import document_of  # noqa: PLC0415 (after the setup)
+    from tickets.events import TicketState  # noqa: PLC0415 (after the setup)
 
-    ticket = msgspec.json.decode(row.data)["ticket"]
-    folded = {f"folded_{name}": fold(ticket[name]) for name in ("code", "title", "venue", "holder_name")}
-    return msgspec.json.encode({**ticket, "replaced_by": None, **folded})
+    return msgspec.json.encode(document_of(msgspec.convert(msgspec.json.decode(row.data)["ticket"], TicketState)))
 
 
 def expect_same_documents() -> None:

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from django.utils.html import escape
 
-from readmodel.search.folding import IDEOGRAPHS, LETTERS_DIGITS_MARKS, fold
+from readmodel.search.folding import fold_letter
+from readmodel.search.words import OF_RUN, PUNCTUATION, Word, marked_kinds, parts_of
 
 MARK, END_MARK = "<mark>", "</mark>"
-# A word also begins or ends next to an ideograph, which is itself a word.
-START = rf"(?:(?<!\w)|(?<={IDEOGRAPHS.pattern}))"
-END = rf"(?!\w)|(?={IDEOGRAPHS.pattern})"
+GAP = f"[ {PUNCTUATION}]"
+# A word also begins or ends next to a letter of a run, and begins after an Arabic article.
+START = f"(?:^|(?<={GAP})|(?<={OF_RUN}.)|(?<=ال))"
+END = f"(?=$|{GAP}|{OF_RUN})"
 
 
-def marked(text: str, words: Sequence[str]) -> str:
+def marked(text: str, words: Sequence[Word]) -> str:
     """Return the text as escaped HTML with <mark> around each of these words; the last word may be a prefix."""
     text = unicodedata.normalize("NFC", text)
     html, end_of_last = "", 0
@@ -24,23 +26,31 @@ def marked(text: str, words: Sequence[str]) -> str:
     return html + escape(text[end_of_last:])
 
 
-def _spans(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _spans(text: str, words: Sequence[Word]) -> Iterator[tuple[int, int]]:
     """Yield where each word begins and ends in the text. A letter may have no letter or several when folded."""
-    places = [(place, folded) for place, letter in enumerate(text) for folded in fold(letter)]
-    pieces = [folded for word in words for piece in _pieces_of(word) if (folded := fold(piece))]
-    if not pieces:
+    if not words:
         return
-    *whole, last = pieces
-    patterns = [*(_pattern_of(piece, end=END) for piece in sorted(whole, key=len, reverse=True)), _pattern_of(last)]
-    for found in re.finditer("|".join(patterns), "".join(folded for _, folded in places)):
-        yield places[found.start()][0], places[found.end() - 1][0] + 1
+    places = [(place, folded) for place, letter in enumerate(text) for folded in marked_kinds(fold_letter(letter))]
+    ends = [*(place for place, _ in places), len(text)]
+    for found in re.finditer(_pattern_of(words), "".join(folded for _, folded in places)):
+        # Accents that were folded away belong to the letter before them.
+        yield ends[found.start()], max(ends[found.end()], ends[found.end() - 1] + 1)
 
 
-def _pattern_of(piece: str, *, end: str = "") -> str:
-    return re.escape(piece) if IDEOGRAPHS.search(piece) else rf"{START}{re.escape(piece)}(?:{end})"
+def _pattern_of(words: Sequence[Word]) -> str:
+    *whole, last = words
+    patterns = [_whole(word) for word in sorted(whole, key=lambda word: len(word.joined), reverse=True)]
+    stems = [_whole(Word((word.stem,))) for word in words if word.stem]
+    parts = [_letters(part) for word in words if word.is_run for part in parts_of(word)]
+    return "|".join([*patterns, _letters(last), *stems, *parts])
 
 
-def _pieces_of(word: str) -> list[str]:
-    """Split the word at punctuation."""
-    is_kept = [unicodedata.category(letter)[0] in LETTERS_DIGITS_MARKS for letter in word]
-    return "".join(letter if kept else " " for letter, kept in zip(word, is_kept, strict=True)).split()
+def _whole(word: Word) -> str:
+    return _letters(word) if word.is_run else f"{_letters(word)}{END}"
+
+
+def _letters(word: Word) -> str:
+    """Match the letters of the word, which may have punctuation between them."""
+    if word.is_run:
+        return f"{GAP}*".join(f"{OF_RUN}?{re.escape(letter)}" for letter in word.joined)
+    return START + f"{GAP}*".join(f"{PUNCTUATION}*".join(map(re.escape, piece)) for piece in word.pieces)

@@ -5,33 +5,41 @@ Out:  a document with the newest state of each ticket.
 Next: readmodel/index/documents.py
 """
 
+import unicodedata
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 
 from events.envelope import Envelope
 from readmodel.projection import Projection
-from readmodel.search.folding import fold
+from readmodel.search.words import letters_of, searchable
 from readmodel.tickets.fields import DATE, KEYWORD, LONG, SHOWN, TEXT
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketCorrected, TicketEvent, TicketIssued, TicketState
+
+COMPOSED = ("title", "venue", "holder_name")
 
 
 class TicketDocument(TicketState, frozen=True, kw_only=True):
     """A ticket's own fields, and fields that only the read model needs."""
 
     replaced_by: UUID | None = None
-    folded_code: str
-    """The code without case and accents. The folded fields are searched instead of the others, and never shown."""
-    folded_title: str
-    folded_venue: str
-    folded_holder_name: str
+    folded_code: Sequence[str]
+    """The code as it is searched. The folded fields are searched instead of the others, and never shown."""
+    folded_whole_code: str
+    """The code without case, spaces and hyphens."""
+    folded_title: Sequence[str]
+    folded_venue: Sequence[str]
+    folded_seat: Sequence[str]
+    folded_holder_name: Sequence[str]
+    folded_holder_email: Sequence[str]
 
 
 class TicketDocuments(Projection):
     """A document for each ticket: its newest state."""
 
     name = "tickets"
-    revision = 2
+    revision = 3
     handles = (TicketIssued, TicketCheckedIn, TicketCanceled, TicketCorrected)
     # A test compares the names with the fields of TicketDocument.
     mapping = {
@@ -52,9 +60,12 @@ class TicketDocuments(Projection):
         "updated_at": SHOWN,
         "replaced_by": KEYWORD,
         "folded_code": TEXT,
+        "folded_whole_code": KEYWORD,
         "folded_title": TEXT,
         "folded_venue": TEXT,
+        "folded_seat": TEXT,
         "folded_holder_name": TEXT,
+        "folded_holder_email": TEXT,
     }
 
     def document(self, event: TicketEvent, envelope: Envelope) -> TicketDocument:  # noqa: ARG002 (Projection's signature)
@@ -62,14 +73,28 @@ class TicketDocuments(Projection):
 
 
 def document_of(ticket: TicketState, replaced_by: UUID | None = None) -> TicketDocument:
+    shown = msgspec.structs.asdict(ticket)
     return TicketDocument(
-        **msgspec.structs.asdict(ticket),
+        **shown | {name: composed(shown[name]) for name in COMPOSED},
         replaced_by=replaced_by,
-        folded_code=fold(ticket.code),
-        folded_title=fold(ticket.title),
-        folded_venue=fold(ticket.venue),
-        folded_holder_name=fold(ticket.holder_name),
+        folded_code=searchable(ticket.code),
+        folded_whole_code=letters_of(ticket.code),
+        folded_title=searchable(ticket.title),
+        folded_venue=searchable(ticket.venue),
+        folded_seat=searchable(ticket.seat),
+        folded_holder_name=searchable(ticket.holder_name),
+        folded_holder_email=_as_typed(ticket.holder_email),
     )
+
+
+def composed(text: str) -> str:
+    """Return the text in the form in which equal texts are one (NFC); earlier releases recorded texts in any form."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _as_typed(address: str) -> Sequence[str]:
+    """Return what is indexed of an e-mail address: it is found by its beginning, but not by its domain alone."""
+    return [letters_of(address.partition("@")[0]), letters_of(address)]
 
 
 def replacement_in(event: TicketEvent) -> UUID | None:

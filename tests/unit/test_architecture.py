@@ -61,12 +61,12 @@ def test_the_how_to_names_all_that_the_events_need_in_another_project() -> None:
     }
 
 
-def test_the_frame_of_a_read_model_needs_one_library_more_than_the_events() -> None:
+def test_the_frame_of_a_read_model_needs_two_libraries_more_than_the_events() -> None:
     frame = [module for module in (ROOT / "readmodel").rglob("*.py") if "tickets" not in module.parts]
     imported = {name for module in frame for name in packages_of(module)}
     needed = imported - sys.stdlib_module_names - {"elastic_transport"}  # Elasticsearch's client brings it.
 
-    assert needed == {"readmodel", "events", "django", "msgspec", "rich", "circuitbreaker", "elasticsearch"}
+    assert needed == {"readmodel", "events", "django", "msgspec", "rich", "circuitbreaker", "elasticsearch", "icu"}
 
 
 def test_all_tables_of_the_events_are_pinned_to_their_database() -> None:

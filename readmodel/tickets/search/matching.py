@@ -1,89 +1,96 @@
 """Turn the typed words into a clause of Elasticsearch's query language; pure.
 
 A document matches if it has every word, each in any field. The last word may be unfinished. A word of letters may have
-typing errors from its second letter on: one if it has three to five letters, two if it has more.
+typing errors from its second letter on: one if it has three to five letters, two if it has more. A word of a script
+without spaces is found inside a run of letters.
 """
 
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from readmodel.search.folding import IDEOGRAPHS, LETTERS_DIGITS_MARKS, fold
+from readmodel.search.words import Word, parts_of
+from readmodel.tickets.search.query import MAX_WORDS, SearchQuery
 
 type Clause = Mapping[str, Any]
 
-FIELDS = {"code": 4, "title": 3, "holder_name": 2, "venue": 1}
+FIELDS = {"code": 4, "title": 3, "holder_name": 2, "venue": 1, "seat": 0.5, "holder_email": 0.5}
 WEIGHTED_FIELDS = [f"folded_{name}^{weight}" for name, weight in FIELDS.items()]
+NAMES = [f"folded_{name}" for name in ("title", "holder_name", "venue")]
+"""The fields in which words may be mistyped."""
 
 # The score of twenty words stays below 2,000, so tickets with the typed words come before tickets with similar ones.
 AS_TYPED_BOOST = 10_000
 CODE_BOOST = 1_000_000
 MAX_MISTYPED_LENGTH = 50
 
-OTHER_SYMBOLS = "So"  # This includes emoji.
 
-
-def words_clause(words: Sequence[str]) -> Clause:
+def text_clause(query: SearchQuery) -> Clause:
     """Match documents that have all the words; a ticket whose code is the whole text comes first."""
-    if not words:
-        return {"match_all": {}}
-    # Documents have no words of punctuation alone; if all words are such, nothing is found.
-    *whole, last = [word for word in words if is_searchable(word)] or words
-    as_typed = [*map(_whole_word, whole), _started_word(last)]
-    similar = [_or_similar(word, clause) for word, clause in zip([*whole, last], as_typed, strict=True)]
+    if query.words:
+        return _words_clause(query.words)
+    # Documents have no words of punctuation alone.
+    return {"match_none": {}} if query.typed else {"match_all": {}}
+
+
+def code_clause(kind: str, words: Sequence[Word]) -> Clause:
+    """Match the whole code (`term`) or its beginning (`prefix`), however it is typed."""
+    return {kind: {"folded_whole_code": {"value": "".join(word.joined for word in words)}}}
+
+
+def whole_word(word: Word, fields: Sequence[str]) -> Clause:
+    """Match the word's pieces one after the other, or written as one."""
+    if len(word.pieces) == 1:
+        return _match(word.joined, "best_fields", fields)
+    in_pieces = _match(" ".join(word.pieces), "phrase", fields)
+    return in_pieces if word.is_run else any_of(in_pieces, _match(word.joined, "best_fields", fields))
+
+
+def started_word(word: Word, fields: Sequence[str]) -> Clause:
+    """Match words that begin with this one; the whole word gets a higher score."""
+    whole = whole_word(word, fields)
+    if word.is_run:
+        return whole
+    in_pieces = [_match(" ".join(word.pieces), "phrase_prefix", fields)] if len(word.pieces) > 1 else []
+    return any_of(whole, _match(word.joined, "bool_prefix", fields), *in_pieces)
+
+
+def any_of(*clauses: Clause) -> Clause:
+    return {"bool": {"should": clauses, "minimum_should_match": 1}}
+
+
+def _words_clause(words: Sequence[Word]) -> Clause:
+    *whole, last = words
+    as_typed = [*(whole_word(word, WEIGHTED_FIELDS) for word in whole), started_word(last, WEIGHTED_FIELDS)]
+    similar = [_or_similar(word, clause) for word, clause in zip(words, as_typed, strict=True)]
     return _best_of(
-        {"constant_score": {"filter": code_clause("term", " ".join(words)), "boost": CODE_BOOST}},
+        {"constant_score": {"filter": code_clause("term", words), "boost": CODE_BOOST}},
+        {"constant_score": {"filter": code_clause("prefix", words), "boost": AS_TYPED_BOOST}},
         {"bool": {"must": as_typed, "should": [{"match_all": {"boost": AS_TYPED_BOOST}}]}},
         {"bool": {"must": similar}},
     )
 
 
-def _or_similar(word: str, clause: Clause) -> Clause:
+def _or_similar(word: Word, clause: Clause) -> Clause:
     """Match similar words too, but without adding to the score."""
-    if not _may_be_mistyped(word):
-        return clause
-    mistyped = _anywhere(word, "best_fields", fuzziness="AUTO", prefix_length=1, max_expansions=50)
-    return _any_of(clause, {"constant_score": {"filter": mistyped, "boost": 0}})
+    similar = [{"constant_score": {"filter": other, "boost": 0}} for other in _similar(word)]
+    return any_of(clause, *similar) if similar else clause
 
 
-def _whole_word(word: str) -> Clause:
-    return _anywhere(word, "phrase")
+def _similar(word: Word) -> Iterator[Clause]:
+    """Yield clauses for the word with typing errors, without its article, or for the words of its run in any order."""
+    if word.stem:
+        yield whole_word(Word((word.stem,)), WEIGHTED_FIELDS)
+    if word.is_run:
+        parts = parts_of(word)
+        if 1 < len(parts) <= MAX_WORDS:
+            yield {"bool": {"must": [whole_word(part, WEIGHTED_FIELDS) for part in parts]}}
+    elif len(word.pieces) == 1 and word.joined.isalpha() and len(word.joined) <= MAX_MISTYPED_LENGTH:
+        yield _match(word.joined, "best_fields", NAMES, fuzziness="AUTO", prefix_length=1, max_expansions=50)
 
 
-def _started_word(word: str) -> Clause:
-    """Match words that begin with this one; the whole word gets a higher score."""
-    if is_one_token(word):
-        return _any_of(_whole_word(word), _anywhere(word, "bool_prefix"))
-    # Elasticsearch tries only 50 endings of a phrase, but there may be more codes.
-    return _any_of(_whole_word(word), _anywhere(word, "phrase_prefix"), code_clause("prefix", word))
-
-
-def _anywhere(text: str, kind: str, **options: Any) -> Clause:
-    return {"multi_match": {"query": fold(text), "type": kind, "fields": WEIGHTED_FIELDS, **options}}
-
-
-def code_clause(kind: str, code: str) -> Clause:
-    return {kind: {"code": {"value": code, "case_insensitive": True}}}
-
-
-def _any_of(*clauses: Clause) -> Clause:
-    return {"bool": {"should": clauses, "minimum_should_match": 1}}
+def _match(text: str, kind: str, fields: Sequence[str], **options: Any) -> Clause:
+    return {"multi_match": {"query": text, "type": kind, "fields": fields, **options}}
 
 
 def _best_of(*clauses: Clause) -> Clause:
     return {"dis_max": {"queries": clauses}}
-
-
-def is_searchable(word: str) -> bool:
-    categories = map(unicodedata.category, word)
-    return any(category[0] in LETTERS_DIGITS_MARKS or category == OTHER_SYMBOLS for category in categories)
-
-
-def is_one_token(word: str) -> bool:
-    return not IDEOGRAPHS.search(word) and all(unicodedata.category(char)[0] in LETTERS_DIGITS_MARKS for char in word)
-
-
-def _may_be_mistyped(word: str) -> bool:
-    """Tell whether similar words are searched too: not for numbers, codes and very long words."""
-    is_short = len(word) <= MAX_MISTYPED_LENGTH
-    return is_short and is_one_token(word) and not any(unicodedata.category(char)[0] == "N" for char in word)

@@ -9,6 +9,7 @@ import msgspec
 from readmodel.exceptions import InvalidSearch
 from readmodel.search.folding import fold
 from readmodel.search.time_bounds import TIME_ZONES, end_of, start_of
+from readmodel.search.words import Word, words_in
 
 MAX_QUERY_LENGTH = 200
 MAX_WORDS = 20
@@ -78,8 +79,12 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidSearch(errors)
 
     @property
-    def words(self) -> list[str]:
-        return _words_of(self.q)
+    def typed(self) -> str:
+        return CONTROL_CHARACTERS.sub(" ", self.q).strip()
+
+    @property
+    def words(self) -> list[Word]:
+        return words_in(self.typed)
 
     @property
     def order(self) -> str:
@@ -98,10 +103,6 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 type Errors = Iterator[tuple[str, str]]
-
-
-def _words_of(text: str) -> list[str]:
-    return CONTROL_CHARACTERS.sub(" ", text).split()
 
 
 def text_errors(query: SearchQuery, max_length: int = MAX_QUERY_LENGTH) -> Errors:

@@ -8,10 +8,10 @@ import msgspec
 
 from readmodel.exceptions import InvalidSearch
 from readmodel.index.document_index import shared_index
-from readmodel.search.folding import fold
 from readmodel.search.highlighting import marked
+from readmodel.search.words import Word, letters_of
 from readmodel.tickets.documents import TicketDocuments
-from readmodel.tickets.search.matching import Clause, code_clause, is_one_token, is_searchable
+from readmodel.tickets.search.matching import code_clause, started_word, whole_word
 from readmodel.tickets.search.query import SearchQuery, text_errors
 
 MAX_SUGGESTIONS = 10
@@ -40,20 +40,24 @@ def suggest(typed: str) -> list[Suggestion]:
     query = SearchQuery(q=typed)
     if errors := dict(text_errors(query, MAX_TYPED_LENGTH)):
         raise InvalidSearch(errors)
-    words = [word for word in query.words if is_searchable(word)]
+    words = query.words
     if not words:
         return []
     requests = [*(_texts_request(field, words) for field in TEXTS), _codes_request(words)]
     *of_texts, of_codes = shared_index(TicketDocuments).search_many(requests)
     codes = [hit["_source"]["code"] for hit in of_codes["hits"]["hits"]]
     found = {field: _ranked(answer, words) for field, answer in zip(TEXTS, of_texts, strict=True)} | {"code": codes}
-    return [Suggestion(field, text, marked(text, words)) for field, text in _in_turns(found, fold(" ".join(words)))]
+    return [
+        Suggestion(field, text, marked(text, words))
+        for field, text in _in_turns(found, "".join(word.joined for word in words))
+    ]
 
 
-def _texts_request(field: str, words: Sequence[str]) -> dict[str, Any]:
+def _texts_request(field: str, words: Sequence[Word]) -> dict[str, Any]:
     """Return the request for the most frequent texts of a field that have all the words."""
     *whole, last = words
-    clauses = [*(_phrase(field, word) for word in whole), _beginning(field, last)]
+    fields = [f"folded_{field}"]
+    clauses = [*(whole_word(word, fields) for word in whole), started_word(last, fields)]
     return {
         "query": {"bool": {"filter": clauses}},
         "size": 0,
@@ -65,18 +69,9 @@ def _texts_request(field: str, words: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _phrase(field: str, word: str) -> Clause:
-    return {"match_phrase": {f"folded_{field}": fold(word)}}
-
-
-def _beginning(field: str, word: str) -> Clause:
-    kind = "match_bool_prefix" if is_one_token(word) else "match_phrase_prefix"
-    return {kind: {f"folded_{field}": fold(word)}}
-
-
-def _codes_request(words: Sequence[str]) -> dict[str, Any]:
+def _codes_request(words: Sequence[Word]) -> dict[str, Any]:
     return {
-        "query": {"bool": {"filter": [code_clause("prefix", " ".join(words))]}},
+        "query": {"bool": {"filter": [code_clause("prefix", words)]}},
         "size": MAX_SUGGESTIONS,
         "sort": [{"code": "asc"}],
         "track_total_hits": False,
@@ -85,11 +80,13 @@ def _codes_request(words: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _ranked(answer: Mapping[str, Any], words: Sequence[str]) -> list[str]:
+def _ranked(answer: Mapping[str, Any], words: Sequence[Word]) -> list[str]:
     """Return the texts sorted: first those that begin with the typed text, then by frequency."""
     buckets = answer["aggregations"]["texts"]["buckets"]
-    start = fold(" ".join(words))
-    buckets.sort(key=lambda bucket: (not fold(bucket["key"]).startswith(start), -bucket["doc_count"], bucket["key"]))
+    start = "".join(word.joined for word in words)
+    buckets.sort(
+        key=lambda bucket: (not letters_of(bucket["key"]).startswith(start), -bucket["doc_count"], bucket["key"])
+    )
     return [bucket["key"] for bucket in buckets]
 
 
@@ -97,6 +94,6 @@ def _in_turns(found: Mapping[str, Sequence[str]], typed: str) -> list[tuple[str,
     """Return a text that equals the typed one first, then the best of each field, the second best, and so on."""
     by_field = [[(field, text) for text in texts] for field, texts in found.items()]
     turns = [choice for choice in chain.from_iterable(zip_longest(*by_field)) if choice]
-    turns.sort(key=lambda choice: fold(choice[1]) != typed)
-    different = {fold(text): (field, text) for field, text in reversed(turns)}
+    turns.sort(key=lambda choice: letters_of(choice[1]) != typed)
+    different = {letters_of(text): (field, text) for field, text in reversed(turns)}
     return list(reversed(different.values()))[:MAX_SUGGESTIONS]

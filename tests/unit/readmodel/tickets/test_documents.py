@@ -32,10 +32,13 @@ def test_an_issued_ticket_becomes_a_document_with_the_fields_of_the_ticket() -> 
     assert document.version == 65_536
     assert msgspec.structs.asdict(document.source) == msgspec.structs.asdict(state) | {
         "replaced_by": None,
-        "folded_code": "code1",
-        "folded_title": "ete elegant",
-        "folded_venue": "arena berlin",
-        "folded_holder_name": "ada lovelace",
+        "folded_code": ["code1"],
+        "folded_whole_code": "code1",
+        "folded_title": ["ete elegant"],
+        "folded_venue": ["arena berlin"],
+        "folded_seat": ["a 1"],
+        "folded_holder_name": ["ada lovelace"],
+        "folded_holder_email": ["ada", "adaexampleorg"],
     }
 
 
