@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db import models
 
-from tickets.codes import key_of
 from tickets.texts import normalized
 
 
@@ -25,16 +24,3 @@ class LineField(_Normalized, models.CharField):  # type: ignore[type-arg]
 
 class AddressField(_Normalized, models.EmailField):  # type: ignore[type-arg]
     """An e-mail address."""
-
-
-class CodeKeyField(models.CharField):  # type: ignore[type-arg]
-    """The key of the row's code, given when the row is inserted."""
-
-    def pre_save(self, model_instance: Any, add: bool) -> Any:  # noqa: FBT001 (Django's signature)
-        if add:
-            setattr(model_instance, self.attname, key_of(model_instance.code))
-        return super().pre_save(model_instance, add)
-
-    def deconstruct(self) -> tuple[str, str, Any, Any]:
-        name, _, args, kwargs = super().deconstruct()
-        return name, "django.db.models.CharField", args, kwargs

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 
 from tickets.codes import key_of, unused_codes
@@ -51,7 +50,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         Tickets of an early release may have codes that differ in nothing else; then all of these are found.
         """
         key = key_of(text)
-        return self.filter(Q(code_key=key) | Q(code_key__startswith=f"{key}/")) if key else self.none()
+        return self.filter(code_key=key) if key else self.none()
 
     def refuse_taken(self, codes: Iterable[str]) -> None:
         """Raise ValidationError if a ticket has one of these codes, or if one is given twice."""

@@ -14,7 +14,8 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Replace, Upper
 from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from uuid_utils.compat import uuid7
@@ -22,7 +23,7 @@ from uuid_utils.compat import uuid7
 from events import record, unit_of_work
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketEvent, TicketIssued, TicketState
 from tickets.exceptions import DeletionRefused, TransitionRefused
-from tickets.fields import AddressField, CodeKeyField, LineField
+from tickets.fields import AddressField, LineField
 from tickets.managers import TicketQuerySet, taken_code
 from tickets.validators import validate_code, validate_currency, validate_instant, validate_text
 
@@ -62,7 +63,14 @@ class Ticket(FSMModelMixin, models.Model):
     code = LineField(
         max_length=20, unique=True, blank=True, validators=[validate_code], help_text="Made where none is given."
     )
-    code_key = CodeKeyField(max_length=50, unique=True, editable=False)
+    code_key = models.GeneratedField(
+        expression=Upper(Replace("code", Value("-"), Value(""))),
+        output_field=models.CharField(max_length=20),
+        db_persist=True,
+    )
+    """What key_of() returns for the code."""
+    code_twin = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    """0, except where earlier releases have issued several codes with the same key."""
     title = LineField(max_length=200, validators=[validate_text])
     venue = LineField(max_length=200, validators=[validate_text])
     starts_at = models.DateTimeField(validators=[validate_instant])
@@ -85,6 +93,7 @@ class Ticket(FSMModelMixin, models.Model):
         ordering = ["-id"]
         permissions = [("cancel_ticket", "Can cancel ticket"), ("check_in_ticket", "Can check in ticket")]
         constraints = [
+            models.UniqueConstraint(fields=["code_key", "code_twin"], name="tickets_ticket_code_key"),
             models.CheckConstraint(condition=Q(price__gte=0), name="tickets_ticket_price"),
             models.CheckConstraint(condition=Q(version__gte=1), name="tickets_ticket_version"),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="tickets_ticket_status"),

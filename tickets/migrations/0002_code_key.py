@@ -3,25 +3,23 @@ import logging
 import django.core.validators
 from django.db import migrations, models
 from django.db.models import Count, Value
-from django.db.models.functions import Concat, Replace, Upper
+from django.db.models.functions import Replace, Upper
 
 logger = logging.getLogger(__name__)
 
 
-def fill(apps, schema_editor):
-    """Give each ticket its code's key; where several codes have the same key, only the oldest ticket gets it."""
+def tell_twins_apart(apps, schema_editor):
+    """Number the tickets whose codes have the same key, the oldest one from 0."""
     rows = apps.get_model("tickets", "Ticket").objects.using(schema_editor.connection.alias).order_by()
-    rows.update(code_key=Upper(Replace("code", Value("-"), Value(""))))
-    # No other key has a slash, and no two codes are written alike.
-    rows.filter(code_key="").update(code_key=Concat(Value("/"), "code"))
     keys = rows.values("code_key").annotate(tickets=Count("id")).filter(tickets__gt=1)
     for key in list(keys.values_list("code_key", flat=True)):
-        oldest, *later = rows.filter(code_key=key).order_by("id")
+        tickets = list(rows.filter(code_key=key).order_by("id"))
         logger.warning(
-            "the codes %s differ only in case or hyphens: the first is found in any spelling, the others as written",
-            ", ".join(ticket.code for ticket in [oldest, *later]),
+            "the codes %s differ only in case or hyphens; a look-up shows all of them",
+            ", ".join(ticket.code for ticket in tickets),
         )
-        rows.filter(id__in=[ticket.id for ticket in later]).update(code_key=Concat(Value(f"{key}/"), "code"))
+        for number, ticket in enumerate(tickets):
+            rows.filter(id=ticket.id).update(code_twin=number)
 
 
 class Migration(migrations.Migration):
@@ -31,14 +29,21 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="ticket",
             name="code_key",
-            field=models.CharField(default="", editable=False, max_length=50),
-            preserve_default=False,
+            field=models.GeneratedField(
+                db_persist=True,
+                expression=Upper(Replace("code", Value("-"), Value(""))),
+                output_field=models.CharField(max_length=20),
+            ),
         ),
-        migrations.RunPython(fill, migrations.RunPython.noop),
-        migrations.AlterField(
+        migrations.AddField(
             model_name="ticket",
-            name="code_key",
-            field=models.CharField(editable=False, max_length=50, unique=True),
+            name="code_twin",
+            field=models.PositiveSmallIntegerField(db_default=0, default=0, editable=False),
+        ),
+        migrations.RunPython(tell_twins_apart, migrations.RunPython.noop),
+        migrations.AddConstraint(
+            model_name="ticket",
+            constraint=models.UniqueConstraint(fields=("code_key", "code_twin"), name="tickets_ticket_code_key"),
         ),
         migrations.AlterField(
             model_name="ticket",
