@@ -36,7 +36,8 @@ def loaded_project(settings: str = "config.settings") -> Iterator[None]:
     with ExitStack() as ending:
         data = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         named = {name for name in URLS if os.environ.get(name)}
-        os.environ.update(ending.enter_context(running_engines(data, without=named)))
+        for engine in ending.enter_context(running_engines(data, without=named)):
+            os.environ[engine.variable] = engine.administrator_url
         os.environ.update(SECRET_KEY=secrets.token_urlsafe(), DATA_DIR=str(data), LOG_LEVEL="ERROR")
         os.environ["DJANGO_SETTINGS_MODULE"] = settings
         django.setup()

@@ -11,6 +11,7 @@ import psutil
 import psycopg
 from django.db import connection
 
+from config.engines.postgres import ADMINISTRATOR, ROLE
 from tests.waiting import wait_until
 
 SESSIONS = 16
@@ -18,9 +19,11 @@ SESSIONS = 16
 
 
 def administrator() -> psycopg.Connection[Any]:
-    """Connect to another database of the server, beside all sessions of the test's."""
+    """Connect to another database of the server, beside all sessions of the test's, with all rights."""
     parameters = connection.get_connection_params()
-    address = {key: parameters[key] for key in ("host", "user", "port") if key in parameters}
+    address = {key: parameters[key] for key in ("host", "user", "password", "port") if key in parameters}
+    if address.get("user") == ROLE:  # The server is embedded; this role may do little.
+        address["user"] = ADMINISTRATOR
     return psycopg.connect(dbname="postgres", autocommit=True, **address)
 
 

@@ -11,19 +11,23 @@ from typing import Any
 import psutil
 import psycopg
 
-from config.engines.postgres import DATABASE, Postgres, database_folder, socket_folder
+from config.engines.postgres import (
+    ADMINISTRATOR,
+    DATABASE,
+    LONGEST_SOCKET_PATH,
+    Postgres,
+    database_folder,
+    socket_folder,
+)
 from tests.waiting import wait_until
-
-USER = "postgres"
 
 
 class Node:
     """One server of the two; its files are in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir()
         self.engine = Postgres(folder)
-        self.engine.folder.mkdir()
+        self.engine.install()
         self.data = database_folder(self.engine.folder)
         self.host = str(socket_folder(self.engine.folder))
         self.process: subprocess.Popen[bytes]
@@ -43,7 +47,7 @@ class Node:
 
     def execute(self, *statements: str) -> list[Any]:
         """Execute the statements, each by itself, and return the row of the last one."""
-        with psycopg.connect(host=self.host, user=USER, dbname=DATABASE, autocommit=True) as session:
+        with psycopg.connect(host=self.host, user=ADMINISTRATOR, dbname=DATABASE, autocommit=True) as session:
             for statement in statements:
                 found = session.execute(statement)
             return list(found.fetchone() or []) if found.description else []
@@ -79,7 +83,8 @@ class ReplicatedDatabase:
 
 @contextmanager
 def running_replicated_database(folder: Path) -> Iterator[ReplicatedDatabase]:
-    primary, replica = Node(folder / "primary"), Node(folder / "replica")
+    # With a long name the socket is in the temporary folder, which root's replica may enter, since it is another user.
+    primary, replica = Node(folder / "primary".ljust(LONGEST_SOCKET_PATH, "-")), Node(folder / "replica")
     with ExitStack() as stack:
         stack.enter_context(primary.running())
         _copy(primary, replica)
@@ -90,8 +95,8 @@ def running_replicated_database(folder: Path) -> Iterator[ReplicatedDatabase]:
 
 def _copy(primary: Node, replica: Node) -> None:
     programs = Path(psutil.Process(primary.process.pid).exe()).parent
-    options = ("-h", primary.host, "-U", USER, "-D", replica.data, "--write-recovery-conf", "--checkpoint=fast")
-    subprocess.run([programs / "pg_basebackup", *options], check=True)
+    source = ("-h", primary.host, "-U", ADMINISTRATOR, "--checkpoint=fast")
+    subprocess.run([programs / "pg_basebackup", *source, "-D", replica.data, "--write-recovery-conf"], check=True)
     owner = primary.data.stat()
     for path in (replica.data, *replica.data.rglob("*")):
         shutil.chown(path, owner.st_uid, owner.st_gid)

@@ -1,7 +1,8 @@
 """Choose the servers of the tests before the settings are read.
 
 A run of tests/unit alone has no server; its database is SQLite. Any other run has PostgreSQL, Valkey and Elasticsearch,
-started here unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. In a run of whole folders a few
+started here unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. The user of Valkey may do anything
+there; the role of PostgreSQL may only create databases besides. In a run of whole folders a few
 processes share the files and one Elasticsearch; each has a PostgreSQL and a Valkey of its own, which it may harm.
 `-n 0` keeps all in one process.
 """
@@ -82,9 +83,14 @@ def _named() -> set[str]:
 
 
 def _start_servers(data: Path, *, without: set[str]) -> None:
-    from config.engines.running import running_engines  # noqa: PLC0415 (unit tests alone need no Java)
+    from config.engines.postgres import Postgres  # noqa: PLC0415 (unit tests alone need no Java)
+    from config.engines.running import running_engines  # noqa: PLC0415
 
-    os.environ.update(_started.enter_context(running_engines(data, without=without)))
+    for engine in _started.enter_context(running_engines(data, without=without)):
+        os.environ[engine.variable] = engine.administrator_url
+        if isinstance(engine, Postgres):
+            with engine.administrator("postgres") as session:
+                session.execute("ALTER ROLE tickets CREATEDB")  # For the database of the tests.
 
 
 @pytest.hookimpl(trylast=True)

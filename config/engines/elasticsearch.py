@@ -1,12 +1,15 @@
 """Prepare Elasticsearch from its jars, for a loopback port; elasticsearch_node.py runs it."""
 
 import zipfile
+from base64 import b64encode
 from pathlib import Path, PurePosixPath
 
 from config.engines import jars
-from config.engines.engine import Engine
+from config.engines.engine import Engine, password
 from config.supervisord.ports import LOOPBACK, answers
+from config.supervisord.private import make_private
 
+USER = "tickets"
 MODULE = "transport-netty4"
 DESCRIPTOR = f"META-INF/es-plugins/{MODULE}/plugin-descriptor.properties"
 LOG4J_PROPERTIES = """\
@@ -26,18 +29,24 @@ class Elasticsearch(Engine):
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
+        return f"http://{USER}:{password(self.folder, USER)}@{LOOPBACK}:{self.port}"
 
     def install(self) -> None:
+        make_private(self.folder)
         _lay_out_home(self.folder)
 
     def is_ready(self) -> bool:
-        return answers(self.port, "/_cluster/health")
+        return answers(self.port, "/_cluster/health", Authorization=authorization(self.folder))
+
+
+def authorization(home: Path) -> str:
+    """Return the header without which the server refuses a request."""
+    return f"Basic {b64encode(f'{USER}:{password(home, USER)}'.encode()).decode()}"
 
 
 def _lay_out_home(home: Path) -> None:
     """Create the folders that the server expects, and fetch its jars; raise CannotStart."""
-    for name in ("config", "logs", "plugins"):
+    for name in ("config", "logs", "plugins", "tmp"):
         (home / name).mkdir(parents=True, exist_ok=True)
     (home / "config" / "log4j2.properties").write_text(LOG4J_PROPERTIES)
     sums = jars.expected_sums()

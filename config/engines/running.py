@@ -1,6 +1,7 @@
 """Start the engines of this machine.
 
-    with running_engines(data) as urls:  # {"DATABASE_URL": ..., "EVENT_STREAM_URL": ..., "ELASTICSEARCH_URL": ...}
+    with running_engines(data) as engines:
+        os.environ |= {engine.variable: engine.url for engine in engines}
 
 `manage.py up` and the tests start them only here.
 """
@@ -19,8 +20,8 @@ ENGINES: tuple[type[Engine], ...] = (Valkey, Postgres, Elasticsearch)
 
 
 @contextmanager
-def running_engines(data: Path, *, without: Collection[str] = ()) -> Iterator[dict[str, str]]:
-    """Run the engines on a data folder, and yield their URLs by variable once all are ready; raise CannotStart.
+def running_engines(data: Path, *, without: Collection[str] = ()) -> Iterator[list[Engine]]:
+    """Run the engines on a data folder, and yield them once all are ready; raise CannotStart.
 
     `without` names the variables of servers that run elsewhere. All engines are stopped at the end of the block.
     """
@@ -28,7 +29,7 @@ def running_engines(data: Path, *, without: Collection[str] = ()) -> Iterator[di
     with owned(data):
         engines = install_engines(data, without=without)
         with supervised(data, programs=["engines"], variables=ports(engines)) as supervisor:
-            yield {engine.variable: engine.url for engine in start_engines(engines, supervisor)}
+            yield list(start_engines(engines, supervisor))
 
 
 def install_engines(data: Path, *, without: Collection[str] = ()) -> list[Engine]:

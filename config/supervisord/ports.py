@@ -15,11 +15,11 @@ def free_port() -> int:
     return port
 
 
-def answers(port: int, path: str) -> bool:
+def answers(port: int, path: str, **headers: str) -> bool:
     """Return whether a web server on the port answers 200. Cheap enough to be called many times a second."""
     with closing(HTTPConnection(LOOPBACK, port, timeout=5)) as connection:
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             return connection.getresponse().status == HTTPStatus.OK
         except (OSError, HTTPException):
             return False

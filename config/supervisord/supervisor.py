@@ -3,6 +3,7 @@
 import fcntl
 import os
 import secrets
+import stat
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import psutil
 
 from config.supervisord.errors import CannotStart
 from config.supervisord.ports import LOOPBACK, free_port
+from config.supervisord.private import OTHERS, UMASK, make_private
 
 CONFIGURATION = Path(__file__).with_name("supervisord.conf")
 PASSWORD_VARIABLE = "SUPERVISOR_PASSWORD"  # noqa: S105 - a name
@@ -63,7 +65,8 @@ class Supervisor:
 @contextmanager
 def owned(data: Path) -> Iterator[None]:
     """Own a data folder, and stop what an earlier owner left running; raise CannotStart if another process owns it."""
-    data.mkdir(parents=True, exist_ok=True)
+    _refuse_folder_of_others(data)
+    make_private(data)
     with (data / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,6 +79,19 @@ def owned(data: Path) -> Iterator[None]:
             yield
         finally:
             _stop_leftovers(data)  # If supervisord was killed, its programs still run.
+
+
+def _refuse_folder_of_others(data: Path) -> None:
+    """Raise CannotStart for a folder that others use too, such as /tmp: it must not become private."""
+    if not data.exists():
+        return
+    mode = data.stat().st_mode
+    is_ours = (data / "lock").exists() or not any(data.iterdir())
+    if mode & stat.S_ISVTX or (mode & OTHERS and not is_ours):
+        raise CannotStart(
+            f"{data} has files that are not of `up`, and other users may read it: "
+            "use an empty folder (--data DIR), or make it private first (chmod 700)"
+        )
 
 
 def is_owned(data: Path) -> bool:
@@ -98,7 +114,7 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
     itself, and all are stopped at the end of the block.
     """
     logs = data / "log"
-    logs.mkdir(exist_ok=True)
+    make_private(logs)
     port, password = free_port(), secrets.token_urlsafe()
     environment = {
         **os.environ,
@@ -113,7 +129,9 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
     command = (sys.executable, "-m", "supervisor.supervisord", "--configuration", str(CONFIGURATION))
     with (logs / "supervisord.err").open("wb") as errors:
         # In a session of its own it gets no Ctrl-C; its owner does, and stops it in order.
-        process = subprocess.Popen(command, env=environment, stdout=errors, stderr=errors, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=environment, stdout=errors, stderr=errors, start_new_session=True, umask=UMASK
+        )
     supervisor = Supervisor(f"http://up:{password}@{LOOPBACK}:{port}", logs)
     try:
         _wait_for_supervisord(process, supervisor)

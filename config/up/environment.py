@@ -1,38 +1,32 @@
 """Keep the secrets of a data folder, and its file `env`, from which other commands learn the servers' addresses."""
 
-import os
 import secrets
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from config.supervisord.errors import CannotStart
+from config.supervisord.private import kept, write_private
 from config.supervisord.supervisor import is_owned
 from tickets.webhooks.signing import new_secret
 
 
 def secret_key(data: Path) -> str:
     """Return the SECRET_KEY of a data folder; the first start creates it."""
-    return _kept(data / "secret_key", lambda: secrets.token_urlsafe(50))
+    return kept(data / "secret_key", lambda: secrets.token_urlsafe(50))
 
 
 def webhook_secret(data: Path) -> str:
     """Return the secret that signs messages to the access system; the first start creates it."""
-    return _kept(data / "webhook_secret", new_secret)
-
-
-def _kept(file: Path, make: Callable[[], str]) -> str:
-    if not file.exists():
-        _write_private(file, make())
-    return file.read_text()
+    return kept(data / "webhook_secret", new_secret)
 
 
 @contextmanager
 def published(data: Path, variables: Mapping[str, str]) -> Iterator[None]:
     """Write the variables to the file that config/settings.py reads, until the block ends."""
     file = data / "env"
-    _write_private(file, "".join(f"{name}='{value}'\n" for name, value in variables.items()))
+    write_private(file, "".join(f"{name}='{value}'\n" for name, value in variables.items()))
     try:
         yield
     finally:
@@ -48,12 +42,3 @@ def exports(data: Path) -> str:
         )
     pairs = (line.partition("=") for line in file.read_text().splitlines())
     return "\n".join(f"export {name}={shlex.quote(value[1:-1])}" for name, _, value in pairs)
-
-
-def _write_private(file: Path, content: str) -> None:
-    """Write a file that only this user may read, completely or not at all."""
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-        opened.write(content)
-    unfinished.rename(file)

@@ -13,6 +13,6 @@ def commands(key: str, channel: str) -> Iterator[list[str]]:
     yield from (["XLEN", key], ["XREAD", "STREAMS", key, "0"], ["XREVRANGE", key, "+", "-"])
     yield from (["XGROUP", "CREATE", key, "group", "0"], ["XGROUP", "SETID", key, "group", "0"])
     yield from (["XREADGROUP", "GROUP", "group", "consumer", "STREAMS", key, ">"], ["XACK", key, "group", "1-0"])
-    yield from (["XPENDING", key, "group"], ["XGROUP", "DESTROY", key, "group"], ["DEL", key])
+    yield from (["XPENDING", key, "group"], ["DEL", key])
     yield from (["PUBLISH", channel, ""], ["SUBSCRIBE", channel])
     yield ["MEMORY", "USAGE", key]

@@ -23,12 +23,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("up") / "data"
     demo = manage("up", "--demo", "--exit", "--data", folder, "--port", str(free_port()))
     assert demo.returncode == 0, demo.stdout + demo.stderr
-    (folder / "demo.txt").write_text(demo.stdout)
+    (folder.parent / "demo.txt").write_text(demo.stdout)
     return folder
 
 
 def test_the_demo_tells_the_story_and_leaves_no_process(data: Path) -> None:
-    story = (data / "demo.txt").read_text()
+    story = (data.parent / "demo.txt").read_text()
 
     assert re.search(r"Sample tickets: \d+ issued", story)
     (replacement,) = re.findall(r"is cancelled over REST, (\w+) replaces it", story)
@@ -37,6 +37,13 @@ def test_the_demo_tells_the_story_and_leaves_no_process(data: Path) -> None:
     assert f"The search finds {replacement}:" in story
     assert processes_of(data) == []
     assert not (data / "env").exists()
+
+
+def test_no_other_user_may_read_what_it_left(data: Path) -> None:
+    kept = [data, *(file for file in data.rglob("*") if "static" not in file.parts)]
+
+    assert {"lock", "secret_key", "appendonlydir", "application.log", "PG_VERSION"} <= {file.name for file in kept}
+    assert [file for file in kept if file.stat().st_mode & 0o077] == []
 
 
 def test_a_failing_demo_names_the_step_and_exits_with_1(data: Path, port: int) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance.service import STOP_SECONDS, is_ready, processes_of, up
+from tests.acceptance.service import STOP_SECONDS, is_ready, processes_of, up, uses
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)
@@ -48,4 +48,4 @@ def test_a_start_after_a_kill_works_and_stops_leftover_processes(data: Path, por
 
 
 def is_postmaster_of(data: Path, process: psutil.Process) -> bool:
-    return process.name() == "postgres" and str(data / "postgres" / "data") in process.cmdline()
+    return process.name() == "postgres" and "-D" in process.cmdline() and uses(data, process)

@@ -33,6 +33,7 @@ from events.exceptions import RetryLater
 from events.log.partitions import partition_of
 from events.subscriber import Subscriber, progress
 from readmodel.subscriber import ReadModel
+from tests.network.proxy import with_address
 from tests.things import ThingMade
 from tickets.exceptions import ConcurrentChange, TransitionRefused
 from tickets.models import Status, Ticket
@@ -201,7 +202,7 @@ def stop_in_handle() -> None:
 
 def through(address: str, role: str) -> None:
     """Play a role with the stream at another address."""
-    at(f"redis://{address}/tickets", role)
+    at(with_address(settings.EVENTS_STREAM_URL, address), role)
 
 
 def at(dsn: str, role: str) -> None:

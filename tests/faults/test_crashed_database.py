@@ -15,6 +15,7 @@ from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.models import DeadLetter
 from events.stream.interface import Stream
+from tests.database_server import administrator
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, relay, write
 from tests.faults.test_losses import has_reached_the_end, reached
@@ -35,9 +36,9 @@ def crash(transactional_db: None) -> Iterator[Callable[[], None]]:
 
 
 def configure(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        cursor.execute("SELECT pg_reload_conf()")
+    with administrator() as session:
+        session.execute(statement)
+        session.execute("SELECT pg_reload_conf()")
 
 
 def crash_and_recover() -> None:

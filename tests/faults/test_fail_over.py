@@ -13,7 +13,7 @@ from django.db import Error, connection
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from config.engines.postgres import DATABASE
+from config.engines.postgres import DATABASE, ROLE
 from events.log.reading import last_position
 from events.models import DeadLetter, LogEntry
 from events.relay import divergence
@@ -23,7 +23,7 @@ from tests.faults.test_losses import has_reached_the_end, reached
 from tests.faults.test_torment import assert_the_stream_is_a_window_on_the_log
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
 from tests.processes import running
-from tests.replicated_database import USER, ReplicatedDatabase, running_replicated_database
+from tests.replicated_database import ReplicatedDatabase, running_replicated_database
 from tests.tickets import issue
 from tests.waiting import wait_until
 from tickets.models import Ticket
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.timeout(300)
 def database(tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReplicatedDatabase]:
     """Let this process use a database with a replica, emptied of all but our tables."""
     with running_replicated_database(tmp_path) as database:
-        settings = {"NAME": DATABASE, "HOST": "", "USER": USER, "PASSWORD": "", "PORT": ""}
+        settings = {"NAME": DATABASE, "HOST": "", "USER": ROLE, "PASSWORD": "", "PORT": ""}
         for name, value in settings.items():
             monkeypatch.setitem(connection.settings_dict, name, value)
         monkeypatch.setitem(connection.settings_dict, "OPTIONS", connection.settings_dict["OPTIONS"] | database.options)
@@ -58,7 +58,7 @@ def forget_sessions() -> None:
 def _processes(database: ReplicatedDatabase, stream: Stream, elasticsearch: Elasticsearch) -> Iterator[None]:
     """Run the relay and a consumer; both go on by themselves to the end of the test."""
     options = "&".join(f"{name}={quote(value)}" for name, value in database.options.items())
-    url = f"postgresql://{USER}@/{DATABASE}?{options}"
+    url = f"postgresql://{ROLE}@/{DATABASE}?{options}"
     with ExitStack() as stack:
         started = [stack.enter_context(running("manage.py", *command, DATABASE_URL=url)) for command in COMMANDS]
         yield

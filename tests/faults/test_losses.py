@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-import psycopg
 from django.db import connection
 from django.db.models.functions import Now
 from elasticsearch import Elasticsearch
@@ -15,6 +14,7 @@ from pytest_django import Settings
 from events.log.reading import last_position
 from events.models import Checkpoint, DeadLetter, Lease, LogEntry
 from events.stream.interface import Stream
+from tests.database_server import administrator
 from tests.faults.conftest import Start, kill
 from tests.faults.roles import consume, issue, keep_ledger, make_things, relay, through, write
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
@@ -125,10 +125,8 @@ def test_a_bad_connection_to_redis_loses_nothing(
 @contextmanager
 def database_away() -> Iterator[None]:
     """End all connections except the test's own, and refuse new ones."""
-    name, parameters = connection.settings_dict["NAME"], connection.get_connection_params()
-    own = connection.connection.info.backend_pid
-    address = {key: parameters[key] for key in ("host", "user", "port") if key in parameters}
-    with psycopg.connect(dbname="postgres", autocommit=True, **address) as server:
+    name, own = connection.settings_dict["NAME"], connection.connection.info.backend_pid
+    with administrator() as server:
         server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         server.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s", [name, own]

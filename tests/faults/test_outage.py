@@ -17,7 +17,7 @@ from events.models import Checkpoint, LogEntry
 from events.relay import flush as relay
 from events.stream.interface import Stream, open_stream
 from tests.faults.conftest import Start
-from tests.faults.roles import through
+from tests.faults.roles import at
 from tests.faults.test_torment import assert_the_stream_is_a_window_on_the_log
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
 from tests.integration.events.relay.test_outage import issue
@@ -108,8 +108,8 @@ def _breaker_that_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def processes(proxy: Proxy, start: Start) -> None:
-    start(through, proxy.address, "relay")
-    start(through, proxy.address, "consume")
+    start(at, f"redis://{proxy.address}/tickets", "relay")
+    start(at, f"redis://{proxy.address}/tickets", "consume")
 
 
 @pytest.fixture

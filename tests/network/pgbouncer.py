@@ -36,11 +36,12 @@ def running_pgbouncer(folder: Path) -> Iterator[str]:
     port = free_port()
     file = folder / "pgbouncer.ini"
     file.write_text(CONFIGURATION.format(server=_server(), address=LOOPBACK, port=port, sessions=SERVER_SESSIONS))
-    process = subprocess.Popen([PGBOUNCER, *_become_owner_of_the_socket(), str(file)], stderr=subprocess.DEVNULL)
+    command = [PGBOUNCER, *_become_owner_of_the_socket(), str(file)]
+    process = subprocess.Popen(command, cwd=_folder_of_the_socket(), stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: _accepts(port))
         name = connection.settings_dict["NAME"]
-        yield f"postgresql://postgres@{LOOPBACK}:{port}/{name}?DISABLE_SERVER_SIDE_CURSORS=True"
+        yield f"postgresql://{connection.settings_dict['USER']}@{LOOPBACK}:{port}/{name}?DISABLE_SERVER_SIDE_CURSORS=True"
     finally:
         process.kill()
         process.wait()
@@ -48,13 +49,20 @@ def running_pgbouncer(folder: Path) -> Iterator[str]:
 
 def _server() -> str:
     parameters = connection.get_connection_params()
+    if _folder_of_the_socket() and os.geteuid() == 0:
+        parameters["host"] = "/proc/self/cwd"  # The owner of the socket may not enter the folders above it.
     return " ".join(f"{key}={parameters[key]}" for key in ("host", "port", "user", "password") if key in parameters)
 
 
 def _become_owner_of_the_socket() -> list[str]:
     """Return the option for root, as whom it refuses to run; only its owner may use the socket."""
+    folder = _folder_of_the_socket()
+    return ["-u", folder.owner()] if os.geteuid() == 0 and folder else []
+
+
+def _folder_of_the_socket() -> Path | None:
     folder = Path(connection.get_connection_params()["host"])
-    return ["-u", folder.owner()] if os.geteuid() == 0 and folder.is_dir() else []
+    return folder if folder.is_dir() else None
 
 
 def _accepts(port: int) -> bool:

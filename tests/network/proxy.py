@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
+from urllib.parse import urlsplit
 
 CHUNK_BYTES = 65_536
 type Fault = Callable[[bytes], bytes]
@@ -111,3 +112,16 @@ def running_proxy(upstream: tuple[str, int]) -> Iterator[Proxy]:
         threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield proxy
         proxy.shutdown()
+
+
+def with_account(url: str, account: str) -> str:
+    """Return the URL of a server with another user and password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{account}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+def with_address(url: str, address: str) -> str:
+    """Return the URL of a server with the address of a proxy before it."""
+    parts = urlsplit(url)
+    account, at, _ = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{account}{at}{address}").geturl()

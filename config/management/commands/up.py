@@ -1,5 +1,6 @@
 """Run the whole service on this machine."""
 
+import os
 import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from config.supervisord.errors import CannotStart
+from config.supervisord.private import UMASK
 from config.up.environment import exports
 from config.up.narrator import Narrator
 from config.up.preparation import ADMIN
@@ -66,6 +68,7 @@ class Command(BaseCommand):
     def _run(self, data: Path, port: int, *, demo: bool, leave: bool) -> None:
         for number in STOP_SIGNALS:
             signal.signal(number, _stop)
+        os.umask(UMASK)
         console = Console(self.stdout, highlight=False)
         narrator = Narrator(console, seconds_before=time.time() - psutil.Process().create_time())
         try:

@@ -24,7 +24,7 @@ from readmodel.index.guarded_transport import FAILURES
 from readmodel.tickets.documents import TicketDocuments
 from tests.database_server import SESSIONS
 from tests.network.asking_server import AskingServer, asking_server
-from tests.network.proxy import Proxy, cut, pass_on, running_proxy
+from tests.network.proxy import Proxy, cut, pass_on, running_proxy, with_address
 from tests.tickets import FIELDS, issue
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
@@ -237,7 +237,7 @@ def proxy(elasticsearch: Elasticsearch, settings: Settings) -> Iterator[Proxy]:
     index.close()
     address = urlsplit(settings.ELASTICSEARCH_URL)
     with running_proxy((str(address.hostname), int(address.port or 0))) as proxy:
-        settings.ELASTICSEARCH_URL = f"http://{proxy.address}"
+        settings.ELASTICSEARCH_URL = with_address(settings.ELASTICSEARCH_URL, proxy.address)
         yield proxy
 
 

@@ -17,7 +17,7 @@ from events.log.positions import BATCH_ROWS
 from events.models import LogEntry
 from events.relay import flush as relay
 from events.stream.interface import Stream
-from tests.network.proxy import late, running_proxy
+from tests.network.proxy import late, running_proxy, with_address
 from tests.things import ThingMade
 from tickets.models import Ticket
 
@@ -131,7 +131,7 @@ def test_several_slow_answers_share_one_deadline(
     server = urlsplit(settings.EVENTS_STREAM_URL)
     settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 3
     with running_proxy((server.hostname or "", server.port or 0)) as proxy:
-        settings.EVENTS_STREAM_URL = f"redis://{proxy.address}{server.path}"
+        settings.EVENTS_STREAM_URL = with_address(settings.EVENTS_STREAM_URL, proxy.address)
         with unit_of_work():
             record(ThingMade(name="before"))
         stream._client.flushall()  # The stream has moved on, so a flush needs a second answer.

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -11,6 +10,7 @@ from events.operations.doctor import examine
 from events.stream.dsn import StreamDSN
 from events.stream.interface import Stream
 from events.stream.redis_stream import RedisStream
+from tests.network.proxy import with_account
 
 pytestmark = pytest.mark.django_db
 
@@ -24,8 +24,7 @@ def login(stream: Stream) -> Iterator[Login]:
 
     def login(*permissions: str) -> RedisStream:
         stream._client.execute_command("ACL", "SETUSER", "clerk", "reset", "on", ">secret", *permissions)
-        parts = urlsplit(settings.EVENTS_STREAM_URL)
-        streams.append(RedisStream(StreamDSN.parse(parts._replace(netloc=f"clerk:secret@{parts.netloc}").geturl())))
+        streams.append(RedisStream(StreamDSN.parse(with_account(settings.EVENTS_STREAM_URL, "clerk:secret"))))
         return streams[-1]
 
     yield login
@@ -74,8 +73,7 @@ def test_the_doctor_tells_a_missing_permission_from_a_server_that_is_down(login:
 
 
 def test_the_doctor_names_a_wrong_password(stream: Stream) -> None:
-    parts = urlsplit(settings.EVENTS_STREAM_URL)
-    wrong = RedisStream(StreamDSN.parse(parts._replace(netloc=f"nobody:wrong@{parts.netloc}").geturl()))
+    wrong = RedisStream(StreamDSN.parse(with_account(settings.EVENTS_STREAM_URL, "nobody:wrong")))
 
     with closing(wrong):
         [found] = [found for found in examine(wrong) if found.about == "stream"]

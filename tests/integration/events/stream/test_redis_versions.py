@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+import redis
 from pytest_django import Settings
 
+from config.engines.valkey import PERMISSIONS
 from events import record, unit_of_work
 from events.models import LogEntry
 from events.relay import flush as relay
 from events.stream.interface import Stream, open_stream
 from tests.contracts.stream import StreamContract
-from tests.network.proxy import running_proxy
+from tests.network.proxy import running_proxy, with_account
 from tests.network.redis_servers import BINARIES, Server, running_server
 from tests.things import ThingMade
 from tests.unit.events.relay.test_flush import TestSweep as SweepContract
@@ -34,6 +36,30 @@ def stream(server: Server, settings: Settings) -> Iterator[Stream]:
 
 class TestStream(StreamContract):
     """The guarantees of a stream."""
+
+
+class TestStreamWithTheShippedPermissions(StreamContract):
+    """The guarantees, for a user with the permissions of `manage.py up` and docker-compose.yml."""
+
+    @pytest.fixture
+    def stream(self, server: Server, settings: Settings) -> Iterator[Stream]:
+        server.client.flushall()
+        permissions = PERMISSIONS.read_text().split()
+        server.client.execute_command("ACL", "SETUSER", "tickets", "reset", "on", ">secret", *permissions)
+        settings.EVENTS_STREAM_URL = with_account(server.url, "tickets:secret")
+        stream = open_stream()
+        yield stream
+        stream.close()
+
+    @pytest.mark.parametrize(
+        "command", ["FLUSHALL", "CONFIG GET dir", "DEBUG SLEEP 0", "KEYS *", "ACL LIST", "DEL other", "EVAL return 0"]
+    )
+    def test_the_user_may_do_nothing_else(self, stream: Stream, command: str) -> None:
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            stream._client.execute_command(*command.split())
+
+    def test_no_command_of_the_stream_is_refused(self, stream: Stream) -> None:
+        assert stream.refused_commands() == []
 
 
 @pytest.mark.django_db

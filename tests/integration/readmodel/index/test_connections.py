@@ -30,8 +30,17 @@ def port(settings: Any) -> int:
     return found
 
 
-def test_while_one_node_answers_every_request_succeeds(elasticsearch: Elasticsearch, settings: Any, port: int) -> None:
-    settings.ELASTICSEARCH_URL = f"http://{NOBODY_LISTENS},{LOOPBACK}:{port},{LOOPBACK}:2"
+@pytest.fixture
+def account(settings: Any) -> str:
+    """The user and password that the server demands, as they begin the address in a URL."""
+    account, at, _ = urlsplit(settings.ELASTICSEARCH_URL).netloc.rpartition("@")
+    return account + at
+
+
+def test_while_one_node_answers_every_request_succeeds(
+    elasticsearch: Elasticsearch, settings: Any, port: int, account: str
+) -> None:
+    settings.ELASTICSEARCH_URL = f"http://{account}{NOBODY_LISTENS},{LOOPBACK}:{port},{LOOPBACK}:2"
     index = connect(TicketDocuments)
 
     targets = {index.indices.ensure() for _ in range(5)}
@@ -41,7 +50,7 @@ def test_while_one_node_answers_every_request_succeeds(elasticsearch: Elasticsea
 
 
 def test_a_certificate_is_checked_against_the_authority_of_the_url(
-    elasticsearch: Elasticsearch, settings: Any, port: int, tmp_path: Path
+    elasticsearch: Elasticsearch, settings: Any, port: int, account: str, tmp_path: Path
 ) -> None:
     authority, context = trustme.CA(), SSLContext(PROTOCOL_TLS_SERVER)
     authority.issue_cert(LOOPBACK).configure_cert(context)
@@ -51,7 +60,7 @@ def test_a_certificate_is_checked_against_the_authority_of_the_url(
     with running_tls_proxy(port, context) as encrypted:
         for file, is_trusted in (("ca.pem", True), ("other.pem", False)):
             index = DocumentIndex(
-                open_client(f"https://{LOOPBACK}:{encrypted}?ca_certs={tmp_path / file}"), TicketDocuments()
+                open_client(f"https://{account}{LOOPBACK}:{encrypted}?ca_certs={tmp_path / file}"), TicketDocuments()
             )
             if is_trusted:
                 assert index.indices.ensure().name == f"{settings.READMODEL_ALIAS}-000001"

@@ -8,6 +8,7 @@ from pathlib import Path
 import environ
 import pytest
 
+from config.engines.account import server_account
 from config.engines.postgres import Postgres, forget_reused_process_id, socket_folder
 from config.supervisord.errors import CannotStart
 
@@ -16,8 +17,11 @@ def test_the_settings_understand_the_url(tmp_path: Path) -> None:
     database = environ.Env().db_url_config(Postgres(tmp_path / "with space").url)
 
     assert database["NAME"] == "tickets"
-    assert database["USER"] == "postgres"
-    assert database["OPTIONS"] == {"host": str(socket_folder(tmp_path / "with space" / "postgres"))}
+    assert database["USER"] == "tickets"
+    assert database["OPTIONS"] == {
+        "host": str(socket_folder(tmp_path / "with space" / "postgres")),
+        "requirepeer": server_account().pw_name,
+    }
 
 
 def test_a_folder_with_too_long_a_path_has_its_socket_elsewhere(tmp_path: Path) -> None:
@@ -26,6 +30,18 @@ def test_a_folder_with_too_long_a_path_has_its_socket_elsewhere(tmp_path: Path) 
     assert socket_folder(Path("/srv/data")) == Path("/srv/data")
     assert len(str(socket_folder(deep) / ".s.PGSQL.5432")) <= 100
     assert socket_folder(deep) != socket_folder(other)
+
+
+def test_a_socket_folder_that_another_user_made_is_refused(tmp_path: Path) -> None:
+    """A link stands in for that folder: only root can make a folder of another user."""
+    postgres = Postgres(tmp_path / ("d" * 100))
+    sockets = socket_folder(postgres.folder)
+    sockets.symlink_to(tmp_path)
+    try:
+        with pytest.raises(CannotStart, match=f"{sockets} is not a folder that .* can use"):
+            postgres.install()
+    finally:
+        sockets.unlink()
 
 
 def test_data_of_another_major_version_is_refused(tmp_path: Path) -> None:
