@@ -1,10 +1,17 @@
-"""Tokens in the admin: a person sees, makes and revokes their own; a superuser everybody's."""
+"""Users, groups and tokens in the admin.
+
+Nobody gives rights that they lack: only a superuser changes rights, or a user who may do more than oneself. A person
+sees, makes and revokes their own tokens, a superuser everybody's. Users are deactivated, not deleted, since trails name
+them.
+"""
 
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.auth import admin as auth_admin
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -14,8 +21,9 @@ from accounts.scopes import SCOPES
 if TYPE_CHECKING:
     TokenModelAdmin = admin.ModelAdmin[Token]
     TokenModelForm = forms.ModelForm[Token]
+    DjangoUserAdmin = auth_admin.UserAdmin[User]
 else:
-    TokenModelAdmin, TokenModelForm = admin.ModelAdmin, forms.ModelForm
+    TokenModelAdmin, TokenModelForm, DjangoUserAdmin = admin.ModelAdmin, forms.ModelForm, auth_admin.UserAdmin
 
 
 class TokenForm(TokenModelForm):
@@ -29,6 +37,44 @@ class TokenForm(TokenModelForm):
     class Meta:
         model = Token
         fields = ["user", "name", "scopes", "expires_at"]
+
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
+        fields = list(super().get_readonly_fields(request, obj))
+        return fields if request.user.is_superuser else [*fields, "is_superuser", "groups", "user_permissions"]
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Refuse to change, or to give a new password to, a user who may do more."""
+        return super().has_change_permission(request, obj) and (obj is None or not may_do_more(obj, request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+@admin.register(Group)
+class GroupAdmin(auth_admin.GroupAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:  # noqa: ARG002
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:  # noqa: ARG002
+        return request.user.is_superuser
+
+
+def may_do_more(user: User, request: HttpRequest) -> bool:
+    """Tell whether the user may do something that the request's may not, or could if the user were active."""
+    if request.user.is_superuser:
+        return False
+    permissions = Permission.objects.filter(Q(user=user) | Q(group__user=user)).select_related("content_type")
+    names = {f"{permission.content_type.app_label}.{permission.codename}" for permission in permissions}
+    return user.is_superuser or not names <= request.user.get_all_permissions()
 
 
 @admin.register(Token)

@@ -234,6 +234,7 @@ class TestSecurityLog:
 
     def test_a_name_can_t_begin_a_line_of_its_own(self, caplog: pytest.LogCaptureFixture) -> None:
         User.objects.create_user("ada\nlog_in \x1b[2J")
+        caplog.clear()
 
         log_in("wrong", username="ada\nlog_in \x1b[2J")
 

@@ -1,0 +1,34 @@
+"""The groups that `migrate` makes once, each with the permissions that its work needs; administrators change them."""
+
+from collections.abc import Mapping, Sequence
+
+GROUPS: Mapping[str, Sequence[str]] = {
+    "box office": (
+        "tickets.view_ticket",
+        "tickets.add_ticket",
+        "tickets.cancel_ticket",
+        "tickets.check_in_ticket",
+    ),
+    "gate": (
+        "tickets.view_ticket",
+        "tickets.check_in_ticket",
+    ),
+    "auditor": (
+        "tickets.view_ticket",
+        "events.view_logentry",
+        "events.view_deadletter",
+        "events.view_deadletteraction",
+        "accounts.view_token",
+        "auth.view_user",
+        "auth.view_group",
+    ),
+    "operator": (
+        "events.view_logentry",
+        "events.view_deadletter",
+        "events.view_deadletteraction",
+        "events.retry_deadletter",
+        "events.edit_deadletter",
+        "events.discard_deadletter",
+        "readmodel.view_metrics",
+    ),
+}
