@@ -27,6 +27,7 @@ from config.supervisord.ports import LOOPBACK, answers, free_port
 
 GRANIAN = ("-m", "granian", "--interface", "asginl", "--no-log", "--workers-kill-timeout", "5")
 IDLE_SECONDS = 30.0
+CLIENTS_OF_A_READER = 100
 PAUSE_SECONDS = 0.5
 """The pause between two events, so that each delay is that of a single event."""
 MEGABYTE = 1_000_000
@@ -70,12 +71,15 @@ def serving() -> Iterator[tuple[psutil.Process, int]]:
 
 
 async def measure(worker: psutil.Process, port: int, *, clients: int, events: int) -> None:
-    token = await asyncio.to_thread(token_of_a_reader)
-    await follow(port, token, events=0)  # A warm-up: the first request imports modules.
+    tokens = [await asyncio.to_thread(token_of_a_reader) for _ in range(0, clients, CLIENTS_OF_A_READER)]
+    await follow(port, tokens[0], events=0)  # A warm-up: the first request imports modules.
     before = cost(worker)
     opened = asyncio.Barrier(clients + 1)
     async with asyncio.TaskGroup() as streams:
-        tasks = [streams.create_task(follow(port, token, events=events, opened=opened)) for _ in range(clients)]
+        tasks = [
+            streams.create_task(follow(port, tokens[number // CLIENTS_OF_A_READER], events=events, opened=opened))
+            for number in range(clients)
+        ]
         started = time.perf_counter()
         await opened.wait()
         opening_seconds = time.perf_counter() - started
@@ -94,7 +98,7 @@ async def measure(worker: psutil.Process, port: int, *, clients: int, events: in
 
 
 def token_of_a_reader() -> str:
-    from rest_framework.authtoken.models import Token  # noqa: PLC0415 (after the setup)
+    from accounts.models import Token  # noqa: PLC0415 (after the setup)
 
     return Token.issue(user=get_user_model().objects.create_superuser(uuid4().hex), name="of a test").text
 

@@ -73,6 +73,8 @@ class Conf:
     """Setting -> the name by which operators set it, for example an environment variable; messages use it."""
     feed_clients = Setting(500)
     """How many event streams and waiting readers of the feed a process serves at once."""
+    feed_clients_per_reader = Setting(100)
+    """How many of these one user may have."""
     feed_heartbeat_seconds = Setting(15.0)
     """How often an event stream of the feed sends a sign of life."""
     feed_patience_seconds = Setting(30.0)

@@ -9,6 +9,7 @@ from tests.servers import needs_no_server
 PROGRAMS = {
     "redis-server": "the stream on Redis, beside Valkey; install redis-server",
     "pgbouncer": "PostgreSQL behind PgBouncer; install pgbouncer",
+    "nginx": "the web server behind nginx; install nginx",
     "chromedriver": "the pages in a browser; install chromium and chromium-driver",
 }
 

@@ -36,6 +36,14 @@ class TooManyClients(Conflict):
     wait = 5  # DRF's handler sends it as Retry-After.
 
 
+class TooManyStreams(TooManyClients):
+    """The user has as many waiting readers as one user may have."""
+
+    status_code = HTTPStatus.TOO_MANY_REQUESTS
+    default_code = "too-many-streams"
+    default_detail = "You have as many streams and waiting readers here as one user may have; end one of them."
+
+
 @contextmanager
 def refused_cursors() -> Iterator[None]:
     """Turn a CursorRefused into the problem that reports it."""

@@ -23,13 +23,12 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from config.feed.problems import TooManyClients, refused_cursors
+from config.feed.problems import TooManyClients, TooManyStreams, refused_cursors
 from config.feed.serializers import FeedParameters, PageSerializer, StreamParameters
 from config.web.places import give_back_place
-from events.conf import conf
 from events.feed import pages as feed
 from events.feed.cursor import FeedCursor
-from events.feed.follower import current_follower
+from events.feed.follower import Follower, current_follower
 from events.feed.pages import FeedFilter, FeedPage
 from events.feed.server_sent_events import CONTENT_TYPE, server_sent
 from events.feed.threads import in_thread, release_thread
@@ -39,6 +38,9 @@ LAST_EVENT_ID = "Last-Event-ID"
 REFUSALS = {
     HTTPStatus.BAD_REQUEST: OpenApiResponse(description="A parameter is invalid; the problem names it."),
     HTTPStatus.CONFLICT: OpenApiResponse(description="The log does not know the cursor; the problem's type says why."),
+    HTTPStatus.TOO_MANY_REQUESTS: OpenApiResponse(
+        description="You have too many streams here, or send too many requests; see Retry-After."
+    ),
     HTTPStatus.SERVICE_UNAVAILABLE: OpenApiResponse(
         description="Too many clients wait here; try again after the seconds in Retry-After."
     ),
@@ -46,17 +48,19 @@ REFUSALS = {
 
 
 class FirstPage(NamedTuple):
-    """The page that a granted request finds at once, and the request's parameters."""
+    """The page that a granted request finds at once, the request's parameters, and its user."""
 
     page: FeedPage
     parameters: FeedParameters
+    reader: object
 
 
 class StreamStart(NamedTuple):
-    """The cursor where a granted stream begins, and the events that it has."""
+    """The cursor where a granted stream begins, the events that it has, and its user."""
 
     cursor: FeedCursor
     wanted: FeedFilter
+    reader: object
 
 
 class EventStreamRenderer(JSONRenderer):
@@ -84,14 +88,14 @@ class Events(FeedView):
     @extend_schema(
         operation_id="list_events", parameters=[FeedParameters], responses={HTTPStatus.OK: PageSerializer, **REFUSALS}
     )
-    def get(self, request: Request, *, has_room: bool) -> FirstPage:
+    def get(self, request: Request, *, follower: Follower) -> FirstPage:
         parameters = FeedParameters(data=request.query_params)
         parameters.is_valid(raise_exception=True)
-        if parameters.validated_data["wait"] and not has_room:
-            raise TooManyClients
+        if parameters.validated_data["wait"]:
+            _expect_room(follower, request.user.pk)
         with refused_cursors():
             page = feed.read_page(parameters.cursor(), parameters.wanted(), limit=parameters.validated_data["limit"])
-        return FirstPage(page, parameters)
+        return FirstPage(page, parameters, request.user.pk)
 
 
 class EventsStream(FeedView):
@@ -112,16 +116,24 @@ class EventsStream(FeedView):
         ],
         responses={(HTTPStatus.OK, CONTENT_TYPE): OpenApiTypes.STR, **REFUSALS},
     )
-    def get(self, request: Request, *, has_room: bool) -> StreamStart:
+    def get(self, request: Request, *, follower: Follower | None) -> StreamStart:
+        """Return where the stream begins; a stream that goes on needs no follower, since it has its room."""
         parameters = StreamParameters(data=request.query_params)
         parameters.is_valid(raise_exception=True)
-        if not has_room:
-            raise TooManyClients
+        if follower:
+            _expect_room(follower, request.user.pk)
         last_id = request.headers.get(LAST_EVENT_ID)
         with refused_cursors():
             cursor = FeedCursor.parse(last_id) if last_id else parameters.cursor()
             feed.expect_known(cursor)
-        return StreamStart(cursor, parameters.wanted())
+        return StreamStart(cursor, parameters.wanted(), request.user.pk)
+
+
+def _expect_room(follower: Follower, reader: object) -> None:
+    if follower.is_full():
+        raise TooManyClients
+    if follower.is_full_for(reader):
+        raise TooManyStreams
 
 
 _first_page: Callable[..., FirstPage | HttpResponseBase] = Events.as_view()
@@ -133,11 +145,11 @@ _stream_start: Callable[..., StreamStart | HttpResponseBase] = EventsStream.as_v
 async def events(request: HttpRequest) -> HttpResponseBase:
     """Answer a page; if it is empty, wait for events as long as the request asks."""
     release_thread()
-    found = await in_thread(_first_page, request, has_room=_has_room())
+    found = await in_thread(_first_page, request, follower=current_follower())
     if isinstance(found, HttpResponseBase):
         return found
     give_back_place(request)
-    page = await _wait_for_events(found.page, found.parameters)
+    page = await _wait_for_events(found)
     body = {
         "events": [msgspec.Raw(event.json) for event in page.events],
         "next": str(page.next),
@@ -146,15 +158,16 @@ async def events(request: HttpRequest) -> HttpResponseBase:
     return HttpResponse(msgspec.json.encode(body), content_type="application/json")
 
 
-async def _wait_for_events(page: FeedPage, parameters: FeedParameters) -> FeedPage:
+async def _wait_for_events(found: FirstPage) -> FeedPage:
     """Return the page, or, if it is empty, the first page with events that comes within the time to wait."""
+    page, parameters, reader = found
     wait, limit = parameters.validated_data["wait"], parameters.validated_data["limit"]
     if page.events or page.has_more or not wait:
         return page
     until = time.monotonic() + wait
     follower = current_follower()
-    with follower.listening(partitions=len(page.next.positions)):
-        while not page.events and not page.has_more and (left := until - time.monotonic()) > 0:
+    with follower.listening(partitions=len(page.next.positions), reader=reader) as has_room:
+        while has_room and not page.events and not page.has_more and (left := until - time.monotonic()) > 0:
             await follower.wait_beyond(page.next, seconds=left)
             page = await in_thread(feed.read_page, page.next, parameters.wanted(), limit=limit)
     return page
@@ -164,19 +177,15 @@ async def _wait_for_events(page: FeedPage, parameters: FeedParameters) -> FeedPa
 @wraps(_stream_start)
 async def events_stream(request: HttpRequest) -> HttpResponseBase:
     """Answer the stream, or the refusal."""
-    start = await in_thread(_stream_start, request, has_room=_has_room())
+    start = await in_thread(_stream_start, request, follower=current_follower())
     if isinstance(start, HttpResponseBase):
         return start
     give_back_place(request)
     return StreamingHttpResponse(
-        server_sent(start.cursor, start.wanted, is_allowed=partial(_is_allowed, request)),
+        server_sent(start.cursor, start.wanted, reader=start.reader, is_allowed=partial(_is_allowed, request)),
         content_type=CONTENT_TYPE,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
-
-
-def _has_room() -> bool:
-    return current_follower().listeners < conf.feed_clients
 
 
 async def _is_allowed(request: HttpRequest) -> bool:
@@ -190,7 +199,7 @@ def _check_again(request: HttpRequest) -> StreamStart | HttpResponseBase:
     vars(fresh).pop("_cached_user", None)
     for middleware in (SessionMiddleware, AuthenticationMiddleware):
         middleware(_nothing).process_request(fresh)
-    return _stream_start(fresh, has_room=True)
+    return _stream_start(fresh, follower=None)
 
 
 def _nothing(_: HttpRequest) -> Any:

@@ -8,6 +8,7 @@ events.
 import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -16,6 +17,7 @@ from weakref import WeakKeyDictionary
 from django.db import Error, close_old_connections
 
 from events import log
+from events.conf import conf
 from events.exceptions import StreamUnavailable
 from events.feed.cursor import FeedCursor
 from events.feed.pages import FeedEvent, feed_event, mark_at
@@ -34,21 +36,34 @@ class Follower:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.listeners = 0
+        self._listeners_of: Counter[object] = Counter()
         self._loop = loop
         self._windows: dict[int, FeedWindow] = {}
         self._changed = asyncio.Event()
         self._stopped = threading.Event()
 
+    def is_full(self) -> bool:
+        """Tell whether the process serves as many listeners as it can."""
+        return self.listeners >= conf.feed_clients
+
+    def is_full_for(self, reader: object) -> bool:
+        """Tell whether this user has as many listeners as one user may have."""
+        return self._listeners_of[reader] >= conf.feed_clients_per_reader
+
     @contextmanager
-    def listening(self, *, partitions: int) -> Iterator[None]:
-        """Keep the windows filled during the block."""
+    def listening(self, *, partitions: int, reader: object = None) -> Iterator[bool]:
+        """Keep the windows filled during the block; yield whether there is still room for it."""
+        has_room = not self.is_full() and not self.is_full_for(reader)
         if not self.listeners:
             self._start(partitions)
         self.listeners += 1
+        self._listeners_of[reader] += 1
         try:
-            yield
+            yield has_room
         finally:
             self.listeners -= 1
+            self._listeners_of[reader] -= 1
+            self._listeners_of += Counter()  # Forgets those who have none.
             if not self.listeners:
                 self._stopped.set()
 

@@ -25,11 +25,15 @@ BYTES_AT_ONCE = 65_536
 type IsAllowed = Callable[[], Awaitable[bool]]
 
 
-async def server_sent(cursor: FeedCursor, wanted: FeedFilter, *, is_allowed: IsAllowed) -> AsyncIterator[bytes]:
-    """Stream until the client loses its permission, which every other heartbeat checks, or the log can't be read."""
+async def server_sent(
+    cursor: FeedCursor, wanted: FeedFilter, *, reader: object, is_allowed: IsAllowed
+) -> AsyncIterator[bytes]:
+    """Stream until the user loses the permission, which every other heartbeat checks, or the log can't be read."""
     release_thread()
     follower = current_follower()
-    with follower.listening(partitions=len(cursor.positions)):
+    with follower.listening(partitions=len(cursor.positions), reader=reader) as has_room:
+        if not has_room:  # Others began while this request was checked.
+            return
         yield b"retry: %d\n%b" % (RETRY_MILLISECONDS, _resume_at(cursor))
         try:
             async for chunk in _chunks(follower, cursor, wanted=wanted, is_allowed=is_allowed):

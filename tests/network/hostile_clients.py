@@ -1,6 +1,6 @@
 """Clients that harm a web server: silent ones, slow ones, ones that send without end, and ones that hang up.
 
-    python -m tests.network.hostile_clients BEHAVIOUR CONNECTIONS PORT
+    python -m tests.network.hostile_clients BEHAVIOUR CONNECTIONS ADDRESS PORT
 
 A connection that the server ends is opened again, until the process is killed.
 """
@@ -101,9 +101,10 @@ ATTACKS = (
 
 
 @contextmanager
-def attacking(attack: Attack, port: int) -> Iterator[None]:
-    """Attack a port of this machine until the block ends."""
-    command = (sys.executable, "-m", __name__, attack.behaviour.__name__, str(attack.connections), str(port))
+def attacking(attack: Attack, port: int, *, address: str = LOOPBACK) -> Iterator[None]:
+    """Attack a port of this machine, from this address of the loopback interface, until the block ends."""
+    name, connections = attack.behaviour.__name__, str(attack.connections)
+    command = (sys.executable, "-m", __name__, name, connections, address, str(port))
     with subprocess.Popen(command) as process:
         try:
             yield
@@ -111,16 +112,16 @@ def attacking(attack: Attack, port: int) -> Iterator[None]:
             process.kill()
 
 
-async def _attack(behaviour: Behaviour, connections: int, port: int) -> None:
+async def _attack(behaviour: Behaviour, connections: int, address: str, port: int) -> None:
     async with asyncio.TaskGroup() as clients:
         for _ in range(connections):
-            clients.create_task(_repeat(behaviour, port))
+            clients.create_task(_repeat(behaviour, address, port))
 
 
-async def _repeat(behaviour: Behaviour, port: int) -> None:
+async def _repeat(behaviour: Behaviour, address: str, port: int) -> None:
     while True:
         with suppress(OSError, asyncio.IncompleteReadError):
-            connection = await asyncio.open_connection(LOOPBACK, port)
+            connection = await asyncio.open_connection(LOOPBACK, port, local_addr=(address, 0))
             try:
                 await behaviour(connection)
             finally:
@@ -131,4 +132,4 @@ async def _repeat(behaviour: Behaviour, port: int) -> None:
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
-    asyncio.run(_attack(globals()[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3])))
+    asyncio.run(_attack(globals()[sys.argv[1]], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])))

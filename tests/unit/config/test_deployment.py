@@ -1,5 +1,7 @@
 """Test that the files for supervisord and Docker agree with the rest of the project."""
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,19 @@ def test_docker_runs_only_commands_that_exist(services: dict[str, Any]) -> None:
     assert ours.keys() == {"web", "relay", "consumer-readmodel", "consumer-access", "migrate"}
     assert commands == {"relay_events", "consume_events", "migrate"}
     assert commands <= get_commands().keys()
+
+
+def test_only_the_proxy_can_be_reached_and_the_web_server_believes_it_alone(services: dict[str, Any]) -> None:
+    networks = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["networks"]
+    (between,) = networks["web"]["ipam"]["config"]
+    (outside,) = networks["outside"]["ipam"]["config"]
+    gateway = str(next(ip_network(outside["subnet"]).hosts()))
+
+    assert [name for name, service in services.items() if "ports" in service] == ["proxy"]
+    assert re.fullmatch(r"nginx:\d+\.\d+\.\d+", services["proxy"]["image"])
+    assert [name for name, service in services.items() if "web" in service["networks"]] == ["proxy", "web"]
+    assert services["web"]["environment"]["TRUSTED_PROXIES"] == between["subnet"]
+    assert (ROOT / "config/nginx/front.conf").read_text().count(f" {gateway}") == 3
 
 
 def test_docker_compose_has_no_secret_and_requires_each(services: dict[str, Any]) -> None:

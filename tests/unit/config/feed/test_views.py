@@ -130,6 +130,15 @@ def test_a_client_is_refused_when_too_many_wait(api: APIClient, settings: Settin
     assert page.status_code == 200
 
 
+def test_a_user_who_has_too_many_streams_is_refused(api: APIClient, settings: Settings) -> None:
+    settings.EVENTS_FEED_CLIENTS_PER_READER = 0
+    stream, waiting, page = api.get(STREAM), api.get(FEED, {"wait": 1}), api.get(FEED)
+
+    assert problem(stream) == problem(waiting) == (429, "urn:problem:too-many-streams")
+    assert stream["Retry-After"] == waiting["Retry-After"] == "5"
+    assert page.status_code == 200
+
+
 def test_pages_and_stream_are_documented_in_the_schema(api: APIClient) -> None:
     paths = api.get("/api/schema/?format=json").json()["paths"]
 
