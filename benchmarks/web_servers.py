@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def token_of_a_user_who_may_all() -> str:
-    from rest_framework.authtoken.models import Token  # noqa: PLC0415 (after the setup)
+    from accounts.models import Token  # noqa: PLC0415 (after the setup)
 
     user = get_user_model().objects.create_superuser(uuid4().hex)
     return Token.issue(user=user, name="of a test").text
