@@ -26,4 +26,4 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
 CMD ["python", "-m", "config.web.server", "--interface", "asginl", "--host", "0.0.0.0", "--port", "8000", \
-     "--workers-kill-timeout", "10", "--static-path-mount", "/srv/static", "config.asgi:application"]
+     "--workers-kill-timeout", "10", "config.asgi:application"]

@@ -11,20 +11,18 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csp import csp_override
 
 from accounts.attempts import account_of
 from accounts.devices import remember
 from accounts.exceptions import NotTried
 from accounts.forms import PasswordChangeForm
-from readmodel.tickets.pages.decorators import POLICY
 
 type View = Callable[..., HttpResponseBase]
 
 
 def account_page(view: View) -> View:
     """Make a page without a transaction: in one, a password would be hashed with the session held."""
-    return transaction.non_atomic_requests(never_cache(csp_override(POLICY)(view)))
+    return transaction.non_atomic_requests(never_cache(view))
 
 
 class LogIn(auth_views.LoginView):

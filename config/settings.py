@@ -10,6 +10,7 @@ from typing import Any
 
 import environ
 from django.conf import global_settings
+from django.utils.csp import CSP
 
 from config.environment import Environment
 
@@ -52,13 +53,24 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 HTTPS_ONLY = env.switch("HTTPS_ONLY", default=not DEBUG)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS_ONLY
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000) if HTTPS_ONLY else 0
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # Whoever asks for health is beside the process.
+CSRF_FAILURE_VIEW = "config.web.error_pages.csrf_failure"
+PROBED_PATHS = ["healthz", "readyz", "metrics"]  # Asked from beside the process, by its address and without TLS.
+SECURE_REDIRECT_EXEMPT = [f"^{path}$" for path in PROBED_PATHS]
+# A page loads and runs files of this service alone.
+SECURE_CSP: dict[str, list[str]] = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF, CSP.NONCE],
+    "style-src": [CSP.SELF, CSP.NONCE],
+    "img-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
 SILENCED_SYSTEM_CHECKS = ["security.W021"]  # Preloading binds the domain for years: its owner decides.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
-SECURE_PROXY_SSL_HEADER = (
-    "HTTP_X_FORWARDED_PROTO",
-    "https",
-)  # Without a trusted proxy, ForwardedMiddleware removes it.
+# ForwardedMiddleware removes the header of anybody else.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # What one process of the web server takes on at once; docs/reference.md says more.
 WEB_REQUESTS_AT_ONCE = env.int("WEB_REQUESTS_AT_ONCE", default=200)
@@ -91,11 +103,13 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.web.addresses.ForwardedMiddleware",
+    "config.web.headers.HeadersMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "config.web.error_pages.ErrorPagesMiddleware",
     "config.web.readable.ReadableTextMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "config.web.slashes.CommonMiddleware",
+    "config.web.hosts.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -103,7 +117,7 @@ MIDDLEWARE = [
     "accounts.middleware.AccountsMiddleware",
     "events.middleware.CollectorMiddleware",
     "config.web.problems.LostRaceMiddleware",
-    "config.web.problems.UnstorableValueMiddleware",
+    "config.web.error_pages.UnstorableValueMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -116,6 +130,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.csp",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
@@ -243,6 +258,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {"StatusEnum": "tickets.models.Status"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # Else it tells a server of others the address.
 }
 
 LOGGING = {

@@ -2,9 +2,10 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from config.metrics.views import metrics
+from config.web.api_docs import api_docs
 from config.web.health import healthz, readyz
 from config.web.lookup import lookup
 
@@ -17,12 +18,13 @@ urlpatterns = [
     path("api/", include("readmodel.tickets.api.urls")),
     path("api/", include("config.feed.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(), name="docs"),
+    path("api/docs/", api_docs, name="docs"),
     path("healthz", healthz),
     path("readyz", readyz),
     path("metrics", metrics),
 ]
 
-handler400 = "config.web.problems.bad_request"
-handler404 = "config.web.problems.not_found"
-handler500 = "config.web.problems.server_error"
+handler400 = "config.web.error_pages.bad_request"
+handler403 = "config.web.error_pages.forbidden"
+handler404 = "config.web.error_pages.not_found"
+handler500 = "config.web.error_pages.server_error"

@@ -58,7 +58,7 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
                     _start_programs(supervisor, port)
                 narrator.tell("The relay, the consumers and the web server run")
                 if not answers(port, "/readyz"):
-                    narrator.tell("[red]The service is not ready: open /readyz for the reasons[/]")
+                    narrator.tell("[red]The service is not ready: run `manage.py doctor` for the reasons[/]")
                 receiver_url = "" if "ACCESS_SYSTEM_URL" in named else ours["ACCESS_SYSTEM_URL"]
                 yield Service(f"http://{LOOPBACK}:{port}", receiver_url, password, supervisor)
 

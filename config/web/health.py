@@ -1,5 +1,6 @@
-"""Answer liveness and readiness probes."""
+"""Answer liveness and readiness probes. Anybody may ask: what fails is named, and why it fails only to some."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from http import HTTPStatus
@@ -7,12 +8,17 @@ from typing import Any
 
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from config.web.probes import Probe, Reasons, ask, session_of_its_own
 from events.exceptions import RetryLater, StreamUnavailable
 from events.operations.doctor.database import SERVING_CHECKS
 from events.processes.database_errors import describe
+from events.processes.throttled_log import ThrottledLog
 from events.relay import divergence
 from events.stream.interface import open_stream
 from readmodel.conf import conf
@@ -22,6 +28,10 @@ LIVENESS_PATH = "/healthz"
 ALIVE = b"alive"
 PATIENCE_SECONDS = 0.9
 """Readiness answers within a second."""
+DETAILS_PERMISSION = "readmodel.view_metrics"
+NO_DETAILS = f"the reason is in the log, and shown to users with the permission {DETAILS_PERMISSION}"
+
+log = ThrottledLog(logging.getLogger(__name__))
 
 
 async def answer_liveness(scope: Mapping[str, Any], send: Callable[[Mapping[str, Any]], Awaitable[None]]) -> None:
@@ -35,26 +45,45 @@ async def answer_liveness(scope: Mapping[str, Any], send: Callable[[Mapping[str,
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else ALIVE})
 
 
-@never_cache
+@csrf_exempt
+@require_safe
 @transaction.non_atomic_requests
 def healthz(_request: HttpRequest) -> HttpResponse:
     """Answer 200 while the process is alive; under ASGI, `answer_liveness` does."""
     return HttpResponse(ALIVE, content_type="text/plain")
 
 
-@never_cache
-@transaction.non_atomic_requests
-def readyz(_request: HttpRequest) -> JsonResponse:
+@extend_schema(exclude=True)
+class Readiness(APIView):
     """Answer 200 if this process can serve requests, else 503 with the failures; within a second.
 
     Requests need the database, writable and migrated. What is degraded without the stream or Elasticsearch is named,
     but other processes could not serve it either.
     """
-    found = ask(PROBES, patience_seconds=PATIENCE_SECONDS)
-    failures = {name: reason for name, reason in found.items() if name == DATABASE.name}
-    degraded = {name: reason for name, reason in found.items() if name not in failures}
-    status = HTTPStatus.SERVICE_UNAVAILABLE if failures else HTTPStatus.OK
-    return JsonResponse({"ready": not failures, "failures": failures, "degraded": degraded}, status=status)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Ask for nothing in advance: who asks is looked up when the database is known to answer."""
+
+    def get(self, request: Request) -> JsonResponse:
+        found = ask(PROBES, patience_seconds=PATIENCE_SECONDS)
+        _log(found)
+        is_ready = DATABASE.name not in found
+        if found and not (is_ready and request.user.has_perm(DETAILS_PERMISSION)):
+            found = dict.fromkeys(found, NO_DETAILS)
+        failures = {name: reason for name, reason in found.items() if name == DATABASE.name}
+        degraded = {name: reason for name, reason in found.items() if name not in failures}
+        status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return JsonResponse({"ready": is_ready, "failures": failures, "degraded": degraded}, status=status)
+
+
+readyz = transaction.non_atomic_requests(Readiness.as_view())
+
+
+def _log(found: Reasons) -> None:
+    for name, reason in found.items():
+        log.error(": ".join(("not ready", name, reason)))
+    if not found:
+        log.recovered()
 
 
 def _database() -> Reasons:

@@ -1,15 +1,12 @@
 """Answer errors of the REST interface as problem details (RFC 9457)."""
 
-import logging
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import BadRequest, ValidationError
-from django.db import DatabaseError, DataError
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
-from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
@@ -20,8 +17,6 @@ from events.exceptions import VersionTaken
 from tickets.exceptions import ConcurrentChange, TicketError, TransitionRefused
 from tickets.visibility import may_see_tickets
 
-logger = logging.getLogger(__name__)
-
 PROBLEM_CONTENT_TYPE = "application/problem+json"
 API = "/api/"
 LOST_RACES = {
@@ -31,8 +26,6 @@ LOST_RACES = {
     "SQLITE_BUSY",
 }
 LOST_RACE = "Another request changed the same data at the same time. Nothing was changed; try again."
-UNREADABLE = "The request can't be read, or is too large."
-UNSTORABLE = "The database can't hold a value of the request. Nothing was changed."
 INVALID = "Some fields are invalid; `errors` says which and why."
 
 
@@ -68,17 +61,7 @@ class LostRaceMiddleware(MiddlewareMixin):
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if request.path.startswith(API) and is_lost_race(error):
-            return _respond(problem(HTTPStatus.CONFLICT, LOST_RACE, kind=ConcurrentConflict.default_code))
-        return None
-
-
-class UnstorableValueMiddleware(MiddlewareMixin):
-    """Answer 400 if the database refused a value that no check of ours has refused, and log where that was."""
-
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, DataError | OverflowError):  # OverflowError: SQLite's integers have 64 bits.
-            logger.error("a request's value reached the database, which refused it", exc_info=error)
-            return _refusal(request, UNSTORABLE)
+            return respond(problem(HTTPStatus.CONFLICT, LOST_RACE, kind=ConcurrentConflict.default_code))
         return None
 
 
@@ -88,35 +71,6 @@ def is_lost_race(error: Exception) -> bool:
         return True
     cause = error.__cause__ if isinstance(error, DatabaseError) else None
     return bool(LOST_RACES & {getattr(cause, "sqlstate", None), getattr(cause, "sqlite_errorname", None)})
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a request that can't be read (Django's handler400); under /api/ as a problem."""
-    if isinstance(exception, BadRequest):  # The others may name settings.
-        errors = getattr(exception, "errors", None)
-        return _refusal(request, str(exception), **({"errors": errors} if errors else {}))
-    return _refusal(request, UNREADABLE)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a path that does not exist (Django's handler404); under /api/ as a problem."""
-    if request.path.startswith(API):
-        return _respond(
-            problem(HTTPStatus.NOT_FOUND, f"There is nothing at {request.path}; /api/docs/ lists the addresses.")
-        )
-    return defaults.page_not_found(request, exception)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer an unexpected error (Django's handler500); under /api/ as a problem."""
-    if request.path.startswith(API):
-        return _respond(
-            problem(
-                HTTPStatus.INTERNAL_SERVER_ERROR,
-                "The request failed because of an error in the server; its log has the details.",
-            )
-        )
-    return defaults.server_error(request)
 
 
 def _as_api_exception(error: Exception, context: dict[str, Any]) -> Exception:
@@ -145,14 +99,8 @@ def _by_field(detail: Any) -> dict[str, Any]:
     return detail if isinstance(detail, dict) else {"non_field_errors": detail}
 
 
-def _refusal(request: HttpRequest, detail: str, **members: Any) -> HttpResponse:
-    if request.path.startswith(API):
-        return _respond(problem(HTTPStatus.BAD_REQUEST, detail, **members))
-    return render(request, "400.html", {"detail": detail}, status=HTTPStatus.BAD_REQUEST)
-
-
 def problem(status: int, detail: str, *, kind: str = "", **members: Any) -> dict[str, Any]:
-    """Return a problem's members; `kind` names a type of our own."""
+    """Return problem details; `kind` names a type of our own, of which clients may know."""
     title = kind.replace("-", " ").capitalize() or HTTPStatus(status).phrase
     return {
         "type": f"urn:problem:{kind}" if kind else "about:blank",
@@ -163,5 +111,5 @@ def problem(status: int, detail: str, *, kind: str = "", **members: Any) -> dict
     }
 
 
-def _respond(problem: dict[str, Any]) -> HttpResponse:
+def respond(problem: dict[str, Any]) -> HttpResponse:
     return JsonResponse(problem, status=problem["status"], content_type=PROBLEM_CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""Rules of every web page: it needs a log-in and the permission to see tickets, and loads nothing from elsewhere."""
+"""Rules of every web page: it needs a log-in and the permission to see tickets."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,25 +9,12 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.csp import CSP
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 PERMISSION = "tickets.view_ticket"
 RETRY_AFTER_SECONDS = 5
-POLICY = {
-    "default-src": [CSP.NONE],
-    "script-src": [CSP.SELF],
-    "style-src": [CSP.SELF],
-    "img-src": [CSP.SELF],
-    "connect-src": [CSP.SELF],
-    "form-action": [CSP.SELF],
-    "base-uri": [CSP.NONE],
-    "frame-ancestors": [CSP.NONE],
-}
-
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
@@ -45,7 +32,7 @@ def page[**P](view: View[P]) -> View[P]:
             response["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
 
-    return transaction.non_atomic_requests(never_cache(csp_override(POLICY)(require_safe(answer))))
+    return transaction.non_atomic_requests(never_cache(require_safe(answer)))
 
 
 def _refuse_strangers[**P](view: View[P]) -> View[P]:

@@ -58,22 +58,24 @@ def test_a_hung_database_is_a_failure_within_a_second_and_holds_one_thread(clien
     wait_until(lambda: client.get("/readyz").status_code == 200)
 
 
-def test_a_database_that_refuses_is_a_failure_at_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_refuses_is_a_failure_at_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setitem(connection.settings_dict, "HOST", LOOPBACK)
     monkeypatch.setitem(connection.settings_dict, "PORT", str(free_port()))
 
     status, found = ask(client)
 
     assert (status, found["ready"], found["degraded"]) == (503, False, {})
-    assert found["failures"]["database"].startswith("the database does not answer: ")
+    assert "not ready: database: the database does not answer: " in caplog.text
 
 
-def test_a_read_only_database_is_a_failure(client: Client) -> None:
+def test_a_read_only_database_is_a_failure(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     with read_only():
         status, found = ask(client)
 
         assert (status, found["degraded"]) == (503, {})
-        assert found["failures"]["database"].startswith("it is read-only, so nothing can be written: ")
+        assert "not ready: database: it is read-only, so nothing can be written: " in caplog.text
     assert ask(client)[0] == 200
 
 
@@ -92,7 +94,7 @@ def test_a_hung_server_that_writes_do_not_need_is_only_named(client: Client, set
 
 
 def test_a_name_server_that_hangs_costs_one_thread(
-    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = threading.Event()
     resolve = socket.getaddrinfo
@@ -107,8 +109,9 @@ def test_a_name_server_that_hangs_costs_one_thread(
         for _ in range(3):
             status, found = ask(client)
             assert status == 200
-            assert found["degraded"]["stream"].startswith(("no answer within ", "Redis does not answer: "))
+            assert "stream" in found["degraded"]
         assert len(probes()) <= 2
+        assert "not ready: stream: no answer within " in caplog.text
     finally:
         answer.set()
 

@@ -7,7 +7,6 @@ import pytest
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import User
-from django.core.exceptions import SuspiciousOperation
 from django.db import DataError
 from django.db.transaction import non_atomic_requests as without_database
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +20,7 @@ from rest_framework.views import APIView
 
 from accounts.models import Token
 from config.asgi import application
-from config.web.problems import UnstorableValueMiddleware
+from config.web.error_pages import UnstorableValueMiddleware
 from events.models import DeadLetter
 from tests.tickets import issue, recorded, rows
 from tests.waiting import PATIENCE_SECONDS
@@ -307,23 +306,6 @@ def test_a_value_that_only_the_database_refuses_is_a_bad_request_and_logged(
     assert "which refused it" in caplog.text
 
 
-def broken(request: HttpRequest) -> HttpResponse:
-    raise SuspiciousOperation("the setting X is Y")
-
-
-handler400 = "config.web.problems.bad_request"
-urlpatterns = [path("api/broken", broken), path("broken", broken)]
-
-
-@pytest.mark.urls(__name__)
-def test_django_s_own_refusals_have_the_form_of_the_interface_and_tell_no_settings(client: Client) -> None:
-    problem, page = client.get("/api/broken"), client.get("/broken")
-
-    assert (problem.status_code, problem.headers["Content-Type"]) == (400, PROBLEM)
-    assert (page.status_code, page.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
-    assert "setting" not in problem.text + page.text
-
-
 async def answer_to(body: list[bytes], **changes: object) -> tuple[int, str]:
     """Send a request to the ASGI application, in chunks and without a length; return the status and the body."""
     scope = {"type": "http", "method": "POST", "path": "/api/chunks", "query_string": b"", "headers": [], **changes}
@@ -346,7 +328,7 @@ def form(request: HttpRequest) -> HttpResponse:
     return HttpResponse(request.POST["title"])
 
 
-urlpatterns += [
+urlpatterns = [
     path("api/chunks", without_database(Echo.as_view())),
     path("chunks", csrf_exempt(without_database(form))),
 ]
