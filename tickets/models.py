@@ -93,7 +93,7 @@ class Ticket(FSMModelMixin, models.Model):
         ordering = ["-id"]
         permissions = [("cancel_ticket", "Can cancel ticket"), ("check_in_ticket", "Can check in ticket")]
         constraints = [
-            models.UniqueConstraint(fields=["code_key", "code_twin"], name="tickets_ticket_code_key"),
+            models.UniqueConstraint(fields=["code_key", "code_twin"], name="tickets_ticket_spelling"),
             models.CheckConstraint(condition=Q(price__gte=0), name="tickets_ticket_price"),
             models.CheckConstraint(condition=Q(version__gte=1), name="tickets_ticket_version"),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="tickets_ticket_status"),

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
         migrations.RunPython(tell_twins_apart, migrations.RunPython.noop),
         migrations.AddConstraint(
             model_name="ticket",
-            constraint=models.UniqueConstraint(fields=("code_key", "code_twin"), name="tickets_ticket_code_key"),
+            constraint=models.UniqueConstraint(fields=("code_key", "code_twin"), name="tickets_ticket_spelling"),
         ),
         migrations.AlterField(
             model_name="ticket",
