@@ -77,6 +77,7 @@ def ticket(number: int) -> TicketState:
         title="A concert with a title of the usual length",
         venue="Arena",
         starts_at=SOME_DAY,
+        time_zone="UTC",
         seat=f"row {number % 40}",
         holder_name="Ada Lovelace",
         holder_email="ada@example.org",

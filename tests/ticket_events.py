@@ -27,6 +27,7 @@ def ticket(number: int = 1, **fields: Any) -> TicketState:
         "title": "Kafka Night",
         "venue": "Arena Berlin",
         "starts_at": SOME_DAY,
+        "time_zone": "UTC",
         "seat": "A 1",
         "holder_name": "Ada Lovelace",
         "holder_email": "ada@example.org",

@@ -1,20 +1,29 @@
 """Show tickets in the admin: a form issues them, an action cancels them, and nobody edits or deletes them."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Field, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from tickets.admin_times import TicketList, VenueTimeFormField
+from tickets.defaults import default_time_zone
 from tickets.exceptions import TicketError
 from tickets.models import Ticket
+from tickets.venue_time import at_venue, in_words, time_zones
+
+LOCAL_TIME = (
+    "The local time at the venue. Where the clocks are put back and show it twice, add the offset: 02:30+01:00."
+)
 
 if TYPE_CHECKING:
     TicketModelAdmin = admin.ModelAdmin[Ticket]
@@ -24,7 +33,7 @@ else:
 
 @admin.register(Ticket)
 class TicketAdmin(TicketModelAdmin):
-    list_display = ["code", "title", "venue", "starts_at", "holder_name", "status"]
+    list_display = ["code", "title", "venue", "starts", "holder_name", "amount", "status"]
     list_filter = ["status", "starts_at", "currency"]
     search_fields = ["code", "title", "venue", "holder_name", "holder_email"]
     date_hierarchy = "starts_at"
@@ -33,13 +42,26 @@ class TicketAdmin(TicketModelAdmin):
         "title",
         "venue",
         "starts_at",
+        "time_zone",
         "seat",
         "holder_name",
         "holder_email",
         "price",
         "currency",
     ]
-    readonly_fields = ["status", "replaced_ticket", "replacement_ticket", "id", "version", "created_at", "updated_at"]
+    readonly_fields = [
+        "starts",
+        "amount",
+        "status",
+        "replaced_ticket",
+        "replacement_ticket",
+        "id",
+        "version",
+        "created",
+        "updated",
+    ]
+    shown_instead = {"starts_at", "time_zone", "price", "currency"}
+    """Fields of the form; a ticket shows `starts` and `amount` in their place."""
     actions = ["cancel_selected"]
 
     def get_search_results(
@@ -50,11 +72,19 @@ class TicketAdmin(TicketModelAdmin):
         return found | queryset.filter(id__in=Ticket.objects.with_code(search_term)), may_have_duplicates
 
     def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> list[Any]:  # noqa: ARG002
-        return [*self.fields, *self.readonly_fields] if obj else self.fields
+        if not obj:
+            return self.fields
+        return [*(name for name in self.fields if name not in self.shown_instead), *self.readonly_fields]
+
+    def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:  # noqa: ARG002
+        return TicketList
 
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "starts_at":
-            kwargs["help_text"] = f"Enter it in the time zone {timezone.get_current_timezone_name()}."
+            kwargs |= {"form_class": VenueTimeFormField, "help_text": LOCAL_TIME}
+        if db_field.name == "time_zone":
+            zones = [(name, name) for name in sorted(time_zones())]
+            return forms.ChoiceField(choices=zones, initial=default_time_zone(), help_text="The venue's.")
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:  # noqa: ARG002
@@ -103,6 +133,22 @@ class TicketAdmin(TicketModelAdmin):
             self.log_change(request, ticket, f"Canceled; replaced by {replacement.code}.")
             self.message_user(request, f"ticket {ticket.code} is canceled; its replacement is {replacement.code}")
 
+    @admin.display(ordering="starts_at")
+    def starts(self, ticket: Ticket) -> str:
+        return _in_words(ticket.starts_at, ticket)
+
+    @admin.display(description="price", ordering="price")
+    def amount(self, ticket: Ticket) -> str:
+        return f"{ticket.price:,f} {ticket.currency}"
+
+    @admin.display()
+    def created(self, ticket: Ticket) -> str:
+        return _in_words(ticket.created_at, ticket)
+
+    @admin.display()
+    def updated(self, ticket: Ticket) -> str:
+        return _in_words(ticket.updated_at, ticket)
+
     @admin.display(description="replaces")
     def replaced_ticket(self, ticket: Ticket) -> SafeString | None:
         return _link(ticket.replaces) if ticket.replaces else None
@@ -110,6 +156,10 @@ class TicketAdmin(TicketModelAdmin):
     @admin.display(description="replacement")
     def replacement_ticket(self, ticket: Ticket) -> SafeString | None:
         return _link(ticket.replacement) if hasattr(ticket, "replacement") else None
+
+
+def _in_words(instant: datetime, ticket: Ticket) -> str:
+    return in_words(at_venue(instant, ticket.time_zone))
 
 
 def _link(ticket: Ticket) -> SafeString:

@@ -1,4 +1,4 @@
-"""Check the settings of the access system at start-up; the access system itself may be down."""
+"""Check the settings of the tickets at start-up; the access system itself may be down."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from tickets.venue_time import time_zones
 from tickets.webhooks.signing import signers
 
 
@@ -22,6 +23,16 @@ def check_access_system_url(**_: Any) -> Sequence[CheckMessage]:
     except ImproperlyConfigured as error:
         return [Error(str(error), id="tickets.E001")]
     return []
+
+
+@register
+def check_time_zone(**_: Any) -> Sequence[CheckMessage]:
+    if settings.TICKETS_TIME_ZONE in time_zones():
+        return []
+    hint = "Set it to a name such as Europe/Berlin or UTC."
+    return [
+        Error(f"TICKETS_TIME_ZONE is {settings.TICKETS_TIME_ZONE!r}, not a time zone", hint=hint, id="tickets.E003")
+    ]
 
 
 @register

@@ -8,6 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from events.event import Event, Instant, event_type
+from events.upcasting import Data, upcaster
+from tickets.defaults import default_time_zone
+from tickets.money import as_written
 
 
 class TicketState(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,10 +21,11 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     venue: str
     starts_at: Instant
+    time_zone: Annotated[str, Meta(description="The venue's, such as `Europe/Berlin`.")]
     seat: str
     holder_name: str
     holder_email: str
-    price: Annotated[Decimal, Meta(description="A decimal number as text.")]
+    price: Annotated[Decimal, Meta(description="A decimal number as text, with the currency's decimals.")]
     currency: str
     status: Annotated[str, Meta(description="`issued`, `checked_in` or `canceled`.")]
     replaces: Annotated[UUID | None, Meta(description="The canceled ticket that it was issued for.")]
@@ -44,25 +48,36 @@ class TicketEvent(Event, frozen=True, kw_only=True, rename="camel"):
         return self.ticket.version
 
 
-@event_type("ticket.issued")
+@event_type("ticket.issued", version=2)
 class TicketIssued(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """A ticket came into being, new or as the replacement of the ticket in `ticket.replaces`."""
 
 
-@event_type("ticket.checked_in")
+@event_type("ticket.checked_in", version=2)
 class TicketCheckedIn(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The ticket's holder went through the gate."""
 
 
-@event_type("ticket.canceled")
+@event_type("ticket.canceled", version=2)
 class TicketCanceled(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The ticket is void; the ticket with `new_ticket_id` replaces it."""
 
     new_ticket_id: Annotated[UUID | None, Meta(description="The ticket that replaces it.")] = None
 
 
-@event_type("ticket.corrected")
+@event_type("ticket.corrected", version=2)
 class TicketCorrected(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The ticket differed from its events; `verify_log` recorded its state, and its replacement if it has one."""
 
     new_ticket_id: Annotated[UUID | None, Meta(description="The ticket that replaces it.")] = None
+
+
+def _locate(data: Data) -> Data:
+    """Version 1 had no time zone, and each price had two decimals."""
+    ticket = data["ticket"]
+    price = as_written(Decimal(ticket["price"]), ticket["currency"])
+    return {**data, "ticket": {**ticket, "time_zone": default_time_zone(), "price": f"{price:f}"}}
+
+
+for _name in ("ticket.issued", "ticket.checked_in", "ticket.canceled", "ticket.corrected"):
+    upcaster(_name, from_version=1)(_locate)

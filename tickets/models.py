@@ -5,8 +5,8 @@ Out:  the changed rows, and record(*events), in one unit of work.
 Next: events/recording/collector.py
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn, NotRequired, TypedDict, Unpack
 from uuid import UUID
@@ -21,13 +21,13 @@ from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from uuid_utils.compat import uuid7
 
 from events import record, unit_of_work
+from tickets.defaults import default_time_zone
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketEvent, TicketIssued, TicketState
 from tickets.exceptions import DeletionRefused, TransitionRefused
-from tickets.fields import AddressField, LineField
+from tickets.fields import AddressField, LineField, PriceField, VenueTimeField
 from tickets.managers import TicketQuerySet, taken_code
-from tickets.validators import validate_code, validate_currency, validate_instant, validate_text
-
-CENT = Decimal("0.01")
+from tickets.money import MOST_DECIMALS, as_written
+from tickets.validators import validate_code, validate_currency, validate_instant, validate_text, validate_time_zone
 
 
 class TicketDetails(TypedDict):
@@ -36,6 +36,9 @@ class TicketDetails(TypedDict):
     title: str
     venue: str
     starts_at: datetime
+    """Without an offset: the local time at the venue, which needs `time_zone`."""
+    time_zone: NotRequired[str]
+    """The venue's; TICKETS_TIME_ZONE if none is given."""
     seat: NotRequired[str]
     holder_name: str
     holder_email: str
@@ -73,11 +76,19 @@ class Ticket(FSMModelMixin, models.Model):
     """0, except where earlier releases have issued several codes with the same key."""
     title = LineField(max_length=200, validators=[validate_text])
     venue = LineField(max_length=200, validators=[validate_text])
-    starts_at = models.DateTimeField(validators=[validate_instant])
+    starts_at = VenueTimeField(validators=[validate_instant])
+    time_zone = models.CharField(
+        max_length=50,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_time_zone],
+        help_text="The venue's, for example Europe/Berlin. Without one it is TICKETS_TIME_ZONE.",
+    )
     seat = LineField(max_length=50, blank=True, validators=[validate_text])
     holder_name = LineField(max_length=200, validators=[validate_text])
     holder_email = AddressField()
-    price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
+    price = PriceField(max_digits=11, decimal_places=MOST_DECIMALS, validators=[MinValueValidator(0)])
     currency = models.CharField(max_length=3, validators=[validate_currency], help_text="ISO 4217, for example EUR.")
     status = FSMField(max_length=20, choices=Status, default=Status.ISSUED, protected=True)
     replaces = models.OneToOneField(
@@ -101,6 +112,14 @@ class Ticket(FSMModelMixin, models.Model):
 
     def __str__(self) -> str:
         return str(self.code)
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any) -> "Ticket":
+        """Read a row; its price has the currency's decimals, and its time zone is never empty."""
+        ticket = super().from_db(db, field_names, values, **options)
+        if not ticket.get_deferred_fields():
+            ticket.normalize()
+        return ticket
 
     @classmethod
     def issue(cls, **fields: Unpack[TicketFields]) -> "Ticket":
@@ -216,8 +235,11 @@ class Ticket(FSMModelMixin, models.Model):
     def validate(self) -> None:
         """Check each field, and convert the values to those that the database will hold."""
         self.clean_fields(exclude={"status", "replaces"})
-        self.price = (self.price + 0).quantize(CENT)  # + 0 turns -0 into 0, as the database does
-        self.starts_at = self.starts_at.astimezone(UTC)
+        self.normalize()
+
+    def normalize(self) -> None:
+        self.price = as_written(self.price, self.currency)
+        self.time_zone = self.time_zone or default_time_zone()
 
 
 def _cancellations(canceled: Iterable[Ticket], replacements: Iterable[Ticket]) -> Iterable[TicketEvent]:

@@ -1,6 +1,7 @@
 """Convert tickets to and from JSON for the REST interface."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.utils.timezone import is_naive
@@ -8,20 +9,32 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
 from tickets.models import Ticket
-from tickets.validators import NAIVE
+from tickets.money import MOST_DECIMALS
+from tickets.venue_time import at_venue
 
 
-class AwareDateTimeField(serializers.DateTimeField):
-    """A time with its UTC offset. DRF would read a time without one as the server's; this field refuses it."""
+class VenueTimeField(serializers.DateTimeField):
+    """A time with its UTC offset; one without is left to the model, where DRF would read it as the server's."""
 
     def enforce_timezone(self, value: datetime) -> datetime:
-        if is_naive(value):
-            raise serializers.ValidationError(NAIVE)
-        return super().enforce_timezone(value)
+        return value if is_naive(value) else super().enforce_timezone(value)
+
+
+class PriceField(serializers.DecimalField):
+    """A price, written with its currency's decimals as the model has it."""
+
+    def quantize(self, value: Decimal) -> Decimal:
+        return value
 
 
 class TicketSerializer(serializers.ModelSerializer[Ticket]):
-    starts_at = AwareDateTimeField()
+    starts_at = VenueTimeField(
+        help_text="With its UTC offset; or without, if `time_zone` is given: then it is the local time at the venue. "
+        "It is answered as the local time at the venue, with its offset."
+    )
+    price = PriceField(
+        max_digits=11, decimal_places=MOST_DECIMALS, min_value=0, help_text="With at most the currency's decimals."
+    )
     replacement = serializers.PrimaryKeyRelatedField[Ticket](read_only=True, allow_null=True)
 
     class Meta:
@@ -32,6 +45,7 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             "title",
             "venue",
             "starts_at",
+            "time_zone",
             "seat",
             "holder_name",
             "holder_email",
@@ -45,6 +59,11 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             "updated_at",
         ]
         read_only_fields = ["id", "code", "status", "replaces", "version", "created_at", "updated_at"]
+
+    def to_representation(self, instance: Ticket) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        local = at_venue(instance.starts_at, instance.time_zone).isoformat()
+        return shown | {"starts_at": local.replace("+00:00", "Z")}
 
     def create(self, validated_data: Any) -> Ticket:
         return Ticket.issue(**validated_data)

@@ -3,15 +3,19 @@
 import re
 from datetime import UTC, datetime
 
-import iso4217
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
+from tickets.money import DECIMALS
 from tickets.texts import control_character, is_visible, normalized
+from tickets.venue_time import time_zones
 
 NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
-CURRENCIES = frozenset(currency.value for currency in iso4217.Currency)
-NAIVE = "This time has no time zone; add its offset, for example 2027-05-01T20:00:00+02:00, or Z for UTC."
+NAIVE = (
+    "This time has no time zone; add its offset, for example 2027-05-01T20:00:00+02:00, or Z for UTC, or give the "
+    "venue's time zone too."
+)
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
 
 validate_code = RegexValidator(
     r"^-*[A-Za-z0-9][A-Za-z0-9-]*\Z", "A code has letters A to Z, digits and hyphens only, and not only hyphens."
@@ -35,17 +39,23 @@ def validate_text(value: str) -> None:
 
 
 def validate_currency(value: str) -> None:
-    if value not in CURRENCIES:
-        raise ValidationError(f"{value!r} is not a currency code of ISO 4217; write one such as EUR.", code="currency")
+    if value not in DECIMALS:
+        raise ValidationError(
+            f"{value!r} is not the ISO 4217 code of a currency that people pay with; write one such as EUR.",
+            code="currency",
+        )
+
+
+def validate_time_zone(value: str) -> None:
+    if value not in time_zones():
+        raise ValidationError(
+            f"{value!r} is not the name of a time zone; write one such as Europe/Berlin or UTC.", code="time-zone"
+        )
 
 
 def validate_instant(value: datetime) -> None:
-    """Refuse a time without a time zone, and a time that UTC can't represent."""
+    """Refuse a time without a time zone, and one outside the years in which tickets can be."""
     if value.tzinfo is None:
         raise ValidationError(NAIVE, code="naive")
-    try:
-        value.astimezone(UTC)
-    except OverflowError:
-        raise ValidationError(
-            "This time is outside the years 1 to 9999 in UTC; write a time within them.", code="overflow"
-        ) from None
+    if not EARLIEST <= value < LATEST:
+        raise ValidationError("This time is outside the years 1900 to 2200; write a time within them.", code="range")

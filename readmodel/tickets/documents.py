@@ -7,6 +7,7 @@ Next: readmodel/index/documents.py
 
 import unicodedata
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 import msgspec
@@ -14,15 +15,18 @@ import msgspec
 from events.envelope import Envelope
 from readmodel.projection import Projection
 from readmodel.search.words import letters_of, searchable
-from readmodel.tickets.fields import DATE, KEYWORD, LONG, SHOWN, TEXT
+from readmodel.tickets.fields import DATE, DAY, KEYWORD, LONG, SHOWN, TEXT
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketCorrected, TicketEvent, TicketIssued, TicketState
+from tickets.venue_time import at_venue
 
 COMPOSED = ("title", "venue", "holder_name")
 
 
 class TicketDocument(TicketState, frozen=True, kw_only=True):
-    """A ticket's own fields, and fields that only the read model needs."""
+    """A ticket's own fields, and fields that only the read model needs; `starts_at` is the local time at the venue."""
 
+    starts_on: date
+    """The day at the venue."""
     replaced_by: UUID | None = None
     folded_code: Sequence[str]
     """The code as it is searched. The folded fields are searched instead of the others, and never shown."""
@@ -48,6 +52,8 @@ class TicketDocuments(Projection):
         "title": KEYWORD,
         "venue": KEYWORD,
         "starts_at": DATE,
+        "starts_on": DAY,
+        "time_zone": SHOWN,
         "seat": SHOWN,
         "holder_name": KEYWORD,
         "holder_email": SHOWN,
@@ -74,8 +80,10 @@ class TicketDocuments(Projection):
 
 def document_of(ticket: TicketState, replaced_by: UUID | None = None) -> TicketDocument:
     shown = msgspec.structs.asdict(ticket)
+    local = at_venue(ticket.starts_at, ticket.time_zone)
     return TicketDocument(
-        **shown | {name: composed(shown[name]) for name in COMPOSED},
+        **shown | {name: composed(shown[name]) for name in COMPOSED} | {"starts_at": local},
+        starts_on=local.date(),
         replaced_by=replaced_by,
         folded_code=searchable(ticket.code),
         folded_whole_code=letters_of(ticket.code),

@@ -6,6 +6,7 @@ TEXT = {"type": "text", "analyzer": "whitespace"}
 # Elasticsearch refuses terms above 32,766 bytes, so longer texts are left out of facets and suggestions.
 KEYWORD = {"type": "keyword", "ignore_above": 8_191}
 DATE = {"type": "date"}
+DAY = {"type": "date", "format": "strict_date"}
 LONG = {"type": "long"}
 # Shown with a ticket, but never searched.
 SHOWN = {"type": "keyword", "index": False, "doc_values": False}

@@ -143,13 +143,6 @@ def test_the_search_works_without_javascript(visitor: Visitor) -> None:
         visitor.chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
-def test_times_are_in_the_viewers_zone(visitor: Visitor) -> None:
-    visitor.open("/?q=phil")
-
-    visitor.sees(lambda page: page.text(".results time") == "Sun, 14 Mar 2027, 11:00 CET")
-    assert visitor.chrome.get_cookie("time_zone")["value"] == "Europe/Berlin"
-
-
 def test_the_page_recovers_by_itself_when_elasticsearch_does(visitor: Visitor, settings: Settings) -> None:
     url = settings.ELASTICSEARCH_URL
     settings.ELASTICSEARCH_URL = "http://127.0.0.1:1"

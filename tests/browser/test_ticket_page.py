@@ -11,7 +11,7 @@ from tickets.models import Ticket
 
 @pytest.fixture
 def ticket(visitor: Visitor, read_model: ReadModel, stream: Stream) -> Ticket:
-    ticket = issue(title="Tea & <b>Cake</b>")
+    ticket = issue(title="Tea & <b>Cake</b>", time_zone="Asia/Tokyo")
     read_model.project()
     visitor.open(f"/tickets/{ticket.id}/")
     return ticket
@@ -20,7 +20,7 @@ def ticket(visitor: Visitor, read_model: ReadModel, stream: Stream) -> Ticket:
 def test_the_page_shows_the_ticket_and_its_timeline(visitor: Visitor, ticket: Ticket) -> None:
     assert visitor.text("h1") == "Tea & <b>Cake</b>"
     assert visitor.texts(".timeline h3") == ["Issued version 1"]
-    assert visitor.text(".facts time") == "Sat, 1 May 2027, 22:00 CEST"
+    assert visitor.text(".facts time") == "Sun 2 May 2027, 05:00 JST (UTC+9)"
     assert visitor.complaints() == []
 
 

@@ -35,7 +35,7 @@ class _TextsField(serializers.ListField):
 
 def _price_field(help_text: str) -> serializers.DecimalField:
     return serializers.DecimalField(
-        max_digits=10, decimal_places=2, min_value=0, allow_null=True, default=None, help_text=help_text
+        max_digits=11, decimal_places=3, min_value=0, allow_null=True, default=None, help_text=help_text
     )
 
 
@@ -81,7 +81,7 @@ class SearchParameters(serializers.Serializer[dict[str, Any]]):
     time_zone = serializers.CharField(
         default="",
         allow_blank=True,
-        help_text="The time zone of days and months, such as Europe/Berlin; empty: UTC.",
+        help_text="The time zone of days and months, such as Europe/Berlin; empty: each venue's own.",
     )
     price_min = _price_field("Only tickets at this price or more, in any currency.")
     price_max = _price_field("Only tickets at this price or less, in any currency.")
@@ -127,11 +127,12 @@ class SearchHitSerializer(serializers.Serializer[dict[str, Any]]):
     code = serializers.CharField(required=False)
     title = serializers.CharField(required=False)
     venue = serializers.CharField(required=False)
-    starts_at = serializers.DateTimeField(required=False)
+    starts_at = serializers.DateTimeField(required=False, help_text="The local time at the venue, with its offset.")
+    time_zone = serializers.CharField(required=False, help_text="The venue's, such as Europe/Berlin.")
     seat = serializers.CharField(required=False)
     holder_name = serializers.CharField(required=False)
     holder_email = serializers.EmailField(required=False)
-    price = serializers.DecimalField(max_digits=10, decimal_places=2, required=False)
+    price = serializers.DecimalField(max_digits=11, decimal_places=3, required=False)
     currency = serializers.CharField(required=False)
     status = serializers.ChoiceField(choices=STATUSES, required=False)
     replaces = serializers.UUIDField(allow_null=True, required=False)

@@ -1,6 +1,8 @@
 """The texts that the pages show for values of a ticket; pure."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+
+from tickets.venue_time import at_venue, in_words
 
 STATUSES = {"issued": "Issued", "checked_in": "Checked in", "canceled": "Canceled"}
 EVENTS = {
@@ -46,13 +48,15 @@ def label_of(facet: str, value: str) -> str:
 
 
 def _month_in(text: str) -> str:
-    return f"{date.fromisoformat(f'{text}-01'):%B %Y}"
+    try:
+        return f"{date.fromisoformat(f'{text}-01'):%B %Y}"
+    except ValueError:
+        return text  # It is beyond the calendar.
 
 
-def moment_in(text: str) -> str:
-    """Format an instant in UTC; a script converts it to the viewer's time zone."""
-    instant = datetime.fromisoformat(text).astimezone(UTC)
-    return f"{instant:%a} {instant.day} {instant:%b %Y, %H:%M} UTC"
+def moment_in(text: str, time_zone: str) -> str:
+    """Format an instant as the local time at the venue."""
+    return in_words(at_venue(datetime.fromisoformat(text), time_zone))
 
 
 def behind_in_words(seconds: float) -> str:

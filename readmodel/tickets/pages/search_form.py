@@ -12,13 +12,13 @@ from readmodel.tickets.search.facets import PRICES
 from readmodel.tickets.search.query import FACETS, SearchQuery
 
 MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
-CENT = Decimal("0.01")
+SMALLEST = Decimal("0.001")
 FILTERS = ("status", "venue", "month", "price")
 SINGLE = ("q", "month", "price", "sort", "page")
 RANGES = {f"{start}-{end or ''}": (start, end) for start, end in zip_longest(PRICES, PRICES[1:])}
 
 
-def query_from(parameters: QueryDict, *, time_zone: str) -> SearchQuery:
+def query_from(parameters: QueryDict) -> SearchQuery:
     """Return the query; raise InvalidSearch with a message for each invalid parameter."""
     _refuse_repetition(parameters)
     starts_from, starts_to = _days_of(parameters.get("month", ""))
@@ -29,7 +29,6 @@ def query_from(parameters: QueryDict, *, time_zone: str) -> SearchQuery:
         venue=_given(parameters, "venue"),
         starts_from=starts_from,
         starts_to=starts_to,
-        time_zone=time_zone,
         price_min=price_min,
         price_max=price_max,
         sort=parameters.get("sort", ""),
@@ -65,7 +64,7 @@ def _prices_of(name: str) -> tuple[Decimal | None, Decimal | None]:
     if name not in RANGES:
         raise InvalidSearch({"price": f"{name[:50]!r} is not a range of prices; use one of {', '.join(RANGES)}."})
     start, end = RANGES[name]
-    return Decimal(start), Decimal(end) - CENT if end else None
+    return Decimal(start), Decimal(end) - SMALLEST if end else None
 
 
 def _page_number(text: str) -> int:

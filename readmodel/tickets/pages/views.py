@@ -15,7 +15,6 @@ from django.utils.http import quote_etag
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.consistency.lag import seconds_behind
 from readmodel.exceptions import InvalidSearch
-from readmodel.search.time_bounds import TIME_ZONES
 from readmodel.tickets.documents import TicketDocuments
 from readmodel.tickets.pages import labels
 from readmodel.tickets.pages.decorators import page
@@ -44,7 +43,7 @@ def _is_part(request: HttpRequest) -> bool:
 
 def _answer_to(request: HttpRequest) -> tuple[dict[str, Any], HTTPStatus]:
     try:
-        found = search(query_from(request.GET, time_zone=_zone_of(request)))
+        found = search(query_from(request.GET))
         return _found_context(found, request), HTTPStatus.OK
     except InvalidSearch as error:
         errors = [f"{labels.PARAMETERS.get(name, name)}: {message}" for name, message in error.errors.items()]
@@ -75,12 +74,6 @@ def _examples() -> dict[str, Any]:
     venues = [bucket.value for facet in some.facets.values() for bucket in facet.buckets]
     first = [hit.document[name] for hit in some.hits[:1] for name in ("holder_name", "code")]
     return {"searched": some.count, "examples": [*list(titles)[:EXAMPLES], *venues[:EXAMPLES], *first]}
-
-
-def _zone_of(request: HttpRequest) -> str:
-    """Return the viewer's time zone, which a script stores in a cookie."""
-    named = request.COOKIES.get("time_zone", "")
-    return named if named in TIME_ZONES else "UTC"
 
 
 @page

@@ -10,6 +10,8 @@ from readmodel.tickets.search.filters import Clause
 from readmodel.tickets.search.query import SearchQuery
 
 TOP = 20
+BOUNDS = {"min": "1900-01", "max": "2200-12"}
+"""The months that can be searched. Tickets of earlier releases may have others."""
 PRICES = (0, 25, 50, 100, 250)
 
 
@@ -43,8 +45,9 @@ def _counts_by(facet: str, time_zone: str) -> dict[str, Any]:
         case "venue":
             return {"terms": {"field": "venue", "size": TOP}}
         case "month":
-            month = {"calendar_interval": "month", "format": "yyyy-MM", "time_zone": time_zone, "min_doc_count": 1}
-            return {"date_histogram": {"field": "starts_at", **month}}
+            zone = {"field": "starts_at", "time_zone": time_zone} if time_zone else {"field": "starts_on"}
+            month = {"calendar_interval": "month", "format": "yyyy-MM", "min_doc_count": 1, "hard_bounds": BOUNDS}
+            return {"date_histogram": {**zone, **month}}
         case _:
             return {"range": {"field": "price", "ranges": price_ranges()}}
 

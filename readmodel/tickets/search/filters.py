@@ -1,9 +1,10 @@
 """Turn a query's filters into clauses of Elasticsearch's query language; pure."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from readmodel.search.time_bounds import end_of, start_of
+from readmodel.search.time_bounds import end_of, is_day, start_of
 from readmodel.tickets.search.query import SearchQuery
 
 type Clause = Mapping[str, Any]
@@ -20,20 +21,24 @@ def _given_filters(query: SearchQuery) -> Iterator[tuple[str, Clause]]:
     if query.venue:
         yield "venue", {"terms": {"venue": list(query.venue)}}
     if times := _bounds_of_start(query):
-        yield "month", {"range": {"starts_at": times}}
+        ranges = [{"range": {name: bounds}} for name, bounds in times.items()]
+        yield "month", ranges[0] if len(ranges) == 1 else {"bool": {"filter": ranges}}
     if prices := _bounds_of_price(query):
         yield "price", {"range": {"price": prices}}
     if query.currency:
         yield "currency", {"term": {"currency": query.currency}}
 
 
-def _bounds_of_start(query: SearchQuery) -> dict[str, str]:
-    bounds = {}
-    if query.starts_from:
-        bounds["gte"] = start_of(query.starts_from, query.time_zone).instant.isoformat()
-    if query.starts_to:
-        end = end_of(query.starts_to, query.time_zone)
-        bounds["lte" if end.is_included else "lt"] = end.instant.isoformat()
+def _bounds_of_start(query: SearchQuery) -> dict[str, dict[str, str]]:
+    """Return the bounds by field: days without a time zone are those at the venue."""
+    bounds: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for text, is_start in ((query.starts_from, True), (query.starts_to, False)):
+        if text and is_day(text) and not query.time_zone:
+            bounds["starts_on"]["gte" if is_start else "lte"] = text
+        elif text:
+            limit = start_of(text, query.time_zone) if is_start else end_of(text, query.time_zone)
+            comparison = "gte" if is_start else "lte" if limit.is_included else "lt"
+            bounds["starts_at"][comparison] = limit.instant.isoformat()
     return bounds
 
 

@@ -15,7 +15,7 @@ MAX_QUERY_LENGTH = 200
 MAX_WORDS = 20
 MAX_VENUES = 10
 MAX_VENUE_LENGTH = 200
-MAX_PRICE = Decimal("99999999.99")
+MAX_PRICE = Decimal("99999999.999")
 DEFAULT_PAGE_SIZE = 25
 MAX_PAGE_SIZE = 100
 # Elasticsearch's index.max_result_window.
@@ -32,6 +32,7 @@ MEMBERS = (
     "title",
     "venue",
     "starts_at",
+    "time_zone",
     "seat",
     "holder_name",
     "holder_email",
@@ -62,8 +63,8 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A date, or an instant with its zone, in ISO 8601."""
     starts_to: str = ""
     """Likewise; the whole day, or the instant itself, is included."""
-    time_zone: str = "UTC"
-    """The time zone of days and months."""
+    time_zone: str = ""
+    """The time zone of days and months; each venue's own if it is empty."""
     price_min: Decimal | None = None
     price_max: Decimal | None = None
     currency: str = ""
@@ -140,14 +141,14 @@ def _venue_errors(query: SearchQuery) -> Errors:
 
 
 def _time_errors(query: SearchQuery) -> Errors:
-    if query.time_zone not in TIME_ZONES:
+    if query.time_zone and query.time_zone not in TIME_ZONES:
         yield "time_zone", f"{query.time_zone[:50]!r} is not a time zone such as Europe/Berlin or UTC."
         return
     ends = {}
     for parameter, bound in (("starts_from", start_of), ("starts_to", end_of)):
         if text := getattr(query, parameter):
             try:
-                ends[parameter] = bound(text, query.time_zone)
+                ends[parameter] = bound(text, query.time_zone or "UTC")
             except ValueError as error:
                 yield parameter, str(error)
     if {"starts_from", "starts_to"} == ends.keys() and ends["starts_to"].is_before(ends["starts_from"]):

@@ -45,6 +45,6 @@ def _sort_by(order: str) -> list[dict[str, str]]:
 def _shown(query: SearchQuery) -> dict[str, list[str]]:
     """Return the fields of the documents to fetch; highlights need the searched ones."""
     if not query.fields:
-        return {"excludes": ["folded*"]}
+        return {"excludes": ["folded*", "starts_on"]}
     others = {*query.fields, *(FIELDS if query.wants_highlights else ())} - {HIGHLIGHTS}
     return {"includes": sorted(others)}

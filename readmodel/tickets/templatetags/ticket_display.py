@@ -3,7 +3,6 @@
 import re
 from decimal import Decimal
 from html import unescape
-from typing import Any
 
 from django.template import Library
 from django.utils.html import escape, format_html
@@ -26,15 +25,16 @@ def highlighted(hit: Hit, name: str) -> SafeString:
     return mark_safe(whole)  # noqa: S308 (each piece is escaped above, or one of the two marks)
 
 
-@register.filter
-def moment(text: str) -> SafeString:
-    """Show an instant in UTC; static/readmodel/pages.js converts it to the viewer's time zone."""
-    return format_html('<time datetime="{}">{}</time>', text, labels.moment_in(text))
+@register.simple_tag
+def moment(text: str, time_zone: str) -> SafeString:
+    """Show an instant as the local time at the venue; documents of earlier releases have no time zone."""
+    return format_html('<time datetime="{}">{}</time>', text, labels.moment_in(text, time_zone or "UTC"))
 
 
-@register.filter
-def price(ticket: dict[str, Any]) -> str:
-    return f"{Decimal(ticket['price']):,.2f} {ticket['currency']}"
+@register.simple_tag
+def amount(price: str | Decimal, currency: str) -> str:
+    """Show a price with the decimals that it has, which are those of its currency."""
+    return f"{Decimal(price):,f} {currency}"
 
 
 @register.filter

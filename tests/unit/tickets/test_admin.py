@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
@@ -9,6 +11,7 @@ from tickets.models import Ticket
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/tickets/ticket/"
+FORM = {**FIELDS, "starts_at_0": "2027-05-02", "starts_at_1": "05:00", "time_zone": "Asia/Tokyo"}
 
 
 def client_with(*permissions: str) -> Client:
@@ -47,7 +50,7 @@ def test_a_code_in_another_spelling_is_found_and_refused() -> None:
 
 def test_a_ticket_is_issued_with_its_event() -> None:
     client = client_with("view_ticket", "add_ticket")
-    form = {**FIELDS, "starts_at_0": "2027-05-01", "starts_at_1": "20:00:00", "code": ""}
+    form = {**FORM, "starts_at_1": "05:00:00", "code": ""}
 
     page = client.post(f"{LIST}add/", form, follow=True).content.decode()
 
@@ -55,21 +58,56 @@ def test_a_ticket_is_issued_with_its_event() -> None:
     assert f"The ticket “{ticket.code}” was added successfully." in page
     assert [event.ticket for event in recorded()] == [ticket.state()]
     assert {name: getattr(ticket, name) for name in FIELDS} == FIELDS
+    assert ticket.time_zone == "Asia/Tokyo"
     assert LogEntry.objects.get().actor == "clerk"
 
 
-def test_the_form_names_its_time_zone() -> None:
-    assert "Enter it in the time zone UTC." in client_with("add_ticket").get(f"{LIST}add/").content.decode()
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [("02:30", "show this time twice"), ("02:30+02:00", "02:30 CEST (UTC+2)"), ("02:30+01:00", "02:30 CET (UTC+1)")],
+)
+def test_a_time_that_the_clocks_show_twice_needs_its_offset(time: str, shown: str) -> None:
+    client = client_with("view_ticket", "add_ticket")
+    form = {**FORM, "starts_at_0": "2027-10-31", "starts_at_1": time, "time_zone": "Europe/Berlin", "code": ""}
+
+    assert shown in client.post(f"{LIST}add/", form, follow=True).content.decode()
+
+
+def test_times_and_prices_are_those_of_the_venue() -> None:
+    client = client_with("view_ticket")
+    ticket = issue(time_zone="Asia/Tokyo", price="1000", currency="JPY")
+
+    for path in (LIST, f"{LIST}{ticket.id}/change/"):
+        page = client.get(path).content.decode()
+        assert "Sun 2 May 2027, 05:00 JST (UTC+9)" in page
+        assert "1,000 JPY" in page
+
+
+@pytest.mark.parametrize(
+    "path", ["", "?starts_at__year=9999", "?starts_at__year=9999&starts_at__month=12", "?starts_at__year=1"]
+)
+def test_tickets_of_any_stored_year_are_listed(path: str) -> None:
+    """Earlier releases took every year; the links are those of the date hierarchy."""
+    client = client_with("view_ticket")
+    for year, zone in ((9999, "Asia/Tokyo"), (1, "America/New_York")):
+        far = datetime(year, 12, 31, 23, 30, tzinfo=UTC)
+        Ticket.objects.filter(id=issue(code=f"YEAR{year}").id).update(starts_at=far, time_zone=zone)
+
+    response = client.get(f"{LIST}{path}")
+
+    listed = {year for year in (1, 9999) if f"YEAR{year}" in response.content.decode()}
+    assert response.status_code == 200
+    assert listed == ({int(path[17:].partition("&")[0])} if path else {1, 9999})
 
 
 def test_an_invalid_form_shows_the_errors() -> None:
     client = client_with("view_ticket", "add_ticket")
-    form = {**FIELDS, "starts_at_0": "2027-05-01", "starts_at_1": "20:00:00", "code": issue().code, "currency": "EUX"}
+    form = {**FORM, "code": issue().code, "currency": "EUX"}
 
     page = client.post(f"{LIST}add/", form, follow=True).content.decode()
 
     assert "Ticket with this Code already exists." in page
-    assert "not a currency code of ISO 4217" in page
+    assert "not the ISO 4217 code of a currency" in page
     assert Ticket.objects.count() == 1
 
 

@@ -46,6 +46,7 @@ class TestShow:
             "id": str(ticket.id),
             "code": ticket.code,
             "starts_at": "2027-05-01T20:00:00Z",
+            "time_zone": "UTC",
             "status": "issued",
             "replaces": None,
             "replacement": None,
@@ -113,6 +114,19 @@ class TestList:
 
 
 class TestIssue:
+    def test_times_are_those_at_the_venue_and_prices_have_their_currency_s_decimals(self, client: APIClient) -> None:
+        change = {"starts_at": "2027-05-01T20:00", "time_zone": "Asia/Tokyo", "price": "1.25", "currency": "KWD"}
+
+        issued = client.post(LIST, BODY | change, format="json").json()
+
+        shown = client.get(f"{LIST}{issued['id']}/").json()
+        assert issued == shown
+        assert (shown["starts_at"], shown["time_zone"], shown["price"]) == (
+            "2027-05-01T20:00:00+09:00",
+            "Asia/Tokyo",
+            "1.250",
+        )
+
     def test_an_issued_ticket_is_answered_with_its_location(self, client: APIClient) -> None:
         response = client.post(LIST, BODY, format="json")
 
@@ -128,9 +142,14 @@ class TestIssue:
         [
             ({"title": ""}, "title", "This field may not be blank."),
             ({"starts_at": "2027-05-01T20:00:00"}, "starts_at", "This time has no time zone"),
+            ({"starts_at": "9999-12-31T23:30:00Z"}, "starts_at", "outside the years 1900 to 2200"),
+            ({"starts_at": "9999-12-31T23:30:00-10:00"}, "starts_at", "out of range"),
+            ({"starts_at": "2027-03-28T02:30", "time_zone": "Europe/Berlin"}, "starts_at", "skip this time"),
+            ({"time_zone": "Mars/Olympus"}, "time_zone", "not the name of a time zone"),
+            ({"price": "1000.50", "currency": "JPY"}, "price", "JPY has no decimals"),
             ({"price": "-1"}, "price", "greater than or equal to 0"),
             ({"price": 1e9}, "price", "digits"),
-            ({"currency": "EUX"}, "currency", "not a currency code of ISO 4217"),
+            ({"currency": "EUX"}, "currency", "not the ISO 4217 code of a currency"),
             ({"holder_email": "x"}, "holder_email", "valid email address"),
             ({"seat": "\0"}, "seat", "NUL or an invalid character"),
         ],

@@ -5,6 +5,7 @@ import logging
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from pytest_django import Settings
 
 from tests.tickets import FIELDS
 from tickets.models import Ticket
@@ -14,7 +15,10 @@ CODES = ("VIP-X1", "vip-x1", "VIPX1", "OTHER", "-")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_codes_that_differ_only_in_their_spelling_stay_distinguishable(caplog: pytest.LogCaptureFixture) -> None:
+def test_codes_that_differ_only_in_their_spelling_stay_distinguishable(
+    caplog: pytest.LogCaptureFixture, settings: Settings
+) -> None:
+    settings.TICKETS_TIME_ZONE = "Asia/Tokyo"
     executor = MigrationExecutor(connection)
     latest = executor.loader.graph.leaf_nodes("tickets")
     executor.migrate(BEFORE)
@@ -33,6 +37,8 @@ def test_codes_that_differ_only_in_their_spelling_stay_distinguishable(caplog: p
             "OTHER": ("OTHER", 0),
             "-": ("", 0),
         }
+        # Tickets from before there were time zones get the setting's, and prices keep their currency's decimals.
+        assert {(ticket.time_zone, str(ticket.price)) for ticket in Ticket.objects.all()} == {("Asia/Tokyo", "25.00")}
         assert {ticket.code for ticket in Ticket.objects.with_code("vip x1")} == {"VIP-X1", "vip-x1", "VIPX1"}
         assert "the codes VIP-X1, vip-x1, VIPX1 differ only in case or hyphens" in caplog.text
     finally:

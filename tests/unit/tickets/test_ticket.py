@@ -6,6 +6,7 @@ from unittest.mock import ANY
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from pytest_django import Settings
 
 from events import unit_of_work
 from tests.tickets import FIELDS, issue, recorded, rows
@@ -15,6 +16,25 @@ from tickets.exceptions import ConcurrentChange, DeletionRefused, TransitionRefu
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
+
+# Metals, funds, units of account, and codes for tests and for no currency.
+NOT_PAID_WITH = [
+    "XAU",
+    "XAG",
+    "XDR",
+    "XTS",
+    "XXX",
+    "XSU",
+    "XUA",
+    "XAD",
+    "CHE",
+    "CLF",
+    "COU",
+    "MXV",
+    "USN",
+    "UYW",
+    "BOV",
+]
 
 
 class TestIssue:
@@ -66,12 +86,19 @@ class TestIssue:
             ("holder_name", "lone \ud800", "NUL or an invalid character"),
             ("holder_email", "nobody", "valid email address"),
             ("starts_at", datetime(2027, 5, 1, 20, 0), "has no time zone"),  # noqa: DTZ001
-            ("starts_at", "9999-12-31T23:59:59-23:00", "outside the years 1 to 9999"),
+            ("starts_at", "9999-12-31T23:59:59-23:00", "outside the years 1900 to 2200"),
             ("starts_at", "tomorrow", "invalid format"),
             ("price", Decimal("-0.01"), "greater than or equal to 0"),
-            ("price", Decimal("1.005"), "no more than 2 decimal places"),
+            ("starts_at", "0001-01-01T00:00:00+14:00", "outside the years 1900 to 2200"),
+            ("starts_at", "1899-12-31T23:59:59Z", "outside the years 1900 to 2200"),
+            ("starts_at", "2201-01-01T00:00:00Z", "outside the years 1900 to 2200"),
+            ("time_zone", "Mars/Olympus", "not the name of a time zone"),
+            ("time_zone", "../../etc/passwd", "not the name of a time zone"),
+            ("time_zone", "CET", "not the name of a time zone"),
+            ("price", Decimal("1.005"), "EUR has 2 decimals; write 1.00, for example."),
             ("price", Decimal("NaN"), "must be a decimal number"),
-            ("currency", "EUX", "not a currency code of ISO 4217"),
+            ("currency", "EUX", "not the ISO 4217 code of a currency"),
+            *(("currency", code, "not the ISO 4217 code") for code in NOT_PAID_WITH),
             ("code", "no spaces", "letters A to Z, digits and hyphens only"),
             ("code", "--", "and not only hyphens"),
             ("title", "\u200b\ufeff", "This field cannot be blank."),
@@ -91,6 +118,99 @@ class TestIssue:
         assert message in refusal.value.message_dict[field][0]
         assert rows() == []
         assert recorded() == []
+
+    @pytest.mark.parametrize(
+        ("price", "currency", "written"),
+        [
+            ("1000", "JPY", "1000"),
+            ("1000.00", "JPY", "1000"),
+            ("1.25", "KWD", "1.250"),
+            ("1.255", "KWD", "1.255"),
+            ("12", "EUR", "12.00"),
+            ("1E+3", "XOF", "1000"),
+            ("99999999.999", "TND", "99999999.999"),
+        ],
+    )
+    def test_a_price_has_its_currency_s_decimals_in_the_row_and_in_the_event(
+        self, price: str, currency: str, written: str
+    ) -> None:
+        ticket = issue(price=Decimal(price), currency=currency)
+
+        [event] = recorded()
+        assert {str(found) for found in (ticket.price, Ticket.objects.get().price, event.ticket.price)} == {written}
+
+    @pytest.mark.parametrize(
+        ("price", "currency", "message"),
+        [
+            ("1000.50", "JPY", "JPY has no decimals; write 1000, for example."),
+            ("1.2505", "KWD", "no more than 3 decimal places"),
+            ("0.001", "USD", "USD has 2 decimals; write 0.00, for example."),
+        ],
+    )
+    def test_a_price_with_more_decimals_than_its_currency_is_refused(
+        self, price: str, currency: str, message: str
+    ) -> None:
+        with pytest.raises(ValidationError) as refusal:
+            issue(price=Decimal(price), currency=currency)
+
+        assert message in refusal.value.message_dict["price"][0]
+
+    def test_what_is_stored_already_can_be_read_and_canceled(self) -> None:
+        """Earlier releases took any currency with two decimals, and any year."""
+        ticket = issue()
+        far = datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
+        Ticket.objects.filter(id=ticket.id).update(price="1000.50", currency="XXX", starts_at=far, time_zone="")
+
+        replacement = Ticket.objects.get().cancel()
+
+        stored = Ticket.objects.get(id=replacement.id)
+        assert (str(stored.price), stored.currency, stored.starts_at, stored.time_zone) == (
+            "1000.50",
+            "XXX",
+            far,
+            "UTC",
+        )
+
+    @pytest.mark.parametrize(
+        ("local", "zone", "instant"),
+        [
+            ("2027-05-01T20:00", "Europe/Berlin", "2027-05-01T18:00Z"),
+            ("2027-05-01T20:00", "Asia/Kathmandu", "2027-05-01T14:15Z"),
+            ("2027-05-01T20:00", "Pacific/Kiritimati", "2027-05-01T06:00Z"),
+            ("2027-05-01T20:00", "Pacific/Pago_Pago", "2027-05-02T07:00Z"),
+            # An offset wins over the zone, which only says how to show the time.
+            ("2027-05-01T20:00-03:00", "Asia/Tokyo", "2027-05-01T23:00Z"),
+            ("2027-10-31T02:30+02:00", "Europe/Berlin", "2027-10-31T00:30Z"),
+            ("2027-10-31T02:30+01:00", "Europe/Berlin", "2027-10-31T01:30Z"),
+        ],
+    )
+    def test_a_local_time_is_one_in_the_venue_s_zone(self, local: str, zone: str, instant: str) -> None:
+        ticket = issue(starts_at=local, time_zone=zone)
+
+        assert (ticket.starts_at, ticket.time_zone) == (datetime.fromisoformat(instant), zone)
+        assert ticket.cancel().time_zone == zone
+
+    @pytest.mark.parametrize(
+        ("local", "zone", "message"),
+        [
+            ("2027-03-28T02:30", "Europe/Berlin", "put forward and skip this time"),
+            ("2027-10-31T02:30", "Europe/Berlin", "write 2027-10-31T02:30:00+02:00 or 2027-10-31T02:30:00+01:00."),
+            ("2027-04-04T01:45", "Australia/Lord_Howe", "show this time twice"),
+            ("2011-12-30T12:00", "Pacific/Apia", "skip this time"),
+            ("0001-01-01T00:00", "Asia/Tokyo", "outside the years 1900 to 2200"),
+            ("9999-12-31T23:59", "America/New_York", "outside the years 1900 to 2200"),
+        ],
+    )
+    def test_a_local_time_that_is_not_one_instant_is_refused(self, local: str, zone: str, message: str) -> None:
+        with pytest.raises(ValidationError) as refusal:
+            issue(starts_at=local, time_zone=zone)
+
+        assert message in refusal.value.message_dict["starts_at"][0]
+
+    def test_without_a_zone_it_is_the_default_one(self, settings: Settings) -> None:
+        settings.TICKETS_TIME_ZONE = "Asia/Tokyo"
+
+        assert (issue().time_zone, issue(time_zone="").time_zone) == ("Asia/Tokyo", "Asia/Tokyo")
 
     def test_the_caller_can_not_set_status_and_version(self) -> None:
         with pytest.raises(TypeError):

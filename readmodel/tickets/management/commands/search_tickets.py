@@ -6,7 +6,7 @@ import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -16,10 +16,12 @@ from rich.text import Text
 from events.exceptions import RetryLater, TargetLost
 from events.management.command import BaseCommand
 from events.management.console import Console, Table
+from events.printable_text import printable
 from readmodel.exceptions import InvalidSearch
 from readmodel.search.highlighting import END_MARK, MARK
-from readmodel.tickets.search.query import CONTROL_CHARACTERS, DEFAULT_PAGE_SIZE, SORTS, STATUSES, SearchQuery
+from readmodel.tickets.search.query import DEFAULT_PAGE_SIZE, SORTS, STATUSES, SearchQuery
 from readmodel.tickets.search.search import Hit, SearchPage, search
+from tickets.venue_time import at_venue, zone_in_words
 
 NOTHING_FOUND, NOT_SEARCHED = 1, 2
 TEXTS = ("code", "title", "venue", "holder_name", "status")
@@ -38,7 +40,9 @@ class Command(BaseCommand):
             "--starts-from", default="", help="only tickets that start on or after this date or instant"
         )
         parser.add_argument("--starts-to", default="", help="only tickets that start on or before this date or instant")
-        parser.add_argument("--time-zone", default="UTC", help="the time zone of dates, such as Europe/Berlin")
+        parser.add_argument(
+            "--time-zone", default="", help="the time zone of dates, such as Europe/Berlin (default: each venue's own)"
+        )
         parser.add_argument("--price-min", type=_price, help="only tickets at this price or more")
         parser.add_argument("--price-max", type=_price, help="only tickets at this price or less")
         parser.add_argument("--currency", default="", help="only tickets in this currency, such as EUR")
@@ -99,14 +103,16 @@ def _show(page: SearchPage, console: Console) -> None:
 
 
 def _cell(hit: Hit, name: str) -> Text:
-    """Return the field's text with its matches marked; control characters must not reach a terminal."""
+    """Return the field's text with its matches marked."""
     marked = "".join(hit.highlights.get(name, [])) or html.escape(hit.document[name])
     text = Text()
-    for part in re.split(f"({MARK}.*?{END_MARK})", CONTROL_CHARACTERS.sub(" ", marked)):
+    for part in re.split(f"({MARK}.*?{END_MARK})", marked):
         style = "bold yellow" if part.startswith(MARK) else ""
-        text.append(html.unescape(part.removeprefix(MARK).removesuffix(END_MARK)), style)
+        text.append(printable(html.unescape(part.removeprefix(MARK).removesuffix(END_MARK))), style)
     return text
 
 
 def _minute(hit: Hit) -> str:
-    return f"{datetime.fromisoformat(hit.document['starts_at']).astimezone(UTC):%Y-%m-%d %H:%MZ}"
+    """Return the local time at the venue; documents of earlier releases have no time zone."""
+    local = at_venue(datetime.fromisoformat(hit.document["starts_at"]), hit.document.get("time_zone", "UTC"))
+    return f"{local:%Y-%m-%d %H:%M} {zone_in_words(local)}"

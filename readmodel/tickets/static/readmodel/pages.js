@@ -1,34 +1,14 @@
-// The pages' script beside htmx: it shows times in the viewer's zone, handles keys, and reports missing answers.
+// The pages' script beside htmx: it handles keys, and reports missing answers.
 "use strict";
-
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-const format = new Intl.DateTimeFormat("en-GB", {
-  weekday: "short", day: "numeric", month: "short", year: "numeric",
-  hour: "2-digit", minute: "2-digit", timeZoneName: "short",
-});
-
-function localize(root) {
-  for (const time of root.querySelectorAll("time[datetime]")) {
-    time.title = time.title || time.textContent;
-    time.textContent = format.format(new Date(time.dateTime));
-  }
-}
 
 function say(text) {
   document.getElementById("trouble").textContent = text;
 }
 
-// The server counts the tickets of a month in the viewer's zone.
-if (zone) document.cookie = `time_zone=${zone}; path=/; max-age=31536000; samesite=lax`;
-localize(document);
-
 const filters = document.getElementById("filters");
 if (filters && matchMedia("(max-width: 48rem)").matches) filters.open = false;
 
 const on = (event, handle) => document.body.addEventListener(event, handle);
-
-// The target itself may be gone after a swap that changed only elements beside it.
-on("htmx:afterSettle", (event) => localize(document.body.contains(event.target) ? event.target : document.body));
 
 // Keep empty parameters out of the URL.
 on("htmx:configRequest", (event) => {

@@ -1,11 +1,13 @@
 """Events become documents; the order and the number of deliveries do not matter."""
 
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from events.envelope import Envelope
 from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
@@ -31,6 +33,7 @@ def test_an_issued_ticket_becomes_a_document_with_the_fields_of_the_ticket() -> 
     assert document.id == str(state.id)
     assert document.version == 65_536
     assert msgspec.structs.asdict(document.source) == msgspec.structs.asdict(state) | {
+        "starts_on": date(2027, 5, 1),
         "replaced_by": None,
         "folded_code": ["code1"],
         "folded_whole_code": "code1",
@@ -40,6 +43,39 @@ def test_an_issued_ticket_becomes_a_document_with_the_fields_of_the_ticket() -> 
         "folded_holder_name": ["ada lovelace"],
         "folded_holder_email": ["ada", "adaexampleorg"],
     }
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "zone", "local", "day"),
+    [
+        (datetime(2027, 5, 1, 20, 0, tzinfo=UTC), "Asia/Tokyo", "2027-05-02T05:00:00+09:00", date(2027, 5, 2)),
+        (datetime(2027, 5, 1, 20, 0, tzinfo=UTC), "Mars/Olympus", "2027-05-01T20:00:00+00:00", date(2027, 5, 1)),
+        # Its offset was -00:44:30; JSON has no room for seconds.
+        (datetime(1960, 1, 1, tzinfo=UTC), "Africa/Monrovia", "1959-12-31T23:16:00-00:44", date(1959, 12, 31)),
+        (datetime(9999, 12, 31, 23, 30, tzinfo=UTC), "Asia/Tokyo", "9999-12-31T23:30:00+00:00", date(9999, 12, 31)),
+        (datetime(1, 1, 1, tzinfo=UTC), "America/New_York", "0001-01-01T00:00:00+00:00", date(1, 1, 1)),
+    ],
+)
+def test_a_document_has_the_local_time_at_the_venue(starts_at: datetime, zone: str, local: str, day: date) -> None:
+    [document] = PROJECTION.project(
+        [envelope_of(TicketIssued(ticket=ticket(starts_at=starts_at, time_zone=zone)))]
+    ).documents
+
+    assert (document.source.starts_at.isoformat(), document.source.starts_on) == (local, day)
+    assert document.source.starts_at == starts_at
+
+
+def test_an_event_of_an_earlier_release_gets_a_time_zone_and_its_currency_s_decimals(settings: Settings) -> None:
+    settings.TICKETS_TIME_ZONE = "Asia/Tokyo"
+    event = envelope_of(TicketIssued(ticket=ticket()))
+    data = msgspec.json.decode(event.data)
+    del data["ticket"]["time_zone"]
+    data["ticket"] |= {"currency": "JPY", "price": "1000.00"}
+    old = envelope_of(TicketIssued(ticket=ticket()), data=msgspec.json.encode(data).decode(), schema_version=1)
+
+    [document] = PROJECTION.project([old]).documents
+
+    assert (document.source.time_zone, str(document.source.price)) == ("Asia/Tokyo", "1000")
 
 
 def test_a_canceled_ticket_names_its_replacement() -> None:

@@ -27,7 +27,7 @@ def test_prints_a_table_with_the_number_of_all_hits(shelf: Shelf) -> None:
     output = output_of("kafka night", "--page", "2", "--page-size", "2", "--status", "issued")
 
     assert "Kafka Night 2" in output
-    assert "2027-05-01 20:00Z" in output
+    assert "2027-05-01 20:00 UTC" in output
     assert output.endswith("3 to 3 of 3 tickets\n")
 
 
@@ -44,7 +44,7 @@ def test_control_characters_of_a_title_do_not_reach_the_terminal(shelf: Shelf) -
 
     output = output_of("")
 
-    assert "Kafka  ]0;owned  Night" in output
+    assert r"Kafka \u001b]0;owned\u0007 Night" in output
     assert "\x1b" not in output
 
 

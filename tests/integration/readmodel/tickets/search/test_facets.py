@@ -87,6 +87,30 @@ def test_months_are_those_of_the_time_zone(shelf: Shelf) -> None:
     assert counts("month", starts_from="2027-06-01") == {"2027-04": 1, "2027-05": 2, "2027-06": 1}
 
 
+def test_without_a_time_zone_days_and_months_are_those_at_the_venue(shelf: Shelf) -> None:
+    late = datetime(2027, 5, 31, 20, tzinfo=UTC)
+    shelf.hold(
+        {"title": "tokyo", "starts_at": late, "time_zone": "Asia/Tokyo"},
+        {"title": "lima", "starts_at": late + timedelta(hours=6), "time_zone": "America/Lima"},
+    )
+
+    assert counts("month") == {"2027-05": 1, "2027-06": 1}
+    assert shelf.found("", starts_from="2027-06-01") == ["tokyo"]
+    assert shelf.found("", starts_to="2027-05-31") == ["lima"]
+    assert shelf.found("", starts_from="2027-05-31", starts_to="2027-05-31T20:00:00Z") == ["tokyo"]
+
+
+def test_tickets_of_years_that_are_refused_now_are_found_and_not_counted_by_month(shelf: Shelf) -> None:
+    years = {"far": 9999, "near": 2027, "first": 1}
+    shelf.hold(
+        *({"title": name, "starts_at": datetime(year, 12, 31, 23, 30, tzinfo=UTC)} for name, year in years.items())
+    )
+
+    assert shelf.found("") == ["first", "near", "far"]
+    for time_zone in ("", "Asia/Tokyo", "America/Lima"):
+        assert list(counts("month", time_zone=time_zone)) == ["2028-01" if time_zone == "Asia/Tokyo" else "2027-12"]
+
+
 def test_elasticsearch_knows_every_time_zone(shelf: Shelf) -> None:
     shelf.hold({})
     zones = sorted(TIME_ZONES)

@@ -189,6 +189,7 @@ def test_a_document_is_shown_as_it_was_written_without_the_folded_text(shelf: Sh
         "title": "Kafka Night",
         "venue": "Arena Berlin",
         "starts_at": "2027-05-01T20:00:00Z",
+        "time_zone": "UTC",
         "seat": "A 1",
         "holder_name": "Ada Lovelace",
         "holder_email": "ada@example.org",

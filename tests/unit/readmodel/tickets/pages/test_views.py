@@ -23,7 +23,7 @@ from readmodel.tickets.pages.labels import behind_in_words, label_of
 from readmodel.tickets.pages.search_form import query_from
 from readmodel.tickets.search.facets import Bucket, Facet
 from readmodel.tickets.search.search import Hit
-from readmodel.tickets.templatetags.ticket_display import highlighted, moment, price
+from readmodel.tickets.templatetags.ticket_display import amount, highlighted, moment
 from tests.things import ThingMade
 from tests.ticket_events import document
 from tests.tickets import issue
@@ -153,16 +153,15 @@ class TestLookup:
 class TestQuery:
     def test_the_form_becomes_a_query(self) -> None:
         query = query_from(
-            QueryDict("q=a&status=issued&status=&venue=X&venue=Y&month=2028-02&price=25-50&sort=price&page=3&utm=1"),
-            time_zone="Europe/Berlin",
+            QueryDict("q=a&status=issued&status=&venue=X&venue=Y&month=2028-02&price=25-50&sort=price&page=3&utm=1")
         )
 
         assert (query.q, query.status, query.venue, query.sort, query.page) == ("a", ["issued"], ["X", "Y"], "price", 3)
-        assert (query.starts_from, query.starts_to, query.time_zone) == ("2028-02-01", "2028-02-29", "Europe/Berlin")
-        assert (str(query.price_min), str(query.price_max)) == ("25", "49.99")
+        assert (query.starts_from, query.starts_to, query.time_zone) == ("2028-02-01", "2028-02-29", "")
+        assert (str(query.price_min), str(query.price_max)) == ("25", "49.999")
 
     def test_the_last_range_of_prices_has_no_end(self) -> None:
-        query = query_from(QueryDict("price=250-"), time_zone="UTC")
+        query = query_from(QueryDict("price=250-"))
 
         assert (str(query.price_min), query.price_max) == ("250", None)
 
@@ -172,6 +171,9 @@ class TestQuery:
             ("month=2028-13", "month"),
             ("month=2028-5", "month"),
             ("month=0000-01", "starts_from"),
+            ("month=1899-12", "starts_from"),
+            ("month=2201-01", "starts_from"),
+            ("month=9999-12", "starts_from"),
             ("price=1-2", "price"),
             ("page=-1", "page"),
             ("page=²", "page"),
@@ -182,7 +184,7 @@ class TestQuery:
     )
     def test_an_invalid_parameter_is_named(self, text: str, name: str) -> None:
         with pytest.raises(InvalidSearch) as raised:
-            query_from(QueryDict(text), time_zone="UTC")
+            query_from(QueryDict(text))
 
         assert name in raised.value.errors
 
@@ -227,19 +229,33 @@ class TestDisplay:
     def test_a_field_that_did_not_match_is_escaped_too(self) -> None:
         assert highlighted(Hit({"title": "<b> & <mark>"}, {}), "title") == "&lt;b&gt; &amp; &lt;mark&gt;"
 
-    def test_an_instant_is_shown_in_utc_and_left_to_the_script(self) -> None:
-        assert moment("2027-05-01T22:00:00+02:00") == (
-            '<time datetime="2027-05-01T22:00:00+02:00">Sat 1 May 2027, 20:00 UTC</time>'
-        )
+    @pytest.mark.parametrize(
+        ("zone", "shown"),
+        [
+            ("Europe/Berlin", "Sat 1 May 2027, 22:00 CEST (UTC+2)"),
+            ("Asia/Kolkata", "Sun 2 May 2027, 01:30 IST (UTC+5:30)"),
+            ("America/Sao_Paulo", "Sat 1 May 2027, 17:00 UTC−3"),
+            ("UTC", "Sat 1 May 2027, 20:00 UTC"),
+            ("", "Sat 1 May 2027, 20:00 UTC"),
+            ("Mars/Olympus", "Sat 1 May 2027, 20:00 UTC"),
+        ],
+    )
+    def test_an_instant_is_shown_as_the_local_time_at_the_venue(self, zone: str, shown: str) -> None:
+        assert moment("2027-05-01T20:00:00Z", zone) == f'<time datetime="2027-05-01T20:00:00Z">{shown}</time>'
 
-    def test_prices_are_grouped(self) -> None:
-        assert price({"price": "40000.00", "currency": "KRW"}) == "40,000.00 KRW"
+    def test_prices_are_grouped_and_have_their_currency_s_decimals(self) -> None:
+        assert [amount(*price) for price in (("40000", "KRW"), ("1.250", "KWD"), ("1250.00", "EUR"))] == [
+            "40,000 KRW",
+            "1.250 KWD",
+            "1,250.00 EUR",
+        ]
 
     @pytest.mark.parametrize(
         ("facet", "value", "label"),
         [
             ("status", "checked_in", "Checked in"),
             ("month", "2027-05", "May 2027"),
+            ("month", "10000-01", "10000-01"),
             ("price", "25-50", "25 to below 50"),
             ("price", "250-", "250 and more"),
             ("venue", "Arena", "Arena"),

@@ -23,8 +23,23 @@ CURRENCY = {"term": {"currency": "EUR"}}
         ({"currency": "EUR"}, CURRENCY),
         ({"price_min": Decimal("0.1")}, {"range": {"price": {"gte": "0.1"}}}),
         ({"price_min": Decimal(0), "price_max": Decimal("1E+2")}, {"range": {"price": {"gte": "0", "lte": "100"}}}),
-        ({"starts_from": "2027-05-01"}, {"range": {"starts_at": {"gte": "2027-05-01T00:00:00+00:00"}}}),
-        ({"starts_to": "2027-05-01"}, {"range": {"starts_at": {"lt": "2027-05-02T00:00:00+00:00"}}}),
+        ({"starts_from": "2027-05-01"}, {"range": {"starts_on": {"gte": "2027-05-01"}}}),
+        ({"starts_to": "2027-05-01"}, {"range": {"starts_on": {"lte": "2027-05-01"}}}),
+        (
+            {"starts_from": "2027-05-01", "starts_to": "2027-05-01T20:00:00Z"},
+            {
+                "bool": {
+                    "filter": [
+                        {"range": {"starts_on": {"gte": "2027-05-01"}}},
+                        {"range": {"starts_at": {"lte": "2027-05-01T20:00:00+00:00"}}},
+                    ]
+                }
+            },
+        ),
+        (
+            {"starts_to": "2027-05-01", "time_zone": "UTC"},
+            {"range": {"starts_at": {"lt": "2027-05-02T00:00:00+00:00"}}},
+        ),
         ({"starts_to": "2027-05-01T20:00:00+02:00"}, {"range": {"starts_at": {"lte": "2027-05-01T18:00:00+00:00"}}}),
         (
             {"starts_from": "2027-03-28", "starts_to": "2027-03-28", "time_zone": "Europe/Berlin"},
@@ -44,6 +59,10 @@ def test_each_filter_is_a_clause(fields: dict[str, Any], clause: dict[str, Any])
         "2027-05-01T20:00:00 02:00",
         "9999-12-31T23:00:00-10:00",
         "0001-01-01T00:00+09:00",
+        "1899-12-31",
+        "2201-01-01",
+        "1900-01-01T00:00:00+01:00",
+        "9999-12-31",
     ],
 )
 def test_an_invalid_date_or_an_instant_without_a_zone_is_refused(text: str) -> None:

@@ -1,0 +1,65 @@
+"""Times at a venue: local times become instants, and instants are written as local times; pure."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+MINUTE = timedelta(minutes=1)
+
+
+class NoSuchTime(Exception):
+    """The clocks at the venue skip this local time, or show it twice."""
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Return the names of the zones. Those without a slash are abbreviations and other exceptions."""
+    return frozenset(name for name in available_timezones() if "/" in name) | {"UTC"}
+
+
+def instant_of(local: datetime, time_zone: str) -> datetime:
+    """Return the instant of a time without an offset; raise NoSuchTime, or OverflowError at the calendar's ends."""
+    first, second = (local.replace(tzinfo=ZoneInfo(time_zone), fold=fold) for fold in (0, 1))
+    if first.utcoffset() == second.utcoffset():
+        return first.astimezone(UTC)
+    if first.astimezone(UTC).astimezone(first.tzinfo).replace(tzinfo=None) != local:
+        raise NoSuchTime(f"The clocks in {time_zone} are put forward and skip this time; write another one.")
+    raise NoSuchTime(
+        f"The clocks in {time_zone} are put back and show this time twice; write {first.isoformat()} or "
+        f"{second.isoformat()}."
+    )
+
+
+def at_venue(instant: datetime, time_zone: str) -> datetime:
+    """Return the instant as a local time; in UTC if the zone is unknown here, or the calendar ends before."""
+    try:
+        local = instant.astimezone(ZoneInfo(time_zone))
+        return local if _has_whole_minutes(local) else local.astimezone(_rounded_zone_of(local))
+    except (LookupError, ValueError, OSError, OverflowError):
+        return instant.astimezone(UTC)
+
+
+def in_words(local: datetime) -> str:
+    """Write a time with its zone's abbreviation and offset: Sat 1 May 2027, 20:00 CEST (UTC+2)."""
+    return f"{local:%a} {local.day} {local:%b} {local.year}, {local:%H:%M} {zone_in_words(local)}"
+
+
+def zone_in_words(local: datetime) -> str:
+    offset = _offset_in_words(local)
+    name = local.tzname() or ""
+    return f"{name} ({offset})" if name.isalpha() and name != "UTC" else offset
+
+
+def _offset_in_words(local: datetime) -> str:
+    minutes = round((local.utcoffset() or timedelta()) / MINUTE)
+    hours, minutes, sign = abs(minutes) // 60, abs(minutes) % 60, "+" if minutes > 0 else "−"
+    return f"UTC{sign}{hours}{f':{minutes:02}' if minutes else ''}" if hours or minutes else "UTC"
+
+
+def _has_whole_minutes(local: datetime) -> bool:
+    return not (local.utcoffset() or timedelta()) % MINUTE
+
+
+def _rounded_zone_of(local: datetime) -> timezone:
+    """Return a zone without the seconds that offsets had before 1930 or so: JSON and ISO 8601 have none."""
+    return timezone(round((local.utcoffset() or timedelta()) / MINUTE) * MINUTE, local.tzname() or "")
