@@ -51,7 +51,7 @@ def _window(partition: PartitionStatus) -> str:
 
 
 def _cells(group: GroupStatus) -> Iterator[str]:
-    yield from (escape(group.group), escape(group.target), f"{group.checkpoint:,}", f"{group.lag:,}")
+    yield from (group.group, group.target, f"{group.checkpoint:,}", f"{group.lag:,}")
     yield f"{group.lag_seconds:.1f} s"
     yield "?" if group.pending is None else f"{group.pending:,}"
     yield f"{group.dead_letters:,}" + (f" ({group.letters_to_retry:,} to retry)" * bool(group.letters_to_retry))
@@ -62,7 +62,7 @@ def _owner(group: GroupStatus) -> str:
     if group.owner is None:
         return "none, paused" if group.is_paused else "none"
     state = group.owner.state or "gone"
-    return f"{escape(group.owner.member)}, {'lease expired, ' * group.owner.is_expired}{state}"
+    return f"{group.owner.member}, {'lease expired, ' * group.owner.is_expired}{state}"
 
 
 def _style(group: GroupStatus) -> str | None:

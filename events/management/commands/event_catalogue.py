@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+from rich.text import Text
 
 from events.checks import CODE_TAG
 from events.management.command import BaseCommand
@@ -40,18 +41,16 @@ class Command(BaseCommand):
 
 
 def _table(found: Catalogue) -> Table:
-    table = Table("event", "fields", show_lines=True)
-    for column in ("made in", "handled by"):
-        table.add_column(column, overflow="fold")
+    table = Table("event", "fields", "made in", "handled by", show_lines=True)
     for event in found.events:
         table.add_row(
-            f"[bold]{event.name}[/] version {event.version}\n{event.doc}",
+            Text.assemble((event.name, "bold"), f" version {event.version}\n{event.doc}"),
             _lines(event.fields),
             "\n".join(event.made_in),
             "\n".join(event.handled_by),
         )
     for kind in found.types:
-        table.add_row(f"type [bold]{kind.name}[/]\n{kind.doc}", _lines(kind.fields), "", "")
+        table.add_row(Text.assemble("type ", (kind.name, "bold"), f"\n{kind.doc}"), _lines(kind.fields), "", "")
     return table
 
 
