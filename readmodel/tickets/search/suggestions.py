@@ -1,6 +1,7 @@
 """Suggest titles, venues, holders and codes that continue what the user has typed."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -9,7 +10,7 @@ import msgspec
 from readmodel.exceptions import InvalidSearch
 from readmodel.index.document_index import shared_index
 from readmodel.search.highlighting import marked
-from readmodel.search.words import Word, letters_of
+from readmodel.search.words import Word, letters_of, words_in
 from readmodel.tickets.documents import TicketDocuments
 from readmodel.tickets.search.matching import code_clause, started_word, whole_word
 from readmodel.tickets.search.query import SearchQuery, text_errors
@@ -20,7 +21,11 @@ TEXTS = ("title", "venue", "holder_name")
 # One or two letters match most tickets. Only this many are looked at, so the cost does not grow with their number.
 MAX_TICKETS = 2_000
 CANDIDATES = 30
+FURTHER_LOOKS = 2
 TIMEOUT = "1s"
+
+type Answer = Mapping[str, Any]
+type Counts = dict[str, int]
 
 
 class Suggestion(msgspec.Struct, frozen=True):
@@ -43,23 +48,62 @@ def suggest(typed: str) -> list[Suggestion]:
     words = query.words
     if not words:
         return []
-    requests = [*(_texts_request(field, words) for field in TEXTS), _codes_request(words)]
-    *of_texts, of_codes = shared_index(TicketDocuments).search_many(requests)
+    *of_texts, of_codes = shared_index(TicketDocuments).search_many(
+        [*(_texts_request(field, words) for field in TEXTS), _codes_request(words)]
+    )
+    texts = _with_hidden(dict(zip(TEXTS, of_texts, strict=True)), words)
     codes = [hit["_source"]["code"] for hit in of_codes["hits"]["hits"]]
-    found = {field: _ranked(answer, words) for field, answer in zip(TEXTS, of_texts, strict=True)} | {"code": codes}
-    return [
-        Suggestion(field, text, marked(text, words))
-        for field, text in _in_turns(found, "".join(word.joined for word in words))
-    ]
+    found = {field: _ranked(counts, words) for field, counts in texts.items()} | {"code": codes}
+    return [Suggestion(field, text, marked(text, words)) for field, text in _in_turns(found, _joined(words))]
 
 
-def _texts_request(field: str, words: Sequence[Word]) -> dict[str, Any]:
-    """Return the request for the most frequent texts of a field that have all the words."""
+def _with_hidden(answers: Mapping[str, Answer], words: Sequence[Word]) -> dict[str, Counts]:
+    """Return the texts of each field with their frequency, also those that many tickets with other texts hide.
+
+    If too many tickets match, those are left out whose texts continue the last word as the texts found so far do.
+    """
+    found = {field: _counts_in(answer) for field, answer in answers.items()}
+    for _ in range(FURTHER_LOOKS):
+        known = {field: _continuations(found[field], words[-1]) for field in answers if _is_cut(answers[field])}
+        known = {field: continuations for field, continuations in known.items() if len(continuations) < MAX_SUGGESTIONS}
+        if not known:
+            break
+        requests = [_texts_request(field, words, without=continuations) for field, continuations in known.items()]
+        answers = dict(zip(known, shared_index(TicketDocuments).search_many(requests), strict=True))
+        for field, answer in answers.items():
+            found[field] |= _counts_in(answer)
+    return found
+
+
+def _is_cut(answer: Answer) -> bool:
+    """Tell whether there are tickets that were not looked at."""
+    return bool(answer.get("terminated_early"))
+
+
+def _counts_in(answer: Answer) -> Counts:
+    return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["texts"]["buckets"]}
+
+
+def _continuations(texts: Iterable[str], last: Word) -> list[Word]:
+    return list(dict.fromkeys(word for text in texts if (word := _continuation(text, last))))
+
+
+def _continuation(text: str, last: Word) -> Word | None:
+    """Return the first word of the text that the last typed word may become."""
+    for word in words_in(text):
+        spellings = (word.joined, *word.pieces)
+        if last.joined in word.joined if last.is_run else any(each.startswith(last.joined) for each in spellings):
+            return word
+    return None
+
+
+def _texts_request(field: str, words: Sequence[Word], *, without: Sequence[Word] = ()) -> dict[str, Any]:
+    """Return the request for the most frequent texts of a field that have all the words, and none of the others."""
     *whole, last = words
     fields = [f"folded_{field}"]
     clauses = [*(whole_word(word, fields) for word in whole), started_word(last, fields)]
     return {
-        "query": {"bool": {"filter": clauses}},
+        "query": {"bool": {"filter": clauses, "must_not": [whole_word(word, fields) for word in without]}},
         "size": 0,
         "track_total_hits": False,
         "terminate_after": MAX_TICKETS,
@@ -80,14 +124,25 @@ def _codes_request(words: Sequence[Word]) -> dict[str, Any]:
     }
 
 
-def _ranked(answer: Mapping[str, Any], words: Sequence[Word]) -> list[str]:
-    """Return the texts sorted: first those that begin with the typed text, then by frequency."""
-    buckets = answer["aggregations"]["texts"]["buckets"]
-    start = "".join(word.joined for word in words)
-    buckets.sort(
-        key=lambda bucket: (not letters_of(bucket["key"]).startswith(start), -bucket["doc_count"], bucket["key"])
-    )
-    return [bucket["key"] for bucket in buckets]
+def _ranked(counts: Counts, words: Sequence[Word]) -> list[str]:
+    """Return the texts sorted: first those that begin with the typed text, then by frequency.
+
+    Texts that continue the last word in the same way take turns with the others.
+    """
+    start = _joined(words)
+    begins = {text: letters_of(text).startswith(start) for text in counts}
+    texts = sorted(counts, key=lambda text: (not begins[text], -counts[text], text))
+    turns: Counter[Word | None] = Counter()
+    turn_of = {}
+    for text in texts:
+        continuation = _continuation(text, words[-1])
+        turn_of[text] = turns[continuation]
+        turns[continuation] += 1
+    return sorted(texts, key=lambda text: (not begins[text], turn_of[text]))
+
+
+def _joined(words: Sequence[Word]) -> str:
+    return "".join(word.joined for word in words)
 
 
 def _in_turns(found: Mapping[str, Sequence[str]], typed: str) -> list[tuple[str, str]]:

@@ -48,6 +48,15 @@ def test_texts_that_begin_with_the_typed_text_come_first_then_frequent_ones(shel
     ]
 
 
+def test_frequent_texts_do_not_hide_others(shelf: Shelf) -> None:
+    shelf.hold(
+        *({"title": f"Show {number % 2_000}", "venue": "Shed"} for number in range(5_000)), {"title": "Shadow Play"}
+    )
+
+    assert suggested("sh")[:3] == [("title", "Shadow Play"), ("venue", "Shed"), ("title", "Show 0")]
+    assert suggested("play sh") == [("title", "Shadow Play")]
+
+
 def test_a_text_that_equals_the_typed_one_comes_first(shelf: Shelf) -> None:
     shelf.hold({"title": "KX7Q Night", "code": "KX7Q"}, {"title": "x", "code": "KX7QAAAA"})
 
