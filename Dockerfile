@@ -1,20 +1,20 @@
 # The image for any process of the application; it starts the web server by default. docker-compose.yml runs them all.
-FROM python:3.13-slim
+FROM python:3.13.14-slim
 
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     STATIC_ROOT=/srv/static \
     UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
-    UV_PROJECT_ENVIRONMENT=/opt/venv \
     UV_PYTHON_DOWNLOADS=never
 
-RUN pip install --no-cache-dir uv
 WORKDIR /srv/tickets
 
 # Install the packages first, since they change less often than the code.
-COPY pyproject.toml .python-version ./
-RUN uv sync --no-cache --no-default-groups
+COPY requirements ./requirements
+RUN pip install --no-cache-dir --require-hashes --requirement requirements/uv.txt \
+    && uv venv --no-cache /opt/venv \
+    && uv pip sync --no-cache --python /opt/venv --require-hashes requirements/production.txt
 
 COPY . .
 RUN python -m compileall -q config events readmodel tickets \

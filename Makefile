@@ -1,6 +1,6 @@
 # `make` lists the targets. `make check` and `make unit` need no server; `make test` and `make demo` start their own.
 
-.PHONY: help check format test unit demo docs lock
+.PHONY: help check format test unit demo docs lock requirements
 
 MANAGE = env SECRET_KEY=check DATABASE_URL=sqlite://:memory: uv run manage.py
 
@@ -39,4 +39,10 @@ lock:  ## Pin all packages to the newest versions that fit. uv.lock itself is no
 	uv lock --upgrade
 	uv export --quiet --no-hashes --no-annotate --no-header --all-groups \
 		| uv run --no-sync python .ci/pin_constraints.py
-	uv lock
+	$(MAKE) requirements
+
+requirements:  ## Write the packages' hashes to requirements/, by which CI and the Dockerfile install them.
+	uv lock --quiet
+	uv export --quiet --no-header --no-annotate --no-default-groups --output-file requirements/production.txt > /dev/null
+	uv export --quiet --no-header --no-annotate --all-groups --output-file requirements/development.txt > /dev/null
+	echo uv | uv pip compile --quiet --no-header --no-annotate --generate-hashes --output-file requirements/uv.txt - > /dev/null

@@ -19,7 +19,7 @@ from config.supervisord.private import make_private, write_private
 STREAM = "tickets"
 USER = "tickets"
 ADMINISTRATOR = "administrator"
-PERMISSIONS = Path(__file__).with_name("valkey.acl")
+PERMISSIONS = Path(__file__).parents[1] / "roles" / "valkey.acl"
 """What the service may do, as rules of ACL SETUSER; docker-compose.yml gives them to its user too."""
 
 

