@@ -75,20 +75,25 @@ def _relay_or_log(relay: Relay, tables: Tables, throttled_log: ThrottledLog) -> 
     """Relay a batch of each partition; tell whether there may be more."""
     try:
         tables.expect()
-        turn = relay.take_turn()
-    except StreamUnavailable as error:
-        throttled_log.error(str(error))
-        return give_positions_without_redis(range(partition_count()))
+        return _relay(relay, throttled_log)
     except (PartitionsMissing, Unmigrated) as error:
         throttled_log.error(str(error))
     except Error as error:
         throttled_log.error(describe(error))
         tables.doubt()
         connections.close_all()
-    else:
-        for problem in turn.problems:
-            throttled_log.error(problem)
-        if not turn.problems:
-            throttled_log.recovered()
-        return turn.has_more
     return False
+
+
+def _relay(relay: Relay, throttled_log: ThrottledLog) -> bool:
+    """Relay, or only give positions while Redis is away; the database may fail in either case."""
+    try:
+        turn = relay.take_turn()
+    except StreamUnavailable as error:
+        throttled_log.error(str(error))
+        return give_positions_without_redis(range(partition_count()))
+    for problem in turn.problems:
+        throttled_log.error(problem)
+    if not turn.problems:
+        throttled_log.recovered()
+    return turn.has_more
