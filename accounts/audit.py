@@ -4,8 +4,9 @@ import logging
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.contrib.contenttypes.models import ContentType
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 from django.dispatch import receiver
 
@@ -69,4 +70,6 @@ def _rights_changed(instance: Any, action: str, model: Any, pk_set: Any, **_: An
 
 
 def _name_of(row: Any) -> str:
-    return f"{row.content_type.app_label}.{row.codename}" if hasattr(row, "codename") else str(row)
+    if isinstance(row, Permission):
+        return f"{ContentType.objects.get_for_id(row.content_type_id).app_label}.{row.codename}"
+    return str(row)
