@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,33 @@ for alias in ("default", "shop"):
     tables = set(connections[alias].introspection.table_names())
     print(alias, *sorted(tables & {"auth_user", "events_log", "warehouse_crate"}))
 """
+RUN_ALL = """
+import contextlib, io, json, os, sys
+from django.core.management import execute_from_command_line
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
+printed = []
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        execute_from_command_line(["manage.py", *words])
+    printed.append(output.getvalue())
+print(json.dumps(printed))
+"""
+CHECK = ("check", "--fail-level", "WARNING")
+RELAY = ("relay_events", "--once")
+CONSUME = ("consume_events", "shelves", "--until-idle")
+STATUS = ("event_status", "--json")
+MIGRATE_BOTH = (*CHECK, "--database", "shop"), ("migrate",), ("migrate", "--database", "shop")
+OPERATIONS = (
+    ("compact_events", "--older-than", "1d"),
+    ("reset_group", "shelves", "--to", "0", "--yes"),
+    ("dead_letters", "list"),
+)
 NO_STREAM = "redis://127.0.0.1:1/nobody-listens"
 OLDER_DJANGOS = ("5.2", "6.0")
 OUR_DJANGO = "{}.{}".format(*django.VERSION)
+
+type Words = Sequence[str]
+"""The words of a command behind `manage.py`."""
 
 
 class OtherProject:
@@ -82,13 +107,22 @@ class OtherProject:
         shutil.copytree(ROOT / "tests/otherproject", folder, dirs_exist_ok=True)
         shutil.copytree(ROOT / "events", folder / "events")
 
-    def manage(self, *arguments: str, **variables: str) -> str:
-        environment = {"PATH": os.environ["PATH"], "EVENT_STREAM_URL": os.environ["EVENT_STREAM_URL"], **variables}
-        command = [self.python, "-W", "error", "manage.py", *arguments]
-        return output_of(command, cwd=self.folder, env=environment, timeout=60)
+    def manage(self, *words: str, **variables: str) -> str:
+        """Run the command, and return what it printed."""
+        return self._run("manage.py", *words, **variables)
 
-    def shell(self, code: str, **variables: str) -> str:
-        return self.manage("shell", "--no-imports", "-c", code, **variables)
+    def manage_all(self, *commands: Words, **variables: str) -> list[str]:
+        """Run the commands one after another in one process, which saves starts; return what each printed."""
+        printed = self._run("-c", RUN_ALL, msgspec.json.encode(commands).decode(), **variables)
+        return msgspec.json.decode(printed, type=list[str])
+
+    def _run(self, *arguments: str, **variables: str) -> str:
+        environment = {"PATH": os.environ["PATH"], "EVENT_STREAM_URL": os.environ["EVENT_STREAM_URL"], **variables}
+        return output_of([self.python, "-W", "error", *arguments], cwd=self.folder, env=environment, timeout=60)
+
+
+def shell(code: str) -> Words:
+    return ("shell", "--no-imports", "-c", code)
 
 
 def output_of(command: list[str], **options: Any) -> str:
@@ -130,34 +164,32 @@ def project(tmp_path: Path, python: str) -> OtherProject:
 
 @pytest.mark.django_db
 def test_another_project_records_relays_consumes_and_shows_its_status(project: OtherProject, stream: Stream) -> None:
-    project.manage("check", "--fail-level", "WARNING")
-    project.manage("makemigrations", "events", "--check", "--dry-run")
-    project.manage("migrate")
-    project.shell(RECORD, EVENT_STREAM_URL=NO_STREAM)
+    no_migration_is_missing = ("makemigrations", "events", "--check", "--dry-run")
+    project.manage_all(CHECK, no_migration_is_missing, ("migrate",), shell(RECORD), EVENT_STREAM_URL=NO_STREAM)
 
-    assert project.manage("relay_events", "--once").startswith("5 events appended")
-    project.manage("consume_events", "shelves", "--until-idle")
+    relayed, _, shown, status = project.manage_all(RELAY, CONSUME, shell(SHOW), STATUS)
 
-    assert project.shell(SHOW) == "(1, 'C3', 3) (2, 'A1', 1) (3, 'A1', 1)\n"
-    partitions = msgspec.json.decode(project.manage("event_status", "--json"))
+    assert relayed.startswith("5 events appended")
+    assert shown == "(1, 'C3', 3) (2, 'A1', 1) (3, 'A1', 1)\n"
+    partitions = msgspec.json.decode(status)
     assert sum(partition["last_position"] for partition in partitions) == 5
     assert [group["lag"] for partition in partitions for group in partition["groups"]] == [0, 0]
 
 
 @pytest.mark.parametrize("python", [OUR_DJANGO], indirect=True)
 def test_it_loads_neither_this_project_nor_a_library_that_only_this_project_needs(project: OtherProject) -> None:
-    loaded = set(project.shell(LOADED).split())
+    loaded = set(project.manage(*shell(LOADED)).split())
 
     assert {"events", "warehouse"} <= loaded
     assert loaded & {"config", "tickets", "readmodel", "rest_framework", "elasticsearch", "httpx", "environ"} == set()
 
 
 def test_every_module_loads_and_the_admin_retries_a_dead_letter(project: OtherProject) -> None:
-    settings = {"DJANGO_SETTINGS_MODULE": "admin_settings", "EVENT_STREAM_URL": NO_STREAM}
-    project.manage("check", "--fail-level", "WARNING", **settings)
-    project.manage("migrate", **settings)
+    commands = CHECK, ("migrate",), shell(LOAD_ALL + RETRY_IN_THE_ADMIN)
 
-    assert project.shell(LOAD_ALL + RETRY_IN_THE_ADMIN, **settings) == "200 200 200 retry\n"
+    *_, printed = project.manage_all(*commands, DJANGO_SETTINGS_MODULE="admin_settings", EVENT_STREAM_URL=NO_STREAM)
+
+    assert printed == "200 200 200 retry\n"
 
 
 @pytest.mark.parametrize("module", ["settings", "two_databases"])
@@ -168,36 +200,30 @@ def test_the_other_project_s_own_tests_run(project: OtherProject, module: str) -
 @pytest.mark.parametrize("python", [OUR_DJANGO], indirect=True)
 @pytest.mark.django_db
 def test_the_events_work_in_a_database_that_is_not_the_default(project: OtherProject, stream: Stream) -> None:
-    settings = {"DJANGO_SETTINGS_MODULE": "two_databases"}
-    migrate_both(project)
-    assert project.shell(TABLES, **settings) == "default auth_user\nshop events_log warehouse_crate\n"
+    *_, tables, _ = project.manage_all(
+        *MIGRATE_BOTH, shell(TABLES), shell(RECORD), DJANGO_SETTINGS_MODULE="two_databases", EVENT_STREAM_URL=NO_STREAM
+    )
+    assert tables == "default auth_user\nshop events_log warehouse_crate\n"
 
-    project.shell(RECORD, EVENT_STREAM_URL=NO_STREAM, **settings)
-    assert project.manage("relay_events", "--once", **settings).startswith("5 events appended")
-    project.manage("consume_events", "shelves", "--until-idle", **settings)
+    commands = RELAY, CONSUME, shell(SHOW), STATUS, shell(FAULTS), *OPERATIONS
+    relayed, _, shown, status, faults, *_ = project.manage_all(*commands, DJANGO_SETTINGS_MODULE="two_databases")
 
-    assert project.shell(SHOW, **settings) == "(1, 'C3', 3) (2, 'A1', 1) (3, 'A1', 1)\n"
-    partitions = msgspec.json.decode(project.manage("event_status", "--json", **settings))
-    assert [group["lag"] for partition in partitions for group in partition["groups"]] == [0, 0]
-    assert project.shell(FAULTS, **settings) == "[]\n"
-    project.manage("compact_events", "--older-than", "1d", **settings)
-    project.manage("reset_group", "shelves", "--to", "0", "--yes", **settings)
-    project.manage("dead_letters", "list", **settings)
+    assert relayed.startswith("5 events appended")
+    assert shown == "(1, 'C3', 3) (2, 'A1', 1) (3, 'A1', 1)\n"
+    assert [group["lag"] for partition in msgspec.json.decode(status) for group in partition["groups"]] == [0, 0]
+    assert faults == "[]\n"
 
 
 @pytest.mark.parametrize("python", [OUR_DJANGO], indirect=True)
 def test_the_admin_retries_a_dead_letter_in_a_database_that_is_not_the_default(project: OtherProject) -> None:
-    migrate_both(project)
+    *_, printed = project.manage_all(
+        *MIGRATE_BOTH,
+        shell(RETRY_IN_THE_ADMIN),
+        DJANGO_SETTINGS_MODULE="two_databases",
+        EVENT_STREAM_URL=NO_STREAM,
+    )
 
-    settings = {"DJANGO_SETTINGS_MODULE": "two_databases", "EVENT_STREAM_URL": NO_STREAM}
-    assert project.shell(RETRY_IN_THE_ADMIN, **settings) == "200 200 200 retry\n"
-
-
-def migrate_both(project: OtherProject) -> None:
-    settings = {"DJANGO_SETTINGS_MODULE": "two_databases"}
-    project.manage("check", "--fail-level", "WARNING", "--database", "shop", **settings)
-    project.manage("migrate", **settings)
-    project.manage("migrate", "--database", "shop", **settings)
+    assert printed == "200 200 200 retry\n"
 
 
 def test_the_documentation_names_the_djangos_that_are_tried() -> None:

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from events.stream.interface import Stream
 from tests.how_to import files_of_the_other_project
-from tests.integration.events.test_otherproject import ROOT, OtherProject
+from tests.integration.events.test_otherproject import CHECK, RELAY, ROOT, OtherProject, shell
 
 RECORD = """
 from warehouse.models import Crate
@@ -29,6 +29,7 @@ SEARCH = """
 from warehouse.search import crates_on
 print([hit["crate"] for hit in crates_on("B2")])
 """
+CONSUME = ("consume_events", "readmodel", "--until-idle")
 NEXT_REVISION = """
         "room": {"type": "text", "analyzer": "words"},
     }
@@ -51,15 +52,8 @@ class ProjectWithSearch(OtherProject):
             settings.write(f'READMODEL_ALIAS = "{alias}"\n')
         self.variables = {"ELASTICSEARCH_URL": elasticsearch_url}
 
-    def manage(self, *arguments: str, **variables: str) -> str:
-        return super().manage(*arguments, **(self.variables | variables))
-
-    def consume(self) -> None:
-        self.manage("relay_events", "--once")
-        self.manage("consume_events", "readmodel", "--until-idle")
-
-    def crates_on_b2(self) -> str:
-        return self.shell(SEARCH).strip()
+    def _run(self, *arguments: str, **variables: str) -> str:
+        return super()._run(*arguments, **(self.variables | variables))
 
 
 @pytest.fixture
@@ -73,10 +67,7 @@ def project(
 ) -> ProjectWithSearch:
     """The project with four crates, one of them scrapped."""
     project = ProjectWithSearch(tmp_path, settings.ELASTICSEARCH_URL, alias)
-    project.manage("check", "--fail-level", "WARNING")
-    project.manage("migrate")
-    project.shell(RECORD)
-    project.consume()
+    project.manage_all(CHECK, ("migrate",), shell(RECORD), RELAY, CONSUME)
     elasticsearch.indices.refresh(index=alias)
     return project
 
@@ -85,30 +76,29 @@ def project(
 def test_crates_are_projected_hidden_shown_again_verified_and_repaired(
     project: ProjectWithSearch, elasticsearch: Elasticsearch, alias: str
 ) -> None:
-    assert project.crates_on_b2() == "['1', '3']"
     assert elasticsearch.count(index=alias)["count"] == 3  # The second crate is scrapped.
-    assert project.manage("verify_readmodel") == f"{alias}-000001: 4 documents compared, 0 differences, 0 repaired\n"
+    commands = shell(SEARCH), ("verify_readmodel",), shell(SCRAP_AND_BRING_BACK), RELAY, CONSUME
+    found, verified, *_ = project.manage_all(*commands)
+    assert found == "['1', '3']\n"
+    assert verified == f"{alias}-000001: 4 documents compared, 0 differences, 0 repaired\n"
 
-    project.shell(SCRAP_AND_BRING_BACK)
-    project.consume()
     elasticsearch.indices.refresh(index=alias)
-
-    assert project.crates_on_b2() == "['2', '3']"
+    assert project.manage(*shell(SEARCH)) == "['2', '3']\n"
     assert elasticsearch.get(index=alias, id="1")["_source"] == {"version": 3}
 
     elasticsearch.delete(index=f"{alias}-000001", id="3")
     elasticsearch.delete(index=f"{alias}-000001", id="1", refresh=True)
     elasticsearch.index(index=f"{alias}-000001", id="9", document={"crate": "9", "shelf": "B2"}, refresh=True)
-    lines = project.manage("verify_readmodel", "--repair", "--json").splitlines()
+    repaired = project.manage("verify_readmodel", "--repair", "--json")
 
-    found = [msgspec.json.decode(line) for line in lines]
-    assert sorted((line["id"], line["kind"], line["repaired"]) for line in found) == [
+    differences = [msgspec.json.decode(line) for line in repaired.splitlines()]
+    assert sorted((line["id"], line["kind"], line["repaired"]) for line in differences) == [
         ("1", "missing", True),
         ("3", "missing", True),
         ("9", "ghost", True),
     ]
     elasticsearch.indices.refresh(index=alias)
-    assert project.crates_on_b2() == "['2', '3']"
+    assert project.manage(*shell(SEARCH)) == "['2', '3']\n"
 
 
 @pytest.mark.django_db
@@ -118,18 +108,18 @@ def test_a_changed_analyzer_is_noticed_and_the_index_is_rebuilt_while_events_arr
     module = project.folder / "warehouse/documents.py"
     module.write_text(module.read_text().replace("\n    }\n", NEXT_REVISION, 1))
 
-    project.shell(SCRAP_AND_BRING_BACK)
-    project.consume()
+    project.manage_all(shell(SCRAP_AND_BRING_BACK), RELAY, CONSUME)
     elasticsearch.indices.refresh(index=alias)
 
-    assert project.crates_on_b2() == "['2', '3']"
+    assert project.manage(*shell(SEARCH)) == "['2', '3']\n"
     with pytest.raises(AssertionError):  # The exit code is 1.
         project.manage("doctor")
-    lines = project.manage("rebuild_readmodel", "crates").splitlines()
-    assert lines[-1] == f"{alias}-000002 is searched now"
-    assert project.crates_on_b2() == "['2', '3']"
+    verify = ("verify_readmodel", "--index", f"{alias}-000002")
+    rebuilt, found, verified = project.manage_all(("rebuild_readmodel", "crates"), shell(SEARCH), verify)
+    assert rebuilt.splitlines()[-1] == f"{alias}-000002 is searched now"
+    assert found == "['2', '3']\n"
     assert elasticsearch.indices.get_alias(name=alias).keys() == {f"{alias}-000002"}
-    assert "another version" not in project.manage("verify_readmodel", "--index", f"{alias}-000002")
+    assert "another version" not in verified
 
 
 @pytest.mark.django_db
@@ -142,5 +132,5 @@ def test_a_consumer_at_rest_audits_the_crates(
     project.manage("consume_events", "readmodel", "--time-limit", "4")
 
     elasticsearch.indices.refresh(index=alias)
-    assert project.crates_on_b2() == "['1', '3']"
+    assert project.manage(*shell(SEARCH)) == "['1', '3']\n"
     assert elasticsearch.get(index=alias, id="2")["_source"] == {"version": 2}
