@@ -256,6 +256,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.web.schema.document_problems",
         "config.web.schema.document_consistency_tokens",
+        "config.web.schema.let_answers_overlap",
     ],
     "ENUM_NAME_OVERRIDES": {"StatusEnum": "tickets.models.Status"},
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -30,7 +30,7 @@ def limited(application: Application) -> Application:
         body, place = RequestBody(scope, receive, memory), Place(free)
         try:
             content = await body.read()
-            if content is not None and await place.take(body.disconnection()):
+            if await place.take(body.disconnection()):
                 await application(scope | {PLACE: place}, _messages(content, body), send)
         except Refused as refused:
             await _refuse(refused, scope, body, send)

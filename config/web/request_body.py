@@ -73,8 +73,8 @@ class RequestBody:
         self._size = self._counted = 0
         self._disconnection: asyncio.Future[Message] | None = None
 
-    async def read(self) -> bytes | None:
-        """Return the whole body, None if the client disconnects first; raise Refused if it is too late or too large."""
+    async def read(self) -> bytes:
+        """Return the whole body; raise Refused if it is too late, too large, or broken off."""
         self._refuse_beyond_limit(self._declared)
         try:
             async with asyncio.timeout(self._limit.seconds):
@@ -82,8 +82,10 @@ class RequestBody:
         except TimeoutError as error:
             too_slow = f"The body did not arrive within {self._limit.seconds:g} seconds."
             raise Refused(HTTPStatus.REQUEST_TIMEOUT, too_slow) from error
+        if not is_whole:  # The client is gone, or sent chunks that the web server can't tell apart.
+            raise Refused(HTTPStatus.BAD_REQUEST, "The body broke off, or its chunks are malformed.")
         body, self._parts = b"".join(self._parts), []
-        return body if is_whole else None
+        return body
 
     def disconnection(self) -> asyncio.Future[Message]:
         """Return the message, still to come, that the client has disconnected; each call returns the same one."""
