@@ -102,7 +102,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "events.middleware.CollectorMiddleware",
     "config.web.addresses.ForwardedMiddleware",
+    "config.web.access_log.AccessLogMiddleware",
     "config.web.headers.HeadersMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "config.web.error_pages.ErrorPagesMiddleware",
@@ -115,7 +117,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.AccountsMiddleware",
-    "events.middleware.CollectorMiddleware",
     "config.web.problems.LostRaceMiddleware",
     "config.web.error_pages.UnstorableValueMiddleware",
 ]
@@ -267,8 +268,20 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        "correlation": {"()": "events.correlation.CorrelationFilter"},
+        "refusals": {"()": "config.log_lines.RefusalFilter"},
+    },
+    "formatters": {
+        "line": {
+            "class": "config.log_lines.LineFormatter",
+            "format": "{asctime} {levelname} {name}{correlation} {message}",
+            "style": "{",
+        },
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["correlation", "refusals"]}
+    },
     "root": {"handlers": ["console"], "level": env.log_level("LOG_LEVEL", default="INFO")},
     "loggers": {"httpx": {"level": "WARNING"}, "elastic_transport": {"level": "ERROR"}},
 }

@@ -16,7 +16,8 @@ from events.recording.streaming_responses import close_async, collect_stream
 
 logger = logging.getLogger(__name__)
 
-REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@~-]{1,128}")
+"""Nothing that a program which reads the log could take for more than a word."""
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -63,11 +64,13 @@ def _collector_of(request: HttpRequest) -> Collector:
         # Called when an event is recorded: a REST view authenticates later than the middleware.
         return request.user.get_username() if hasattr(request, "user") and request.user.is_authenticated else ""
 
-    return Collector(
+    collector = Collector(
         correlation_id=_header(request, "X-Request-ID", REQUEST_ID),
         traceparent=_header(request, "traceparent", TRACEPARENT),
         actor=actor,
     )
+    request.correlation_id = collector.correlation_id  # type: ignore[attr-defined]  # For CorrelationFilter.
+    return collector
 
 
 def _header(request: HttpRequest, name: str, pattern: re.Pattern[str]) -> str:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import msgspec
 
+from events.correlation import correlated
 from events.envelope import Envelope
 from events.exceptions import PartlyHandled, RetryLater, Unprocessable
 from events.subscriber import Subscriber, progress
@@ -91,10 +92,12 @@ class AccessSystem(Subscriber):
         return failures
 
     async def _tell_of_event(self, envelope: Envelope) -> None:
-        body = _message(envelope)
-        if not body or envelope.id in self._told:
-            return
-        await self._target.post(str(envelope.id), body)
+        with correlated([envelope.correlation_id]):
+            body = _message(envelope)
+            if not body or envelope.id in self._told:
+                return
+            await self._target.post(str(envelope.id), body)
+            logger.info("the access system was told that ticket %s is void", envelope.subject)
         progress()  # A slow receiver takes up to 12 s for each message.
         self._told.add(envelope.id)  # The event comes again if another one of the batch must be retried.
 

@@ -47,6 +47,8 @@ class ErrorPagesMiddleware(MiddlewareMixin):
             response = _answer(request, HTTPStatus.METHOD_NOT_ALLOWED)
             response["Allow"] = ", ".join(METHODS)
             return response
+        if not request.path.startswith("/"):  # A redirect to HTTPS would append it to the host's name.
+            return _answer(request, HTTPStatus.BAD_REQUEST, UNREADABLE)
         if len(request.get_full_path()) > MAX_URL_LENGTH:
             return _answer(request, HTTPStatus.REQUEST_URI_TOO_LONG)
         return None

@@ -19,6 +19,7 @@ from events.consumer.source import Source
 from events.consumer.subscription import FurtherSubscription, Subscription
 from events.consumer.subscriptions import Subscriptions
 from events.consumer.turns import Turns, Work
+from events.correlation import correlated, ids_of
 from events.exceptions import EventError, LeaseLost, text_of
 from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.processes.backoff import Backoff
@@ -85,7 +86,8 @@ class Consumer:
         except (EventError, Error) as error:
             return error
         except Exception as error:  # The process's outermost loop: a bug in a handler must not end it.
-            logger.exception("%s failed", self.group)
+            with correlated(ids_of(error)):
+                logger.exception("%s failed", self.group)
             return error
         return None
 
@@ -184,7 +186,8 @@ class Consumer:
         pause = self._backoff.fail(error)
         self.limits.failed += 1
         reason = f"{type(error).__name__}: {text_of(error)}"
-        logger.warning("%s tries again in %.1f s: %s", self.group, pause, reason)
+        with correlated(ids_of(error)):
+            logger.warning("%s tries again in %.1f s: %s", self.group, pause, reason)
         self.ownership.health.fail(time.monotonic())
         connections.close_all()
         self._wait(pause, Condition(RETRYING, reason, timezone.now() + timedelta(seconds=pause)))

@@ -7,7 +7,7 @@ Next: readmodel/subscriber.py
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from uuid import UUID
@@ -15,6 +15,7 @@ from uuid import UUID
 from events.consumer.calls import calling
 from events.consumer.open_letters import OpenLetters
 from events.consumer.pace import Pace
+from events.correlation import correlated
 from events.database import atomic
 from events.dead_letters import parking as dead_letters
 from events.envelope import Envelope
@@ -55,7 +56,7 @@ class Settling:
             return
         started_at = time.monotonic()
         try:
-            with calling(claim, selected, letter):
+            with calling(claim, selected, letter), correlated(_requests(selected)):
                 self._subscriber.handle(selected)
         finally:
             self.pace.learn(len(selected), time.monotonic() - started_at)
@@ -68,7 +69,10 @@ class Settling:
                 result()
                 self._advance(claim, batch)
 
-        error = _attempt(settle)
+        with correlated(_requests(batch)):
+            self._settle_after(claim, batch, _attempt(settle))
+
+    def _settle_after(self, claim: Claim, batch: Batch, error: Exception | None) -> None:
         if error is None:
             self._note_settled(claim, batch)
         elif isinstance(error, PartlyHandled):
@@ -113,6 +117,10 @@ class Settling:
 
     def _fail(self, claim: Claim, envelope: Envelope, error: Exception) -> None:
         """Park an event that is unprocessable or has failed too often; otherwise raise, so that it is tried again."""
+        with correlated(_requests([envelope])):
+            self._park_unless_tried_again(claim, envelope, error)
+
+    def _park_unless_tried_again(self, claim: Claim, envelope: Envelope, error: Exception) -> None:
         if is_transient(error):
             raise error
         attempts, most = 1, self._subscriber.max_attempts
@@ -131,7 +139,8 @@ class Settling:
         self._note_settled(claim, [envelope])
 
     def _park(self, claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
-        logger.error("%s parks %s: %s", claim.group, _place(envelope), describe(error), exc_info=_bug(error))
+        with correlated(_requests([envelope])):
+            logger.error("%s parks %s: %s", claim.group, _place(envelope), describe(error), exc_info=_bug(error))
         dead_letters.park(claim, envelope, error, attempts=attempts)
 
     def suspects_of(self, claim: Claim, batch: Batch) -> Batch:
@@ -188,6 +197,10 @@ def _attempt(action: Call) -> Exception | None:
 
 def _last_position(batch: Batch) -> int:
     return batch[-1].position or 0
+
+
+def _requests(batch: Batch) -> Iterator[str]:
+    return (envelope.correlation_id for envelope in batch)
 
 
 def _place(envelope: Envelope) -> str:

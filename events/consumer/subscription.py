@@ -13,6 +13,7 @@ from events import log
 from events.consumer.delivery import Delivery
 from events.consumer.settling import Batch
 from events.consumer.turns import next_in_turn
+from events.correlation import correlated, ids_of
 from events.envelope import Envelope
 from events.exceptions import Diverged, LeaseLost, RetryLater
 from events.groups import checkpoint
@@ -186,7 +187,8 @@ class FurtherSubscription(Subscription):
 
     def _back_off(self, error: RetryLater) -> None:
         """Return to the checkpoints, and try again after a pause."""
-        logger.warning("target %s is tried again in %.0f s: %s", self.target, PAUSE_SECONDS, error)
+        with correlated(ids_of(error)):
+            logger.warning("target %s is tried again in %.0f s: %s", self.target, PAUSE_SECONDS, error)
         self._resume_at = time.monotonic() + PAUSE_SECONDS
         self.delivery.abandon()
         for claim in self.claims.values():

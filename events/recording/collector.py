@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from events import database, payload
 from events.conf import conf
+from events.correlation import correlated
 from events.envelope import Envelope
 from events.event import Event, type_of
 from events.exceptions import EventTooLarge, NotInTransaction
@@ -166,10 +167,14 @@ def _why_not_in_transaction() -> str:
 
 @contextmanager
 def collecting(collector: Collector) -> Iterator[Collector]:
-    """Make the collector the current one during the block; the caller closes it afterwards, also after an exception."""
+    """Make the collector the current one during the block; the caller closes it afterwards, also after an exception.
+
+    Lines of the log have its correlation id meanwhile.
+    """
     token = _current.set(collector)
     try:
-        yield collector
+        with correlated([collector.correlation_id]):
+            yield collector
     finally:
         _current.reset(token)
 

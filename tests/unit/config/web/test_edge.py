@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from config.web.error_pages import MAX_URL_LENGTH
+from config.web.headers import with_headers
 from config.web.scopes import http_alone
+from config.web.static_files import with_static_files
 from tests.unit.config.web.failing import FAILURES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.unit.config.web.failing")]
@@ -130,6 +133,31 @@ def test_readiness_gives_reasons_only_to_those_who_may_see_them(client: Client) 
     assert all("127.0.0.1" in reason for reason in operator.values())
 
 
+def test_static_files_have_the_headers_too_and_may_be_kept(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "pages.css").write_text("body {}")
+    settings.STATIC_ROOT = tmp_path
+
+    async def ask() -> dict[str, str]:
+        scope = {"type": "http", "method": "GET", "path": "/static/pages.css", "query_string": b"", "headers": []}
+        communicator = ApplicationCommunicator(with_headers(with_static_files(nobody)), scope)
+        start = await communicator.receive_output()
+        while (await communicator.receive_output())["more_body"]:
+            pass
+        await communicator.wait()
+        return {name.decode(): value.decode() for name, value in start["headers"]}
+
+    headers = asyncio.run(ask())
+
+    assert headers.items() >= {name.lower(): value for name, value in HEADERS.items()}.items()
+    assert headers["content-security-policy"].startswith("default-src 'none'; ")
+    assert headers["content-type"].startswith("text/css")
+    assert "max-age=" in headers["cache-control"]
+
+
+async def nobody(*_: Any) -> None:
+    raise AssertionError("this is not for Django")
+
+
 @pytest.mark.parametrize(
     ("kind", "messages"),
     [
@@ -141,11 +169,8 @@ def test_readiness_gives_reasons_only_to_those_who_may_see_them(client: Client) 
     ],
 )
 def test_what_is_not_http_is_answered_without_django(kind: str, messages: list[tuple[str, str]]) -> None:
-    async def django(*_: Any) -> None:
-        raise AssertionError("only HTTP requests are for Django")
-
     async def talk() -> None:
-        communicator = ApplicationCommunicator(http_alone(django), {"type": kind})
+        communicator = ApplicationCommunicator(http_alone(nobody), {"type": kind})
         for sent, answered in messages:
             await communicator.send_input({"type": sent})
             assert await communicator.receive_output() == {"type": answered}
