@@ -2,6 +2,7 @@
 
 import re
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from random import Random
@@ -14,12 +15,13 @@ from config.supervisord.ports import LOOPBACK, answers
 from tests.integration.fuzz.examples import number_of
 from tests.network.feed_server import Server, serving
 from tests.tickets import rows
+from tests.waiting import PATIENCE_SECONDS
 
 EXAMPLES = 200
 ANSWER_SECONDS = 0.5
 """How long to wait for an answer: a mutation may have made a request whose rest the server awaits."""
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
-ISSUED, UNAVAILABLE = 201, 503
+FAILURES = {500, 501, 502, 504}
 TICKET = (
     b'{"title": "Night", "venue": "Arena", "starts_at": "2027-05-01T20:00:00Z", "holder_name": "Ada", '
     b'"holder_email": "ada@example.org", "price": "25.00", "currency": "EUR"}'
@@ -92,32 +94,44 @@ def mutated(number: int, token: str) -> bytes:
     return request
 
 
-@pytest.mark.django_db(transaction=True)
-def test_no_bytes_on_a_connection_make_the_server_fail() -> None:
-    user = User.objects.create_superuser("root")
-    token = Token.issue(user=user, name="of a test").text
-    before = len(rows())
-
-    with serving() as server, ThreadPoolExecutor(16) as threads:
-        requests = {number: mutated(number, token) for number in range(number_of(EXAMPLES))}
-        found = dict(
-            zip(requests, threads.map(lambda request: statuses(server, request), requests.values()), strict=True)
-        )
-
-        assert {
-            number: found[number]
-            for number in found
-            if max(found[number], default=0) >= 500 and found[number] != [UNAVAILABLE]
-        } == {}
-        assert answers(server.port, "/healthz")
-    assert len(rows()) - before == sum(statuses.count(ISSUED) for statuses in found.values())
+@pytest.fixture(scope="module")
+def server(django_db_setup: None) -> Iterator[Server]:
+    with serving() as server:
+        yield server
 
 
-def statuses(server: Server, request: bytes) -> list[int]:
+@pytest.fixture
+def token(transactional_db: None) -> str:
+    return Token.issue(user=User.objects.create_superuser("root"), name="of a test").text
+
+
+def test_no_bytes_on_a_connection_make_the_server_fail(server: Server, token: str) -> None:
+    requests = {number: mutated(number, token) for number in range(number_of(EXAMPLES))}
+
+    with ThreadPoolExecutor(16) as threads:
+        found = threads.map(lambda request: statuses(server, request), requests.values())
+        failed = {number: those for number, those in zip(requests, found, strict=True) if FAILURES & set(those)}
+
+    assert failed == {}
+    assert answers(server.port, "/healthz")
+
+
+@pytest.mark.parametrize(("end", "status", "count"), [(b"0", 201, 1), (b"x", 400, 0)])
+def test_a_body_in_chunks_is_read_and_malformed_chunks_are_refused(
+    server: Server, token: str, end: bytes, status: int, count: int
+) -> None:
+    chunked = REQUESTS[1].replace(b"TOKEN", token.encode()).replace(b"Host:", b"Connection: close\r\nHost:")
+
+    found = statuses(server, chunked.replace(b"\r\n0\r\n", b"\r\n%s\r\n" % end), seconds=PATIENCE_SECONDS)
+
+    assert (found, len(rows())) == ([status], count)
+
+
+def statuses(server: Server, request: bytes, *, seconds: float = ANSWER_SECONDS) -> list[int]:
     """Send the bytes; return the status of each answer."""
     answer = b""
     with socket.create_connection((LOOPBACK, server.port)) as connection, suppress(TimeoutError, ConnectionError):
-        connection.settimeout(ANSWER_SECONDS)
+        connection.settimeout(seconds)
         connection.sendall(request)
         while part := connection.recv(100_000):
             answer += part
