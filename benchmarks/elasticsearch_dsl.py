@@ -27,7 +27,7 @@ from rich.table import Table
 from benchmarks.consistency import CONSUME
 from benchmarks.interleaved import median_seconds, print_ratios
 from benchmarks.servers import empty_servers, loaded_project
-from tests.network.proxy import running_proxy
+from tests.network.proxy import running_proxy, with_address
 from tests.waiting import wait_until
 
 REFERENCE = "plain save"
@@ -164,7 +164,8 @@ class Ours:
         from events.models import Member  # noqa: PLC0415 (after the setup)
 
         with refusing_proxy() as proxy:
-            environment = os.environ | {"ELASTICSEARCH_URL": f"http://{proxy.address}", "LOG_LEVEL": "CRITICAL"}
+            url = with_address(os.environ["ELASTICSEARCH_URL"], proxy.address)
+            environment = os.environ | {"ELASTICSEARCH_URL": url, "LOG_LEVEL": "CRITICAL"}
             with subprocess.Popen((*CONSUME, "--until-idle"), env=environment) as consumer:
                 wait_until(Member.objects.filter(state="retrying").exists, within_seconds=PATIENCE_SECONDS)
                 yield

@@ -70,7 +70,8 @@ def symfony_rate(messages: int) -> float:
     from tickets.events import TicketIssued  # noqa: PLC0415
 
     event = msgspec.json.encode(TicketIssued(ticket=ticket(1))).decode()
-    address = f"redis://{DSN.hosts[0].host}:{DSN.hosts[0].port}/symfony/group/consumer"
+    account = f"{DSN.user}:{DSN.password}@" if DSN.password else ""
+    address = f"redis://{account}{DSN.hosts[0].host}:{DSN.hosts[0].port}/symfony/group/consumer"
     command = ("php", str(SCRIPT), address, str(messages), event)
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     return messages / float(finished.stdout)

@@ -15,6 +15,7 @@ class Engine(ABC):
     name: ClassVar[str]
     variable: ClassVar[str]
     """The environment variable that holds the server's URL."""
+    needs_port: ClassVar[bool] = True
 
     def __init__(self, data: Path) -> None:
         self.folder = data / self.name

@@ -38,6 +38,7 @@ END $$
 class Postgres(Engine):
     name = "postgres"
     variable = "DATABASE_URL"
+    needs_port = False
 
     @property
     def url(self) -> str:

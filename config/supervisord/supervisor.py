@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from config.supervisord.errors import CannotStart
-from config.supervisord.ports import LOOPBACK, free_port
+from config.supervisord.ports import LOOPBACK, free_port, listens
 from config.supervisord.private import OTHERS, UMASK, make_private
 
 CONFIGURATION = Path(__file__).with_name("supervisord.conf")
@@ -52,6 +52,10 @@ class Supervisor:
             self.remote.startProcess(program, wait)
         except xmlrpc.client.Fault as fault:
             raise CannotStart(f"supervisord can't start {program}: {fault.faultString}") from fault
+
+    def listens(self, program: str, port: int) -> bool:
+        """Return whether the program has the port; send no password before."""
+        return listens(self.remote.getProcessInfo(program)["pid"], port)
 
     def wait_until(self, is_ready: Callable[[], bool], program: str) -> None:
         """Wait until a started program is ready; raise CannotStart with the last line of its log if it ends instead."""
@@ -134,7 +138,7 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
         )
     supervisor = Supervisor(f"http://up:{password}@{LOOPBACK}:{port}", logs)
     try:
-        _wait_for_supervisord(process, supervisor)
+        _wait_for_supervisord(process, port, supervisor)
         yield supervisor
     finally:
         supervisor.close()
@@ -143,8 +147,8 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
             process.wait(STOP_SECONDS)
 
 
-def _wait_for_supervisord(process: subprocess.Popen[bytes], supervisor: Supervisor) -> None:
-    while not supervisor.answers():
+def _wait_for_supervisord(process: subprocess.Popen[bytes], port: int, supervisor: Supervisor) -> None:
+    while not (listens(process.pid, port) and supervisor.answers()):
         if process.poll() is not None:
             raise CannotStart((supervisor.logs / "supervisord.err").read_text())
         time.sleep(SUPERVISOR_POLL_SECONDS)

