@@ -7,6 +7,7 @@ import msgspec
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
+from readmodel.tickets.search.facets import Facet
 from readmodel.tickets.search.query import SearchQuery
 from readmodel.tickets.search.search import Hit, SearchPage
 from readmodel.tickets.search.suggestions import Suggestion
@@ -33,9 +34,14 @@ def _answer(page: SearchPage, next_link: str | None, previous_link: str | None) 
         "count": page.count,
         "next": next_link,
         "previous": previous_link,
-        "facets": msgspec.to_builtins(page.facets),
+        "facets": {name: _facet_as_json(facet) for name, facet in page.facets.items()},
         "results": [_hit_as_json(hit, page.query) for hit in page.hits],
     }
+
+
+def _facet_as_json(facet: Facet) -> dict[str, Any]:
+    currency = {"currency": facet.currency} if facet.currency else {}
+    return {"buckets": msgspec.to_builtins(facet.buckets), "others": facet.others, **currency}
 
 
 def _hit_as_json(hit: Hit, query: SearchQuery) -> dict[str, Any]:

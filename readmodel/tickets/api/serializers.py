@@ -83,8 +83,8 @@ class SearchParameters(serializers.Serializer[dict[str, Any]]):
         allow_blank=True,
         help_text="The time zone of days and months, such as Europe/Berlin; empty: each venue's own.",
     )
-    price_min = _price_field("Only tickets at this price or more, in any currency.")
-    price_max = _price_field("Only tickets at this price or less, in any currency.")
+    price_min = _price_field("Only tickets at this price or more; needs `currency`.")
+    price_max = _price_field("Only tickets at this price or less; needs `currency`.")
     currency = serializers.CharField(
         default="", allow_blank=True, help_text="Only tickets in this currency (ISO 4217, such as EUR)."
     )
@@ -159,7 +159,11 @@ class FacetSerializer(serializers.Serializer[dict[str, Any]]):
 
     buckets = BucketSerializer(many=True)
     others = serializers.IntegerField(
-        help_text="The number of tickets with other values than the 20 most frequent ones."
+        help_text="The number of tickets with other values than the 20 most frequent ones and the chosen ones."
+    )
+    currency = serializers.CharField(
+        required=False,
+        help_text="Of prices: the currency of all of them. Prices in several currencies are not counted: choose one.",
     )
 
 

@@ -5,15 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from django.http import QueryDict
 
-from readmodel.tickets.pages.labels import label_of
-from readmodel.tickets.pages.search_form import FILTERS, RANGES
+from readmodel.tickets.pages.labels import STATUSES, label_of
+from readmodel.tickets.pages.search_form import FILTERS
 from readmodel.tickets.search.facets import Bucket, Facet
 from readmodel.tickets.search.search import SearchPage
 
-TITLES = {"status": "Status", "venue": "Venue", "month": "Month", "price": "Price"}
-SINGLE = {"month", "price"}
-ORDERS: Mapping[str, Callable[[str], str | int]] = {"month": str, "price": list(RANGES).index}
-"""The facets whose values have their own order. Otherwise frequent values come first."""
+TITLES = {"status": "Status", "venue": "Venue", "month": "Month", "price": "Price", "currency": "Currency"}
+SINGLE = {"month", "price", "currency"}
+ORDERS: Mapping[str, Callable[[str], str | int]] = {
+    "status": list(STATUSES).index,
+    "month": str,
+    "price": lambda value: int(value.partition("-")[0]),
+}
+"""The facets whose values have their own order. Otherwise those come first that are frequent without filters."""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -51,16 +55,21 @@ def offered_filters(page: SearchPage, parameters: QueryDict) -> list[FilterOptio
 
 
 def filter_options_of(name: str, facet: Facet, parameters: QueryDict) -> FilterOptions:
+    """Return the choices in an order that further filters do not change; none vanishes because nothing is found."""
     chosen = [value for value in parameters.getlist(name) if value]
     if name in SINGLE:
         chosen = chosen[-1:]
-    counted = {bucket.value for bucket in facet.buckets}
+    counts = {_with_currency(bucket.value, facet): bucket.count for bucket in (*facet.offered, *facet.buckets)}
     # A chosen value that is no longer found stays, so that the user can remove it.
-    buckets = [*facet.buckets, *(Bucket(value, 0) for value in dict.fromkeys(chosen) if value not in counted)]
+    values = list(dict.fromkeys([*counts, *(STATUSES if name == "status" else ()), *chosen]))
     if name in ORDERS:
-        buckets.sort(key=lambda bucket: ORDERS[name](bucket.value))
-    choices = [_choice_of(name, bucket, chosen) for bucket in buckets]
+        values.sort(key=ORDERS[name])
+    choices = [_choice_of(name, Bucket(value, counts.get(value, 0)), chosen) for value in values]
     return FilterOptions(name, TITLES[name], choices, facet.others)
+
+
+def _with_currency(value: str, facet: Facet) -> str:
+    return f"{value} {facet.currency}" if facet.currency else value
 
 
 def _choice_of(name: str, bucket: Bucket, chosen: Sequence[str]) -> Choice:

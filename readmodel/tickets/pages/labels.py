@@ -28,6 +28,7 @@ PARAMETERS = {
     "starts_from": "The month",
     "starts_to": "The month",
     "price": "The price",
+    "currency": "The currency",
     "sort": "The order",
     "page": "The page",
 }
@@ -41,10 +42,15 @@ def label_of(facet: str, value: str) -> str:
         case "month":
             return _month_in(value)
         case "price":
-            start, _, end = value.partition("-")
-            return f"{start} to below {end}" if end else f"{start} and more"
+            return _prices_in(value)
         case _:
             return value
+
+
+def _prices_in(text: str) -> str:
+    prices, _, currency = text.partition(" ")
+    start, *ends = (f"{int(price):,}" for price in prices.split("-") if price)
+    return f"{start} to below {ends[0]} {currency}" if ends else f"{start} {currency} and more"
 
 
 def _month_in(text: str) -> str:

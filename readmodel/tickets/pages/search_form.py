@@ -3,26 +3,24 @@
 import re
 from calendar import monthrange
 from decimal import Decimal
-from itertools import zip_longest
 
 from django.http import QueryDict
 
 from readmodel.exceptions import InvalidSearch
-from readmodel.tickets.search.facets import PRICES
 from readmodel.tickets.search.query import FACETS, SearchQuery
 
 MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 SMALLEST = Decimal("0.001")
-FILTERS = ("status", "venue", "month", "price")
-SINGLE = ("q", "month", "price", "sort", "page")
-RANGES = {f"{start}-{end or ''}": (start, end) for start, end in zip_longest(PRICES, PRICES[1:])}
+FILTERS = ("status", "venue", "month", "currency", "price")
+SINGLE = ("q", "month", "currency", "price", "sort", "page")
+PRICE = re.compile(r"(\d{1,8})-(\d{0,8}) ([A-Z]{3})", re.ASCII)
 
 
 def query_from(parameters: QueryDict) -> SearchQuery:
     """Return the query; raise InvalidSearch with a message for each invalid parameter."""
     _refuse_repetition(parameters)
     starts_from, starts_to = _days_of(parameters.get("month", ""))
-    price_min, price_max = _prices_of(parameters.get("price", ""))
+    price_min, price_max, currency = _prices_of(parameters.get("price", ""))
     return SearchQuery(
         q=parameters.get("q", ""),
         status=_given(parameters, "status"),
@@ -31,8 +29,10 @@ def query_from(parameters: QueryDict) -> SearchQuery:
         starts_to=starts_to,
         price_min=price_min,
         price_max=price_max,
+        currency=currency or parameters.get("currency", ""),
         sort=parameters.get("sort", ""),
         facets=FACETS,
+        keeps_choices=True,
         page=_page_number(parameters.get("page") or "1"),
     )
 
@@ -57,14 +57,24 @@ def _days_of(month: str) -> tuple[str, str]:
     return f"{month}-01", f"{month}-{last_day}"
 
 
-def _prices_of(name: str) -> tuple[Decimal | None, Decimal | None]:
-    """Return the lowest and the highest price of a range; its upper end belongs to the next range."""
-    if not name:
-        return None, None
-    if name not in RANGES:
-        raise InvalidSearch({"price": f"{name[:50]!r} is not a range of prices; use one of {', '.join(RANGES)}."})
-    start, end = RANGES[name]
-    return Decimal(start), Decimal(end) - SMALLEST if end else None
+def without_contradictions(parameters: QueryDict) -> QueryDict:
+    """Return the parameters without a price in another currency than the chosen one."""
+    price, currency = PRICE.fullmatch(parameters.get("price", "")), parameters.get("currency", "")
+    if not (price and currency and price[3] != currency):
+        return parameters
+    cleared = parameters.copy()
+    del cleared["price"]
+    return cleared
+
+
+def _prices_of(text: str) -> tuple[Decimal | None, Decimal | None, str]:
+    """Return the lowest and the highest price of a range, whose upper end belongs to the next one, and the currency."""
+    if not text:
+        return None, None, ""
+    if not (found := PRICE.fullmatch(text)):
+        raise InvalidSearch({"price": f"{text[:50]!r} is not a range of prices such as '25-50 EUR' or '250- EUR'."})
+    start, end, currency = found.groups()
+    return Decimal(start), Decimal(end) - SMALLEST if end else None, currency
 
 
 def _page_number(text: str) -> int:

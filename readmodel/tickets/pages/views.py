@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
@@ -19,7 +19,7 @@ from readmodel.tickets.documents import TicketDocuments
 from readmodel.tickets.pages import labels
 from readmodel.tickets.pages.decorators import page
 from readmodel.tickets.pages.filter_options import offered_filters
-from readmodel.tickets.pages.search_form import FILTERS, query_from
+from readmodel.tickets.pages.search_form import FILTERS, query_from, without_contradictions
 from readmodel.tickets.search.history import History, history_of
 from readmodel.tickets.search.query import SearchQuery
 from readmodel.tickets.search.search import SearchPage, search
@@ -43,8 +43,9 @@ def _is_part(request: HttpRequest) -> bool:
 
 def _answer_to(request: HttpRequest) -> tuple[dict[str, Any], HTTPStatus]:
     try:
-        found = search(query_from(request.GET))
-        return _found_context(found, request), HTTPStatus.OK
+        parameters = without_contradictions(request.GET)
+        found = search(query_from(parameters))
+        return _found_context(found, parameters), HTTPStatus.OK
     except InvalidSearch as error:
         errors = [f"{labels.PARAMETERS.get(name, name)}: {message}" for name, message in error.errors.items()]
         return {"errors": errors}, HTTPStatus.BAD_REQUEST
@@ -55,8 +56,8 @@ def _answer_to(request: HttpRequest) -> tuple[dict[str, Any], HTTPStatus]:
         return {"unavailable": error, "has_no_index": isinstance(error, TargetLost)}, HTTPStatus.SERVICE_UNAVAILABLE
 
 
-def _found_context(found: SearchPage, request: HttpRequest) -> dict[str, Any]:
-    filters = offered_filters(found, request.GET)
+def _found_context(found: SearchPage, parameters: QueryDict) -> dict[str, Any]:
+    filters = offered_filters(found, parameters)
     return {
         "page": found,
         "filters": filters,

@@ -19,14 +19,18 @@ def _given_filters(query: SearchQuery) -> Iterator[tuple[str, Clause]]:
     if query.status:
         yield "status", {"terms": {"status": list(query.status)}}
     if query.venue:
-        yield "venue", {"terms": {"venue": list(query.venue)}}
+        yield "venue", {"terms": {"venue": query.venues}}
     if times := _bounds_of_start(query):
         ranges = [{"range": {name: bounds}} for name, bounds in times.items()]
         yield "month", ranges[0] if len(ranges) == 1 else {"bool": {"filter": ranges}}
     if prices := _bounds_of_price(query):
-        yield "price", {"range": {"price": prices}}
+        yield "price", {"bool": {"filter": [{"range": {"price": prices}}, _of_currency(query)]}}
     if query.currency:
-        yield "currency", {"term": {"currency": query.currency}}
+        yield "currency", _of_currency(query)
+
+
+def _of_currency(query: SearchQuery) -> Clause:
+    return {"term": {"currency": query.currency}}
 
 
 def _bounds_of_start(query: SearchQuery) -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from readmodel.exceptions import InvalidSearch
 from readmodel.search.folding import fold
 from readmodel.search.time_bounds import TIME_ZONES, end_of, start_of
 from readmodel.search.words import Word, words_in
+from readmodel.tickets.documents import composed
 
 MAX_QUERY_LENGTH = 200
 MAX_WORDS = 20
@@ -22,7 +23,7 @@ MAX_PAGE_SIZE = 100
 MAX_HITS = 10_000
 
 STATUSES = ("issued", "checked_in", "canceled")
-FACETS = ("status", "venue", "month", "price")
+FACETS = ("status", "venue", "month", "price", "currency")
 RELEVANCE = "relevance"
 SORTS = (RELEVANCE, "starts_at", "-starts_at", "price", "-price", "created_at", "-created_at")
 HIGHLIGHTS = "highlights"
@@ -71,6 +72,8 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
     sort: str = ""
     fields: Sequence[str] = []
     facets: Sequence[str] = []
+    keeps_choices: bool = False
+    """Also count the values that pass no filter, so that a page can keep its choices in place."""
     page: int = 1
     page_size: int = DEFAULT_PAGE_SIZE
 
@@ -78,6 +81,11 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
         checks = (text_errors, _choice_errors, _venue_errors, _time_errors, _price_errors, _page_errors)
         if errors := {parameter: message for check in checks for parameter, message in check(self)}:
             raise InvalidSearch(errors)
+
+    @property
+    def venues(self) -> list[str]:
+        """The chosen venues as the documents spell them."""
+        return list(dict.fromkeys(map(composed, self.venue)))
 
     @property
     def typed(self) -> str:
@@ -165,6 +173,8 @@ def _price_errors(query: SearchQuery) -> Errors:
         yield "price_max", "This is less than price_min."
     if query.currency and not CURRENCY.fullmatch(query.currency):
         yield "currency", "Must be three capital letters such as EUR."
+    elif given and not query.currency:
+        yield "currency", "Give the currency of the prices, such as EUR: prices compare within one currency."
 
 
 def _page_errors(query: SearchQuery) -> Errors:

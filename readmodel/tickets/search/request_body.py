@@ -39,7 +39,10 @@ def page_request(query: SearchQuery) -> dict[str, Any]:
 def _sort_by(order: str) -> list[dict[str, str]]:
     if order == RELEVANCE:
         return [{"_score": "desc"}, {"starts_at": "asc"}, {"id": "asc"}]
-    return [{order.removeprefix("-"): "desc" if order.startswith("-") else "asc"}, {"id": "asc"}]
+    field = order.removeprefix("-")
+    # Prices compare within one currency.
+    first = [{"currency": "asc"}] if field == "price" else []
+    return [*first, {field: "desc" if order.startswith("-") else "asc"}, {"id": "asc"}]
 
 
 def _shown(query: SearchQuery) -> dict[str, list[str]]:

@@ -54,7 +54,7 @@ class SearchPage(msgspec.Struct, frozen=True):
 def search(query: SearchQuery) -> SearchPage:
     """Return a numbered page; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""
     answer = shared_index(TicketDocuments).search(page_request(query))
-    return SearchPage(query, answer["hits"]["total"]["value"], _hits_in(query, answer), facets_in(answer))
+    return SearchPage(query, answer["hits"]["total"]["value"], _hits_in(query, answer), facets_in(query, answer))
 
 
 def start_search(query: SearchQuery) -> SearchPage:
@@ -62,7 +62,9 @@ def start_search(query: SearchQuery) -> SearchPage:
     # The facets are the same on each page, so only the first page counts them.
     later = msgspec.structs.replace(query, facets=[])
     answer = point_in_time.begin(shared_index(TicketDocuments), request_for(query), later)
-    return SearchPage(query, answer.count, _hits_in(query, answer.body), facets_in(answer.body), answer.next_cursor)
+    return SearchPage(
+        query, answer.count, _hits_in(query, answer.body), facets_in(query, answer.body), answer.next_cursor
+    )
 
 
 def continue_search(text: str) -> SearchPage:

@@ -97,7 +97,7 @@ def test_a_page_beyond_the_last_is_not_found(api: APIClient, shelf: Shelf) -> No
         ("currency", "euro", "Must be three capital letters such as EUR."),
         ("sort", "beauty", '"beauty" is not a valid choice.'),
         ("fields", "title,folded", "'folded' is not a member of a ticket; use id, code"),
-        ("facets", "seat", "'seat' is not a facet; use status, venue, month, price."),
+        ("facets", "seat", "'seat' is not a facet; use status, venue, month, price, currency."),
         ("cursor", "made-up", "This is not a cursor of this service; start again with an empty one."),
         ("colour", "red", "This parameter is unknown; use one of q, status,"),
         ("page", "one", "A valid integer is required."),

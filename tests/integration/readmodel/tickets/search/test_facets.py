@@ -41,16 +41,17 @@ def counts(facet: str, **fields: Any) -> dict[str, int]:
         ({"venue": ["Arena", "Hall"]}, "cd"),
         ({"venue": ["arena"]}, ""),
         ({"currency": "USD"}, "c"),
-        ({"price_min": Decimal(25)}, "bd"),
-        ({"price_max": Decimal("24.99")}, "ac"),
-        ({"price_min": Decimal("9.99"), "price_max": Decimal("9.99")}, "a"),
+        ({"price_min": Decimal(25), "currency": "EUR"}, "bd"),
+        ({"price_max": Decimal("24.99"), "currency": "EUR"}, "a"),
+        ({"price_max": Decimal("24.99"), "currency": "USD"}, "c"),
+        ({"price_min": Decimal("9.99"), "price_max": Decimal("9.99"), "currency": "EUR"}, "a"),
         ({"starts_from": "2027-05-01"}, "bcd"),
         ({"starts_from": "2027-05-01", "time_zone": "Europe/Berlin"}, "abcd"),
         ({"starts_to": "2027-05-01", "time_zone": "Asia/Tokyo"}, "a"),
         ({"starts_to": "2027-05-31"}, "abc"),
         ({"starts_to": "2027-06-01T02:00:00+02:00"}, "abcd"),
         ({"starts_from": "2027-06-01T00:00:00.001Z"}, ""),
-        ({"q": "arena", "status": ["issued"], "price_max": Decimal(10)}, "a"),
+        ({"q": "arena", "status": ["issued"], "price_max": Decimal(10), "currency": "EUR"}, "a"),
     ],
 )
 def test_filters_narrow_a_search(shelf: Shelf, fields: dict[str, Any], titles: str) -> None:
@@ -67,8 +68,24 @@ def test_facets_count_the_hits_without_their_own_filter(shelf: Shelf) -> None:
     assert counts("status", status=["canceled"], venue=["Arena Berlin"]) == {"issued": 1, "canceled": 1}
     assert counts("venue", status=["canceled"], venue=["Hall"]) == {"Arena Berlin": 1}
     assert counts("venue", q="arena", currency="USD") == {"Arena": 1}
-    assert counts("price") == {"0-25": 2, "25-50": 1, "250-": 1}
-    assert counts("price", price_min=Decimal(200), status=["issued"]) == {"0-25": 2, "250-": 1}
+    assert counts("currency", price_max=Decimal(30), currency="EUR") == {"EUR": 2}
+    assert counts("currency", currency="USD") == {"EUR": 3, "USD": 1}
+
+
+def test_prices_are_counted_in_one_currency_only(shelf: Shelf) -> None:
+    shelf.hold(*CONCERTS, {"price": Decimal(40_000), "currency": "KRW", "venue": "Seoul"})
+
+    assert counts("price") == {}
+    assert counts("price", currency="EUR") == {"0-25": 1, "25-50": 1, "250-500": 1}
+    assert counts("price", price_min=Decimal(200), currency="EUR", status=["issued"]) == {"0-25": 1, "250-500": 1}
+    assert counts("price", venue=["Seoul"]) == {"25000-50000": 1}
+    assert search(SearchQuery(facets=["price"], venue=["Seoul"])).facets["price"].currency == "KRW"
+    assert [hit.document["price"] for hit in search(SearchQuery(sort="price", page_size=4)).hits] == [
+        "9.99",
+        "25",
+        "300",
+        "40000",
+    ]
 
 
 def test_hits_pass_the_filters_of_the_facets_too(shelf: Shelf) -> None:
@@ -128,6 +145,32 @@ def test_venues_beyond_the_twenty_most_frequent_are_counted_together(shelf: Shel
 
     assert (facet.buckets[0].value, facet.buckets[0].count) == ("Venue 21", 2)
     assert (len(facet.buckets), facet.others) == (20, 2)
+
+
+def test_a_chosen_venue_is_counted_also_if_it_is_rare_or_typed_in_another_form(shelf: Shelf) -> None:
+    shelf.hold(
+        *({"venue": f"Venue {number % 22}"} for number in range(44)), {"venue": "Rare"}, {"venue": "Ope\u0301ra"}
+    )
+    query = SearchQuery(facets=["venue"], venue=["Rare", "Ope\u0301ra"])
+
+    facet = search(query).facets["venue"]
+
+    assert [(bucket.value, bucket.count) for bucket in facet.buckets[20:]] == [("Rare", 1), ("Opéra", 1)]
+    assert (search(query).count, facet.others) == (2, 4)
+
+
+def test_a_page_keeps_the_values_that_a_filter_leaves_without_tickets(shelf: Shelf) -> None:
+    shelf.hold(*CONCERTS)
+    query = SearchQuery(facets=["status", "venue"], status=["canceled"], keeps_choices=True)
+
+    venues = search(query).facets["venue"]
+
+    assert [(bucket.value, bucket.count) for bucket in venues.buckets] == [("Arena Berlin", 1)]
+    assert [(bucket.value, bucket.count) for bucket in venues.offered] == [
+        ("Arena Berlin", 1),
+        ("Arena", 0),
+        ("Hall", 0),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from readmodel.consistency.lag import lag_seconds
 from readmodel.exceptions import InvalidSearch
 from readmodel.tickets.pages.filter_options import filter_options_of
 from readmodel.tickets.pages.labels import behind_in_words, label_of
-from readmodel.tickets.pages.search_form import query_from
+from readmodel.tickets.pages.search_form import query_from, without_contradictions
 from readmodel.tickets.search.facets import Bucket, Facet
 from readmodel.tickets.search.search import Hit
 from readmodel.tickets.templatetags.ticket_display import amount, highlighted, moment
@@ -153,7 +153,7 @@ class TestLookup:
 class TestQuery:
     def test_the_form_becomes_a_query(self) -> None:
         query = query_from(
-            QueryDict("q=a&status=issued&status=&venue=X&venue=Y&month=2028-02&price=25-50&sort=price&page=3&utm=1")
+            QueryDict("q=a&status=issued&status=&venue=X&venue=Y&month=2028-02&price=25-50 EUR&sort=price&page=3&utm=1")
         )
 
         assert (query.q, query.status, query.venue, query.sort, query.page) == ("a", ["issued"], ["X", "Y"], "price", 3)
@@ -161,7 +161,7 @@ class TestQuery:
         assert (str(query.price_min), str(query.price_max)) == ("25", "49.999")
 
     def test_the_last_range_of_prices_has_no_end(self) -> None:
-        query = query_from(QueryDict("price=250-"))
+        query = query_from(QueryDict("price=250- EUR"))
 
         assert (str(query.price_min), query.price_max) == ("250", None)
 
@@ -174,7 +174,8 @@ class TestQuery:
             ("month=1899-12", "starts_from"),
             ("month=2201-01", "starts_from"),
             ("month=9999-12", "starts_from"),
-            ("price=1-2", "price"),
+            ("price=25-50", "price"),
+            ("price=25- euro", "price"),
             ("page=-1", "page"),
             ("page=²", "page"),
             ("page=0", "page"),
@@ -191,12 +192,45 @@ class TestQuery:
 
 class TestFilters:
     def test_a_chosen_value_without_hits_can_be_removed(self) -> None:
-        found = filter_options_of("price", Facet([Bucket("50-100", 2)]), QueryDict("price=25-50"))
+        found = filter_options_of("price", Facet([Bucket("50-100", 2)], currency="EUR"), QueryDict("price=25-50 EUR"))
 
         assert [(choice.value, choice.count, choice.is_chosen) for choice in found.choices] == [
-            ("25-50", 0, True),
-            ("50-100", 2, False),
+            ("25-50 EUR", 0, True),
+            ("50-100 EUR", 2, False),
         ]
+
+    def test_choices_stay_in_place_whatever_further_filters_find(self) -> None:
+        offered = [Bucket("X", 0), Bucket("Y", 3), Bucket("Z", 1)]
+
+        found = filter_options_of("venue", Facet([Bucket("Y", 3), Bucket("W", 2)], 0, offered), QueryDict("venue=V"))
+
+        assert [(choice.value, choice.count) for choice in found.choices] == [
+            ("X", 0),
+            ("Y", 3),
+            ("Z", 1),
+            ("W", 2),
+            ("V", 0),
+        ]
+
+    def test_all_statuses_are_offered(self) -> None:
+        found = filter_options_of("status", Facet([Bucket("canceled", 2)]), QueryDict())
+
+        assert [(choice.value, choice.count) for choice in found.choices] == [
+            ("issued", 0),
+            ("checked_in", 0),
+            ("canceled", 2),
+        ]
+
+    @pytest.mark.parametrize(
+        ("sent", "kept"),
+        [
+            ("price=25-50 EUR&currency=USD", "currency=USD"),
+            ("price=25-50 EUR&currency=EUR", "price=25-50 EUR&currency=EUR"),
+            ("price=25-50 EUR", "price=25-50 EUR"),
+        ],
+    )
+    def test_a_price_in_another_currency_than_the_chosen_one_is_dropped(self, sent: str, kept: str) -> None:
+        assert without_contradictions(QueryDict(sent)) == QueryDict(kept)
 
     def test_one_of_several_chosen_values_can_be_removed(self) -> None:
         facet = Facet([Bucket("X", 2), Bucket("Y", 1), Bucket("Z", 1)])
@@ -256,8 +290,8 @@ class TestDisplay:
             ("status", "checked_in", "Checked in"),
             ("month", "2027-05", "May 2027"),
             ("month", "10000-01", "10000-01"),
-            ("price", "25-50", "25 to below 50"),
-            ("price", "250-", "250 and more"),
+            ("price", "25-50 EUR", "25 to below 50 EUR"),
+            ("price", "1000000- KRW", "1,000,000 KRW and more"),
             ("venue", "Arena", "Arena"),
         ],
     )

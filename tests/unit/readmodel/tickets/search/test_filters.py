@@ -21,8 +21,6 @@ CURRENCY = {"term": {"currency": "EUR"}}
         ({"status": ["issued", "canceled"]}, STATUS),
         ({"venue": ["Arena"]}, VENUE),
         ({"currency": "EUR"}, CURRENCY),
-        ({"price_min": Decimal("0.1")}, {"range": {"price": {"gte": "0.1"}}}),
-        ({"price_min": Decimal(0), "price_max": Decimal("1E+2")}, {"range": {"price": {"gte": "0", "lte": "100"}}}),
         ({"starts_from": "2027-05-01"}, {"range": {"starts_on": {"gte": "2027-05-01"}}}),
         ({"starts_to": "2027-05-01"}, {"range": {"starts_on": {"lte": "2027-05-01"}}}),
         (
@@ -49,6 +47,21 @@ CURRENCY = {"term": {"currency": "EUR"}}
 )
 def test_each_filter_is_a_clause(fields: dict[str, Any], clause: dict[str, Any]) -> None:
     assert list(clauses_of_filters(SearchQuery(**fields)).values()) == [clause]
+
+
+@pytest.mark.parametrize(
+    ("prices", "bounds"),
+    [
+        ({"price_min": Decimal("0.1")}, {"gte": "0.1"}),
+        ({"price_min": Decimal(0), "price_max": Decimal("1E+2")}, {"gte": "0", "lte": "100"}),
+    ],
+)
+def test_prices_compare_within_one_currency(prices: dict[str, Any], bounds: dict[str, str]) -> None:
+    clauses = clauses_of_filters(SearchQuery(**prices, currency="EUR"))
+
+    assert clauses == {"price": {"bool": {"filter": [{"range": {"price": bounds}}, CURRENCY]}}, "currency": CURRENCY}
+    with pytest.raises(ValueError, match="currency: Give the currency of the prices"):
+        SearchQuery(**prices)
 
 
 @pytest.mark.parametrize(
@@ -96,10 +109,8 @@ def test_filters_without_a_facet_stay_part_of_the_query() -> None:
 
 
 def test_price_ranges_leave_no_gap() -> None:
-    assert [(each["from"], each.get("to")) for each in price_ranges()] == [
-        (0, 25),
-        (25, 50),
-        (50, 100),
-        (100, 250),
-        (250, None),
-    ]
+    ranges = [(each["from"], each.get("to")) for each in price_ranges()]
+
+    assert ranges[:3] == [(0, 25), (25, 50), (50, 100)]
+    assert ranges[-1] == (1_000_000, None)
+    assert [end for _, end in ranges[:-1]] == [start for start, _ in ranges[1:]]

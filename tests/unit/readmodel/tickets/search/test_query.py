@@ -28,13 +28,16 @@ from readmodel.tickets.search.search import SearchPage
         ({"starts_from": "tomorrow"}, "starts_from: Give a date such as 2027-05-01, or an instant with its zone"),
         ({"starts_from": "2027-05-02", "starts_to": "2027-05-01"}, "starts_to: This is before starts_from."),
         ({"time_zone": "Factory"}, "time_zone: 'Factory' is not a time zone such as Europe/Berlin or UTC."),
-        ({"price_min": Decimal(-1)}, "price_min: Must be from 0 to 99,999,999.999."),
-        ({"price_max": Decimal("NaN")}, "price_max: Must be from 0 to 99,999,999.999."),
-        ({"price_min": Decimal(2), "price_max": Decimal(1)}, "price_max: This is less than price_min."),
+        ({"price_min": Decimal(-1), "currency": "EUR"}, "price_min: Must be from 0 to 99,999,999.999."),
+        ({"price_max": Decimal("NaN"), "currency": "EUR"}, "price_max: Must be from 0 to 99,999,999.999."),
+        (
+            {"price_min": Decimal(2), "price_max": Decimal(1), "currency": "EUR"},
+            "price_max: This is less than price_min.",
+        ),
         ({"currency": "EURO"}, "currency: Must be three capital letters such as EUR."),
         ({"sort": "seat"}, "sort: 'seat' is not an order; use relevance, starts_at, -starts_at, price"),
         ({"fields": ["folded"]}, "fields: 'folded' is not a member of a ticket; use id, code"),
-        ({"facets": ["seat"]}, "facets: 'seat' is not a facet; use status, venue, month, price."),
+        ({"facets": ["seat"]}, "facets: 'seat' is not a facet; use status, venue, month, price, currency."),
         ({"page_size": 0}, "page_size: Must be from 1 to 100, not 0."),
         ({"page_size": 101}, "page_size: Must be from 1 to 100, not 101."),
         ({"page": 0}, "page: Must be from 1 to 400, not 0: only the first 10,000 hits"),
@@ -79,7 +82,8 @@ def test_without_words_tickets_are_sorted_by_start() -> None:
     assert request_for(SearchQuery())["sort"] == [{"starts_at": "asc"}, {"id": "asc"}]
     assert request_for(SearchQuery(sort="relevance"))["sort"] == [{"starts_at": "asc"}, {"id": "asc"}]
     assert request_for(SearchQuery(q="kafka"))["sort"] == [{"_score": "desc"}, {"starts_at": "asc"}, {"id": "asc"}]
-    assert request_for(SearchQuery(q="kafka", sort="-price"))["sort"] == [{"price": "desc"}, {"id": "asc"}]
+    by_price = [{"currency": "asc"}, {"price": "desc"}, {"id": "asc"}]
+    assert request_for(SearchQuery(q="kafka", sort="-price"))["sort"] == by_price
 
 
 @pytest.mark.parametrize("sort", SORTS)
