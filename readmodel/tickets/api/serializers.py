@@ -55,8 +55,9 @@ class SearchParameters(serializers.Serializer[dict[str, Any]]):
         default="",
         allow_blank=True,
         max_length=MAX_QUERY_LENGTH,
-        help_text="Words of the code, title, venue or holder's name, in any order. The last word may be unfinished, "
-        "and longer words slightly mistyped. A ticket with exactly this code comes first. Empty: all tickets.",
+        help_text="Words of the code, title, venue, seat, or the holder's name or e-mail address, in any order. The "
+        "last word may be unfinished, and longer words slightly mistyped. A ticket with exactly this code comes first. "
+        "Empty: all tickets.",
     )
     status = _NamesField(
         child=serializers.ChoiceField(choices=STATUSES),

@@ -16,6 +16,7 @@ QUERY = SearchQuery(
     starts_from="2027-05-01",
     time_zone="Asia/Tokyo",
     price_min=Decimal("12.50"),
+    currency="EUR",
     sort="-price",
     fields=["title"],
 )
