@@ -7,14 +7,16 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
+from django.db import transaction
 from django.db.models import Field, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from tickets.admin_import import import_page
 from tickets.admin_times import TicketList, VenueTimeFormField
 from tickets.defaults import default_time_zone
 from tickets.exceptions import TicketError
@@ -75,6 +77,14 @@ class TicketAdmin(TicketModelAdmin):
         if not obj:
             return self.fields
         return [*(name for name in self.fields if name not in self.shown_instead), *self.readonly_fields]
+
+    def get_urls(self) -> list[URLPattern]:
+        # Atomic by itself: many rows would wait in the request's transaction.
+        view = transaction.non_atomic_requests(self.admin_site.admin_view(self.import_view))
+        return [path("import/", view, name="tickets_ticket_import"), *super().get_urls()]
+
+    def import_view(self, request: HttpRequest) -> TemplateResponse:
+        return import_page(request, self.admin_site)
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:  # noqa: ARG002
         return TicketList

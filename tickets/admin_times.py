@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.admin.widgets import AdminSplitDateTime
 
 LAST_YEAR = 9999
 
@@ -24,9 +23,13 @@ class OffsetTimeField(forms.TimeField):
 class VenueTimeFormField(forms.MultiValueField):
     """A date and a time at the venue; Django's own field would read them in the server's time zone."""
 
-    widget = AdminSplitDateTime
-
     def __init__(self, **options: Any) -> None:
+        # The admin's own widget says to enter times in the server's time zone.
+        date_attributes = {"type": "date", "aria-label": "Date"}
+        time_attributes = {"placeholder": "20:00", "aria-label": "Time", "size": "12"}
+        options["widget"] = forms.SplitDateTimeWidget(
+            date_format="%Y-%m-%d", date_attrs=date_attributes, time_attrs=time_attributes
+        )
         super().__init__((forms.DateField(), OffsetTimeField()), **options)
 
     def compress(self, data_list: list[Any]) -> datetime | None:

@@ -5,19 +5,23 @@ Out:  tickets, issued and then cancelled or checked in as their status says.
 Next: tickets/models.py
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import batched
-from typing import IO
+from typing import Any
 
 from django.db import transaction
 
 from events import database, unit_of_work
 from tickets.codes import key_of
-from tickets.csv_import.rows import TICKET_COLUMNS, BadRow, Row, read_rows
-from tickets.models import Status, Ticket
+from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS, BadRow, Place, Row, read_rows
+from tickets.csv_import.source import Source
+from tickets.models import ImportedFile, Status, Ticket
 
 ROWS_PER_CHUNK = 1_000
+ALL_COLUMNS = TICKET_COLUMNS + OPTIONAL_COLUMNS
+NOWHERE = Place(0, 0)
 
 
 @dataclass
@@ -29,12 +33,18 @@ class ImportReport:
     checked_in: int = 0
     known: int = 0
     bad: int = 0
+    imported_before: datetime | None = None
+    """When the same file was imported first."""
 
     def __str__(self) -> str:
-        return (
+        counted = (
             f"{self.issued} issued, {self.canceled} of them canceled, {self.checked_in} checked in; "
             f"{self.known} already known; {self.bad} bad"
         )
+        if not self.imported_before:
+            return counted
+        at = self.imported_before
+        return f"{counted}. This file was imported before, on {at:%Y-%m-%d at %H:%M} UTC; nothing is issued twice"
 
 
 class Import:
@@ -43,31 +53,45 @@ class Import:
     def __init__(self, tell: Callable[[BadRow], None]) -> None:
         self.report = ImportReport()
         self.tell = tell
+        self.first_begun: int | None = None
+        """How many rows of the file earlier imports have written; those without a code are not issued again."""
 
-    def all_or_nothing(self, file: IO[bytes]) -> ImportReport:
+    def all_or_nothing(self, source: Source, *, only_check: bool = False) -> ImportReport:
         """Write the whole file in one transaction, or nothing if a row is bad; raise NoTicketFile."""
         with unit_of_work():
-            for chunk in batched(read_rows(file), ROWS_PER_CHUNK, strict=False):
-                self._write(chunk)
-            if self.report.bad:
+            imported = self._begin(source)
+            for chunk in batched(read_rows(source), ROWS_PER_CHUNK, strict=False):
+                self._write(chunk, imported)
+            if self.report.bad or only_check:
                 transaction.set_rollback(True, using=database.alias())
-                self.report = ImportReport(bad=self.report.bad)
+        if self.report.bad:
+            self.report = ImportReport(bad=self.report.bad)
         return self.report
 
-    def skipping_bad_rows(self, file: IO[bytes]) -> ImportReport:
+    def skipping_bad_rows(self, source: Source) -> ImportReport:
         """Write the good rows, one transaction per chunk; raise NoTicketFile."""
-        for chunk in batched(read_rows(file), ROWS_PER_CHUNK, strict=False):
+        for chunk in batched(read_rows(source), ROWS_PER_CHUNK, strict=False):
             with unit_of_work():
-                self._write(chunk)
+                self._write(chunk, self._begin(source))
         return self.report
 
-    def _write(self, chunk: Iterable[Row | BadRow]) -> None:
-        checked = _compare_with_stored(chunk)
+    def _begin(self, source: Source) -> ImportedFile:
+        """Lock and return what is known of the file; another import of it waits until this transaction ends."""
+        imported, is_new = ImportedFile.objects.select_for_update().get_or_create(digest=source.digest)
+        if self.first_begun is None:
+            self.first_begun = imported.rows
+            self.report.imported_before = None if is_new else imported.at
+        return imported
+
+    def _write(self, chunk: Sequence[Row | BadRow], imported: ImportedFile) -> None:
+        checked = self._compare_with_stored(chunk)
         for bad in (row for row in checked if isinstance(row, BadRow)):
             self.report.bad += 1
             self.tell(bad)
         self.report.known += sum(row is None for row in checked)
         self._issue([row for row in checked if isinstance(row, Row)])
+        imported.rows = max(imported.rows, chunk[-1].place.row)
+        imported.save(update_fields=["rows"])
 
     def _issue(self, rows: Sequence[Row]) -> None:
         Ticket.issue_drafts([row.draft for row in rows])
@@ -79,21 +103,25 @@ class Import:
         self.report.canceled += len(canceled)
         self.report.checked_in += len(checked_in)
 
+    def _compare_with_stored(self, rows: Sequence[Row | BadRow]) -> list[Row | BadRow | None]:
+        """Return None for a row whose ticket exists already, and a bad row if that ticket has other values."""
+        keys = {key_of(row.draft.code) for row in rows if isinstance(row, Row)} - {""}
+        stored = Ticket.objects.filter(code_key__in=keys)
+        known = {ticket.code_key: Row(NOWHERE, ticket, ticket.status, ALL_COLUMNS) for ticket in stored}
+        return [self._compare(row, known) if isinstance(row, Row) else row for row in rows]
 
-def _compare_with_stored(chunk: Iterable[Row | BadRow]) -> list[Row | BadRow | None]:
-    """Return None for a row whose ticket exists already, and a bad row if that ticket has other values."""
-    rows = list(chunk)
-    keys = {key_of(row.draft.code) for row in rows if isinstance(row, Row)} - {""}
-    known = {ticket.code_key: Row(0, ticket, ticket.status) for ticket in Ticket.objects.filter(code_key__in=keys)}
-    return [_compare(row, known) if isinstance(row, Row) else row for row in rows]
+    def _compare(self, row: Row, known: dict[str, Row]) -> Row | BadRow | None:
+        key = key_of(row.draft.code)
+        if not key:
+            return None if row.place.row <= (self.first_begun or 0) else row
+        there = known.setdefault(key, row)
+        if there is row:
+            return row
+        return _difference(row, there.values)
 
 
-def _compare(row: Row, known: dict[str, Row]) -> Row | BadRow | None:
-    key = key_of(row.draft.code)
-    there = known.setdefault(key, row) if key else row
-    if there is row:
-        return row
-    stored, given = there.values, row.values
-    different = [name for name in TICKET_COLUMNS if name != "code" and stored[name] != given[name]]
+def _difference(row: Row, stored: dict[str, Any]) -> BadRow | None:
+    given = row.values
+    different = [name for name in given if name != "code" and stored[name] != given[name]]
     problems = [f"{name}: ticket {stored['code']} already exists, with {str(stored[name])!r}." for name in different]
-    return BadRow(row.line, problems) if problems else None
+    return BadRow(row.place, problems) if problems else None

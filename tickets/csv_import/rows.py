@@ -1,14 +1,16 @@
 """Read tickets from a CSV file, and check each row by itself, without the database."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import TextIOWrapper
-from typing import IO, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from tickets.csv_import.source import DIRECTIVE, NoTicketFile, Source, name_of
+from tickets.csv_import.spreadsheets import price_in, time_in
 from tickets.models import Status, Ticket
+from tickets.money import DECIMALS
 
 TICKET_COLUMNS = (
     "code",
@@ -22,97 +24,137 @@ TICKET_COLUMNS = (
     "currency",
     "status",
 )
+OPTIONAL_COLUMNS = ("time_zone",)
 TICKET_STATUSES = frozenset(Status.values)
 
 
-class NoTicketFile(Exception):
-    """The file's first line does not name the columns of a ticket file."""
+@dataclass(frozen=True)
+class Place:
+    """Where a row begins: `row` counts as a spreadsheet does, `line` as an editor does."""
+
+    row: int
+    line: int
+
+    def __str__(self) -> str:
+        return f"line {self.line}" if self.row == self.line else f"line {self.line} (row {self.row})"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A valid row: the line where it begins, its ticket as a draft, and the ticket's status after the import."""
+    """A valid row: its ticket as a draft, and the ticket's status after the import."""
 
-    line: int
+    place: Place
     draft: Ticket
     status: str
+    columns: Sequence[str]
 
     @property
     def values(self) -> dict[str, Any]:
-        return {name: getattr(self.draft, name) for name in TICKET_COLUMNS} | {"status": self.status}
+        return {name: getattr(self.draft, name) for name in self.columns} | {"status": self.status}
 
 
 @dataclass(frozen=True)
 class BadRow:
     """An invalid row and its problems, each of which begins with the column's name."""
 
-    line: int
+    place: Place
     problems: list[str]
 
     def __str__(self) -> str:
-        return f"line {self.line}: {' '.join(self.problems)}"
+        return f"{self.place}: {' '.join(self.problems)}"
 
 
-def read_rows(file: IO[bytes]) -> Iterator[Row | BadRow]:
+def read_rows(source: Source) -> Iterator[Row | BadRow]:
     """Yield the file's rows as they are read; raise NoTicketFile if its first line is not the header.
 
     A file whose quotes do not match ends with a bad row, since the rows after it can't be told apart.
     """
-    # Bytes that are not UTF-8 become surrogates, which every field refuses: a bad row with its line and column.
-    text = TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    records = _records(text)
+    text = source.text()
+    records = _records(text, source.delimiter)
     header = next(records, None)
     if header is None:
         raise NoTicketFile(f"The file is empty. Its first line must name the columns: {','.join(TICKET_COLUMNS)}")
-    columns = _columns(header)
+    columns = _columns(header, source)
     for record in records:
-        yield record if isinstance(record, BadRow) else _row(record, columns)
+        yield record if isinstance(record, BadRow) else _row(record, columns, source)
     text.detach()
 
 
 @dataclass(frozen=True)
 class _Record:
-    line: int
+    place: Place
     values: list[str]
 
 
-def _records(lines: Iterable[str]) -> Iterator[_Record | BadRow]:
-    reader = csv.reader(lines, strict=True)
-    line = 1
+def _records(lines: Iterable[str], delimiter: str) -> Iterator[_Record | BadRow]:
+    """Yield the rows that are not empty; the first line may only name the delimiter."""
+    reader = csv.reader(lines, strict=True, delimiter=delimiter)
+    place = Place(1, 1)
     try:
         for values in reader:
-            if values:
-                yield _Record(line, values)
-            line = reader.line_num + 1  # A quoted value may span several lines.
-    except csv.Error as error:
+            if any(value.strip() for value in values) and not (place.row == 1 and DIRECTIVE.fullmatch("".join(values))):
+                yield _Record(place, values)
+            place = Place(place.row + 1, reader.line_num + 1)  # A quoted value may span several lines.
+    except (csv.Error, UnicodeError) as error:
         yield BadRow(
-            line, [f"This is not valid CSV ({error}), and the rest was not read; check that the quotes match."]
+            place, [f"This is not valid CSV ({error}), and the rest was not read; check that the quotes match."]
         )
 
 
-def _columns(header: _Record | BadRow) -> list[str]:
+def _columns(header: _Record | BadRow, source: Source) -> list[str]:
     if isinstance(header, BadRow):
         raise NoTicketFile(str(header))
-    names = [name.strip() for name in header.values]
+    names = [name_of(name) for name in _without_empty_ends(header.values)]
     complaints = [
         *(f"{name!r} is missing." for name in TICKET_COLUMNS if name not in names),
-        *(f"{name!r} is unknown." for name in names if name not in TICKET_COLUMNS),
-        *(f"{name!r} is named more than once." for name in TICKET_COLUMNS if names.count(name) > 1),
+        *(f"{name!r} is unknown." for name in names if name not in TICKET_COLUMNS + OPTIONAL_COLUMNS),
+        *(f"{name!r} is named more than once." for name in dict.fromkeys(names) if names.count(name) > 1),
     ]
     if complaints:
-        expected = f"The columns are {','.join(TICKET_COLUMNS)}, separated by commas, in UTF-8."
-        raise NoTicketFile(f"line {header.line}: {' '.join(complaints)} {expected}")
+        expected = (
+            f"The columns are {','.join(TICKET_COLUMNS)}, and {OPTIONAL_COLUMNS[0]} if you like. The file was read as "
+            f"{source.encoding} with the delimiter {source.delimiter!r}; name others if these are wrong."
+        )
+        raise NoTicketFile(f"{header.place}: {' '.join(complaints)} {expected}")
     return names
 
 
-def _row(record: _Record, columns: list[str]) -> Row | BadRow:
-    if len(record.values) != len(columns):
-        return BadRow(record.line, [f"The row has {len(record.values)} values for {len(columns)} columns."])
-    values: Any = {name: value.strip() for name, value in zip(columns, record.values, strict=True)}
+def _without_empty_ends(values: list[str]) -> list[str]:
+    """Drop the empty cells that spreadsheet programs save right of a table."""
+    width = max((number for number, value in enumerate(values, start=1) if value.strip()), default=0)
+    return values[:width]
+
+
+def _row(record: _Record, columns: list[str], source: Source) -> Row | BadRow:
+    cells = record.values
+    if len(cells) > len(columns):
+        cells = [*cells[: len(columns)], *_without_empty_ends(cells[len(columns) :])]
+    if len(cells) != len(columns):
+        found = f"The row has {len(cells)} values for {len(columns)} columns; check its quotes and delimiters."
+        return BadRow(record.place, [found])
+    values: Any = {name: value.strip() for name, value in zip(columns, cells, strict=True)}
+    values["time_zone"] = values.get("time_zone") or source.time_zone
     status = values.pop("status")
     problems = [] if status in TICKET_STATUSES else [f"status: {status!r} is not one of {', '.join(Status.values)}."]
+    problems = [*_convert(values, source), *problems]
     try:
         draft = Ticket.draft(**values)
     except ValidationError as error:
-        problems = [f"{column}: {' '.join(messages)}" for column, messages in error.message_dict.items()] + problems
-    return BadRow(record.line, problems) if problems else Row(record.line, draft, status)
+        named = {problem.partition(":")[0] for problem in problems}
+        refused = {column: messages for column, messages in error.message_dict.items() if column not in named}
+        problems = [f"{column}: {' '.join(messages)}" for column, messages in refused.items()] + problems
+    return BadRow(record.place, problems) if problems else Row(record.place, draft, status, columns)
+
+
+def _convert(values: dict[str, str], source: Source) -> Iterator[str]:
+    """Replace times and prices in a spreadsheet's form; yield what is wrong with them."""
+    decimals = DECIMALS.get(values["currency"], 2)
+    conversions: dict[str, Callable[[str], str]] = {
+        "starts_at": time_in,
+        "price": lambda text: price_in(text, delimiter=source.delimiter, decimals=decimals),
+    }
+    for name, convert in conversions.items():
+        try:
+            values[name] = convert(values[name])
+        except ValueError as error:
+            yield f"{name}: {error}"

@@ -12,6 +12,7 @@ from events.models import LogEntry
 from tests.tickets import issue, recorded, rows
 from tickets.csv_import import importing
 from tickets.csv_import.rows import TICKET_COLUMNS
+from tickets.csv_import.spreadsheets import price_in
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
@@ -136,8 +137,81 @@ class TestGoodFile:
         again = import_csv(SAMPLE.read_bytes())
 
         assert first.startswith("300 issued")
-        assert again == "0 issued, 0 of them canceled, 0 checked in; 300 already known; 0 bad\n"
+        assert again.startswith(
+            "0 issued, 0 of them canceled, 0 checked in; 300 already known; 0 bad. This file was imp"
+        )
         assert (rows(), LogEntry.objects.count()) == before
+
+    @pytest.mark.parametrize(
+        ("delimiter", "encoding", "before", "starts_at", "price"),
+        [
+            (";", "cp1252", "", "01.05.2027 22:00", "25,00"),
+            (";", "utf-8-sig", "", "1.5.2027 22:00:00", "25,00"),
+            (";", "utf-8", "sep=;\r\n", "13.05.2027 22:00", "25"),
+            ("\t", "utf-16", "", "5/13/2027 10:00 PM", "25.00"),
+            ("\t", "utf-16-le", "", "13/05/2027 22:00", "25.00"),
+            (",", "cp1252", "sep=,\r\n", "2027-05-13 22:00", "25.00"),
+            ("|", "utf-8", "", "5/5/2027 10.00 p.m.", "25"),
+        ],
+    )
+    def test_the_dialects_of_spreadsheet_programs_are_found_out(
+        self, import_csv: Run, delimiter: str, encoding: str, before: str, starts_at: str, price: str
+    ) -> None:
+        change = {"title": "Soirée d’été", "starts_at": starts_at, "price": price, "time_zone": "Europe/Berlin"}
+        row = ROW | change | {"venue": "two\nlines"}
+        empty = delimiter * (len(row) + 2)
+        cells = delimiter.join('"two\nlines"' if name == "venue" else value for name, value in row.items())
+        head = delimiter.join(name.replace("_", " ").title() for name in row)
+        content = f"{before}{head}{delimiter * 2}\r\n{empty}\r\n{cells}{delimiter * 2}\r\n{empty}\r\n"
+
+        said = import_csv(content.encode(encoding))
+
+        assert "1 issued" in said
+        assert ("read as cp1252" in said) == (encoding == "cp1252")
+        ticket = Ticket.objects.get()
+        assert (ticket.title, ticket.holder_name, ticket.price) == ("Soirée d’été", "José Núñez", Decimal(25))
+        assert f"{ticket.starts_at:%m %H:%M}" == "05 20:00"
+
+    def test_encoding_delimiter_and_time_zone_can_be_named(self, import_csv: Run) -> None:
+        row = ROW | {"title": "Łódź", "holder_name": "José", "starts_at": "2027-05-01 20:00"}
+        content = "\r\n".join("~".join(cells) for cells in (TICKET_COLUMNS, row.values())).replace("Großer", "Saal")
+
+        import_csv(content.encode("cp1250"), "--encoding=cp1250", "--delimiter=~", "--time-zone=Asia/Tokyo")
+
+        assert (Ticket.objects.get().title, Ticket.objects.get().time_zone) == ("Łódź", "Asia/Tokyo")
+
+    @pytest.mark.parametrize("option", ["--on-error=stop", "--on-error=skip"])
+    def test_the_same_file_issues_nothing_twice(self, import_csv: Run, option: str) -> None:
+        content = csv_of({}, {"title": "Another"}, {"code": "A"})
+        import_csv(content, option)
+        before = rows(), recorded()
+
+        said = import_csv(content, option)
+
+        assert (
+            "0 issued, 0 of them canceled, 0 checked in; 3 already known; 0 bad. This file was imported before" in said
+        )
+        assert (rows(), recorded()) == before
+
+    def test_an_interrupted_import_goes_on_where_it_stopped(
+        self, import_csv: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(importing, "ROWS_PER_CHUNK", 1)
+        content = csv_of({"title": "a"}, {"title": "b"}, {"title": "c"})
+        issue_drafts = Ticket.issue_drafts
+
+        def fail_at_the_second(drafts: list[Ticket]) -> None:
+            if drafts[0].title == "b":
+                raise KeyboardInterrupt
+            issue_drafts(drafts)
+
+        monkeypatch.setattr(Ticket, "issue_drafts", fail_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            import_csv(content, "--on-error=skip")
+        monkeypatch.undo()
+        import_csv(content, "--on-error=skip")
+
+        assert sorted(ticket.title for ticket in Ticket.objects.all()) == ["a", "b", "c"]
 
 
 class TestKnownCode:
@@ -178,8 +252,15 @@ class TestBadRow:
         ("change", "message"),
         [
             ({"starts_at": "2027-05-01T20:00:00"}, "starts_at: This time has no time zone; add its offset"),
-            ({"starts_at": "1.5.2027"}, "starts_at: “1.5.2027” value has an invalid format."),
-            ({"price": "12,50"}, "price: “12,50” value must be a decimal number."),
+            ({"starts_at": "1.5.2027"}, "starts_at: The time of day is missing; write it as 2027-05-01 20:00."),
+            ({"starts_at": "2027-05-01"}, "starts_at: The time of day is missing"),
+            ({"starts_at": "05/06/2027 20:00"}, "starts_at: Which of 5 and 6 is the month?"),
+            ({"starts_at": "13.05.27 20:00"}, "starts_at: Write the year with four digits"),
+            ({"starts_at": "31.02.2027 20:00"}, "starts_at: There is no such day or time"),
+            ({"starts_at": "46508,83"}, "starts_at: This is a spreadsheet's number of a time"),
+            ({"price": "1,250"}, "price: 1,250 could be 1250 or 1.25; write the one that is meant."),
+            ({"price": "€ 5"}, "price: “€5” value must be a decimal number."),
+            ({"price": "5.50", "currency": "JPY"}, "price: JPY has no decimals"),
             ({"price": "-1"}, "price: Ensure this value is greater than or equal to 0."),
             ({"currency": "euro"}, "currency: "),
             ({"status": "sold"}, "status: 'sold' is not one of issued, checked_in, canceled."),
@@ -210,7 +291,7 @@ class TestBadRow:
     def test_line_numbers_count_values_of_several_lines(self, import_csv: Run) -> None:
         said = import_csv(csv_of({"title": "two\r\nlines"}, {"venue": "three\n\nlines"}, {"price": "x"}))
 
-        assert "line 7: price" in said
+        assert "line 7 (row 4): price" in said
 
     def test_bytes_that_are_not_utf8_are_reported_by_line_and_column(self, import_csv: Run) -> None:
         said = import_csv(csv_of({}, {}).replace("José".encode(), "José".encode("latin-1"), 1))
@@ -219,7 +300,9 @@ class TestBadRow:
         assert "line 3" not in said
 
     def test_a_row_with_too_few_values_is_reported(self, import_csv: Run) -> None:
-        assert "line 2: The row has 2 values for 10 columns." in import_csv(csv_of() + b"A,B\n")
+        assert "line 2: The row has 2 values for 10 columns; check its quotes and delimiters." in import_csv(
+            csv_of() + b"A,B\n"
+        )
 
     @pytest.mark.parametrize("tail", [b'"never closed\n' * 3, b'"closed"but not at the end\n'])
     def test_rows_after_a_broken_quote_are_not_read(self, import_csv: Run, tail: bytes) -> None:
@@ -257,13 +340,14 @@ class TestNoTicketFile:
         ("content", "message"),
         [
             (b"", "The file is empty. Its first line must name the columns: code,title,"),
-            (b"code;title;venue\n", "line 1: 'code' is missing. 'title' is missing."),
+            (b"code;title;venue\n", "'starts_at' is missing. 'seat' is missing."),
             (csv_of().replace(b"seat", b"row"), "line 1: 'seat' is missing. 'row' is unknown. The columns are code,"),
             (csv_of().replace(b"seat", b"seat,seat"), "line 1: 'seat' is named more than once."),
-            (csv_of().decode().encode("utf-16"), "separated by commas, in UTF-8."),
+            (csv_of().replace(b",", b"!"), "The file was read as utf-8-sig with the delimiter ','; name others"),
+            ("Größe \x81".encode("latin-1"), "neither in UTF-8 nor in cp1252; save it as UTF-8, or name its encoding."),
             (b'"code', "line 1: This is not valid CSV"),
         ],
-        ids=["empty", "semicolons", "unknown", "double", "UTF-16", "quote"],
+        ids=["empty", "semicolons", "unknown", "double", "delimiter", "encoding", "quote"],
     )
     def test_the_first_line_must_name_the_columns(self, import_csv: Run, content: bytes, message: str) -> None:
         assert message in import_csv(content)
@@ -271,3 +355,32 @@ class TestNoTicketFile:
     def test_a_missing_file_is_reported(self) -> None:
         with pytest.raises(CommandError, match="nowhere.csv: No such file or directory"):
             call_command("import_tickets", "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "decimals", "price"),
+    [
+        ("49,90", ";", 2, "49.90"),
+        ("49,90", ",", 2, "49.90"),
+        ("1.234,50", ";", 2, "1234.50"),
+        ("1,234.50", ",", 2, "1234.50"),
+        ("1\u202f234,50", ";", 2, "1234.50"),
+        ("1\u2019234.50", ",", 2, "1234.50"),
+        ("1,250", ";", 3, "1.250"),
+        ("1.250", ";", 3, "1.250"),
+        ("1.250", ",", 3, "1.250"),
+        ("0,125", ";", 2, "0.125"),
+        ("1.250.000", ";", 2, "1250000"),
+        ("1,250,000", ",", 2, "1250000"),
+        ("1250", ";", 2, "1250"),
+        ("cheap", ";", 2, "cheap"),
+    ],
+)
+def test_prices_with_a_decimal_comma_are_read(text: str, delimiter: str, decimals: int, price: str) -> None:
+    assert price_in(text, delimiter=delimiter, decimals=decimals) == price
+
+
+@pytest.mark.parametrize(("text", "delimiter", "decimals"), [("1,250", ",", 2), ("1.250", ";", 2), ("1,250", ",", 3)])
+def test_a_price_that_could_be_two_is_refused(text: str, delimiter: str, decimals: int) -> None:
+    with pytest.raises(ValueError, match="could be 1250 or 1.25"):
+        price_in(text, delimiter=delimiter, decimals=decimals)

@@ -1,10 +1,13 @@
 """Issue the tickets of a CSV file."""
 
 import os
+import shutil
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -14,7 +17,8 @@ from rich.progress import Progress
 from events.management.command import BaseCommand
 from events.management.console import Console
 from tickets.csv_import.importing import Import
-from tickets.csv_import.rows import TICKET_COLUMNS, BadRow, NoTicketFile
+from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS, BadRow
+from tickets.csv_import.source import DELIMITERS, NoTicketFile, examine
 
 OUTCOMES = {
     "stop": "nothing was written; correct the file and import it again",
@@ -24,9 +28,9 @@ OUTCOMES = {
 
 class Command(BaseCommand):
     help = (
-        f"Issue the tickets of a CSV file in UTF-8 with the columns {','.join(TICKET_COLUMNS)}. A row without a code "
-        "gets a new code at each import. A row whose code exists is compared with that ticket and changes nothing. "
-        "Write each time with its UTC offset."
+        f"Issue the tickets of a CSV file with the columns {','.join(TICKET_COLUMNS)}, and {OPTIONAL_COLUMNS[0]} if "
+        "times have no UTC offset. Encoding and delimiter are found out. A row without a code gets a new code, once "
+        "for each file; a row whose code exists is compared with that ticket and changes nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,7 +42,19 @@ class Command(BaseCommand):
             help="what to do if a row is bad: stop writes nothing, skip writes all other rows (default: stop)",
         )
 
-    def handle(self, *, file: str, on_error: str, **_: Any) -> None:
+        parser.add_argument("--encoding", default="", help="such as utf-8, cp1252 or utf-16 (default: found out)")
+        parser.add_argument(
+            "--delimiter",
+            type=_delimiter,
+            help=f"{', '.join(DELIMITERS)} or a character (default: found out)",
+        )
+        parser.add_argument(
+            "--time-zone",
+            default="",
+            help="of times without an offset in rows without a time zone, such as Europe/Berlin",
+        )
+
+    def handle(self, *, file: str, on_error: str, **options: Any) -> None:
         console = Console(soft_wrap=True, highlight=False, markup=False)
 
         def tell(bad: BadRow) -> None:
@@ -47,23 +63,37 @@ class Command(BaseCommand):
         run = Import(tell)
         write = run.all_or_nothing if on_error == "stop" else run.skipping_bad_rows
         try:
-            with _opened(file) as rows, _progress(console, rows) as watched:
-                write(watched)
+            with _opened(file) as rows:
+                named = {name: options[name] or "" for name in ("encoding", "delimiter", "time_zone")}
+                source = examine(rows, columns=TICKET_COLUMNS, **named)
+                with _progress(console, rows) as watched:
+                    write(source._replace(file=watched))
         except NoTicketFile as error:
             raise CommandError(f"{file}: {error}") from error
         except IntegrityError as error:
             raise CommandError(
                 f"Somebody else issued a ticket of this file at the same time; run the import again. ({error})"
             ) from error
+        if source.note:
+            console.print(source.note)
         self.stdout.write(str(run.report))
         if run.report.bad:
             raise CommandError(f"Bad rows: {run.report.bad}; {OUTCOMES[on_error]}.")
 
 
+def _delimiter(text: str) -> str:
+    delimiter = DELIMITERS.get(text, text)
+    if len(delimiter) != 1 or delimiter in '\r\n"':
+        raise ArgumentTypeError(f"{text!r} is not one of {', '.join(DELIMITERS)}, or a character")
+    return delimiter
+
+
 @contextmanager
 def _opened(file: str) -> Iterator[IO[bytes]]:
     if file == "-":
-        yield sys.stdin.buffer
+        with TemporaryFile() as copy:  # It is read more than once.
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            yield copy
         return
     try:
         opened = Path(file).open("rb")  # noqa: SIM115 (closed below; errors while reading it are not caught here)

@@ -1,0 +1,130 @@
+"""Find out how a CSV file is written: its encoding and its delimiter, as spreadsheet programs save it."""
+
+import codecs
+import csv
+import hashlib
+import re
+from collections.abc import Iterable
+from io import TextIOWrapper
+from itertools import islice
+from typing import IO, NamedTuple
+
+CHUNK_BYTES = 1_000_000
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Longer ones first, since that of UTF-32 begins with that of UTF-16."""
+WINDOWS = "cp1252"
+UNDEFINED_IN_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+DIRECTIVE = re.compile(r"sep=(.?)\s*", re.IGNORECASE)
+"""Excel reads and writes it as a first line of its own."""
+
+
+class NoTicketFile(Exception):
+    """The file can't be read as a CSV file of tickets."""
+
+
+class Source(NamedTuple):
+    """A file at its start, and how to read it."""
+
+    file: IO[bytes]
+    encoding: str
+    delimiter: str
+    digest: str
+    time_zone: str = ""
+    """For rows that have none."""
+
+    @property
+    def note(self) -> str:
+        """Say which encoding was assumed, if the file does not prove it."""
+        if self.encoding != WINDOWS:
+            return ""
+        return "The file is not in UTF-8; it was read as cp1252 (Windows). If names look wrong, name its encoding."
+
+    def text(self) -> TextIOWrapper:
+        # Bytes that are not valid become surrogates, which every field refuses: a bad row with its place and column.
+        return TextIOWrapper(self.file, encoding=self.encoding, errors="surrogateescape", newline="")
+
+
+def examine(
+    file: IO[bytes], *, columns: Iterable[str], encoding: str = "", delimiter: str = "", time_zone: str = ""
+) -> Source:
+    """Return the file, which can seek, with what was not named found out; raise NoTicketFile."""
+    found = encoding or _encoding_of(file)
+    source = Source(file, _known(found), delimiter, _digest_of(file), time_zone)
+    return source._replace(delimiter=delimiter or _delimiter_of(source, set(columns)))
+
+
+def _known(encoding: str) -> str:
+    try:
+        name = codecs.lookup(encoding).name
+        "".encode(name)
+    except LookupError:
+        raise NoTicketFile(f"There is no encoding {encoding!r}; name one such as utf-8, cp1252 or utf-16.") from None
+    return "utf-8-sig" if name == "utf-8" else name
+
+
+def _encoding_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    start = file.read(4)
+    for mark, encoding in MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    if len(start) > 1 and 0 in start[:2]:
+        return "utf-16-be" if start[0] == 0 else "utf-16-le"
+    return _encoding_by_content(file)
+
+
+def _encoding_by_content(file: IO[bytes]) -> str:
+    """Tell UTF-8, perhaps with some broken bytes, from the encoding of Windows in Western Europe."""
+    file.seek(0)
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    valid = broken = 0
+    is_windows = True
+    while chunk := file.read(CHUNK_BYTES):
+        others = re.findall(r"[^\x00-\x7f]", decoder.decode(chunk))
+        escaped = sum("\udc80" <= character <= "\udcff" for character in others)
+        valid, broken = valid + len(others) - escaped, broken + escaped
+        is_windows = is_windows and not UNDEFINED_IN_WINDOWS.search(chunk)
+    if broken <= valid:
+        return "utf-8"
+    if not is_windows:
+        raise NoTicketFile("The file is neither in UTF-8 nor in cp1252; save it as UTF-8, or name its encoding.")
+    return WINDOWS
+
+
+def _digest_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # a progress bar reads it too
+    file.seek(0)
+    return digest
+
+
+def _delimiter_of(source: Source, columns: set[str]) -> str:
+    """Return the delimiter that the file names, or the one that finds the most names of columns in its first line."""
+    text = source.text()
+    try:
+        lines = list(islice(text, 2))
+    except UnicodeError as error:
+        raise NoTicketFile(f"The file is not in {source.encoding}: {error.reason}; name its encoding.") from error  # type: ignore[attr-defined]
+    finally:
+        text.detach()
+        source.file.seek(0)
+    first = lines[0] if lines else ""
+    if (found := DIRECTIVE.fullmatch(first)) and found[1]:
+        return found[1]
+    return max(DELIMITERS.values(), key=lambda delimiter: len(columns & _names_in(first, delimiter)))
+
+
+def _names_in(line: str, delimiter: str) -> set[str]:
+    return {name_of(value) for row in csv.reader([line], delimiter=delimiter) for value in row}
+
+
+def name_of(heading: str) -> str:
+    """Return the column that a heading names: case and spaces make no difference."""
+    return heading.strip().casefold().replace(" ", "_").replace("-", "_")

@@ -1,0 +1,71 @@
+"""Read times and prices as spreadsheet programs write them; what could mean two things is refused; pure."""
+
+import re
+from datetime import datetime
+from decimal import Decimal
+
+CLOCK = r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?::(?P<second>\d\d))?(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?"
+WRITTEN_TIME = re.compile(
+    rf"(?P<first>\d{{1,2}})(?P<mark>[./-])(?P<second_part>\d{{1,2}})(?P=mark)(?P<year>\d{{2,4}})(?:,?\s+{CLOCK})?"
+)
+DAY_ALONE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}")
+SERIAL = re.compile(r"\d{5}(?:[.,]\d+)?")
+EXAMPLE = "write it as 2027-05-01 20:00"
+SPACES = re.compile("[\\s\u00a0\u202f'’]")
+THREE_DECIMALS = 3
+
+
+def time_in(text: str) -> str:
+    """Return a local time in ISO 8601, and any other text as it is; raise ValueError if it is not one time."""
+    if SERIAL.fullmatch(text):
+        raise ValueError(f"This is a spreadsheet's number of a time; {EXAMPLE}.")
+    if DAY_ALONE.fullmatch(text):
+        raise ValueError(f"The time of day is missing; {EXAMPLE}.")
+    if not (found := WRITTEN_TIME.fullmatch(text)):
+        return text
+    if len(found["year"]) != 4:  # noqa: PLR2004 (digits)
+        raise ValueError(f"Write the year with four digits; {EXAMPLE}.")
+    if not found["hour"]:
+        raise ValueError(f"The time of day is missing; {EXAMPLE}.")
+    day, month = _day_and_month(int(found["first"]), int(found["second_part"]), found["mark"])
+    try:
+        return datetime(int(found["year"]), month, day, *_clock(found)).isoformat()  # noqa: DTZ001 (local)
+    except ValueError:
+        raise ValueError(f"There is no such day or time; {EXAMPLE}.") from None
+
+
+def _day_and_month(first: int, second: int, mark: str) -> tuple[int, int]:
+    """Only dates with dots have one order; of others, the number above 12 is the day."""
+    if mark == "." or first > 12 or first == second:  # noqa: PLR2004 (months)
+        return first, second
+    if second > 12:  # noqa: PLR2004
+        return second, first
+    raise ValueError(f"Which of {first} and {second} is the month? To be clear, {EXAMPLE}.")
+
+
+def _clock(found: re.Match[str]) -> tuple[int, int, int]:
+    hour = int(found["hour"])
+    if found["half"]:
+        if not 1 <= hour <= 12:  # noqa: PLR2004 (hours)
+            raise ValueError("no hour of a half day")
+        hour = hour % 12 + 12 * (found["half"] in "Pp")
+    return hour, int(found["minute"]), int(found["second"] or 0)
+
+
+def price_in(text: str, *, delimiter: str, decimals: int) -> str:
+    """Return a price with a decimal point, and other text as it is; raise ValueError if it could be two prices.
+
+    A file with another delimiter than the comma may have decimal commas.
+    """
+    number = SPACES.sub("", text)
+    if re.fullmatch(r"\d{1,3}(,\d{3})+\.\d+", number):
+        return number.replace(",", "")
+    if re.fullmatch(r"\d{1,3}(\.\d{3})+,\d+", number):
+        return number.replace(".", "").replace(",", ".")
+    if re.fullmatch(r"\d{1,3}(\.\d{3}){2,}|\d{1,3}(,\d{3}){2,}", number):
+        return re.sub("[.,]", "", number)
+    fits = decimals == THREE_DECIMALS and ("." in number or delimiter != ",")
+    if re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", number) and not fits:
+        plain, fraction = re.sub("[.,]", "", number), Decimal(number.replace(",", ".")).normalize()
+        raise ValueError(f"{text} could be {plain} or {fraction:f}; write the one that is meant.")
+    return number.replace(",", ".") if re.fullmatch(r"\d+,\d+", number) else number or text
