@@ -190,6 +190,7 @@ READMODEL_PROJECTIONS = ["readmodel.tickets.documents.TicketDocuments", "readmod
 READMODEL_ALIAS = env.str("READMODEL_ALIAS", default="tickets")
 READMODEL_CONSISTENCY_SECONDS = env.float("READMODEL_CONSISTENCY_SECONDS", default=2.0)
 READMODEL_MAX_WAITING = env.int("READMODEL_MAX_WAITING", default=100)
+READMODEL_CURSORS_PER_USER = env.int("READMODEL_CURSORS_PER_USER", default=10)
 READMODEL_AUDIT_PER_SECOND = env.int("READMODEL_AUDIT_PER_SECOND", default=200)
 # Of venues for which none is given.
 TICKETS_TIME_ZONE = env.str("TICKETS_TIME_ZONE", default="UTC")

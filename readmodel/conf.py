@@ -24,6 +24,8 @@ class Conf:
     audit_per_second = Setting(200)
     """How many documents a consumer audits each second; 0: none."""
 
+    cursors_per_user = Setting(10)
+    """How many searches one user may follow by cursors at once; one more is answered 429."""
     max_waiting = Setting(100)
     """How many requests of a process wait for Elasticsearch at once; one more is answered 503."""
 

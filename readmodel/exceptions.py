@@ -17,6 +17,10 @@ class PointInTimeLost(Exception):
     """The state of the index in which the search began is no longer kept."""
 
 
+class TooManyCursors(Exception):
+    """The user follows as many searches by cursors as READMODEL_CURSORS_PER_USER allows."""
+
+
 class StateNotReached(Exception):
     """The index lacks what a consistency token names; a later attempt may find it."""
 

@@ -20,6 +20,8 @@ class Cursor[Query](msgspec.Struct, frozen=True, kw_only=True):
     """The sort values of the last hit."""
     seen: int
     count: int
+    place: str = ""
+    """The user's place that the search takes; empty in cursors of earlier releases."""
 
 
 def sign[Query](cursor: Cursor[Query]) -> str:

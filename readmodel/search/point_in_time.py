@@ -1,14 +1,17 @@
 """Page through all hits of a search as they were when it began, however many there are."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from readmodel.index.document_index import DocumentIndex
 from readmodel.search.cursor import Cursor, sign
+from readmodel.search.open_searches import KEEP_ALIVE_SECONDS, give_place_back, keep_place, take_place
 
-KEEP_ALIVE = "2m"
+KEEP_ALIVE = f"{KEEP_ALIVE_SECONDS}s"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -19,33 +22,47 @@ class Answer(msgspec.Struct, frozen=True):
     next_cursor: str
 
 
-def begin(index: DocumentIndex, request: Mapping[str, Any], query: object) -> Answer:
+def begin(index: DocumentIndex, request: Mapping[str, Any], query: object, *, user: str) -> Answer:
     """Return the first page, and keep the index's current state for the next ones.
 
-    The query is stored in the cursor, for the request of the next page. Raise the errors of DocumentIndex.search.
+    The query is stored in the cursor, for the request of the next page. Raise TooManyCursors if the user has too many,
+    and the errors of DocumentIndex.search.
     """
-    point_in_time = index.open_point_in_time(KEEP_ALIVE)
+    place = take_place(user)
+    with ExitStack() as on_failure:
+        on_failure.callback(give_place_back, place)
+        point_in_time = index.open_point_in_time(KEEP_ALIVE)
+        on_failure.pop_all()  # From now on something is kept.
     body = index.search({**request, **_at(point_in_time)})
     count = body["hits"]["total"]["value"]
-    if count <= request["size"]:
-        index.close_point_in_time(point_in_time)
-    return Answer(body, count, _next_cursor(body, query, seen=0, count=count))
+    return _answer(
+        index, body, Cursor(query=query, point_in_time=point_in_time, after=[], seen=0, count=count, place=place)
+    )
 
 
 def resume[Query](index: DocumentIndex, request: Mapping[str, Any], cursor: Cursor[Query]) -> Answer:
-    """Return the cursor's page, the same each time; raise PointInTimeLost 2 minutes after the page before."""
+    """Return the cursor's page, the same each time.
+
+    Raise PointInTimeLost 2 minutes after the page before, and once the last page was read.
+    """
     beyond = {"search_after": cursor.after, "track_total_hits": False}
     body = index.search({**request, **_at(cursor.point_in_time), **beyond})
-    return Answer(body, cursor.count, _next_cursor(body, cursor.query, seen=cursor.seen, count=cursor.count))
+    return _answer(index, body, cursor)
 
 
-def _next_cursor(body: Mapping[str, Any], query: object, *, seen: int, count: int) -> str:
+def _answer(index: DocumentIndex, body: Mapping[str, Any], cursor: Cursor[Any]) -> Answer:
+    """Return the page with the cursor of the next one; after the last page, let Elasticsearch forget the state."""
     hits = body["hits"]["hits"]
-    seen += len(hits)
-    if not hits or seen >= count:
-        return ""
+    seen = cursor.seen + len(hits)
     # Elasticsearch may change the id of the point in time with each answer.
-    return sign(Cursor(query=query, point_in_time=body["pit_id"], after=hits[-1]["sort"], seen=seen, count=count))
+    point_in_time = body["pit_id"]
+    if not hits or seen >= cursor.count:
+        index.close_point_in_time(point_in_time)
+        give_place_back(cursor.place)
+        return Answer(body, cursor.count, "")
+    keep_place(cursor.place)
+    following = replace(cursor, point_in_time=point_in_time, after=hits[-1]["sort"], seen=seen)
+    return Answer(body, cursor.count, sign(following))
 
 
 def _at(point_in_time: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
-from readmodel.exceptions import InvalidSearch, PointInTimeLost, SearchRefused
+from readmodel.exceptions import InvalidSearch, PointInTimeLost, SearchRefused, TooManyCursors
+from readmodel.search.open_searches import KEEP_ALIVE_SECONDS
 from readmodel.tickets.api.consistency import CONSISTENCY, CONSISTENCY_TOKEN, consistently
 from readmodel.tickets.api.parameters import read_parameters, refuse_beside_a_cursor
 from readmodel.tickets.api.responses import cursor_page_as_json, page_as_json, suggestions_as_json
@@ -38,13 +39,22 @@ class SearchUnavailable(APIException):
     wait = 5  # DRF sends it as Retry-After.
 
 
+class TooManySearches(APIException):
+    """The user follows as many searches by cursors as one user may."""
+
+    status_code = HTTPStatus.TOO_MANY_REQUESTS
+    default_code = "too-many-cursors"
+    wait = KEEP_ALIVE_SECONDS  # Cursors that nobody follows end by then.
+
+
 class SearchExpired(APIException):
     """The state of the tickets in which the search began is no longer kept."""
 
     status_code = HTTPStatus.GONE
     default_code = "search-expired"
     default_detail = (
-        "This cursor has expired: it is valid for 2 minutes after its page. Start again, with an empty cursor."
+        "This cursor has expired: it is valid for 2 minutes after its page, and until the last page was read. "
+        "Start again, with an empty cursor."
     )
 
 
@@ -57,6 +67,8 @@ def _errors_answered() -> Generator[None]:
     except Unprocessable as error:
         # The limits of SearchQuery are below Elasticsearch's, but an operator may have lowered one of those.
         raise ValidationError(["This search is too large for Elasticsearch; use fewer words or filters."]) from error
+    except TooManyCursors as error:
+        raise TooManySearches(str(error)) from error
     except PointInTimeLost as error:
         raise SearchExpired from error
     except SearchRefused as error:
@@ -84,6 +96,9 @@ class TicketSearch(APIView):
             HTTPStatus.OK: SearchPageSerializer,
             HTTPStatus.BAD_REQUEST: BAD_REQUEST,
             HTTPStatus.NOT_FOUND: OpenApiResponse(description="There is no page with this number."),
+            HTTPStatus.TOO_MANY_REQUESTS: OpenApiResponse(
+                description="You follow too many cursors, or send too many requests; see Retry-After."
+            ),
             HTTPStatus.GONE: OpenApiResponse(description="The cursor has expired: start again with an empty one."),
             HTTPStatus.SERVICE_UNAVAILABLE: UNAVAILABLE,
         },
@@ -107,7 +122,9 @@ def _numbered(parameters: dict[str, Any], request: Request) -> Response:
 
 
 def _first_of_all(parameters: dict[str, Any], request: Request) -> Response:
-    return Response(cursor_page_as_json(start_search(_first_of(parameters, request)), request))
+    return Response(
+        cursor_page_as_json(start_search(_first_of(parameters, request), user=str(request.user.pk)), request)
+    )
 
 
 def _first_of(parameters: dict[str, object], request: Request) -> SearchQuery:

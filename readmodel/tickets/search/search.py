@@ -57,11 +57,14 @@ def search(query: SearchQuery) -> SearchPage:
     return SearchPage(query, answer["hits"]["total"]["value"], _hits_in(query, answer), facets_in(query, answer))
 
 
-def start_search(query: SearchQuery) -> SearchPage:
-    """Return the first page of a cursor, and keep the index's current state for the next ones; raise like search()."""
+def start_search(query: SearchQuery, *, user: str) -> SearchPage:
+    """Return the first page of a user's cursor, and keep the index's current state for the next ones.
+
+    Raise like search(), and TooManyCursors.
+    """
     # The facets are the same on each page, so only the first page counts them.
     later = msgspec.structs.replace(query, facets=[])
-    answer = point_in_time.begin(shared_index(TicketDocuments), request_for(query), later)
+    answer = point_in_time.begin(shared_index(TicketDocuments), request_for(query), later, user=user)
     return SearchPage(
         query, answer.count, _hits_in(query, answer.body), facets_in(query, answer.body), answer.next_cursor
     )
@@ -70,7 +73,7 @@ def start_search(query: SearchQuery) -> SearchPage:
 def continue_search(text: str) -> SearchPage:
     """Return the cursor's page, the same each time.
 
-    Raise InvalidSearch if the text is not a cursor, and PointInTimeLost two minutes after the page before.
+    Raise InvalidSearch if the text is not a cursor, and the errors of point_in_time.resume.
     """
     cursor = read(text, Cursor[SearchQuery])
     answer = point_in_time.resume(shared_index(TicketDocuments), request_for(cursor.query), cursor)

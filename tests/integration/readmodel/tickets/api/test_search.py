@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from elasticsearch import Elasticsearch
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from readmodel.index.document_index import shared_index
@@ -223,14 +224,14 @@ class TestCursor:
 
         first = api.get(PATH, {"q": "kafka", "page_size": 2, "cursor": "", "facets": "status", "sort": "-price"}).json()
         shelf.hold(*({"title": "Changed", "version": 2} for _ in range(9)))
-        second = api.get(first["next"]).json()
+        second, again = api.get(first["next"]).json(), api.get(first["next"]).json()
         third = api.get(second["next"]).json()
 
         titles = [result["title"] for page in (first, second, third) for result in page["results"]]
         assert sorted(titles) == [f"Kafka {number}" for number in range(5)]
         assert (first["count"], second["count"], third["next"], second["previous"]) == (5, 5, None, None)
         assert (first["facets"].keys(), second["facets"]) == ({"status"}, {})
-        assert api.get(first["next"]).json() == second | {"next": ANY}
+        assert again == second | {"next": ANY}
 
     def test_an_expired_cursor_is_gone(self, api: APIClient, shelf: Shelf) -> None:
         shelf.hold({}, {})
@@ -272,6 +273,33 @@ class TestCursor:
 
         assert api.get(PATH, {"cursor": ""}).json()["next"] is None
         assert open_contexts(shelf) == before
+
+    def test_the_last_page_lets_elasticsearch_forget_the_state(self, api: APIClient, shelf: Shelf) -> None:
+        shelf.hold({}, {})
+        before = open_contexts(shelf)
+        following = api.get(PATH, {"page_size": 1, "cursor": ""}).json()["next"]
+
+        assert open_contexts(shelf) > before
+        assert api.get(following).json()["next"] is None
+        assert open_contexts(shelf) == before
+        assert api.get(following).status_code == 410
+
+    def test_a_user_follows_only_so_many_cursors_at_once(
+        self, api: APIClient, shelf: Shelf, settings: Settings, django_user_model: type[User]
+    ) -> None:
+        settings.READMODEL_CURSORS_PER_USER = 2
+        shelf.hold({}, {})
+        first, second, refused = (api.get(PATH, {"page_size": 1, "cursor": ""}) for _ in range(3))
+
+        assert (refused.status_code, refused.json()["type"]) == (429, "urn:problem:too-many-cursors")
+        assert refused["Retry-After"] == "120"
+        other = APIClient()
+        other.force_authenticate(django_user_model.objects.create_superuser("other"))
+        assert other.get(PATH, {"page_size": 1, "cursor": ""}).status_code == 200
+
+        api.get(first.json()["next"])
+        assert api.get(PATH, {"page_size": 1, "cursor": ""}).status_code == 200
+        assert api.get(second.json()["next"]).status_code == 200
 
     def test_a_cursor_leads_beyond_the_numbered_pages(self, api: APIClient, shelf: Shelf) -> None:
         for start in range(0, 10_050, 5_025):
