@@ -80,6 +80,8 @@ WEB_BODY_SECONDS = env.float("WEB_BODY_SECONDS", default=10.0)
 WEB_UPLOAD_BYTES = env.int("WEB_UPLOAD_BYTES", default=10_000_000)
 WEB_UPLOAD_SECONDS = env.float("WEB_UPLOAD_SECONDS", default=60.0)
 WEB_BODIES_BYTES = env.int("WEB_BODIES_BYTES", default=64_000_000)
+API_USER_PER_MINUTE = env.int("API_USER_PER_MINUTE", default=6_000)
+API_ADDRESS_PER_MINUTE = env.int("API_ADDRESS_PER_MINUTE", default=6_000)
 
 INSTALLED_APPS = [
     "accounts.apps.AdminConfig",
@@ -108,6 +110,7 @@ MIDDLEWARE = [
     "config.web.headers.HeadersMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "config.web.error_pages.ErrorPagesMiddleware",
+    "config.web.address_rate.AddressRateMiddleware",
     "config.web.readable.ReadableTextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -242,6 +245,7 @@ REST_FRAMEWORK = {
         "config.web.permissions.ModelPermissions",
         "config.web.documented.OnlyDocumentedInput",
     ],
+    "DEFAULT_THROTTLE_CLASSES": ["config.web.rates.UserRate"],
     "DEFAULT_PAGINATION_CLASS": "config.web.pagination.Pagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -189,8 +189,9 @@ async def events_stream(request: HttpRequest) -> HttpResponseBase:
 
 
 async def _is_allowed(request: HttpRequest) -> bool:
-    """Check whether the stream may still go on."""
-    return isinstance(await in_thread(_check_again, request), StreamStart)
+    """Check whether the stream may still go on, also if the user sends too many requests meanwhile."""
+    found = await in_thread(_check_again, request)
+    return isinstance(found, StreamStart) or found.status_code == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def _check_again(request: HttpRequest) -> StreamStart | HttpResponseBase:
