@@ -284,6 +284,7 @@ class TestCursor:
         assert open_contexts(shelf) == before
         assert api.get(following).status_code == 410
 
+    @pytest.mark.django_db(transaction=True)
     def test_a_user_follows_only_so_many_cursors_at_once(
         self, api: APIClient, shelf: Shelf, settings: Settings, django_user_model: type[User]
     ) -> None:
