@@ -14,7 +14,10 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from accounts import second_factor
 from accounts.models import Token, TokenQuerySet
 from accounts.scopes import SCOPES
 
@@ -39,14 +42,26 @@ class TokenForm(TokenModelForm):
         fields = ["user", "name", "scopes", "expires_at"]
 
 
-admin.site.unregister([User, Group])
+# The library's pages of devices would show their secrets.
+admin.site.unregister([User, Group, StaticDevice, TOTPDevice])
 
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
+    actions = ["remove_second_factor"]
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
         fields = list(super().get_readonly_fields(request, obj))
         return fields if request.user.is_superuser else [*fields, "is_superuser", "groups", "user_permissions"]
+
+    @admin.action(description="Remove the second factor of selected users", permissions=["give_rights"])
+    def remove_second_factor(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users:
+            second_factor.remove(user)
+        self.message_user(request, f"without a second factor: {users.count()}")
+
+    def has_give_rights_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Refuse to change, or to give a new password to, a user who may do more."""

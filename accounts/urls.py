@@ -3,11 +3,13 @@
 from django.urls import path
 
 from accounts import schema  # noqa: F401 (it registers itself; commands, which have no URLs, start without the library)
-from accounts.views import change_password, log_in, log_out, password_changed
+from accounts.views import change_password, log_in, log_in_code, log_out, password_changed, second_factor
 
 urlpatterns = [
     path("log-in/", log_in, name="log_in"),
+    path("log-in/code/", log_in_code, name="log_in_code"),
     path("log-out/", log_out, name="log_out"),
     path("password/", change_password, name="change_password"),
     path("password/changed/", password_changed, name="password_changed"),
+    path("second-factor/", second_factor, name="second_factor"),
 ]

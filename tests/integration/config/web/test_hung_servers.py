@@ -59,6 +59,8 @@ REQUESTS = [
     Asked("/freshness/", "elasticsearch"),
     Asked("/lookup/?code=x"),
     Asked("/log-in/"),
+    Asked("/log-in/code/"),
+    Asked("/second-factor/"),
     Asked("/log-out/", data={}),
     Asked("/password/"),
     Asked("/password/changed/"),
