@@ -48,9 +48,10 @@ def test_a_database_host_that_vanishes_is_noticed_within_some_seconds_unless_the
 def test_django_has_nothing_to_object_to_the_documented_settings_of_production() -> None:
     [block] = re.findall(r"```ini\n(SECRET_KEY=.*?|DATABASE_URL=.*?)```", HOW_TO, re.DOTALL)
     documented = dict(line.split("=", 1) for line in block.splitlines())
-    ours = {"HTTPS_ONLY": "", "DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONPATH": "."}
+    # Without their database, which Django would ask for its version.
+    ours = {"HTTPS_ONLY": "", "DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_URL": "sqlite://:memory:"}
 
-    said = manage("check", "--deploy", "--fail-level", "WARNING", **documented, **ours)
+    said = manage("check", "--deploy", "--fail-level", "WARNING", **documented | ours)
 
     assert said == "System check identified no issues (1 silenced).\n"
 
