@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 TICKET_ID = UUID(int=1)
 BODY = {**FIELDS, "starts_at": "2027-05-01T22:00:00+02:00", "price": "25.00"}
-FORM = {**BODY, "code": "ABC", "starts_at_0": "2027-05-01", "starts_at_1": "22:00:00"}
+FORM = {**BODY, "code": "ABC", "starts_at_0": "2027-05-01", "starts_at_1": "22:00:00", "time_zone": "UTC"}
 PASSWORD = "correct horse"
 NEW = "battery staple horse"
 SEARCH = "/api/search/tickets/"
