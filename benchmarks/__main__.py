@@ -67,6 +67,7 @@ BENCHMARKS = {
     ),
     "suggest": Benchmark("Suggestions while typing"),
     "feed": Benchmark("Events over HTTP"),
+    "hostile_clients": Benchmark("Hostile clients"),
     "verify": Benchmark("Proving the read model", arguments=("--tickets", "100000")),
     "rebuild": Benchmark("Rebuilding the read model"),
     "log_size": Benchmark("A large log", arguments=("--rows", "1000000")),

@@ -3,18 +3,20 @@
     uv run python -m benchmarks.hostile_clients [--seconds 10]
 
 Meanwhile one client asks /healthz and another lists tickets, each on a new connection every time, one after another.
-All run on this machine, also the servers.
+All run on this machine, also the servers. Where nginx is installed, some attacks are repeated behind it, as shipped.
 """
 
 import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from io import StringIO
+from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 from urllib.request import Request, urlopen
@@ -27,9 +29,20 @@ from rich.table import Table
 
 from benchmarks.servers import loaded_project
 from config.supervisord.ports import LOOPBACK, answers, free_port
-from tests.network.hostile_clients import ATTACKS, Attack, attacking
+from tests.network.hostile_clients import (
+    ATTACKS,
+    Attack,
+    attacking,
+    guesses_tokens,
+    hangs_up,
+    says_nothing,
+    sends_a_body_slowly,
+)
+from tests.network.nginx import NGINX, running_nginx
 
 GRANIAN = ("-m", "config.web.server", "--interface", "asginl", "--no-log", "--workers-kill-timeout", "5")
+BEHIND_NGINX = (says_nothing, sends_a_body_slowly, hangs_up, guesses_tokens)
+STRANGER = "127.0.0.2"
 TIMEOUT_SECONDS = 10.0
 PAUSE_SECONDS = 0.05
 MEGABYTE = 1_000_000
@@ -63,7 +76,11 @@ def main() -> None:
         for attack in (None, *chosen):
             with serving() as (worker, port):
                 row = measured(attack, worker, port, token=token, seconds=options.seconds)
-            table.add_row(str(attack or "none"), *row)
+                table.add_row(str(attack or "none"), *row)
+                if NGINX and attack and attack.behaviour in BEHIND_NGINX:
+                    with tempfile.TemporaryDirectory() as folder, running_nginx(Path(folder), port) as proxy:
+                        row = measured(attack, worker, proxy, token=token, seconds=options.seconds)
+                    table.add_row("  behind nginx, from another address", *row)
     Console(width=140).print(table)
 
 
@@ -94,7 +111,7 @@ def measured(attack: Attack | None, worker: psutil.Process, port: int, *, token:
     headers = {"Authorization": f"Token {token}"}
     with ThreadPoolExecutor(3) as threads, ExitStack() as ending:
         if attack:
-            ending.enter_context(attacking(attack, port))
+            ending.enter_context(attacking(attack, port, address=STRANGER))
         asking = [threads.submit(ask, f"{url}{path}", headers, ended) for path in ("/healthz", "/api/tickets/")]
         peak = threads.submit(watch, worker, ended)
         time.sleep(seconds)

@@ -12,6 +12,18 @@ from config.environment import WEB_TAG
 from config.web.addresses import trusted_proxies
 from events.checks import TAG
 
+LIMITS = (
+    "WEB_REQUESTS_AT_ONCE",
+    "WEB_QUEUE_SECONDS",
+    "WEB_BODY_BYTES",
+    "WEB_BODY_SECONDS",
+    "WEB_UPLOAD_BYTES",
+    "WEB_UPLOAD_SECONDS",
+    "WEB_BODIES_BYTES",
+    "API_USER_PER_MINUTE",
+    "API_ADDRESS_PER_MINUTE",
+    "READMODEL_CURSORS_PER_USER",
+)
 HOST = re.compile(r"\.?[a-z0-9_.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
@@ -38,6 +50,16 @@ def check_hosts(**_: Any) -> Sequence[CheckMessage]:
         )
         for host in settings.ALLOWED_HOSTS
         if not HOST.fullmatch(host)
+    ]
+
+
+@register(WEB_TAG)
+def check_limits(**_: Any) -> Sequence[CheckMessage]:
+    values = {name: getattr(settings, name) for name in LIMITS}
+    return [
+        Error(f"{name} is {value}, but must be more than 0", id="config.E005")
+        for name, value in values.items()
+        if value <= 0
     ]
 
 

@@ -106,6 +106,7 @@ def _welcome(console: Console, service: Service) -> None:
         console.print(f"\nLog in as [bold]{ADMIN}[/] with [bold]{service.admin_password}[/] (shown only once)")
     if "HTTPS_ONLY" not in settings.NAMED_IN_ENVIRONMENT:
         console.print("\nIt serves plain HTTP, to this machine alone (HTTPS_ONLY=false); production needs HTTPS.")
+    console.print("No proxy limits what one address may send: production needs config/nginx/nginx.conf, or the like.")
     console.print("Every other `manage.py` command finds these servers. Ctrl-C stops everything.")
 
 

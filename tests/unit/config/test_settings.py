@@ -78,7 +78,11 @@ def test_the_web_server_ends_with_a_sentence_for_each_wrong_setting(monkeypatch:
 
     with (
         override_settings(
-            WRONG_VARIABLES=env.wrong, TRUSTED_PROXIES=["*"], ALLOWED_HOSTS=hosts, SECURE_HSTS_SECONDS=-1
+            WRONG_VARIABLES=env.wrong,
+            TRUSTED_PROXIES=["*"],
+            ALLOWED_HOSTS=hosts,
+            SECURE_HSTS_SECONDS=-1,
+            WEB_BODY_SECONDS=0,
         ),
         pytest.raises(SystemExit) as ended,
     ):
@@ -93,6 +97,7 @@ def test_the_web_server_ends_with_a_sentence_for_each_wrong_setting(monkeypatch:
         "ALLOWED_HOSTS",
         "ALLOWED_HOSTS",
         "HSTS_SECONDS is -1, but must be 0 or more",
+        "WEB_BODY_SECONDS is 0, but must be more than 0",
     ]
 
 
