@@ -90,6 +90,8 @@ def marked_kinds(folded: str) -> str:
 
 def letters_of(text: str) -> str:
     """Return the text's letters and digits alone."""
+    if text.isascii():
+        return "".join(PIECE.findall(text.lower()))
     return "".join(word.joined for word in words_in(text))
 
 
@@ -142,5 +144,7 @@ def _further_spellings(word: Word) -> Iterator[str]:
 def _transcribed(text: str) -> set[str]:
     """Return the words that have umlauts as they are typed without: `muenster`, `oersted`, `aarhus`."""
     composed = unicodedata.normalize("NFC", text)
+    if not UMLAUTS.search(composed):
+        return set()
     chunks = [chunk for chunk in composed.split() if UMLAUTS.search(chunk)]
     return {word.joined for chunk in chunks for word in words_in(chunk.translate(TRANSCRIPTIONS))}
