@@ -1,4 +1,7 @@
-"""Make the groups once, with their permissions, which Django makes only after all migrations: make these first."""
+"""Make the groups once, with their permissions, which Django makes only after all migrations: make these first.
+
+Permissions need no table of their app, so this depends on no migration of the other apps.
+"""
 
 from django.apps import apps as current_apps
 from django.contrib.auth.management import create_permissions
@@ -23,9 +26,6 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_take_over_tokens"),
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("events", "0010_trail_stays"),
-        ("readmodel", "0001_initial"),
-        ("tickets", "0001_initial"),
     ]
 
     operations = [migrations.RunPython(make_groups, migrations.RunPython.noop)]
