@@ -31,7 +31,7 @@ def problems(text: str) -> dict[str, str]:
 
 
 def test_the_draft_is_accepted_and_encoded_by_the_class() -> None:
-    assert accept(ISSUED, draft(ISSUED)) == (ISSUED.data, 1)
+    assert accept(ISSUED, draft(ISSUED)) == (ISSUED.data, 2)
 
 
 def test_all_problems_are_reported_at_once_with_their_places() -> None:
@@ -51,7 +51,7 @@ def test_a_missing_field_has_a_place_too() -> None:
 
 def test_the_place_of_a_syntax_error_is_its_line() -> None:
     assert problems(draft(ISSUED).replace('"seat": ', '"seat" ')) == {
-        "$": "not JSON: Expecting ':' delimiter in line 8, column 12"
+        "$": "not JSON: Expecting ':' delimiter in line 9, column 12"
     }
 
 
