@@ -42,7 +42,6 @@ from tests.network.nginx import NGINX, running_nginx
 
 GRANIAN = ("-m", "config.web.server", "--interface", "asginl", "--no-log", "--workers-kill-timeout", "5")
 BEHIND_NGINX = (says_nothing, sends_a_body_slowly, hangs_up, guesses_tokens)
-STRANGER = "127.0.0.2"
 TIMEOUT_SECONDS = 10.0
 PAUSE_SECONDS = 0.05
 MEGABYTE = 1_000_000
@@ -111,7 +110,7 @@ def measured(attack: Attack | None, worker: psutil.Process, port: int, *, token:
     headers = {"Authorization": f"Token {token}"}
     with ThreadPoolExecutor(3) as threads, ExitStack() as ending:
         if attack:
-            ending.enter_context(attacking(attack, port, address=STRANGER))
+            ending.enter_context(attacking(attack, port))
         asking = [threads.submit(ask, f"{url}{path}", headers, ended) for path in ("/healthz", "/api/tickets/")]
         peak = threads.submit(watch, worker, ended)
         time.sleep(seconds)

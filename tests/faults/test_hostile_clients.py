@@ -16,6 +16,7 @@ from tests.network.feed_server import Server, headers, reader_token, serving
 from tests.network.hostile_clients import (
     CHUNK,
     POST,
+    STRANGER,
     Attack,
     attacking,
     hangs_up,
@@ -33,7 +34,6 @@ MOST_THREADS = 2 * REQUESTS_AT_ONCE + 30
 """A request's thread is waited for by another one; the web server itself has some."""
 MOST_BYTES = 300_000_000
 HONEST_REQUESTS = 5
-STRANGER = "127.0.0.2"
 TLS = ssl.create_default_context()
 """It takes a while to make, and each request on a connection of its own would make one."""
 LIMITS = {
@@ -103,7 +103,7 @@ def test_behind_nginx_a_stranger_s_attack_harms_no_other_address(server: Server,
     (worker,) = psutil.Process(server.process.pid).children()
     token = reader_token()
 
-    with attacking(attack, proxy, address=STRANGER):
+    with attacking(attack, proxy):
         expect_honest_requests_to_succeed(proxy, token)
 
     assert worker.num_threads() < MOST_THREADS

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from config.supervisord.ports import LOOPBACK
 
+STRANGER = "127.0.0.2"
+"""An address of the loopback interface at which no server of the tests listens: each attack takes many ports."""
 MOST_FILES = 8_192
 MOST_BYTES = 2_000_000_000
 HEADERS = b" /api/tickets/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Token wrong\r\n"
@@ -101,7 +103,7 @@ ATTACKS = (
 
 
 @contextmanager
-def attacking(attack: Attack, port: int, *, address: str = LOOPBACK) -> Iterator[None]:
+def attacking(attack: Attack, port: int, *, address: str = STRANGER) -> Iterator[None]:
     """Attack a port of this machine, from this address of the loopback interface, until the block ends."""
     name, connections = attack.behaviour.__name__, str(attack.connections)
     command = (sys.executable, "-m", __name__, name, connections, address, str(port))

@@ -22,7 +22,9 @@ def running_nginx(folder: Path, web_port: int) -> Iterator[int]:
     assert NGINX
     port = free_port()
     shutil.copytree(SHIPPED, folder, dirs_exist_ok=True)
-    _replace(folder / "nginx.conf", ("web:8000", f"{LOOPBACK}:{web_port}"), ("listen 8080", f"listen {port}"))
+    _replace(
+        folder / "nginx.conf", ("web:8000", f"{LOOPBACK}:{web_port}"), ("listen 8080", f"listen {LOOPBACK}:{port}")
+    )
     _replace(folder / "nginx.conf", ("/tmp/", f"{folder}/"), ("/dev/stdout", f"{folder}/access.log"))  # noqa: S108
     _replace(folder / "front.conf", ("172.31.250.1", FRONT))
     folder.chmod(0o755)
