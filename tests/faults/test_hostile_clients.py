@@ -147,16 +147,17 @@ class TestNginx:
         application = "tests.network.echoing_application:application"
         with serving(application=application) as web, running_nginx(tmp_path, web.port) as port:
             url = f"http://{LOOPBACK}:{port}/"
-            stranger, front = (
-                httpx.Client(transport=httpx.HTTPTransport(local_address=address, verify=TLS))
-                .get(url, headers=forged)
-                .json()
-                for address in (STRANGER, FRONT)
-            )
+            stranger, front = (told_from(address, url, forged) for address in (STRANGER, FRONT))
 
         told = ("x-forwarded-for", "x-forwarded-proto", "x-request-id", "forwarded")
         assert [stranger.get(name) for name in told] == [STRANGER, "http", "abc-1", None]
         assert [front.get(name) for name in told] == ["10.0.0.1", "https", "abc-1", None]
+
+
+def told_from(address: str, url: str, forged: dict[str, str]) -> Any:
+    """Return the headers that reach the web server when a client at the address sends these."""
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=address, verify=TLS)) as client:
+        return client.get(url, headers=forged).json()
 
 
 def has_visitors(worker: psutil.Process, port: int) -> bool:
