@@ -17,7 +17,7 @@ RUN pip install --no-cache-dir --require-hashes --requirement requirements/uv.tx
     && uv pip sync --no-cache --python /opt/venv --require-hashes requirements/production.txt
 
 COPY . .
-RUN python -m compileall -q config events readmodel tickets \
+RUN python -m compileall -q accounts config events readmodel tickets \
     && python manage.py collectstatic --noinput --verbosity 0 \
     && useradd --system --no-create-home tickets
 
