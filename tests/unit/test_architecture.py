@@ -108,7 +108,11 @@ FOR_PROCESSES = {"config/up/preparation.py", "config/engines/maven.py"}
 
 def test_everything_that_is_printed_is_made_printable_in_one_place() -> None:
     """Print by a command's stdout and stderr, or by our Console: other ways hand control characters to the terminal."""
-    modules = {module for app in ("config", "events", "readmodel", "tickets") for module in (ROOT / app).rglob("*.py")}
+    modules = {
+        module
+        for app in ("accounts", "config", "events", "readmodel", "tickets")
+        for module in (ROOT / app).rglob("*.py")
+    }
     own = {ROOT / "events/management/command.py", ROOT / "events/management/console.py"}
     found = {str(module.relative_to(ROOT)): unsafe_printing(module) for module in modules - own}
 

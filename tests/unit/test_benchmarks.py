@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("config", "events", "readmodel", "tests", "tickets")
+OURS = ("accounts", "config", "events", "readmodel", "tests", "tickets")
 
 
 @pytest.mark.parametrize("benchmark", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)

@@ -18,7 +18,7 @@ from events.management.console import Console, Table
 from events.printable_text import printable
 
 ROOT = Path(__file__).resolve().parents[4]
-OURS = ("config", "events", "readmodel", "readmodel.tickets", "tickets")
+OURS = ("accounts", "config", "events", "readmodel", "readmodel.tickets", "tickets")
 COMMANDS = sorted(name for name, app in get_commands().items() if app in OURS)
 NASTY = "a\x1b[2Jb\x9b1mc\u202ed\u2066e\u200ff\rg\x07h\U000e0041"
 SHOWN = r"a\u001b[2Jb\u009b1mc\u202ed\u2066e\u200ff\u000dg\u0007h\udb40\udc41"
