@@ -10,9 +10,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from tickets.money import DECIMALS, as_written
+from tickets.money import DECIMALS, as_written, is_plain
 from tickets.texts import normalized
-from tickets.venue_time import NoSuchTime, instant_of, time_zones
+from tickets.venue_time import INCOMPLETE, NoSuchTime, instant_of, is_complete, time_zones
 
 
 class _Own(models.Field):  # type: ignore[type-arg]  # Django's fields can't be subscripted at run time
@@ -39,6 +39,11 @@ class AddressField(_Normalized, models.EmailField):  # type: ignore[type-arg]
 class PriceField(_Own, models.DecimalField):  # type: ignore[type-arg]
     """A price in the ticket's currency, with as many decimals as the currency has."""
 
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and not is_plain(value):
+            raise ValidationError(self.error_messages["invalid"], code="invalid", params={"value": value})
+        return super().to_python(value)
+
     def clean(self, value: Any, model_instance: Any) -> Decimal:
         price: Decimal = super().clean(value, model_instance)
         currency = model_instance.currency
@@ -52,6 +57,12 @@ class PriceField(_Own, models.DecimalField):  # type: ignore[type-arg]
 
 class VenueTimeField(_Own, models.DateTimeField):  # type: ignore[type-arg]
     """An instant, in UTC. A time without an offset is a local time in the ticket's time zone, if that is given."""
+
+    def to_python(self, value: Any) -> Any:
+        time = super().to_python(value)
+        if time and isinstance(value, str) and not is_complete(value):
+            raise ValidationError(INCOMPLETE, code="incomplete")
+        return time
 
     def clean(self, value: Any, model_instance: Any) -> datetime:
         time: datetime | None = self.to_python(value)

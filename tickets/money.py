@@ -1,10 +1,13 @@
 """Currencies of prices, and how many decimals each is written with; pure."""
 
+import re
 from decimal import Decimal
 
 import iso4217
 
 MOST_DECIMALS = 3
+PLAIN = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*")
+"""Decimal also reads 1e3 and 1_000, which nobody writes as a price but by mistake."""
 # ISO 4217 lists them with decimals, but nobody pays with them.
 UNITS_OF_ACCOUNT = {"XAD", "UYW"}
 # Funds, such as CHE or MXV. The library reads the table, but leaves out this mark.
@@ -19,6 +22,10 @@ DECIMALS = {
     for currency in iso4217.Currency
     if currency.exponent is not None and currency.code not in FUNDS | UNITS_OF_ACCOUNT
 }
+
+
+def is_plain(price: str) -> bool:
+    return bool(PLAIN.fullmatch(price))
 
 
 def as_written(price: Decimal, currency: str) -> Decimal:

@@ -9,12 +9,18 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
 from tickets.models import Ticket
-from tickets.money import MOST_DECIMALS
-from tickets.venue_time import at_venue
+from tickets.money import MOST_DECIMALS, is_plain
+from tickets.venue_time import INCOMPLETE, at_venue, is_complete
 
 
 class VenueTimeField(serializers.DateTimeField):
     """A time with its UTC offset; one without is left to the model, where DRF would read it as the server's."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        time: datetime = super().to_internal_value(value)
+        if isinstance(value, str) and not is_complete(value):
+            raise serializers.ValidationError(INCOMPLETE, code="incomplete")
+        return time
 
     def enforce_timezone(self, value: datetime) -> datetime:
         return value if is_naive(value) else super().enforce_timezone(value)
@@ -22,6 +28,12 @@ class VenueTimeField(serializers.DateTimeField):
 
 class PriceField(serializers.DecimalField):
     """A price, written with its currency's decimals as the model has it."""
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, str) and not is_plain(data):
+            self.fail("invalid")
+        price: Decimal = super().to_internal_value(data)
+        return price
 
     def quantize(self, value: Decimal) -> Decimal:
         return value

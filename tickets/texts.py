@@ -4,8 +4,11 @@ import re
 import unicodedata
 
 # They are not shown at all, so two texts that differ in them look equal. The joiners U+200C and U+200D are kept:
-# Persian, the scripts of India, and emoji need them.
-REMOVED = re.compile("[\u00ad\u180e\u200b\u2060-\u2064\ufeff]")
+# Persian, the scripts of India, and emoji need them; so are tags in an emoji of a flag.
+REMOVED = re.compile(
+    "[\u00ad\u034f\u17b4\u17b5\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0001]|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0020-\U000e007f]+"
+)
 DIRECTION_MARKS = "\u061c\u200e\u200f"
 """They belong between letters of different directions; at the ends of a text they are left over from copying."""
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

@@ -1,10 +1,14 @@
 """Times at a venue: local times become instants, and instants are written as local times; pure."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 MINUTE = timedelta(minutes=1)
+WITH_MINUTES = re.compile(r"[Tt ]\s*(?:\d\d?:\d\d|\d{4})(?![.,])")
+"""Python reads 2027-05-01 as midnight, and 20.30 as 20 hours and 0.3 seconds."""
+INCOMPLETE = "Write the hours and the minutes of this time, for example 2027-05-01T20:00."
 
 
 class NoSuchTime(Exception):
@@ -28,6 +32,11 @@ def instant_of(local: datetime, time_zone: str) -> datetime:
         f"The clocks in {time_zone} are put back and show this time twice; write {first.isoformat()} or "
         f"{second.isoformat()}."
     )
+
+
+def is_complete(text: str) -> bool:
+    """Tell whether a time in ISO 8601 has hours and minutes."""
+    return bool(WITH_MINUTES.search(text))
 
 
 def at_venue(instant: datetime, time_zone: str) -> datetime:

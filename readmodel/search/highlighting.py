@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from django.utils.html import escape
 
 from readmodel.search.folding import fold_letter
-from readmodel.search.words import OF_RUN, PUNCTUATION, Word, marked_kinds, parts_of
+from readmodel.search.words import LONG_MARK, OF_RUN, PUNCTUATION, Word, marked_kinds, parts_of
 
 MARK, END_MARK = "<mark>", "</mark>"
 GAP = f"[ {PUNCTUATION}]"
-# A word also begins or ends next to a letter of a run, and begins after an Arabic article.
-START = f"(?:^|(?<={GAP})|(?<={OF_RUN}.)|(?<=ال))"
+# A word also begins or ends next to a letter of a run, and begins after an article of Arabic or Hebrew.
+START = f"(?:^|(?<={GAP})|(?<={OF_RUN}.)|(?<=ال)|(?<=لل)|(?<=ה))"
 END = f"(?=$|{GAP}|{OF_RUN})"
 
 
@@ -40,7 +40,7 @@ def _spans(text: str, words: Sequence[Word]) -> Iterator[tuple[int, int]]:
 def _pattern_of(words: Sequence[Word]) -> str:
     *whole, last = words
     patterns = [_whole(word) for word in sorted(whole, key=lambda word: len(word.joined), reverse=True)]
-    stems = [_whole(Word((word.stem,))) for word in words if word.stem]
+    stems = [_whole(word.stem_word) for word in words if word.stem]
     parts = [_letters(part) for word in words if word.is_run for part in parts_of(word)]
     return "|".join([*patterns, _letters(last), *stems, *parts])
 
@@ -52,5 +52,5 @@ def _whole(word: Word) -> str:
 def _letters(word: Word) -> str:
     """Match the letters of the word, which may have punctuation between them."""
     if word.is_run:
-        return f"{GAP}*".join(f"{OF_RUN}?{re.escape(letter)}" for letter in word.joined)
+        return f"(?:{GAP}|{OF_RUN}{LONG_MARK})*".join(f"{OF_RUN}?{re.escape(letter)}" for letter in word.joined)
     return START + f"{GAP}*".join(f"{PUNCTUATION}*".join(map(re.escape, piece)) for piece in word.pieces)

@@ -44,12 +44,15 @@ PIECE_OR_LETTER = re.compile(f"{OF_RUN}[^{PUNCTUATION}]|{PIECE.pattern}")
 # The apostrophe of an elision stands after few letters and before several: `l'opéra`, but neither `don't` nor
 # `rock'n'roll`.
 ELISION = re.compile(r"^\W*\w{1,6}['`](\w{3,})\W*$")
-ARABIC_ARTICLE = re.compile("^[وبفك]?ال([\u0621-\u064a]{3,})$")
+ARTICLE = re.compile("^(?:[وبفك]?ال|و?لل)([\u0621-\u064a]{3,})$|^ו?ה([א-ת]{3,})$")
+"""Of Arabic and of Hebrew."""
+LONG_MARK, SHORTEST_KANA = "ー", 3
 MAX_JOINED_LENGTH = 100
 LAST_OF_BASIC_PLANE = "\uffff"
-UMLAUTS = re.compile("[äöüåøÄÖÜÅØ]")
+UMLAUTS = re.compile("[äöüåøđÄÖÜÅØĐ]")
 TRANSCRIPTIONS = str.maketrans(
-    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "Å": "Aa", "Ø": "Oe"}
+    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "đ": "dj"}
+    | {"Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "Å": "Aa", "Ø": "Oe", "Đ": "Dj"}
 )
 
 
@@ -60,11 +63,15 @@ class Word(NamedTuple):
     is_run: bool = False
     """Its script has no spaces, so it is found anywhere in a run."""
     stem: str = ""
-    """The word without the article that is written in one with it, if it may have one."""
+    """The word without the article that is written in one with it, or without its long marks of kana."""
 
     @property
     def joined(self) -> str:
         return "".join(self.pieces)
+
+    @property
+    def stem_word(self) -> "Word":
+        return Word(tuple(self.stem), is_run=True) if self.is_run else Word((self.stem,))
 
 
 def words_in(text: str) -> list[Word]:
@@ -124,25 +131,31 @@ def _words_with_runs(pieces: Sequence[str]) -> Iterator[Word]:
     kinds = [is_run := piece[0] == OF_RUN or (is_run and piece.isdecimal()) for piece in pieces]
     for is_run, group in groupby(zip(kinds, pieces, strict=True), key=itemgetter(0)):
         word = tuple(piece.removeprefix(OF_RUN) for _, piece in group)
-        yield Word(word, is_run, "" if is_run else _stem_of(word[0], word))
+        yield Word(word, is_run, _without_long_marks(word) if is_run else _stem_of(word[0], word))
+
+
+def _without_long_marks(run: Sequence[str]) -> str:
+    """Return the run as it is found if its long marks are missing, or were typed as hyphens."""
+    rest = "".join(letter for letter in run if letter != LONG_MARK)
+    return rest if SHORTEST_KANA <= len(rest) < len(run) else ""
 
 
 def _stem_of(chunk: str, pieces: Sequence[str]) -> str:
     if len(pieces) == 1 and chunk.isascii():
         return ""
-    found = ELISION.search(chunk) if len(pieces) > 1 else ARABIC_ARTICLE.search(pieces[0])
-    return found[1] if found else ""
+    found = ELISION.search(chunk) if len(pieces) > 1 else ARTICLE.search(pieces[0])
+    return next(filter(None, found.groups())) if found else ""
 
 
 def _further_spellings(word: Word) -> Iterator[str]:
     if word.stem and word.stem not in word.pieces:
-        yield word.stem
+        yield " ".join(word.stem_word.pieces)
     if len(word.pieces) > 1 and not word.is_run and len(word.joined) <= MAX_JOINED_LENGTH:
         yield word.joined
 
 
 def _transcribed(text: str) -> set[str]:
-    """Return the words that have umlauts as they are typed without: `muenster`, `oersted`, `aarhus`."""
+    """Return the words that have umlauts as they are typed without: `muenster`, `oersted`, `aarhus`, `djokovic`."""
     composed = unicodedata.normalize("NFC", text)
     if not UMLAUTS.search(composed):
         return set()

@@ -19,8 +19,12 @@ MARKS = {
 }
 """Longer ones first, since that of UTF-32 begins with that of UTF-16."""
 WINDOWS = "cp1252"
-UNDEFINED_IN_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+NOT_IN_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]|[\xa1-\xff]{4}")
+"""Undefined bytes, and four letters with accents in a row: words of other scripts look so in cp1252."""
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How files of Excel, LibreOffice and Numbers begin."""
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+NAME = re.compile(r"\w")
 DIRECTIVE = re.compile(r"sep=(.?)\s*", re.IGNORECASE)
 """Excel reads and writes it as a first line of its own."""
 
@@ -75,6 +79,8 @@ def _encoding_of(file: IO[bytes]) -> str:
     for mark, encoding in MARKS.items():
         if start.startswith(mark):
             return encoding
+    if start in WORKBOOKS:
+        raise NoTicketFile("This is a spreadsheet program's own file; save the sheet as CSV.")
     if len(start) > 1 and 0 in start[:2]:
         return "utf-16-be" if start[0] == 0 else "utf-16-le"
     return _encoding_by_content(file)
@@ -90,7 +96,7 @@ def _encoding_by_content(file: IO[bytes]) -> str:
         others = re.findall(r"[^\x00-\x7f]", decoder.decode(chunk))
         escaped = sum("\udc80" <= character <= "\udcff" for character in others)
         valid, broken = valid + len(others) - escaped, broken + escaped
-        is_windows = is_windows and not UNDEFINED_IN_WINDOWS.search(chunk)
+        is_windows = is_windows and not NOT_IN_WINDOWS.search(chunk)
     if broken <= valid:
         return "utf-8"
     if not is_windows:
@@ -109,7 +115,7 @@ def _delimiter_of(source: Source, columns: set[str]) -> str:
     """Return the delimiter that the file names, or the one that finds the most names of columns in its first line."""
     text = source.text()
     try:
-        lines = list(islice(text, 2))
+        lines = [line for line in islice(text, 20) if NAME.search(line)]
     except UnicodeError as error:
         raise NoTicketFile(f"The file is not in {source.encoding}: {error.reason}; name its encoding.") from error  # type: ignore[attr-defined]
     finally:

@@ -4,9 +4,12 @@ import re
 from datetime import datetime
 from decimal import Decimal
 
-CLOCK = r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?::(?P<second>\d\d))?(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?"
+CLOCK = r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?::(?P<second>\d\d))?(?:\s*(?P<half>[AaPp])\.?\s?[Mm]\.?)?"
 WRITTEN_TIME = re.compile(
     rf"(?P<first>\d{{1,2}})(?P<mark>[./-])(?P<second_part>\d{{1,2}})(?P=mark)(?P<year>\d{{2,4}})(?:,?\s+{CLOCK})?"
+)
+YEAR_FIRST = re.compile(
+    rf"(?P<year>\d{{4}})[./-]\s?(?P<first>\d{{1,2}})[./-]\s?(?P<second_part>\d{{1,2}})\.?\s+{CLOCK}"
 )
 DAY_ALONE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}")
 SERIAL = re.compile(r"\d{5}(?:[.,]\d+)?")
@@ -21,6 +24,8 @@ def time_in(text: str) -> str:
         raise ValueError(f"This is a spreadsheet's number of a time; {EXAMPLE}.")
     if DAY_ALONE.fullmatch(text):
         raise ValueError(f"The time of day is missing; {EXAMPLE}.")
+    if found := YEAR_FIRST.fullmatch(text):
+        return _local(found, month=int(found["first"]), day=int(found["second_part"]))
     if not (found := WRITTEN_TIME.fullmatch(text)):
         return text
     if len(found["year"]) != 4:  # noqa: PLR2004 (digits)
@@ -28,6 +33,10 @@ def time_in(text: str) -> str:
     if not found["hour"]:
         raise ValueError(f"The time of day is missing; {EXAMPLE}.")
     day, month = _day_and_month(int(found["first"]), int(found["second_part"]), found["mark"])
+    return _local(found, month=month, day=day)
+
+
+def _local(found: re.Match[str], *, month: int, day: int) -> str:
     try:
         return datetime(int(found["year"]), month, day, *_clock(found)).isoformat()  # noqa: DTZ001 (local)
     except ValueError:

@@ -77,15 +77,22 @@ def _or_similar(word: Word, clause: Clause) -> Clause:
 
 
 def _similar(word: Word) -> Iterator[Clause]:
-    """Yield clauses for the word with typing errors, without its article, or for the words of its run in any order."""
+    """Yield clauses for words that are nearly the typed one.
+
+    They have typing errors, lack the article or the long marks, or are the words of a run in any order.
+    """
     if word.stem:
-        yield whole_word(Word((word.stem,)), WEIGHTED_FIELDS)
+        yield whole_word(word.stem_word, WEIGHTED_FIELDS)
     if word.is_run:
         parts = parts_of(word)
         if 1 < len(parts) <= MAX_WORDS:
             yield {"bool": {"must": [whole_word(part, WEIGHTED_FIELDS) for part in parts]}}
-    elif len(word.pieces) == 1 and word.joined.isalpha() and len(word.joined) <= MAX_MISTYPED_LENGTH:
+    elif len(word.pieces) == 1 and not _has_digits(word.joined) and len(word.joined) <= MAX_MISTYPED_LENGTH:
         yield _match(word.joined, "best_fields", NAMES, fuzziness="AUTO", prefix_length=1, max_expansions=50)
+
+
+def _has_digits(letters: str) -> bool:
+    return any(map(str.isnumeric, letters))
 
 
 def _match(text: str, kind: str, fields: Sequence[str], **options: Any) -> Clause:

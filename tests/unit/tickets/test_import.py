@@ -151,6 +151,10 @@ class TestGoodFile:
             ("\t", "utf-16", "", "5/13/2027 10:00 PM", "25.00"),
             ("\t", "utf-16-le", "", "13/05/2027 22:00", "25.00"),
             (",", "cp1252", "sep=,\r\n", "2027-05-13 22:00", "25.00"),
+            ("\t", "utf-16", "\t\t\r\n", "2027/5/13 22:00", "25.00"),
+            (";", "utf-8", ";;;\r\n", "2027. 05. 13. 22:00", "25"),
+            (",", "utf-8", "", "2027-05-13 22.00", "25"),
+            (",", "utf-8", "", "2027-05-13 10:00 p. m.", "25"),
             ("|", "utf-8", "", "5/5/2027 10.00 p.m.", "25"),
         ],
     )
@@ -345,9 +349,23 @@ class TestNoTicketFile:
             (csv_of().replace(b"seat", b"seat,seat"), "line 1: 'seat' is named more than once."),
             (csv_of().replace(b",", b"!"), "The file was read as utf-8-sig with the delimiter ','; name others"),
             ("Größe \x81".encode("latin-1"), "neither in UTF-8 nor in cp1252; save it as UTF-8, or name its encoding."),
+            ("Концерт".encode("cp1251"), "neither in UTF-8 nor in cp1252"),
+            ("音乐会".encode("gb18030"), "neither in UTF-8 nor in cp1252"),
+            (b"PK\x03\x04xl", "This is a spreadsheet program's own file; save the sheet as CSV."),
             (b'"code', "line 1: This is not valid CSV"),
         ],
-        ids=["empty", "semicolons", "unknown", "double", "delimiter", "encoding", "quote"],
+        ids=[
+            "empty",
+            "semicolons",
+            "unknown",
+            "double",
+            "delimiter",
+            "encoding",
+            "Cyrillic",
+            "Chinese",
+            "workbook",
+            "quote",
+        ],
     )
     def test_the_first_line_must_name_the_columns(self, import_csv: Run, content: bytes, message: str) -> None:
         assert message in import_csv(content)

@@ -66,6 +66,7 @@ class TestIssue:
             ("title", "\u200eפסטיבל\u200f", "פסטיבל"),
             ("title", "\ufeffAre\u00adna\u200b", "Arena"),
             ("title", "می\u200cخواهم 👩\u200d🎤", "می\u200cخواهم 👩\u200d🎤"),
+            ("title", "A\u206arena\ufff9 \U000e0041🏴\U000e0067\U000e007f", "Arena 🏴\U000e0067\U000e007f"),
             ("seat", "\u200b", ""),
             ("holder_email", " jose@example.org\n", "jose@example.org"),
             ("code", " abc-1 ", "abc-1"),
@@ -88,6 +89,13 @@ class TestIssue:
             ("starts_at", datetime(2027, 5, 1, 20, 0), "has no time zone"),  # noqa: DTZ001
             ("starts_at", "9999-12-31T23:59:59-23:00", "outside the years 1900 to 2200"),
             ("starts_at", "tomorrow", "invalid format"),
+            ("starts_at", "2027-05-01T20.30Z", "Write the hours and the minutes"),
+            ("starts_at", "2027-05-01T20+02:00", "Write the hours and the minutes"),
+            *(
+                ("starts_at", day, "Write the hours and the minutes")
+                for day in ("2027-05-01", "20270501", "2027-W18-6")
+            ),
+            *(("price", price, "must be a decimal number") for price in ("1e3", "1_000", "1E+03")),
             ("price", Decimal("-0.01"), "greater than or equal to 0"),
             ("starts_at", "0001-01-01T00:00:00+14:00", "outside the years 1900 to 2200"),
             ("starts_at", "1899-12-31T23:59:59Z", "outside the years 1900 to 2200"),

@@ -37,6 +37,10 @@ from readmodel.search.words import words_in
         ("東京ドームライブ", "東京ライブ", "<mark>東京</mark>ドーム<mark>ライブ</mark>"),
         ("شَارِعُ المُوسِيقَى", "موسيقى", "شَارِعُ ال<mark>مُوسِيقَى</mark>"),
         ("แม่น้ำเจ้าพระยา", "น้ำ", "แม่<mark>น้ำ</mark>เจ้าพระยา"),
+        ("התיאטרון הבימה", "בימה", "התיאטרון ה<mark>בימה</mark>"),
+        ("للأوبرا", "الاوبرا", "لل<mark>أوبرا</mark>"),
+        ("秋のコンサートホール", "コンサ－ト", "秋の<mark>コンサート</mark>ホール"),
+        ("コンピュータ展", "コンピューター", "<mark>コンピュータ</mark>展"),
         ("ada.lovelace@example.org", "ada.love", "<mark>ada.love</mark>lace@example.org"),
     ],
 )
