@@ -102,6 +102,7 @@ class Ticket(FSMModelMixin, models.Model):
 
     class Meta:
         ordering = ["-id"]
+        required_db_features = ("supports_stored_generated_columns",)
         permissions = [("cancel_ticket", "Can cancel ticket"), ("check_in_ticket", "Can check in ticket")]
         constraints = [
             models.UniqueConstraint(fields=["code_key", "code_twin"], name="tickets_ticket_spelling"),

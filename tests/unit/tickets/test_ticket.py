@@ -5,7 +5,7 @@ from unittest.mock import ANY
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from pytest_django import Settings
 
 from events import unit_of_work
@@ -426,3 +426,9 @@ class TestRow:
 
 def _fail(*_: Any) -> None:
     raise OSError("the disk is full")
+
+
+def test_a_command_without_a_database_does_not_complain_of_its_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection.features, "supports_stored_generated_columns", False)
+
+    assert Ticket.check(databases=["default"]) == []
