@@ -1,7 +1,7 @@
 """Authenticate a REST request by its token: `Authorization: Bearer <token>`, or `Token <token>` as before."""
 
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -15,7 +15,7 @@ from accounts.token_text import digest_of, is_well_formed
 
 KEYWORDS = {b"bearer", b"token"}
 REFUSED = "accounts.refused_token"
-"""A key of request.META, with why the request's token was refused."""
+"""A key of request.META, with the Refusal of the request's token."""
 UNKNOWN = "unknown"
 MESSAGES = {
     UNKNOWN: "This token is not known.",
@@ -28,15 +28,22 @@ GUESSES = Limit("guessed tokens of an address", attempts=60, seconds=600)
 """Valid tokens are accepted all the same: they can't be guessed, and others may share the address."""
 
 
+class Refusal(NamedTuple):
+    """Why a token is refused, and which one it is, if we know it."""
+
+    reason: str
+    token: Token | None
+
+
 class TokenAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         words = get_authorization_header(request).split()
         if not words or words[0].lower() not in KEYWORDS:
             return None
         token = _find(words[1]) if len(words) == 2 else None  # noqa: PLR2004 (keyword and token)
-        refusal = token.refusal() if token else UNKNOWN if len(words) == 2 else "malformed"  # noqa: PLR2004
-        if token is None or refusal:
-            raise _refused(request, refusal)
+        reason = token.refusal() if token else UNKNOWN if len(words) == 2 else "malformed"  # noqa: PLR2004
+        if token is None or reason:
+            raise _refused(request, Refusal(reason, token))
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
@@ -48,11 +55,16 @@ class TokenAuthentication(BaseAuthentication):
 def note(request: HttpRequest) -> None:
     """Note the use or the refusal of the request's token, after its transaction: a refusal rolls that back."""
     if refusal := request.META.get(REFUSED):
-        if refusal == UNKNOWN:
-            throttle.count(GUESSES, security_log.address_of(request))
-        security_log.write("token_refused", level=logging.WARNING, reason=refusal, path=request.path)
+        _note_refusal(request, refusal)
     elif isinstance(token := getattr(request, "auth", None), Token):
         token.note_use()
+
+
+def _note_refusal(request: HttpRequest, refusal: Refusal) -> None:
+    if refusal.reason == UNKNOWN:
+        throttle.count(GUESSES, security_log.address_of(request))
+    known = {"of": refusal.token.user.get_username(), "token": refusal.token.id} if refusal.token else {}
+    security_log.write("token_refused", level=logging.WARNING, **known, reason=refusal.reason, path=request.path)
 
 
 def _find(word: bytes) -> Token | None:
@@ -62,8 +74,8 @@ def _find(word: bytes) -> Token | None:
     return Token.objects.select_related("user").filter(digest=digest_of(text)).first()
 
 
-def _refused(request: Request, refusal: str) -> Exception:
+def _refused(request: Request, refusal: Refusal) -> Exception:
     request.META[REFUSED] = refusal
-    if refusal == UNKNOWN and (seconds := throttle.seconds_refused(GUESSES, security_log.address_of(request))):
+    if refusal.reason == UNKNOWN and (seconds := throttle.seconds_refused(GUESSES, security_log.address_of(request))):
         return Throttled(seconds)
-    return AuthenticationFailed(MESSAGES[refusal])
+    return AuthenticationFailed(MESSAGES[refusal.reason])

@@ -70,6 +70,11 @@ class Token(models.Model):
         token.store()
         return token
 
+    def clean(self) -> None:
+        """Refuse an end that has passed: such a token would never be accepted."""
+        if self.expires_at and self.expires_at <= timezone.now():
+            raise ValidationError({"expires_at": "This has passed already; name a time in the future."})
+
     def store(self) -> None:
         """Store a new token under a new text. Raise ValidationError."""
         self.text = new_text()

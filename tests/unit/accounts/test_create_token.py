@@ -67,6 +67,8 @@ def test_revoke_makes_none(ada: User, capsys: pytest.CaptureFixture[str]) -> Non
         ("ada", ["--scope", "everything"], "invalid choice: 'everything'"),
         ("ada", ["--expires", "soon"], "'soon' is not an age"),
         ("ada", ["--expires", "2030-02-31"], "'2030-02-31' does not exist"),
+        ("ada", ["--expires", "2020-01-31"], "This has passed already"),
+        ("ada", ["--expires", "0d"], "This has passed already"),
         ("ada", ["--name", ""], "This field cannot be blank"),
     ],
 )

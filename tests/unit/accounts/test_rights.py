@@ -150,8 +150,9 @@ class TestSecurityLog:
         caplog.clear()
 
         client.get(reverse("admin:events_deadletter_change", args=[letter().id]))
+        client.post(reverse("admin:events_deadletter_edit", args=[letter().id]))
 
-        assert lines(caplog) == [f'read by="root" address="127.0.0.1" what="dead letter" which="{letter().id}"']
+        assert lines(caplog) == [f'read by="root" address="127.0.0.1" what="dead letter" which="{letter().id}"'] * 2
 
     def test_it_has_who_was_refused_what(self, caplog: pytest.LogCaptureFixture) -> None:
         client = browser(person("ada"))

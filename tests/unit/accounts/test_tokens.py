@@ -86,6 +86,7 @@ def test_a_refused_token_is_answered_401_and_logged_without_its_text(
     assert line.startswith("token_refused ")
     assert f'reason="{reason}"' in line
     assert 'address="127.0.0.1"' in line
+    assert (f'of="ada" token={Token.objects.get().id} ' in line) is (reason != "unknown")
     assert "tickets_" not in caplog.text
 
 
@@ -163,6 +164,12 @@ class TestAdmin:
         assert send(text.removeprefix('id="token">').removesuffix("</pre>")).status_code == 403
         assert (token.user, token.scopes, token.expires_at.year) == (user, ["tickets:check-in"], 2030)
         assert not response.cookies.get("messages")
+
+    def test_an_end_that_has_passed_is_refused_by_field(self) -> None:
+        page = self.make(self.staff("add_token", "view_token"), expires_at_0="2020-01-01", expires_at_1="00:00")
+
+        assert "This has passed already" in page.content.decode()
+        assert not Token.objects.exists()
 
     def test_others_tokens_are_a_superuser_s_alone(self, ada: User) -> None:
         grace = self.staff("add_token", "view_token", "change_token")
