@@ -7,6 +7,7 @@ from functools import partial
 from threading import Event, Thread
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.test import override_settings
 from django.utils import timezone
@@ -94,7 +95,7 @@ def repeat_after_a_reset(stream: Stream) -> None:
 
 def take_from_another_stream(stream: Stream) -> None:
     """Use entries that are signed with the same key, as another service's with the same settings."""
-    other = type(stream)(StreamDSN.parse(str(stream.dsn).replace("/tickets", "/others")))
+    other = type(stream)(StreamDSN.parse(settings.EVENTS_STREAM_URL.replace("/tickets", "/others")))
     other.append(0, EMPTY, [envelope_at(position) for position in range(1, LAST + 1)])
     entries = other._client.xrange(other.key(0))
     other._client.delete(other.key(0))
