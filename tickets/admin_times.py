@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.contrib.admin.views.main import ChangeList
 
+from tickets.venue_time import is_complete
+
 LAST_YEAR = 9999
 
 
@@ -14,7 +16,7 @@ class OffsetTimeField(forms.TimeField):
 
     def to_python(self, value: Any) -> time | None:
         try:
-            given = time.fromisoformat(value)
+            given = time.fromisoformat(value if is_complete(f" {value}") else "")
         except (TypeError, ValueError):
             return super().to_python(value)
         return given if given.tzinfo else super().to_python(value)
@@ -30,7 +32,7 @@ class VenueTimeFormField(forms.MultiValueField):
         options["widget"] = forms.SplitDateTimeWidget(
             date_format="%Y-%m-%d", date_attrs=date_attributes, time_attrs=time_attributes
         )
-        super().__init__((forms.DateField(), OffsetTimeField()), **options)
+        super().__init__((forms.DateField(input_formats=["%Y-%m-%d"]), OffsetTimeField()), **options)
 
     def compress(self, data_list: list[Any]) -> datetime | None:
         return datetime.combine(*data_list) if data_list else None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -36,6 +37,13 @@ class AddressField(_Normalized, models.EmailField):  # type: ignore[type-arg]
     """An e-mail address."""
 
 
+class PriceFormField(forms.DecimalField):
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value and not is_plain(value):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+
 class PriceField(_Own, models.DecimalField):  # type: ignore[type-arg]
     """A price in the ticket's currency, with as many decimals as the currency has."""
 
@@ -43,6 +51,9 @@ class PriceField(_Own, models.DecimalField):  # type: ignore[type-arg]
         if isinstance(value, str) and not is_plain(value):
             raise ValidationError(self.error_messages["invalid"], code="invalid", params={"value": value})
         return super().to_python(value)
+
+    def formfield(self, **options: Any) -> Any:
+        return super().formfield(**{"form_class": PriceFormField, **options})
 
     def clean(self, value: Any, model_instance: Any) -> Decimal:
         price: Decimal = super().clean(value, model_instance)

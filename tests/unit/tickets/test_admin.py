@@ -82,6 +82,22 @@ def test_a_time_that_the_clocks_show_twice_needs_its_offset(time: str, shown: st
     assert shown in client.post(f"{LIST}add/", form, follow=True).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"starts_at_0": "05/06/2027"}, "Enter a valid date."),
+        ({"starts_at_1": "20.30+02:00"}, "Enter a valid time."),
+        ({"price": "1e3"}, "Enter a number."),
+        ({"price": "1_000"}, "Enter a number."),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(change: dict[str, str], refusal: str) -> None:
+    page = client_with("view_ticket", "add_ticket").post(f"{LIST}add/", {**FORM, "code": ""} | change).content.decode()
+
+    assert refusal in page
+    assert rows() == []
+
+
 def test_times_and_prices_are_those_of_the_venue() -> None:
     client = client_with("view_ticket")
     ticket = issue(time_zone="Asia/Tokyo", price="1000", currency="JPY")
