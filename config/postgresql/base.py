@@ -3,14 +3,21 @@
 from typing import Any, ClassVar
 
 from django.db.backends.base.base import NO_DB_ALIAS
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, features
 
 from config.postgresql.pool import Pool, Session
+
+
+class DatabaseFeatures(features.DatabaseFeatures):
+    """Say without a session what system checks ask: they run before the database is there too."""
+
+    supports_virtual_generated_columns = False  # None is virtual here; Django would ask the server for its version.
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """The pool's options are `max_size` and `timeout`, in OPTIONS["pool"]; without them each wrapper has a session."""
 
+    features_class = DatabaseFeatures
     _connection_pools: ClassVar[dict[str, Pool]] = {}
 
     @property

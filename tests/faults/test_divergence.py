@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.test import Client
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
@@ -43,16 +44,29 @@ def restore(transactional_db: None) -> Iterator[Callable[[], None]]:
         issue_some(3)
         for table in TABLES:
             cursor.execute(f"CREATE TABLE backup_{table} AS TABLE {table}")
+        columns = {table: stored_columns(cursor, table) for table in TABLES}
 
         def restore_tables() -> None:
             with transaction.atomic():
                 for table in TABLES:
                     cursor.execute(f"DELETE FROM {table}")  # noqa: S608 (names of ours)
-                    cursor.execute(f"INSERT INTO {table} SELECT * FROM backup_{table}")  # noqa: S608
+                    cursor.execute(
+                        f"INSERT INTO {table} ({columns[table]}) SELECT {columns[table]} FROM backup_{table}"  # noqa: S608
+                    )
 
         yield restore_tables
         for table in TABLES:
             cursor.execute(f"DROP TABLE backup_{table}")
+
+
+def stored_columns(cursor: CursorWrapper, table: str) -> str:
+    """Return the names of the columns that are not generated."""
+    cursor.execute(
+        "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns"
+        " WHERE table_name = %s AND is_generated = 'NEVER'",
+        [table],
+    )
+    return str(cursor.fetchone()[0])
 
 
 def issue_some(count: int) -> None:
