@@ -138,7 +138,7 @@ def test_the_search_works_without_javascript(visitor: Visitor) -> None:
 
         visitor.sees(lambda page: page.text("#count") == "7 tickets")
         assert visitor.parameters == {"q": ["phil"], "status": ["issued"]}
-        assert visitor.text(".results time") == "Sun 14 Mar 2027, 10:00 UTC"
+        assert visitor.text(".results time") == "Sun 14 Mar 2027, 11:00 CET (UTC+1)"
     finally:
         visitor.chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
