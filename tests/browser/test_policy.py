@@ -36,7 +36,7 @@ def pages_of_the_admin() -> Iterator[str]:
 def _something_to_show(visitor: Visitor, stream: Stream) -> None:
     issue()
     foreign()
-    Group.objects.create(name="box office")
+    Group.objects.create(name="ushers")
 
 
 @pytest.mark.usefixtures("_something_to_show")
