@@ -199,7 +199,8 @@ class TestAdmin:
 def test_tokens_of_an_earlier_release_go_on_working_and_only_their_hash_is_kept(ada: User) -> None:
     key = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE authtoken_token (key varchar(40), created datetime, user_id integer)")
+        time = connection.data_types["DateTimeField"]
+        cursor.execute(f"CREATE TABLE authtoken_token (key varchar(40), created {time}, user_id integer)")
         cursor.execute("INSERT INTO authtoken_token VALUES (%s, '2026-01-02 03:04:05.678', %s)", [key, ada.id])
     migration = import_module("accounts.migrations.0002_take_over_tokens")
     migration.take_over(apps, SimpleNamespace(connection=connection))

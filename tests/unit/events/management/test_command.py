@@ -64,7 +64,7 @@ def test_joiners_and_line_ends_stay_and_json_keeps_its_meaning() -> None:
     assert json.loads(printable(json.dumps({NASTY: NASTY}, ensure_ascii=False))) == {NASTY: NASTY}
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # A command closes its sessions, even within a transaction.
 def test_errors_and_checks_reach_the_terminal_printable(capsys: pytest.CaptureFixture[str], settings: Settings) -> None:
     settings.EVENTS_METADATA = f"math.{NASTY}"
     for words in (
