@@ -39,7 +39,7 @@ def loaded_project(settings: str = "config.settings") -> Iterator[None]:
         for engine in ending.enter_context(running_engines(data, without=named)):
             os.environ[engine.variable] = engine.administrator_url
         os.environ.update(SECRET_KEY=secrets.token_urlsafe(), DATA_DIR=str(data), LOG_LEVEL="ERROR")
-        os.environ.update(API_USER_PER_MINUTE="1000000", API_ADDRESS_PER_MINUTE="1000000")
+        os.environ.update(API_USER_PER_MINUTE="1000000", API_ADDRESS_PER_MINUTE="1000000", HTTPS_ONLY="false")
         os.environ["DJANGO_SETTINGS_MODULE"] = settings
         django.setup()
         call_command("migrate", verbosity=0)
