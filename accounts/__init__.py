@@ -1,1 +1,1 @@
-"""Who may come in: tokens, log-in with a second factor, throttles, groups, and the log of all that."""
+"""Control access: tokens, log-in with a second factor, throttles, groups, and the security log."""

@@ -1,4 +1,4 @@
-"""What follows from a new password; Django calls it for each, whether a person sets it, the admin or a command."""
+"""End the tokens of a user who has a new password, whoever sets it: the person, the admin or a command."""
 
 from typing import Any
 

@@ -82,7 +82,7 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
 
 
 class TicketOutlineSerializer(serializers.ModelSerializer[Ticket]):
-    """What a caller gets who may change the ticket and not see it."""
+    """The fields for a caller who may change the ticket but not see it."""
 
     class Meta:
         model = Ticket

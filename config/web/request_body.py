@@ -46,7 +46,7 @@ def header(scope: Scope, name: bytes) -> bytes:
 
 
 class Memory:
-    """What the bodies of all requests take together."""
+    """The memory that the bodies of all requests take together."""
 
     def __init__(self) -> None:
         self._bytes = 0
