@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
+from events.event import type_of
 from events.models import LogEntry
-from tickets.events import TicketCanceled, TicketCheckedIn, TicketIssued
+from tickets.events import TICKET_EVENTS
 from tickets.models import Ticket
 
-CLASSES = {"ticket.issued": TicketIssued, "ticket.canceled": TicketCanceled, "ticket.checked_in": TicketCheckedIn}
+CLASSES = {type_of(event).name: event for event in TICKET_EVENTS}
 FIELDS = {
     "title": "Ночь музеев",
     "venue": "Großer Saal",

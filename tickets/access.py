@@ -1,7 +1,7 @@
-"""Tell the access system, which opens the gates, which ticket is void and which ticket replaces it.
+"""Tell the access system, which opens the gates, which ticket is void, which one replaces it, and which is valid again.
 
 In:   batches of events, from the consumer group `access`.
-Out:  one webhook for each event that cancels a ticket, with the ids of both tickets.
+Out:  one webhook for each event that cancels or reinstates a ticket.
 Next: tickets/webhooks/target.py
 """
 
@@ -20,7 +20,7 @@ from events.correlation import correlated
 from events.envelope import Envelope
 from events.exceptions import PartlyHandled, RetryLater, Unprocessable
 from events.subscriber import Subscriber, progress
-from tickets.events import TicketCanceled, TicketCorrected
+from tickets.events import TicketCanceled, TicketCorrected, TicketReinstated
 
 if TYPE_CHECKING:
     from tickets.webhooks.target import WebhookTarget
@@ -29,12 +29,12 @@ logger = logging.getLogger(__name__)
 
 
 class AccessSystem(Subscriber):
-    """Tell ACCESS_SYSTEM_URL of each cancellation: several tickets at once, in order for each ticket.
+    """Tell ACCESS_SYSTEM_URL of each cancellation and reinstatement: several tickets at once, in order for each ticket.
 
     A message may come twice or late, so the receiver keeps the message with the ticket's highest version.
     """
 
-    handles = (TicketCanceled, TicketCorrected)
+    handles = (TicketCanceled, TicketReinstated, TicketCorrected)
     ordered = True
 
     def __init__(self) -> None:
@@ -97,27 +97,23 @@ class AccessSystem(Subscriber):
             if not body or envelope.id in self._told:
                 return
             await self._target.post(str(envelope.id), body)
-            logger.info("the access system was told that ticket %s is void", envelope.subject)
+            logger.info("the access system was told of %s, ticket %s", envelope.type, envelope.subject)
         progress()  # A slow receiver takes up to 12 s for each message.
         self._told.add(envelope.id)  # The event comes again if another one of the batch must be retried.
 
 
 def _message(envelope: Envelope) -> bytes:
-    """Return a cancellation's message as JSON, or nothing for another event; raise Unprocessable."""
+    """Return a message as JSON, or nothing for an event that does not tell whether the ticket is valid."""
     event = envelope.open()
-    if not isinstance(event, TicketCanceled | TicketCorrected) or event.ticket.status != "canceled":
+    if not isinstance(event, AccessSystem.handles):
         return b""
-    if event.new_ticket_id is None:
-        logger.error(
-            "ticket %s was canceled without a replacement, so the access system can't be told; look at the dead letter",
-            envelope.subject,
-        )
-        raise Unprocessable(f"event {envelope.id} cancels ticket {envelope.subject}, but has no newTicketId")
+    is_void = event.ticket.status == "canceled"
     data = {
         "ticketId": event.ticket.id,
-        "newTicketId": event.new_ticket_id,
+        **({"newTicketId": getattr(event, "new_ticket_id", None)} if is_void else {}),
         "version": event.aggregate_version,
         "eventId": envelope.id,
         "occurredAt": envelope.time.isoformat(),
     }
-    return msgspec.json.encode({"type": "ticket.canceled", "timestamp": data["occurredAt"], "data": data})
+    kind = "ticket.canceled" if is_void else "ticket.reinstated"
+    return msgspec.json.encode({"type": kind, "timestamp": data["occurredAt"], "data": data})

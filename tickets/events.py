@@ -1,5 +1,6 @@
 """Define the events of tickets. An event carries the ticket's state after the change."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -11,6 +12,8 @@ from events.event import Event, Instant, event_type
 from events.upcasting import Data, upcaster
 from tickets.defaults import default_time_zone
 from tickets.money import as_written
+
+REASON = Meta(description="What the person who changed the ticket gave as the reason.")
 
 
 class TicketState(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,16 +56,41 @@ class TicketIssued(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """A ticket came into being, new or as the replacement of the ticket in `ticket.replaces`."""
 
 
+@event_type("ticket.updated", version=1)
+class TicketUpdated(TicketEvent, frozen=True, kw_only=True, rename="camel"):
+    """The holder or the seat of a ticket that is not used yet was changed."""
+
+    changed: Annotated[Sequence[str], Meta(description="The names of the fields that have other values now.")]
+
+
 @event_type("ticket.checked_in", version=2)
 class TicketCheckedIn(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The ticket's holder went through the gate."""
 
+    device: Annotated[str, Meta(description="The gate's device, empty if the ticket was checked in elsewhere.")] = ""
+    at: Annotated[Instant | None, Meta(description="When, by the device's clock, which may be before `time`.")] = None
+
+
+@event_type("ticket.check_in_undone", version=1)
+class TicketCheckInUndone(TicketEvent, frozen=True, kw_only=True, rename="camel"):
+    """The holder did not go in after all; the ticket can be used again."""
+
+    reason: Annotated[str, REASON] = ""
+
 
 @event_type("ticket.canceled", version=2)
 class TicketCanceled(TicketEvent, frozen=True, kw_only=True, rename="camel"):
-    """The ticket is void; the ticket with `new_ticket_id` replaces it."""
+    """The ticket is void; the ticket with `new_ticket_id` replaces it, or none does."""
 
     new_ticket_id: Annotated[UUID | None, Meta(description="The ticket that replaces it.")] = None
+    reason: Annotated[str, REASON] = ""
+
+
+@event_type("ticket.reinstated", version=1)
+class TicketReinstated(TicketEvent, frozen=True, kw_only=True, rename="camel"):
+    """The ticket was canceled by mistake and is valid again; its replacement, if it had one, is canceled."""
+
+    reason: Annotated[str, REASON] = ""
 
 
 @event_type("ticket.corrected", version=2)
@@ -70,6 +98,17 @@ class TicketCorrected(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The ticket differed from its events; `verify_log` recorded its state, and its replacement if it has one."""
 
     new_ticket_id: Annotated[UUID | None, Meta(description="The ticket that replaces it.")] = None
+
+
+TICKET_EVENTS = (
+    TicketIssued,
+    TicketUpdated,
+    TicketCheckedIn,
+    TicketCheckInUndone,
+    TicketCanceled,
+    TicketReinstated,
+    TicketCorrected,
+)
 
 
 def _locate(data: Data) -> Data:

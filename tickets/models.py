@@ -6,11 +6,14 @@ Next: events/recording/collector.py
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, NoReturn, NotRequired, TypedDict, Unpack
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -22,12 +25,25 @@ from uuid_utils.compat import uuid7
 
 from events import record, unit_of_work
 from tickets.defaults import default_time_zone
-from tickets.events import TicketCanceled, TicketCheckedIn, TicketEvent, TicketIssued, TicketState
+from tickets.events import (
+    TicketCanceled,
+    TicketCheckedIn,
+    TicketCheckInUndone,
+    TicketEvent,
+    TicketIssued,
+    TicketReinstated,
+    TicketState,
+    TicketUpdated,
+)
 from tickets.exceptions import DeletionRefused, TransitionRefused
 from tickets.fields import AddressField, LineField, PriceField, VenueTimeField
 from tickets.managers import TicketQuerySet, taken_code
 from tickets.money import MOST_DECIMALS, as_written
+from tickets.texts import normalized
 from tickets.validators import validate_code, validate_currency, validate_instant, validate_text, validate_time_zone
+from tickets.venue_time import at_venue, in_words
+
+LONGEST_REASON = 500
 
 
 class TicketDetails(TypedDict):
@@ -46,11 +62,31 @@ class TicketDetails(TypedDict):
     currency: str
 
 
+class Correction(TypedDict, total=False):
+    """The details that may be corrected while a ticket is not used."""
+
+    seat: str
+    holder_name: str
+    holder_email: str
+
+
 class TicketFields(TicketDetails):
     """The arguments of issue(), which makes an id and a code if none is given."""
 
     id: NotRequired[UUID]
     code: NotRequired[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """How a ticket was used: by which device of a gate, and when by its clock."""
+
+    device: str = ""
+    nonce: str = ""
+    at: datetime = field(default_factory=timezone.now)
+
+    def of(self, ticket: "Ticket") -> "CheckIn":
+        return CheckIn(ticket=ticket, at=self.at, device=self.device, nonce=self.nonce)
 
 
 class Status(models.TextChoices):
@@ -103,7 +139,12 @@ class Ticket(FSMModelMixin, models.Model):
     class Meta:
         ordering = ["-id"]
         required_db_features = ("supports_stored_generated_columns",)
-        permissions = [("cancel_ticket", "Can cancel ticket"), ("check_in_ticket", "Can check in ticket")]
+        permissions = [
+            ("cancel_ticket", "Can cancel ticket"),
+            ("reinstate_ticket", "Can reinstate a canceled ticket"),
+            ("check_in_ticket", "Can check in ticket"),
+            ("undo_check_in_ticket", "Can undo a ticket's check-in"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["code_key", "code_twin"], name="tickets_ticket_spelling"),
             models.CheckConstraint(condition=Q(price__gte=0), name="tickets_ticket_price"),
@@ -148,43 +189,102 @@ class Ticket(FSMModelMixin, models.Model):
             cls.objects.insert(drafts)
             record(*(TicketIssued(ticket=ticket.state()) for ticket in drafts))
 
-    def cancel(self) -> "Ticket":
+    def update(self, **changes: Unpack[Correction]) -> list[str]:
+        """Change the holder or the seat of an issued ticket, and return the names of the fields that are different now.
+
+        Raise ValidationError, and otherwise as cancel() does.
+        """
+        corrected = Ticket(**self.details() | changes)
+        corrected.validate()
+        changed = [name for name in changes if getattr(corrected, name) != getattr(self, name)]
+        if changed:
+            with unit_of_work():
+                values = {name: getattr(corrected, name) for name in changed}
+                [row] = self._change([self], partial(Ticket._to_corrected, corrections=values), changed)
+                record(TicketUpdated(ticket=row.state(), changed=changed))
+            self.take_over(row)
+        return changed
+
+    def cancel(self, reason: str = "", **corrections: Unpack[Correction]) -> "Ticket":
         """Cancel an issued ticket and return its replacement, which has the same details, but a new id and code.
 
-        Raise TransitionRefused if the ticket is already canceled or checked in, and ConcurrentChange if it has changed
-        since it was read.
+        `corrections` are the replacement's. Raise ValidationError, TransitionRefused if the ticket is already canceled
+        or checked in, and ConcurrentChange if it has changed since it was read.
         """
-        return self.cancel_many([self])[0]
+        return self.cancel_many([self], reason, **corrections)[0]
 
     @classmethod
-    def cancel_many(cls, tickets: Sequence["Ticket"]) -> list["Ticket"]:
+    def cancel_many(
+        cls, tickets: Sequence["Ticket"], reason: str = "", **corrections: Unpack[Correction]
+    ) -> list["Ticket"]:
         """Cancel all of the tickets and return their replacements in the same order, or raise as cancel() does."""
+        reason = reason_of(reason)
         with unit_of_work():
-            canceled = cls._change(tickets, cls._to_canceled, Status.CANCELED)
-            replacements = [ticket.copy() for ticket in canceled]
+            canceled = cls._change(tickets, cls._to_canceled, ["status"])
+            replacements = [ticket.copy(**corrections) for ticket in canceled]
             cls.objects.insert(replacements)
-            record(*_cancellations(canceled, replacements))
+            record(*_cancellations(canceled, replacements, reason))
         for ticket, row, replacement in zip(tickets, canceled, replacements, strict=True):
             ticket.take_over(row)
             replacement.replaces = ticket
         return replacements
 
-    def check_in(self) -> None:
+    def void(self, reason: str = "") -> None:
+        """Cancel an issued ticket without a replacement; raise as cancel() does."""
+        reason = reason_of(reason)
+        with unit_of_work():
+            [row] = self._change([self], Ticket._to_canceled, ["status"])
+            record(TicketCanceled(ticket=row.state(), reason=reason))
+        self.take_over(row)
+
+    def reinstate(self, reason: str = "") -> None:
+        """Make a canceled ticket valid again, and cancel its replacement, which keeps no link to this ticket.
+
+        Raise TransitionRefused if the ticket is not canceled, was canceled too long ago
+        (TICKETS_REINSTATE_SECONDS), or if its replacement is checked in or canceled; and ConcurrentChange.
+        """
+        reason = reason_of(reason)
+        with unit_of_work():
+            replacements = list(type(self).objects.filter(replaces=self))
+            type(self).objects.lock([self, *replacements])  # Both at once, in the order of their ids.
+            voided = self._change(replacements, Ticket._to_superseded, ["status", "replaces"])
+            [row] = self._change([self], Ticket._to_reinstated, ["status"])
+            record(*(TicketCanceled(ticket=ticket.state(), reason=reason) for ticket in voided))
+            record(TicketReinstated(ticket=row.state(), reason=reason))
+        self.take_over(row)
+
+    def check_in(self, passage: "Passage | None" = None) -> None:
         """Check in an issued ticket; raise as cancel() does."""
-        self.check_in_many([self])
+        self.check_in_many([self], passage)
 
     @classmethod
-    def check_in_many(cls, tickets: Sequence["Ticket"]) -> None:
-        """Check in all of the tickets, or raise as cancel() does."""
+    def check_in_many(cls, tickets: Sequence["Ticket"], passage: "Passage | None" = None) -> None:
+        """Check in all of the tickets, or raise as cancel() does. Without a passage it is now, and at no gate."""
+        passage = passage or Passage()
         with unit_of_work():
-            checked_in = cls._change(tickets, cls._to_checked_in, Status.CHECKED_IN)
-            record(*(TicketCheckedIn(ticket=ticket.state()) for ticket in checked_in))
+            checked_in = cls._change(tickets, cls._to_checked_in, ["status"])
+            CheckIn.objects.bulk_create(passage.of(ticket) for ticket in checked_in)
+            record(*(TicketCheckedIn(ticket=row.state(), device=passage.device, at=passage.at) for row in checked_in))
         for ticket, row in zip(tickets, checked_in, strict=True):
             ticket.take_over(row)
 
+    def undo_check_in(self, reason: str = "") -> None:
+        """Make a ticket that is checked in usable again; raise TransitionRefused or ConcurrentChange."""
+        reason = reason_of(reason)
+        with unit_of_work():
+            [row] = self._change([self], Ticket._to_usable, ["status"])
+            self.check_ins.filter(undone_at=None).update(undone_at=row.updated_at)
+            record(TicketCheckInUndone(ticket=row.state(), reason=reason))
+        self.take_over(row)
+
     @classmethod
-    def _change(cls, tickets: Sequence["Ticket"], change: Callable[["Ticket"], None], status: str) -> list["Ticket"]:
-        """Lock, change and return the tickets' rows; the given tickets stay unchanged until everything is written."""
+    def _change(
+        cls, tickets: Sequence["Ticket"], change: Callable[["Ticket"], None], names: Sequence[str]
+    ) -> list["Ticket"]:
+        """Lock, change and return the tickets' rows; the given tickets stay unchanged until everything is written.
+
+        `names` are the fields that `change` gives the same values in all of the rows.
+        """
         rows = cls.objects.lock(tickets)
         now = timezone.now()
         for row in rows:
@@ -195,8 +295,10 @@ class Ticket(FSMModelMixin, models.Model):
                 raise TransitionRefused(row.history(), outline=outline) from error
             row.version += 1
             row.updated_at = now
-        changed = cls.objects.filter(id__in=[row.id for row in rows])
-        changed.update(status=status, version=F("version") + 1, updated_at=now)
+        if rows:
+            values = {name: getattr(rows[0], name) for name in names}
+            changed = cls.objects.filter(id__in=[row.id for row in rows])
+            changed.update(**values, version=F("version") + 1, updated_at=now)
         return rows
 
     @transition(field=status, source=Status.ISSUED, target=Status.CANCELED)
@@ -205,19 +307,48 @@ class Ticket(FSMModelMixin, models.Model):
     @transition(field=status, source=Status.ISSUED, target=Status.CHECKED_IN)
     def _to_checked_in(self) -> None: ...
 
+    @transition(field=status, source=Status.CHECKED_IN, target=Status.ISSUED)
+    def _to_usable(self) -> None: ...
+
+    @transition(field=status, source=Status.ISSUED, target=Status.ISSUED)
+    def _to_corrected(self, corrections: dict[str, Any]) -> None:
+        self.__dict__ |= corrections
+
+    @transition(field=status, source=Status.ISSUED, target=Status.CANCELED)
+    def _to_superseded(self) -> None:
+        self.replaces = None
+
+    @transition(field=status, source=Status.CANCELED, target=Status.ISSUED)
+    def _to_reinstated(self) -> None:
+        seconds = settings.TICKETS_REINSTATE_SECONDS
+        if timezone.now() > self.updated_at + timedelta(seconds=seconds):
+            limit = f"It was canceled more than {seconds} s ago: issue a new ticket."
+            raise TransitionRefused(f"ticket {self.code} can't be reinstated. {limit}", outline=limit)
+
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG002 (Django's signature)
         raise DeletionRefused
 
-    def copy(self) -> "Ticket":
-        """Return the ticket's replacement, not issued yet: the same details under a new id."""
-        details = {name: getattr(self, name) for name in TicketDetails.__annotations__}
-        return Ticket(**details, replaces_id=self.id)
+    def details(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in TicketDetails.__annotations__}
+
+    def copy(self, **corrections: Unpack[Correction]) -> "Ticket":
+        """Return the ticket's replacement, not issued yet: the same details under a new id, but for the corrections.
+
+        Raise ValidationError; without corrections nothing is checked, as rules may have changed since it was issued.
+        """
+        copy = Ticket(**self.details() | corrections, replaces_id=self.id)
+        if corrections:
+            copy.clean_fields(exclude=set(Ticket.details(self)) - set(corrections) | {"status", "replaces"})
+        return copy
 
     def history(self) -> str:
-        """Return a sentence that explains to a person why the ticket can't be changed any more."""
+        """Return a sentence that explains to a person why the ticket can't be changed in this way."""
+        already = "" if self.status == Status.ISSUED else "already "
         replacement = type(self).objects.filter(replaces=self).first()
         successor = f"; its replacement is {replacement.code}" if replacement else ""
-        return f"ticket {self.code} is already {self.get_status_display()}{successor}"
+        passage = self.check_ins.filter(undone_at=None).first() if self.status == Status.CHECKED_IN else None
+        where = f", {passage}" if passage else ""
+        return f"ticket {self.code} is {already}{self.get_status_display()}{where}{successor}"
 
     def state(self) -> TicketState:
         """Return the state that the ticket's events carry."""
@@ -226,7 +357,8 @@ class Ticket(FSMModelMixin, models.Model):
 
     def take_over(self, row: "Ticket") -> None:
         """Copy what was written, past the status's protection: the locked row has made the transition."""
-        self.__dict__ |= {name: row.__dict__[name] for name in ("status", "version", "updated_at")}
+        names = ("status", "version", "updated_at", "replaces_id", *Correction.__annotations__)
+        self.__dict__ |= {name: row.__dict__[name] for name in names}
 
     def clean(self) -> None:
         """Refuse a code that a ticket has in another spelling; forms call this, and compare the codes as written."""
@@ -243,10 +375,46 @@ class Ticket(FSMModelMixin, models.Model):
         self.time_zone = self.time_zone or default_time_zone()
 
 
-def _cancellations(canceled: Iterable[Ticket], replacements: Iterable[Ticket]) -> Iterable[TicketEvent]:
+def reason_of(text: str) -> str:
+    """Return the reason as it is recorded; raise ValidationError."""
+    reason = normalized(text)
+    if len(reason) > LONGEST_REASON:
+        raise ValidationError({"reason": f"This reason has {len(reason)} characters; {LONGEST_REASON} are allowed."})
+    try:
+        validate_text(reason)
+    except ValidationError as error:
+        raise ValidationError({"reason": error.messages}) from error
+    return reason
+
+
+def _cancellations(canceled: Iterable[Ticket], replacements: Iterable[Ticket], reason: str) -> Iterable[TicketEvent]:
     for ticket, replacement in zip(canceled, replacements, strict=True):
-        yield TicketCanceled(ticket=ticket.state(), new_ticket_id=replacement.id)
+        yield TicketCanceled(ticket=ticket.state(), new_ticket_id=replacement.id, reason=reason)
         yield TicketIssued(ticket=replacement.state())
+
+
+class CheckIn(models.Model):
+    """A ticket's way through a gate: when, and by which device. One that was undone stays, with the time of that."""
+
+    ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, related_name="check_ins")
+    at = models.DateTimeField()
+    """By the clock of the gate's device, which may have been offline until `recorded_at`."""
+    device = models.CharField(max_length=100, blank=True)
+    nonce = models.CharField(max_length=100, blank=True)
+    """The device's own name for this passage, so that a repeated report is the same one."""
+    recorded_at = models.DateTimeField(default=timezone.now)
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["ticket"], condition=Q(undone_at=None), name="tickets_checkin_ticket"),
+            models.UniqueConstraint(fields=["device", "nonce"], condition=~Q(nonce=""), name="tickets_checkin_nonce"),
+        ]
+
+    def __str__(self) -> str:
+        place = f" at {self.device}" if self.device else ""
+        return f"{in_words(at_venue(self.at, self.ticket.time_zone))}{place}"
 
 
 class ImportedFile(models.Model):

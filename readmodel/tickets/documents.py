@@ -16,7 +16,7 @@ from events.envelope import Envelope
 from readmodel.projection import Projection
 from readmodel.search.words import letters_of, searchable
 from readmodel.tickets.fields import DATE, DAY, KEYWORD, LONG, SHOWN, TEXT
-from tickets.events import TicketCanceled, TicketCheckedIn, TicketCorrected, TicketEvent, TicketIssued, TicketState
+from tickets.events import TICKET_EVENTS, TicketCanceled, TicketCorrected, TicketEvent, TicketState
 from tickets.venue_time import at_venue
 
 COMPOSED = ("title", "venue", "holder_name")
@@ -44,7 +44,7 @@ class TicketDocuments(Projection):
 
     name = "tickets"
     revision = 3
-    handles = (TicketIssued, TicketCheckedIn, TicketCanceled, TicketCorrected)
+    handles = TICKET_EVENTS
     # A test compares the names with the fields of TicketDocument.
     mapping = {
         "id": KEYWORD,

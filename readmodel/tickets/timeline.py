@@ -8,8 +8,8 @@ import msgspec
 from events.envelope import Envelope
 from readmodel.projection import Projection
 from readmodel.tickets.documents import replacement_in
-from readmodel.tickets.fields import DATE, KEYWORD, LONG
-from tickets.events import TicketCanceled, TicketCheckedIn, TicketCorrected, TicketEvent, TicketIssued
+from readmodel.tickets.fields import DATE, KEYWORD, LONG, SHOWN
+from tickets.events import TICKET_EVENTS, TicketCanceled, TicketCheckInUndone, TicketEvent, TicketReinstated
 
 
 class TimelineDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,13 +25,14 @@ class TimelineDocument(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     replaces: UUID | None
     replaced_by: UUID | None
+    reason: str
 
 
 class Timeline(Projection):
     """A document for each event of a ticket, under the event's id."""
 
     name = "timeline"
-    handles = (TicketIssued, TicketCheckedIn, TicketCanceled, TicketCorrected)
+    handles = TICKET_EVENTS
     is_per_event = True
     id_field = "event"
     subject_field = "ticket"
@@ -46,6 +47,7 @@ class Timeline(Projection):
         "status": KEYWORD,
         "replaces": KEYWORD,
         "replaced_by": KEYWORD,
+        "reason": SHOWN,
     }
 
     def document(self, event: TicketEvent, envelope: Envelope) -> TimelineDocument:
@@ -60,4 +62,9 @@ class Timeline(Projection):
             status=event.ticket.status,
             replaces=event.ticket.replaces,
             replaced_by=replacement_in(event),
+            reason=_reason_in(event),
         )
+
+
+def _reason_in(event: TicketEvent) -> str:
+    return event.reason if isinstance(event, TicketCanceled | TicketCheckInUndone | TicketReinstated) else ""

@@ -7,8 +7,11 @@ from tickets.venue_time import at_venue, in_words
 STATUSES = {"issued": "Issued", "checked_in": "Checked in", "canceled": "Canceled"}
 EVENTS = {
     "ticket.issued": "Issued",
+    "ticket.updated": "Changed",
     "ticket.checked_in": "Checked in",
+    "ticket.check_in_undone": "Check-in undone",
     "ticket.canceled": "Canceled",
+    "ticket.reinstated": "Valid again",
     "ticket.corrected": "Corrected",
 }
 SORTS = {

@@ -32,7 +32,7 @@ class HistoryOfThings(Things):
 
 
 @pytest.mark.parametrize(
-    ("projection", "version"), [(TicketDocuments, "3-0ce0c9bb"), (Timeline, "1-a2a2b7de")], ids=["tickets", "timeline"]
+    ("projection", "version"), [(TicketDocuments, "3-0ce0c9bb"), (Timeline, "1-be635331")], ids=["tickets", "timeline"]
 )
 def test_a_version_changes_only_on_purpose(projection: type[Projection], version: str) -> None:
     assert projection().version == version

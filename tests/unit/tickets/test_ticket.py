@@ -13,7 +13,7 @@ from tests.tickets import FIELDS, issue, recorded, rows
 from tickets import codes
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketIssued
 from tickets.exceptions import ConcurrentChange, DeletionRefused, TransitionRefused
-from tickets.models import Ticket
+from tickets.models import CheckIn, Ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -369,7 +369,7 @@ class TestCheckIn:
 
         assert Ticket.objects.get().state() == ticket.state()
         assert (ticket.status, ticket.version) == ("checked_in", 2)
-        assert recorded()[1:] == [TicketCheckedIn(ticket=ticket.state())]
+        assert recorded()[1:] == [TicketCheckedIn(ticket=ticket.state(), at=CheckIn.objects.get().at)]
 
     def test_a_canceled_ticket_is_refused(self) -> None:
         ticket = issue()
