@@ -222,13 +222,13 @@ EVENTS_AGGREGATES = {"ticket": "tickets.aggregate.TicketAggregate"}
 
 # Who may come in.
 AUTHENTICATION_BACKENDS = ["accounts.backend.Backend"]
-PASSWORD_HASHERS = ["accounts.hashing.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
+PASSWORD_HASHERS = ["accounts.passwords.hashing.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "accounts.passwords.EndTokens"},
+    {"NAME": "accounts.passwords.validators.EndTokens"},
 ]
 SECOND_FACTOR_FOR_STAFF = env.bool("SECOND_FACTOR_FOR_STAFF", default=False)
 OTP_TOTP_ISSUER = "Tickets"
@@ -244,7 +244,7 @@ STATIC_ROOT = env.str("STATIC_ROOT", default=str(DATA_DIR / "static"))
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.TokenAuthentication",
+        "accounts.tokens.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [

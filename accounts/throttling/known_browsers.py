@@ -9,7 +9,7 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
 COOKIE = "known_device"
-SALT = "accounts.devices"
+SALT = "accounts.devices"  # An earlier name of this module; cookies are signed with it.
 PATH = "/log-in/"
 KEPT_SECONDS = 180 * 24 * 3600
 MOST_ACCOUNTS = 10

@@ -12,10 +12,11 @@ from unicodedata import normalize
 
 from django.http import HttpRequest
 
-from accounts import security_log, throttle
-from accounts.devices import device_of
+from accounts import security_log
 from accounts.exceptions import LockedOut
-from accounts.throttle import Limit
+from accounts.throttling import limits
+from accounts.throttling.known_browsers import device_of
+from accounts.throttling.limits import Limit
 
 BY_DEVICE = Limit("log-ins of an account in its own browser", attempts=10, seconds=600)
 BY_ACCOUNT_AND_ADDRESS = Limit("log-ins of an account from an address", attempts=10, seconds=600)
@@ -38,19 +39,19 @@ class Attempt:
         """Count the attempt by each counter in turn. Raise LockedOut."""
         self._counters = counters
         for counter in counters:
-            if seconds := throttle.count(counter.limit, *counter.who):
+            if seconds := limits.count(counter.limit, *counter.who):
                 security_log.write("locked_out", level=logging.WARNING, counted=counter.limit.kind, seconds=seconds)
                 raise LockedOut(seconds)
 
     def was_right(self) -> None:
         first, *others = self._counters
-        throttle.forget(first.limit, *first.who)
+        limits.forget(first.limit, *first.who)
         for counter in others:
-            throttle.take_back(counter.limit, *counter.who)
+            limits.take_back(counter.limit, *counter.who)
 
     def was_not_made(self) -> None:
         for counter in self._counters:
-            throttle.take_back(counter.limit, *counter.who)
+            limits.take_back(counter.limit, *counter.who)
 
 
 def log_in_attempt(request: HttpRequest, username: str) -> Attempt:

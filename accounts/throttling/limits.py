@@ -8,10 +8,8 @@ import time
 from hashlib import sha256
 from typing import NamedTuple
 
-from django.db import connection
+from django.db import connection, models
 from django.db.models import F
-
-from accounts.models import Attempts
 
 COUNT = """
 INSERT INTO accounts_attempts AS attempts (key, count, ends_at) VALUES (%(key)s, 1, %(ends_at)s)
@@ -21,6 +19,23 @@ ON CONFLICT (key) DO UPDATE SET
 RETURNING count, ends_at
 """
 OLD_ROWS_AT_ONCE = 100
+
+
+class Attempts(models.Model):
+    """How often something was tried until a time."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    """A hash, so that no name and no address is kept."""
+    count = models.PositiveIntegerField()
+    ends_at = models.FloatField()
+    """Seconds since 1970. The next attempt after it begins anew."""
+
+    class Meta:
+        db_table = "accounts_attempts"
+        indexes = [models.Index(fields=["ends_at"], name="accounts_attempts_end")]
+
+    def __str__(self) -> str:
+        return f"{self.count} attempts until {self.ends_at}"
 
 
 class Limit(NamedTuple):

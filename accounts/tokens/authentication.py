@@ -8,10 +8,11 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
-from accounts import security_log, throttle
-from accounts.models import Token
-from accounts.throttle import Limit
-from accounts.token_text import digest_of, is_well_formed
+from accounts import security_log
+from accounts.throttling import limits
+from accounts.throttling.limits import Limit
+from accounts.tokens.text import digest_of, is_well_formed
+from accounts.tokens.token import Token
 
 KEYWORDS = {b"bearer", b"token"}
 REFUSED = "accounts.refused_token"
@@ -62,7 +63,7 @@ def note(request: HttpRequest) -> None:
 
 def _note_refusal(request: HttpRequest, refusal: Refusal) -> None:
     if refusal.reason == UNKNOWN:
-        throttle.count(GUESSES, security_log.address_of(request))
+        limits.count(GUESSES, security_log.address_of(request))
     known = {"of": refusal.token.user.get_username(), "token": refusal.token.id} if refusal.token else {}
     security_log.write("token_refused", level=logging.WARNING, **known, reason=refusal.reason, path=request.path)
 
@@ -76,6 +77,6 @@ def _find(word: bytes) -> Token | None:
 
 def _refused(request: Request, refusal: Refusal) -> Exception:
     request.META[REFUSED] = refusal
-    if refusal.reason == UNKNOWN and (seconds := throttle.seconds_refused(GUESSES, security_log.address_of(request))):
+    if refusal.reason == UNKNOWN and (seconds := limits.seconds_refused(GUESSES, security_log.address_of(request))):
         return Throttled(seconds)
     return AuthenticationFailed(MESSAGES[refusal.reason])
