@@ -3,25 +3,19 @@
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
 import psutil
 from django.core.exceptions import RequestAborted
 
+from config.web.asgi_types import Application, Message, Receive, Scope, Send
 from events.conf import conf
-
-type Message = Mapping[str, Any]
-type Receive = Callable[[], Awaitable[Message]]
-type Send = Callable[[Message], Awaitable[None]]
-type Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 def cut_off_slow_clients(application: Application) -> Application:
     """Wait at most EVENTS_FEED_PATIENCE_SECONDS for a client to take each part of a response."""
 
-    async def with_time_limit(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def with_time_limit(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_in_time(message: Message) -> None:
             try:
                 async with asyncio.timeout(conf.feed_patience_seconds):

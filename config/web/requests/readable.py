@@ -12,8 +12,8 @@ from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
-from config.web.error_pages import bad_request
-from config.web.problems import API
+from config.web.answers.error_pages import bad_request
+from config.web.answers.problems import API
 
 UNREADABLE = re.compile("[\x00\ud800-\udfff\ufffd]")
 """Django decodes invalid bytes to U+FFFD; in a header, U+0000 can only come from an escape in a cookie."""

@@ -6,9 +6,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
-from config.web.addresses import client_address
-from config.web.problems import API, problem, respond
-from config.web.rates import seconds_refused
+from config.web.answers.problems import API, problem, respond
+from config.web.limits.rates import seconds_refused
+from config.web.requests.addresses import client_address
 
 TOO_MANY = "Your address sends more requests than the service takes from one; try again in {} seconds."
 

@@ -1,14 +1,13 @@
 """Send the headers that protect a browser's user, and let nothing personal stay in a cache."""
 
 from http import HTTPStatus
-from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 from django.utils.deprecation import MiddlewareMixin
 
-from config.web.slow_clients import Application, Message, Receive, Send
+from config.web.asgi_types import Application, Message, Receive, Scope, Send
 
 UNUSED_FEATURES = ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 HEADERS = {
@@ -32,7 +31,7 @@ def with_headers(application: Application) -> Application:
     """Add the headers that a response lacks."""
     ours = [(name.lower().encode(), value.encode()) for name, value in OUTSIDE_OF_DJANGO.items()]
 
-    async def protected(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def protected(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = message.get("headers", ())

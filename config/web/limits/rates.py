@@ -1,4 +1,4 @@
-"""Limit how many requests a minute a user sends to the API; config/web/address_rate.py limits addresses.
+"""Limit how many requests a minute a user sends to the API; config/web/limits/address_rate.py limits addresses.
 
 They are counted in the memory of each process, a minute at a time: docs/adr/0015-rates-are-counted-in-memory.md.
 """

@@ -1,16 +1,13 @@
 """Receive the body of a request within a time and a size, and know when its client is gone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 
-type Message = Mapping[str, Any]
-type Receive = Callable[[], Awaitable[Message]]
-type Scope = dict[str, Any]
+from config.web.asgi_types import Message, Receive, Scope
 
 DISCONNECT = "http.disconnect"
 UPLOADS = "/admin/"

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from config.web.request_body import Refused
+from config.web.limits.request_body import Refused
 
 PLACE = "tickets.place"
 """The key of a request's place in the ASGI scope."""

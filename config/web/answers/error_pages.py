@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 from django.views import defaults
 
-from config.web.problems import API, problem, respond
+from config.web.answers.problems import API, problem, respond
 from events.processes.database_errors import describe
 from events.transient import is_transient
 

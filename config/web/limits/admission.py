@@ -9,11 +9,11 @@ from http import HTTPStatus
 
 from django.conf import settings
 
-from config.web.health import LIVENESS_PATH, answer_liveness
-from config.web.places import PLACE, Place
-from config.web.problems import PROBLEM_CONTENT_TYPE, problem
-from config.web.request_body import Memory, Message, Receive, Refused, RequestBody, Scope, header
-from config.web.slow_clients import Application, Send
+from config.web.answers.problems import PROBLEM_CONTENT_TYPE, problem
+from config.web.asgi_types import Application, Message, Receive, Scope, Send
+from config.web.health.views import LIVENESS_PATH, answer_liveness
+from config.web.limits.places import PLACE, Place
+from config.web.limits.request_body import Memory, Refused, RequestBody, header
 
 RETRY_SECONDS = 5
 DISCARD_SECONDS = 2.0

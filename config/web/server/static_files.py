@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 from servestatic import ServeStaticASGI
 
-from config.web.slow_clients import Application
+from config.web.asgi_types import Application
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
-from config.web.addresses import client_address
+from config.web.requests.addresses import client_address
 
 logger = logging.getLogger(__name__)
 

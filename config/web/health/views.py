@@ -14,7 +14,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from config.web.probes import Probe, Reasons, ask, session_of_its_own
+from config.web.health.probes import Probe, Reasons, ask, session_of_its_own
 from events.exceptions import RetryLater, StreamUnavailable
 from events.operations.doctor.database import SERVING_CHECKS
 from events.processes.database_errors import describe

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from config.web.problems import PROBLEM_CONTENT_TYPE
+from config.web.answers.problems import PROBLEM_CONTENT_TYPE
 from events.consistency_token import HEADER, MAX_LENGTH
 
 READS = {"get", "head", "options"}

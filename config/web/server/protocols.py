@@ -1,14 +1,12 @@
 """Answer what is not an HTTP request: Django knows nothing else, and would raise an error for it."""
 
-from typing import Any
-
-from config.web.slow_clients import Application, Receive, Send
+from config.web.asgi_types import Application, Receive, Scope, Send
 
 
 def http_alone(application: Application) -> Application:
     """Refuse WebSockets, which the server answers with a 403, and let it start and end."""
 
-    async def answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "websocket":
                 await receive()
