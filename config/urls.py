@@ -14,7 +14,7 @@ urlpatterns = [
     path("lookup/", lookup, name="lookup"),
     path("", include("accounts.urls")),
     path("admin/", admin.site.urls),
-    path("api/", include("tickets.urls")),
+    path("api/", include("tickets.api.urls")),
     path("api/", include("readmodel.tickets.api.urls")),
     path("api/", include("config.feed.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

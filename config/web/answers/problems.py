@@ -14,8 +14,8 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from events.exceptions import VersionTaken
+from tickets.api.visibility import may_see_tickets
 from tickets.exceptions import ConcurrentChange, TicketError, TransitionRefused
-from tickets.visibility import may_see_tickets
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
 API = "/api/"

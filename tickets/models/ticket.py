@@ -6,10 +6,7 @@ Next: events/recording/collector.py
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, NoReturn, NotRequired, TypedDict, Unpack
-from uuid import UUID
+from typing import Any, NoReturn, Unpack
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -21,42 +18,20 @@ from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from uuid_utils.compat import uuid7
 
 from events import record, unit_of_work
-from tickets.defaults import default_time_zone
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketEvent, TicketIssued, TicketState
 from tickets.exceptions import DeletionRefused, TransitionRefused
-from tickets.fields import AddressField, LineField, PriceField, VenueTimeField
-from tickets.managers import TicketQuerySet, taken_code
-from tickets.money import MOST_DECIMALS, as_written
-from tickets.validators import validate_code, validate_currency, validate_instant, validate_text, validate_time_zone
-
-
-class TicketDetails(TypedDict):
-    """The fields that a ticket shares with its replacement."""
-
-    title: str
-    venue: str
-    starts_at: datetime
-    """Without an offset: the local time at the venue, which needs `time_zone`."""
-    time_zone: NotRequired[str]
-    """The venue's; TICKETS_TIME_ZONE if none is given."""
-    seat: NotRequired[str]
-    holder_name: str
-    holder_email: str
-    price: Decimal
-    currency: str
-
-
-class TicketFields(TicketDetails):
-    """The arguments of issue(), which makes an id and a code if none is given."""
-
-    id: NotRequired[UUID]
-    code: NotRequired[str]
-
-
-class Status(models.TextChoices):
-    ISSUED = "issued", "issued"
-    CHECKED_IN = "checked_in", "checked in"
-    CANCELED = "canceled", "canceled"
+from tickets.models.details import Status, TicketDetails, TicketFields
+from tickets.models.queries import TicketQuerySet, taken_code
+from tickets.values.defaults import default_time_zone
+from tickets.values.fields import AddressField, LineField, PriceField, VenueTimeField
+from tickets.values.money import MOST_DECIMALS, as_written
+from tickets.values.validators import (
+    validate_code,
+    validate_currency,
+    validate_instant,
+    validate_text,
+    validate_time_zone,
+)
 
 
 class Ticket(FSMModelMixin, models.Model):
@@ -247,19 +222,3 @@ def _cancellations(canceled: Iterable[Ticket], replacements: Iterable[Ticket]) -
     for ticket, replacement in zip(canceled, replacements, strict=True):
         yield TicketCanceled(ticket=ticket.state(), new_ticket_id=replacement.id)
         yield TicketIssued(ticket=replacement.state())
-
-
-class ImportedFile(models.Model):
-    """A file that import_tickets or the admin has imported, so that the same file issues nothing twice."""
-
-    digest = models.CharField(max_length=64, unique=True)
-    """SHA-256 of its bytes."""
-    rows = models.PositiveIntegerField(default=0)
-    """So many of its rows are written, or were bad; empty ones and the header count too."""
-    at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return self.digest

@@ -16,7 +16,7 @@ from tickets.csv_import.importing import Import
 from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS, BadRow
 from tickets.csv_import.source import DELIMITERS, NoTicketFile, Source, examine
 from tickets.models import Ticket
-from tickets.venue_time import time_zones
+from tickets.values.venue_time import time_zones
 
 LARGEST_FILE = 2_000_000
 """Some 10,000 rows, which take a worker half a minute; larger files are for the command."""

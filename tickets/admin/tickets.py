@@ -16,12 +16,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from tickets.admin_import import import_page
-from tickets.admin_times import TicketList, VenueTimeFormField
-from tickets.defaults import default_time_zone
+from tickets.admin.import_page import import_page
+from tickets.admin.venue_times import TicketList, VenueTimeFormField
 from tickets.exceptions import TicketError
 from tickets.models import Ticket
-from tickets.venue_time import at_venue, in_words, time_zones
+from tickets.values.defaults import default_time_zone
+from tickets.values.venue_time import at_venue, in_words, time_zones
 
 LOCAL_TIME = (
     "The local time at the venue. Where the clocks are put back and show it twice, add the offset: 02:30+01:00."

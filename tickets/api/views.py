@@ -1,32 +1,27 @@
 """Answer the REST interface of tickets."""
 
-from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils.http import parse_etags
-from django_filters.rest_framework import CharFilter, DjangoFilterBackend, FilterSet
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, ValidationError
-from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from tickets.managers import TicketQuerySet
-from tickets.models import Ticket
-from tickets.serializers import (
+from tickets.api.filters import StableOrdering, TicketFilters
+from tickets.api.serializers import (
     CancellationOutlineSerializer,
     CancellationSerializer,
     TicketOutlineSerializer,
     TicketSerializer,
     either,
 )
-from tickets.texts import normalized
-from tickets.visibility import may_see_tickets
+from tickets.api.visibility import may_see_tickets
+from tickets.models import Ticket
 
 IF_MATCH = OpenApiParameter(
     "If-Match",
@@ -46,38 +41,6 @@ def _filter(name: str) -> OpenApiParameter:
 
 class PreconditionFailed(APIException):
     status_code = HTTPStatus.PRECONDITION_FAILED
-
-
-class TicketFilters(FilterSet):  # type: ignore[misc]  # The package has no types.
-    venue = CharFilter(method="of_venue")
-    code = CharFilter(method="with_code", help_text="In any case, with or without spaces and hyphens.")
-
-    class Meta:
-        model = Ticket
-        fields = ["status"]
-
-    def of_venue(self, tickets: TicketQuerySet, _: str, venue: str) -> TicketQuerySet:
-        return tickets.filter(venue=normalized(venue))
-
-    def with_code(self, tickets: TicketQuerySet, _: str, code: str) -> TicketQuerySet:
-        return tickets.with_code(code)
-
-
-class StableOrdering(OrderingFilter):
-    """Order equal tickets by id; otherwise pages would repeat some tickets and leave out others."""
-
-    def remove_invalid_fields(
-        self, queryset: QuerySet[Any], fields: Iterable[str], view: APIView, request: Request
-    ) -> list[str]:
-        """Refuse what the base class would ignore."""
-        valid = super().remove_invalid_fields(queryset, fields, view, request)
-        if unknown := [name for name in fields if name not in valid]:
-            known = ", ".join(name for name, _ in self.get_valid_fields(queryset, view, {"request": request}))
-            raise ValidationError({self.ordering_param: [f"{unknown[0][:50]!r} is not an order; use one of {known}."]})
-        return valid
-
-    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: APIView) -> Sequence[str]:
-        return [*(super().get_ordering(request, queryset, view) or []), "-id"]
 
 
 @extend_schema_view(

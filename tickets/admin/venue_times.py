@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin.views.main import ChangeList
 
-from tickets.venue_time import is_complete
+from tickets.values.venue_time import is_complete
 
 LAST_YEAR = 9999
 

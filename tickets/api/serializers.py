@@ -9,8 +9,8 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
 from tickets.models import Ticket
-from tickets.money import MOST_DECIMALS, is_plain
-from tickets.venue_time import INCOMPLETE, at_venue, is_complete
+from tickets.values.money import MOST_DECIMALS, is_plain
+from tickets.values.venue_time import INCOMPLETE, at_venue, is_complete
 
 
 class VenueTimeField(serializers.DateTimeField):

@@ -2,7 +2,7 @@
 
 from rest_framework.routers import SimpleRouter
 
-from tickets.views import TicketViewSet
+from tickets.api.views import TicketViewSet
 
 router = SimpleRouter()
 router.register("tickets", TicketViewSet, basename="ticket")

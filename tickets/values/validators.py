@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
-from tickets.money import DECIMALS
-from tickets.texts import control_character, is_visible, normalized
-from tickets.venue_time import time_zones
+from tickets.values.money import DECIMALS
+from tickets.values.texts import control_character, is_visible, normalized
+from tickets.values.venue_time import time_zones
 
 NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 NAIVE = (

@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from tickets.codes import key_of, unused_codes
 from tickets.exceptions import ConcurrentChange, DeletionRefused
+from tickets.values.codes import key_of, unused_codes
 
 if TYPE_CHECKING:
     from tickets.models import Ticket

@@ -11,9 +11,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from tickets.money import DECIMALS, as_written, is_plain
-from tickets.texts import normalized
-from tickets.venue_time import INCOMPLETE, NoSuchTime, instant_of, is_complete, time_zones
+from tickets.values.money import DECIMALS, as_written, is_plain
+from tickets.values.texts import normalized
+from tickets.values.venue_time import INCOMPLETE, NoSuchTime, instant_of, is_complete, time_zones
 
 
 class _Own(models.Field):  # type: ignore[type-arg]  # Django's fields can't be subscripted at run time
