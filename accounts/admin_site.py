@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from accounts.second_factor import has_second_factor
-from accounts.views import log_out
+from accounts.log_in.views import log_out
+from accounts.second_factor.devices import has_second_factor
 
 
 class AdminSite(admin.AdminSite):

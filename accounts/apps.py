@@ -17,4 +17,4 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import audit  # noqa: F401, PLC0415 (it registers itself)
+        from accounts.security_log import signals  # noqa: F401, PLC0415 (it connects itself)

@@ -7,8 +7,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
-from accounts.attempts import log_in_attempt
 from accounts.exceptions import TooBusy
+from accounts.throttling.attempts import log_in_attempt
 
 
 class Backend(ModelBackend):

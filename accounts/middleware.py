@@ -10,9 +10,10 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from accounts import authentication, security_log
+from accounts import security_log
 from accounts.exceptions import NotTried
-from accounts.views import not_tried
+from accounts.log_in.views import not_tried
+from accounts.tokens import authentication
 from events.feed.threads import in_thread
 
 logger = logging.getLogger(__name__)

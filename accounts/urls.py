@@ -2,8 +2,10 @@
 
 from django.urls import path
 
-from accounts import schema  # noqa: F401 (it registers itself; commands, which have no URLs, start without the library)
-from accounts.views import change_password, log_in, log_in_code, log_out, password_changed, second_factor
+from accounts.log_in.views import log_in, log_in_code, log_out
+from accounts.passwords.views import change_password, password_changed
+from accounts.second_factor.views import second_factor
+from accounts.tokens import openapi  # noqa: F401 (it registers itself; commands, which have no URLs, start without the library)
 
 urlpatterns = [
     path("log-in/", log_in, name="log_in"),

@@ -10,13 +10,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_asgi_application()
 refuse_wrong_settings()
 
-from config.web.asgi_request import CompleteRequest  # noqa: E402 (these need the settings and the models)
-from config.web.documented import load_documented_operations  # noqa: E402
-from config.web.headers import with_headers  # noqa: E402
-from config.web.limits import limited  # noqa: E402
-from config.web.scopes import http_alone  # noqa: E402
-from config.web.slow_clients import cut_off_slow_clients  # noqa: E402
-from config.web.static_files import with_static_files  # noqa: E402
+from config.web.answers.headers import with_headers  # noqa: E402
+from config.web.limits.admission import limited  # noqa: E402
+from config.web.limits.slow_clients import cut_off_slow_clients  # noqa: E402
+from config.web.requests.asgi_request import CompleteRequest  # noqa: E402 (these need the settings and the models)
+from config.web.requests.documented import load_documented_operations  # noqa: E402
+from config.web.server.protocols import http_alone  # noqa: E402
+from config.web.server.static_files import with_static_files  # noqa: E402
 from readmodel.index.client import load_client  # noqa: E402
 
 django_application.request_class = CompleteRequest

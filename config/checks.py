@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from config.environment import WEB_TAG
-from config.web.addresses import trusted_proxies
+from config.web.requests.addresses import trusted_proxies
 from events.checks import TAG
 
 LIMITS = (

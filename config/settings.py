@@ -53,7 +53,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 HTTPS_ONLY = env.switch("HTTPS_ONLY", default=not DEBUG)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS_ONLY
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000) if HTTPS_ONLY else 0
-CSRF_FAILURE_VIEW = "config.web.error_pages.csrf_failure"
+CSRF_FAILURE_VIEW = "config.web.answers.error_pages.csrf_failure"
 PROBED_PATHS = ["healthz", "readyz", "metrics"]  # Asked from beside the process, by its address and without TLS.
 SECURE_REDIRECT_EXEMPT = [f"^{path}$" for path in PROBED_PATHS]
 # A page loads and runs files of this service alone.
@@ -108,24 +108,24 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "events.middleware.CollectorMiddleware",
-    "config.web.addresses.ForwardedMiddleware",
-    "config.web.access_log.AccessLogMiddleware",
-    "config.web.headers.HeadersMiddleware",
+    "config.web.requests.addresses.ForwardedMiddleware",
+    "config.web.requests.access_log.AccessLogMiddleware",
+    "config.web.answers.headers.HeadersMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "config.web.error_pages.ErrorPagesMiddleware",
-    "config.web.address_rate.AddressRateMiddleware",
-    "config.web.readable.ReadableTextMiddleware",
+    "config.web.answers.error_pages.ErrorPagesMiddleware",
+    "config.web.limits.address_rate.AddressRateMiddleware",
+    "config.web.requests.readable.ReadableTextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "config.web.hosts.CommonMiddleware",
+    "config.web.requests.hosts.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.AccountsMiddleware",
-    "config.web.problems.LostRaceMiddleware",
-    "config.web.error_pages.UnstorableValueMiddleware",
+    "config.web.answers.problems.LostRaceMiddleware",
+    "config.web.answers.error_pages.UnstorableValueMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -223,13 +223,13 @@ EVENTS_AGGREGATES = {"ticket": "tickets.aggregate.TicketAggregate"}
 
 # Who may come in.
 AUTHENTICATION_BACKENDS = ["accounts.backend.Backend"]
-PASSWORD_HASHERS = ["accounts.hashing.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
+PASSWORD_HASHERS = ["accounts.passwords.hashing.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "accounts.passwords.EndTokens"},
+    {"NAME": "accounts.passwords.validators.EndTokens"},
 ]
 SECOND_FACTOR_FOR_STAFF = env.bool("SECOND_FACTOR_FOR_STAFF", default=False)
 OTP_TOTP_ISSUER = "Tickets"
@@ -245,20 +245,20 @@ STATIC_ROOT = env.str("STATIC_ROOT", default=str(DATA_DIR / "static"))
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.TokenAuthentication",
+        "accounts.tokens.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [
         "config.web.permissions.ModelPermissions",
-        "config.web.documented.OnlyDocumentedInput",
+        "config.web.requests.documented.OnlyDocumentedInput",
     ],
-    "DEFAULT_THROTTLE_CLASSES": ["config.web.rates.UserRate"],
-    "DEFAULT_PAGINATION_CLASS": "config.web.pagination.Pagination",
+    "DEFAULT_THROTTLE_CLASSES": ["config.web.limits.rates.UserRate"],
+    "DEFAULT_PAGINATION_CLASS": "config.web.answers.pagination.Pagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["config.web.json_body.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["config.web.requests.json_body.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "config.web.problems.problem_handler",
+    "EXCEPTION_HANDLER": "config.web.answers.problems.problem_handler",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tickets",
@@ -267,9 +267,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.web.schema.document_problems",
-        "config.web.schema.document_consistency_tokens",
-        "config.web.schema.let_answers_overlap",
+        "config.web.answers.openapi.document_problems",
+        "config.web.answers.openapi.document_consistency_tokens",
+        "config.web.answers.openapi.let_answers_overlap",
     ],
     "ENUM_NAME_OVERRIDES": {"StatusEnum": "tickets.models.Status"},
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -5,8 +5,8 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from config.metrics.views import metrics
-from config.web.api_docs import api_docs
-from config.web.health import healthz, readyz
+from config.web.answers.api_docs import api_docs
+from config.web.health.views import healthz, readyz
 from config.web.lookup import lookup
 
 urlpatterns = [
@@ -14,7 +14,7 @@ urlpatterns = [
     path("lookup/", lookup, name="lookup"),
     path("", include("accounts.urls")),
     path("admin/", admin.site.urls),
-    path("api/", include("tickets.urls")),
+    path("api/", include("tickets.api.urls")),
     path("api/", include("readmodel.tickets.api.urls")),
     path("api/", include("config.feed.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -24,7 +24,7 @@ urlpatterns = [
     path("metrics", metrics),
 ]
 
-handler400 = "config.web.error_pages.bad_request"
-handler403 = "config.web.error_pages.forbidden"
-handler404 = "config.web.error_pages.not_found"
-handler500 = "config.web.error_pages.server_error"
+handler400 = "config.web.answers.error_pages.bad_request"
+handler403 = "config.web.answers.error_pages.forbidden"
+handler404 = "config.web.answers.error_pages.not_found"
+handler500 = "config.web.answers.error_pages.server_error"

@@ -1,9 +1,9 @@
 """Choose the servers of the tests before the settings are read.
 
-A run of tests/unit alone has no server; its database is SQLite. Any other run has PostgreSQL, Valkey and Elasticsearch,
-started here unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. The user of Valkey may do anything
-there; the role of PostgreSQL may only create databases besides. In a run of whole folders a few
-processes share the files and one Elasticsearch; each has a PostgreSQL and a Valkey of its own, which it may harm.
+A run of tests/unit or tests/simulation alone has no server; its database is SQLite. Any other run has PostgreSQL,
+Valkey and Elasticsearch, started here unless DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL name others. The user
+of Valkey may do anything there; the role of PostgreSQL may only create databases besides. In a run of whole folders a
+few processes share the files and one Elasticsearch; each has a PostgreSQL and a Valkey of its own, which it may harm.
 `-n 0` keeps all in one process.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-UNIT = Path(__file__).parent / "unit"
+WITHOUT_SERVERS = (Path(__file__).parent / "unit", Path(__file__).parent / "simulation")
 BYTECODE = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 NOBODY_LISTENS = "127.0.0.1:1"
@@ -68,7 +68,7 @@ def _asked(options: argparse.Namespace) -> list[Path]:
 
 def needs_no_server(options: argparse.Namespace) -> bool:
     asked = _asked(options)
-    return options.collectonly or bool(asked and all(path.is_relative_to(UNIT) for path in asked))
+    return options.collectonly or bool(asked and all(any(map(path.is_relative_to, WITHOUT_SERVERS)) for path in asked))
 
 
 def _shares_the_work(options: argparse.Namespace) -> bool:

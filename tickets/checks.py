@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
-from tickets.venue_time import time_zones
+from tickets.values.venue_time import time_zones
 from tickets.webhooks.signing import signers
 
 

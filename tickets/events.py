@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from events.event import Event, Instant, event_type
 from events.upcasting import Data, upcaster
-from tickets.defaults import default_time_zone
-from tickets.money import as_written
+from tickets.values.defaults import default_time_zone
+from tickets.values.money import as_written
 
 REASON = Meta(description="What the person who changed the ticket gave as the reason.")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from config.web.problems import Conflict
+from config.web.answers.problems import Conflict
 from events.feed.cursor import CursorAhead, CursorOfAnotherLog, CursorRefused
 
 

@@ -25,7 +25,7 @@ from rest_framework.views import APIView
 
 from config.feed.problems import TooManyClients, TooManyStreams, refused_cursors
 from config.feed.serializers import FeedParameters, PageSerializer, StreamParameters
-from config.web.places import give_back_place
+from config.web.limits.places import give_back_place
 from events.feed import pages as feed
 from events.feed.cursor import FeedCursor
 from events.feed.follower import Follower, current_follower

@@ -1,6 +1,11 @@
-"""Serve HTTP for the project as a whole: problem details, permissions, lists, health, and the look-up of a ticket.
+"""Serve HTTP for the project as a whole.
 
-server.py runs the web server, restart.py restarts it.
+server/    run the web server
+limits/    what clients may take of it
+requests/  read requests strictly
+answers/   problem details, error pages, headers, and the OpenAPI document
+health/    liveness and readiness
 
-receiver.py is a program of its own: it stands in for an access system.
+permissions.py is for all REST views, lookup.py finds a ticket in the database. receiver.py is a program of its own: it
+stands in for an access system.
 """

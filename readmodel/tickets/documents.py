@@ -17,7 +17,7 @@ from readmodel.projection import Projection
 from readmodel.search.words import letters_of, searchable
 from readmodel.tickets.fields import DATE, DAY, KEYWORD, LONG, SHOWN, TEXT
 from tickets.events import TICKET_EVENTS, TicketCanceled, TicketCorrected, TicketEvent, TicketState
-from tickets.venue_time import at_venue
+from tickets.values.venue_time import at_venue
 
 COMPOSED = ("title", "venue", "holder_name")
 

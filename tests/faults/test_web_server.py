@@ -15,7 +15,7 @@ import pytest
 from django.core.management import call_command
 
 from config.supervisord.ports import answers
-from config.web.restart import CannotRestart, restart
+from config.web.server.restart import CannotRestart, restart
 from tests.network.feed_server import GRANIAN, Server, headers, reader_token, serving
 from tests.waiting import PATIENCE_SECONDS, wait_until
 

@@ -15,7 +15,7 @@ NEXT = re.compile(r"^Next: (\S+)$", re.MULTILINE)
 
 
 def way_of_an_event() -> list[str]:
-    way = ["tickets/models.py"]
+    way = ["tickets/models/ticket.py"]
     while found := NEXT.search((ROOT / way[-1]).read_text()):
         way.append(found[1])
     return way
@@ -23,7 +23,7 @@ def way_of_an_event() -> list[str]:
 
 def test_the_next_lines_lead_from_the_models_to_the_search() -> None:
     assert way_of_an_event() == [
-        "tickets/models.py",
+        "tickets/models/ticket.py",
         "events/recording/collector.py",
         "events/recording/outbox.py",
         "events/relay/flush.py",

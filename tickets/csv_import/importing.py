@@ -2,7 +2,7 @@
 
 In:   rows, from tickets/csv_import/rows.py.
 Out:  tickets, issued and then cancelled or checked in as their status says.
-Next: tickets/models.py
+Next: tickets/models/ticket.py
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ from typing import Any
 from django.db import transaction
 
 from events import database, unit_of_work
-from tickets.codes import key_of
 from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS, BadRow, Place, Row, read_rows
 from tickets.csv_import.source import Source
 from tickets.models import ImportedFile, Status, Ticket
+from tickets.values.codes import key_of
 
 ROWS_PER_CHUNK = 1_000
 ALL_COLUMNS = TICKET_COLUMNS + OPTIONAL_COLUMNS

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from tickets.csv_import.source import DIRECTIVE, NoTicketFile, Source, name_of
 from tickets.csv_import.spreadsheets import price_in, time_in
 from tickets.models import Status, Ticket
-from tickets.money import DECIMALS
+from tickets.values.money import DECIMALS
 
 TICKET_COLUMNS = (
     "code",

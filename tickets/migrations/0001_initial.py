@@ -7,7 +7,7 @@ import django_fsm
 import uuid_utils.compat
 from django.db import migrations, models
 
-import tickets.validators
+import tickets.values.validators
 
 
 class Migration(migrations.Migration):
@@ -39,11 +39,14 @@ class Migration(migrations.Migration):
                         ],
                     ),
                 ),
-                ("title", models.CharField(max_length=200, validators=[tickets.validators.validate_text])),
-                ("venue", models.CharField(max_length=200, validators=[tickets.validators.validate_text])),
-                ("starts_at", models.DateTimeField(validators=[tickets.validators.validate_instant])),
-                ("seat", models.CharField(blank=True, max_length=50, validators=[tickets.validators.validate_text])),
-                ("holder_name", models.CharField(max_length=200, validators=[tickets.validators.validate_text])),
+                ("title", models.CharField(max_length=200, validators=[tickets.values.validators.validate_text])),
+                ("venue", models.CharField(max_length=200, validators=[tickets.values.validators.validate_text])),
+                ("starts_at", models.DateTimeField(validators=[tickets.values.validators.validate_instant])),
+                (
+                    "seat",
+                    models.CharField(blank=True, max_length=50, validators=[tickets.values.validators.validate_text]),
+                ),
+                ("holder_name", models.CharField(max_length=200, validators=[tickets.values.validators.validate_text])),
                 ("holder_email", models.EmailField(max_length=254)),
                 (
                     "price",
@@ -56,7 +59,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         help_text="ISO 4217, for example EUR.",
                         max_length=3,
-                        validators=[tickets.validators.validate_currency],
+                        validators=[tickets.values.validators.validate_currency],
                     ),
                 ),
                 (

@@ -1,8 +1,8 @@
 import django.core.validators
 from django.db import migrations, models
 
-import tickets.validators
-from tickets.defaults import default_time_zone
+import tickets.values.validators
+from tickets.values.defaults import default_time_zone
 
 
 def fill(apps, schema_editor):
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 default="",
                 help_text="The venue's, for example Europe/Berlin. Without one it is TICKETS_TIME_ZONE.",
                 max_length=50,
-                validators=[tickets.validators.validate_time_zone],
+                validators=[tickets.values.validators.validate_time_zone],
             ),
         ),
         migrations.AlterField(

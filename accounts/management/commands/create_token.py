@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from accounts.models import Token
-from accounts.scopes import SCOPES
+from accounts.tokens.scopes import SCOPES
 from events.management.arguments import age
 from events.management.command import BaseCommand
 

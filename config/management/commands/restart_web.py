@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from config.web.restart import CannotRestart, restart
+from config.web.server.restart import CannotRestart, restart
 from events.management.command import BaseCommand
 
 

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from tickets.venue_time import at_venue, in_words
+from tickets.values.venue_time import at_venue, in_words
 
 STATUSES = {"issued": "Issued", "checked_in": "Checked in", "canceled": "Canceled"}
 EVENTS = {

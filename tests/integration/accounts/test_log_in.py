@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from accounts import hashing
-from accounts.attempts import BY_ACCOUNT_AND_ADDRESS
+from accounts.passwords import hashing
+from accounts.throttling.attempts import BY_ACCOUNT_AND_ADDRESS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -40,7 +40,7 @@ class BothView(APIView):
         return Response()
 
 
-urlpatterns = [path("api/both/", BothView.as_view()), path("api/", include("tickets.urls"))]
+urlpatterns = [path("api/both/", BothView.as_view()), path("api/", include("tickets.api.urls"))]
 
 
 def at_once(*tasks: Callable[[], Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import Token
-from accounts.token_text import digest_of
+from accounts.tokens.text import digest_of
 
 pytestmark = pytest.mark.django_db
 

@@ -9,9 +9,10 @@ from django.contrib.auth import hashers
 from django.contrib.auth.models import User
 from django.test import Client
 
-from accounts import attempts, hashing
-from accounts.attempts import BY_ACCOUNT, BY_ACCOUNT_AND_ADDRESS, BY_ADDRESS, BY_SESSION
 from accounts.models import Attempts, Token
+from accounts.passwords import hashing
+from accounts.throttling import attempts
+from accounts.throttling.attempts import BY_ACCOUNT, BY_ACCOUNT_AND_ADDRESS, BY_ADDRESS, BY_SESSION
 
 pytestmark = pytest.mark.django_db
 

@@ -10,9 +10,9 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import Settings
 
-from accounts import hashing
-from accounts.attempts import BY_SESSION
-from accounts.views import HALF_WAY
+from accounts.log_in.views import HALF_WAY
+from accounts.passwords import hashing
+from accounts.throttling.attempts import BY_SESSION
 
 pytestmark = pytest.mark.django_db
 

@@ -12,10 +12,10 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from accounts.authentication import GUESSES
 from accounts.models import Token
-from accounts.scopes import BY_PERMISSION, SCOPES
-from accounts.token_text import is_well_formed, new_text
+from accounts.tokens.authentication import GUESSES
+from accounts.tokens.scopes import BY_PERMISSION, SCOPES
+from accounts.tokens.text import is_well_formed, new_text
 from tests.tickets import issue
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.db.backends.postgresql import base as django_postgresql
 from granian.server import MPServer
 
 from config.postgresql.base import DatabaseWrapper
-from config.web.server import WebServer
+from config.web.server.workers import WebServer
 from events.stream.redis_client import _BoundedConnection
 
 

@@ -34,9 +34,9 @@ def log() -> Iterator[StringIO]:
 @pytest.mark.parametrize(
     ("path", "host", "loggers"),
     [
-        ("/nowhere/", "testserver", {"config.web.access_log", "django.request"}),
-        ("/api/tickets/", "testserver", {"config.web.access_log", "django.request"}),
-        ("/", "evil.example", {"config.web.access_log", "django.security.DisallowedHost"}),
+        ("/nowhere/", "testserver", {"config.web.requests.access_log", "django.request"}),
+        ("/api/tickets/", "testserver", {"config.web.requests.access_log", "django.request"}),
+        ("/", "evil.example", {"config.web.requests.access_log", "django.security.DisallowedHost"}),
     ],
 )
 def test_each_line_of_a_request_has_its_id_and_so_has_the_answer(

@@ -11,7 +11,7 @@ from events.checks import check_aggregates
         ("tickets.aggregate.TicketAggregate", None),
         ("tickets.aggregate.Missing", "events.E012"),
         ("tickets.models.Ticket", "events.E013"),
-        ("tickets.models.MOST_DECIMALS", "events.E013"),
+        ("tickets.models.ticket.MOST_DECIMALS", "events.E013"),
     ],
 )
 def test_a_declared_aggregate_is_checked_at_start_up(path: str, identifier: str | None, settings: Settings) -> None:

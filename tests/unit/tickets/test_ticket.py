@@ -10,10 +10,10 @@ from pytest_django import Settings
 
 from events import unit_of_work
 from tests.tickets import FIELDS, issue, recorded, rows
-from tickets import codes
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketIssued
 from tickets.exceptions import ConcurrentChange, DeletionRefused, TransitionRefused
 from tickets.models import CheckIn, Ticket
+from tickets.values import codes
 
 pytestmark = pytest.mark.django_db
 
@@ -326,7 +326,7 @@ class TestCancel:
     ) -> None:
         ticket = issue()
         before = rows(), recorded(), ticket.state()
-        monkeypatch.setattr("tickets.models.record", _fail)
+        monkeypatch.setattr("tickets.models.ticket.record", _fail)
 
         with pytest.raises(OSError, match="the disk is full"):
             ticket.cancel()

@@ -21,7 +21,7 @@ from readmodel.exceptions import InvalidSearch
 from readmodel.search.highlighting import END_MARK, MARK
 from readmodel.tickets.search.query import DEFAULT_PAGE_SIZE, SORTS, STATUSES, SearchQuery
 from readmodel.tickets.search.search import Hit, SearchPage, search
-from tickets.venue_time import at_venue, zone_in_words
+from tickets.values.venue_time import at_venue, zone_in_words
 
 NOTHING_FOUND, NOT_SEARCHED = 1, 2
 TEXTS = ("code", "title", "venue", "holder_name", "status")

@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from pytest_django import Settings
 
-from config.web.problems import is_lost_race
+from config.web.answers.problems import is_lost_race
 from events import record, unit_of_work
 from events.recording.collector import Collector, collecting
 from events.relay import flush as relay

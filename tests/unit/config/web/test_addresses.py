@@ -8,7 +8,7 @@ from django.test import RequestFactory
 from pytest_django import Settings
 
 from config.checks import check_trusted_proxies
-from config.web.addresses import ForwardedMiddleware, client_address
+from config.web.requests.addresses import ForwardedMiddleware, client_address
 
 PROXY, INNER, STRANGER, CLIENT = "10.0.0.5", "10.1.2.3", "192.0.2.66", "203.0.113.7"
 

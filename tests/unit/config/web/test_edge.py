@@ -11,10 +11,10 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django import Settings
 
-from config.web.error_pages import MAX_URL_LENGTH
-from config.web.headers import with_headers
-from config.web.scopes import http_alone
-from config.web.static_files import with_static_files
+from config.web.answers.error_pages import MAX_URL_LENGTH
+from config.web.answers.headers import with_headers
+from config.web.server.protocols import http_alone
+from config.web.server.static_files import with_static_files
 from tests.unit.config.web.failing import FAILURES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.unit.config.web.failing")]

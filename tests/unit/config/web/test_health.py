@@ -5,7 +5,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from config.web.health import NO_DETAILS, log
+from config.web.health.views import NO_DETAILS, log
 from events.models import Partition
 from tests.waiting import PATIENCE_SECONDS
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)  # A probe has a session of
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.web.health.PATIENCE_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("config.web.health.views.PATIENCE_SECONDS", PATIENCE_SECONDS)
     log.recovered()
 
 

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from accounts.models import Token
 from config.asgi import application
-from config.web.error_pages import UnstorableValueMiddleware
+from config.web.answers.error_pages import UnstorableValueMiddleware
 from events.models import DeadLetter
 from tests.tickets import issue, recorded, rows
 from tests.waiting import PATIENCE_SECONDS

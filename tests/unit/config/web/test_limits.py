@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from config.web.limits import limited
-from config.web.places import PLACE
+from config.web.limits.admission import limited
+from config.web.limits.places import PLACE
 
 FORM = [(b"content-type", b"multipart/form-data; boundary=x")]
 LARGE = 300_000

@@ -60,8 +60,8 @@ urlpatterns = [
     path("api/page/", failing_page),
     path("page/", failing_page),
 ]
-handler404 = "config.web.error_pages.not_found"
-handler500 = "config.web.error_pages.server_error"
+handler404 = "config.web.answers.error_pages.not_found"
+handler500 = "config.web.answers.error_pages.server_error"
 
 
 @pytest.fixture

@@ -1,0 +1,115 @@
+"""Answer errors of the REST interface as problem details (RFC 9457)."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.deprecation import MiddlewareMixin
+from rest_framework import exceptions
+from rest_framework.fields import get_error_detail
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from events.exceptions import VersionTaken
+from tickets.api.visibility import may_see_tickets
+from tickets.exceptions import ConcurrentChange, TicketError, TransitionRefused
+
+PROBLEM_CONTENT_TYPE = "application/problem+json"
+API = "/api/"
+LOST_RACES = {
+    "40001",  # serialization failure
+    "40P01",  # deadlock
+    "55P03",  # lock time-out
+    "SQLITE_BUSY",
+}
+LOST_RACE = "Another request changed the same data at the same time. Nothing was changed; try again."
+INVALID = "Some fields are invalid; `errors` says which and why."
+
+
+class Conflict(exceptions.APIException):
+    """The request contradicts what is stored."""
+
+    status_code = HTTPStatus.CONFLICT
+    default_code = "transition-refused"
+
+
+class ConcurrentConflict(Conflict):
+    """Another request changed the same data; a retry may succeed."""
+
+    default_code = "concurrent-change"
+
+
+def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an exception of a REST view as a problem; DRF's own handler rolls the request's transaction back."""
+    known = _as_api_exception(error, context)
+    response = exception_handler(known, context)
+    if response is None:
+        return None
+    if isinstance(known, exceptions.ValidationError):
+        response.data = problem(response.status_code, INVALID, errors=_by_field(known.detail))
+    else:
+        response.data = problem(response.status_code, str(response.data["detail"]), kind=_kind_of(known))
+    response.content_type = PROBLEM_CONTENT_TYPE
+    return response
+
+
+class LostRaceMiddleware(MiddlewareMixin):
+    """Answer 409 if the database let another transaction win, also at the start or the commit of a transaction."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if request.path.startswith(API) and is_lost_race(error):
+            return respond(problem(HTTPStatus.CONFLICT, LOST_RACE, kind=ConcurrentConflict.default_code))
+        return None
+
+
+def is_lost_race(error: Exception) -> bool:
+    """Return whether another transaction won, so that a retry may succeed."""
+    if isinstance(error, VersionTaken):
+        return True
+    cause = error.__cause__ if isinstance(error, DatabaseError) else None
+    return bool(LOST_RACES & {getattr(cause, "sqlstate", None), getattr(cause, "sqlite_errorname", None)})
+
+
+def _as_api_exception(error: Exception, context: dict[str, Any]) -> Exception:
+    if isinstance(error, ValidationError):
+        return exceptions.ValidationError(get_error_detail(error))
+    if isinstance(error, TransitionRefused):
+        return Conflict(_told(error, context["request"]))
+    if isinstance(error, ConcurrentChange):
+        return ConcurrentConflict(_told(error, context["request"]))
+    if isinstance(error, VersionTaken):
+        return ConcurrentConflict(str(error))
+    return error
+
+
+def _told(error: TicketError, request: Request) -> str:
+    return str(error) if may_see_tickets(request) else error.outline
+
+
+def _kind_of(error: Exception) -> str:
+    """Return the error's code if it is one of ours, which have a hyphen; DRF's codes only repeat the status."""
+    code = getattr(error, "default_code", "")
+    return code if "-" in code else ""
+
+
+def _by_field(detail: Any) -> dict[str, Any]:
+    return detail if isinstance(detail, dict) else {"non_field_errors": detail}
+
+
+def problem(status: int, detail: str, *, kind: str = "", **members: Any) -> dict[str, Any]:
+    """Return problem details; `kind` names a type of our own, of which clients may know."""
+    title = kind.replace("-", " ").capitalize() or HTTPStatus(status).phrase
+    return {
+        "type": f"urn:problem:{kind}" if kind else "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **members,
+    }
+
+
+def respond(problem: dict[str, Any]) -> HttpResponse:
+    return JsonResponse(problem, status=problem["status"], content_type=PROBLEM_CONTENT_TYPE)

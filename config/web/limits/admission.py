@@ -1,0 +1,64 @@
+"""Bound what requests take of this process, however many there are and however their clients behave.
+
+It runs in the event loop, before Django, so that what is refused takes neither a thread nor a file.
+"""
+
+import asyncio
+import json
+from http import HTTPStatus
+
+from django.conf import settings
+
+from config.web.answers.problems import PROBLEM_CONTENT_TYPE, problem
+from config.web.asgi_types import Application, Message, Receive, Scope, Send
+from config.web.health.views import LIVENESS_PATH, answer_liveness
+from config.web.limits.places import PLACE, Place
+from config.web.limits.request_body import Memory, Refused, RequestBody, header
+
+RETRY_SECONDS = 5
+DISCARD_SECONDS = 2.0
+"""How long a client that sends too much may go on, so that it reads why it was refused."""
+
+
+def limited(application: Application) -> Application:
+    """Serve requests within the limits WEB_* of the settings; /healthz is answered here, without a thread."""
+    free, memory = asyncio.Semaphore(settings.WEB_REQUESTS_AT_ONCE), Memory()
+
+    async def with_limits(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == LIVENESS_PATH:
+            return await answer_liveness(scope, send)
+        body, place = RequestBody(scope, receive, memory), Place(free)
+        try:
+            content = await body.read()
+            if await place.take(body.disconnection()):
+                await application(scope | {PLACE: place}, _messages(content, body), send)
+        except Refused as refused:
+            await _refuse(refused, scope, body, send)
+        finally:
+            place.give_back()
+            body.close()
+
+    return with_limits
+
+
+def _messages(content: bytes, body: RequestBody) -> Receive:
+    """Give the application the body that was read, and then that its client has disconnected."""
+    read = iter([{"type": "http.request", "body": content, "more_body": False}])
+
+    async def receive() -> Message:
+        return next(read, None) or await body.disconnection()
+
+    return receive
+
+
+async def _refuse(refused: Refused, scope: Scope, body: RequestBody, send: Send) -> None:
+    """Answer with a problem. The web server closes the connection if the body has not arrived completely."""
+    content = json.dumps(problem(refused.status, refused.detail)).encode()
+    headers = [(b"content-type", PROBLEM_CONTENT_TYPE.encode()), (b"content-length", str(len(content)).encode())]
+    if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": content, "more_body": True})
+    if refused.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not header(scope, b"expect"):
+        await body.discard(seconds=DISCARD_SECONDS)
+    await send({"type": "http.response.body", "body": b""})

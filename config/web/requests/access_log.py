@@ -1,0 +1,27 @@
+"""Write a line for each request, by which its other lines and those of its events can be found."""
+
+import logging
+import time
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
+
+from config.web.requests.addresses import client_address
+
+logger = logging.getLogger(__name__)
+
+
+class AccessLogMiddleware(MiddlewareMixin):
+    """Name the request without its query, which may have names of persons. Probes are left out: they never end."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        vars(request)["came_at"] = time.monotonic()
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.path.lstrip("/") not in settings.PROBED_PATHS:
+            milliseconds = (time.monotonic() - vars(request)["came_at"]) * 1000
+            status, address = response.status_code, client_address(request)
+            logger.info("%s %s: %d in %.0f ms for %s", request.method, request.path, status, milliseconds, address)
+        return response

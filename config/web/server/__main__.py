@@ -1,0 +1,28 @@
+"""Run granian, the web server, so that its workers come and go without a lost request.
+
+    python -m config.web.server [options of granian] config.asgi:application
+
+It has granian's options, some with other defaults (LIMITS), and differs in four ways: all workers accept connections
+from one socket, which the main process opens; SIGHUP replaces each worker as soon as a new one has loaded the
+application, and keeps the old one if that fails; a worker that dies is replaced; and the workers of a main process that
+was killed end with it.
+"""
+
+from granian import cli
+
+from config.web.server.workers import WebServer
+
+LIMITS = {
+    "http": "1",  # Granian waits for ever for the first byte of a connection that may be HTTP/2.
+    "websockets": False,
+    "http1_header_read_timeout": 10_000,
+    "http1_buffer_size": 65_536,  # It holds a request's headers.
+    "backpressure": 4_096,  # Granian counts connections, also idle ones, and accepts no more than these.
+}
+"""What a client may take of a worker, unless an option or a variable GRANIAN_* says otherwise."""
+
+
+if __name__ == "__main__":
+    vars(cli)["Server"] = WebServer
+    cli.cli.context_settings["default_map"] = LIMITS
+    cli.entrypoint()  # type: ignore[no-untyped-call]

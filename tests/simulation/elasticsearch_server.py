@@ -1,0 +1,97 @@
+"""A simulated Elasticsearch: bulk requests with external versions, and reads by id."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Self
+
+import msgspec
+from elasticsearch import ConnectionTimeout
+
+from tests.simulation.scheduler import Call, Scheduler
+
+
+def _no_answer() -> Exception:
+    return ConnectionTimeout("no answer")
+
+
+BULK = Call("bulk", _no_answer, _no_answer)
+MGET = Call("mget", _no_answer, _no_answer)
+
+
+class Stored(msgspec.Struct):
+    version: int
+    source: dict[str, Any]
+
+
+class Index:
+    def __init__(self, uuid: str) -> None:
+        self.uuid = uuid
+        self.documents: dict[str, Stored] = {}
+
+
+class ElasticsearchServer:
+    """The indices by name; also the client, since all processes share it."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        self.indices: dict[str, Index] = {}
+        self._made = 0
+        self._numbers: Counter[str] = Counter()
+
+    def name_of(self, alias: str) -> str:
+        """Return the name of the alias's index, which may have been deleted."""
+        return f"{alias}-{self._numbers[alias]}"
+
+    def ensure(self, alias: str) -> Index:
+        """Return the alias's index; one that was deleted by hand is created again under its name."""
+        name = self.name_of(alias)
+        if name not in self.indices:
+            self._made += 1
+            self.indices[name] = Index(f"{alias} {self._made}")
+        return self.indices[name]
+
+    def replace(self, alias: str) -> None:
+        """Put an empty index behind the alias, under a new name, as `Indices.replace` does."""
+        if self.indices.pop(self.name_of(alias), None):
+            self._numbers[alias] += 1
+            self.ensure(alias)
+
+    def options(self, **_: Any) -> Self:
+        return self
+
+    def bulk(self, *, index: str, operations: bytes, **_: Any) -> Mapping[str, Any]:
+        return self.scheduler.call(BULK, lambda: self._bulk(index, operations))
+
+    def _bulk(self, name: str, operations: bytes) -> Mapping[str, Any]:
+        lines = [msgspec.json.decode(line) for line in operations.splitlines()]
+        pairs = zip(lines[::2], lines[1::2], strict=True)
+        return {"items": [{"index": self._store(name, action["index"], source)} for action, source in pairs]}
+
+    def _store(self, name: str, action: Mapping[str, Any], source: dict[str, Any]) -> Mapping[str, Any]:
+        key, index = action["_id"], self.indices.get(name)
+        if index is None:
+            return _refused(key, HTTPStatus.NOT_FOUND, "index_not_found_exception")
+        stored = index.documents.get(key)
+        is_external = action.get("version_type") == "external"
+        version = action["version"] if is_external else stored.version + 1 if stored else 1
+        if is_external and stored and stored.version >= version:
+            return _refused(key, HTTPStatus.CONFLICT, "version_conflict_engine_exception")
+        index.documents[key] = Stored(version, source)
+        return {"_id": key, "status": HTTPStatus.OK}
+
+    def mget(self, *, index: str, ids: Sequence[str], **_: Any) -> Mapping[str, Any]:
+        return self.scheduler.call(MGET, lambda: {"docs": [self._get(index, key) for key in ids]})
+
+    def _get(self, name: str, key: str) -> Mapping[str, Any]:
+        index = self.indices.get(name)
+        if index is None:
+            return {"_id": key, "error": {"type": "index_not_found_exception", "reason": "no such index"}}
+        stored = index.documents.get(key)
+        if stored is None:
+            return {"_id": key, "found": False}
+        return {"_id": key, "found": True, "_version": stored.version, "_source": stored.source}
+
+
+def _refused(key: str, status: int, kind: str) -> Mapping[str, Any]:
+    return {"_id": key, "status": status, "error": {"type": kind, "reason": kind}}

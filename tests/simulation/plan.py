@@ -1,0 +1,188 @@
+"""What happens in a schedule, as its seed decides it: the processes, what is written, and which faults happen when."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Self
+
+import msgspec
+
+CALL_FAULTS = {"crash before": 4, "crash after": 6, "fail": 4, "lose the reply": 5, "stop before": 3, "stop after": 4}
+"""Faults of a call of a server, with their weights."""
+CALLS = (
+    "bulk",
+    "commit",
+    "event at",
+    "give positions",
+    "insert events",
+    "read the log",
+    "redis script",
+    "redis xack",
+    "redis xgroup setid",
+    "redis xreadgroup",
+    "select events_checkpoint",
+    "select events_dead_letter",
+    "update events_checkpoint",
+    "update events_dead_letter",
+    "update events_lease",
+    "webhook",
+    "write in the ledger",
+)
+"""Kinds of calls that faults are aimed at, since some of them are rare among all calls."""
+LATE_CALLS = (
+    "bulk",
+    "commit",
+    "select events_dead_letter",
+    "update events_dead_letter",
+    "webhook",
+    "write in the ledger",
+)
+"""Those that retry letters."""
+REDIS_FAULTS = {
+    "wipe": 2,
+    "trim": 2,
+    "lose an entry": 2,
+    "destroy the groups": 1,
+    "set the groups back": 1,
+    "fail over": 3,
+    "redis away": 2,
+    "redis full": 1,
+}
+FORGERIES = {"forge": 4, "alter": 3, "repeat": 3, "move": 2, "rewrite": 2, "no stream": 1}
+WORLD_FAULTS = {"crash the database": 2, "jump of the clock": 2, "terminate": 2, "lose an index": 1}
+OPERATIONS = {"pause": 2, "stop the group": 1, "reset the group": 2, "retry the letters": 2, "discard": 1}
+MOST_STEPS, MOST_LATE_STEPS = 400, 100
+"""Faults happen within the first steps of a schedule, and within the first steps after the handlers are corrected."""
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """A unit of work: it changes these things, and fails at its end or not."""
+
+    pause_seconds: float
+    things: tuple[int, ...]
+    fails: bool
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What happens at a step of the schedule; `number` decides its details."""
+
+    step: int
+    kind: str
+    number: int
+    at: str = ""
+    """The kind of call that it meets: `step` then counts such calls, otherwise all calls."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    seed: int
+    vendor: str
+    partitions: int
+    indices: int
+    switching: float
+    relays: int
+    consumers: dict[str, int]
+    """The number of processes of each group."""
+    batch_size: int
+    batch_rows: int
+    stream_max_length: int
+    node_entries: int
+    flush_on_commit: bool
+    writers: tuple[tuple[Unit, ...], ...]
+    poison: dict[str, tuple[tuple[str, int, bool], ...]]
+    """The events that a group can't handle: thing, version, and whether it is refused for good."""
+    faults: tuple[Fault, ...]
+    waits_seconds: float
+    """How long the handlers stay wrong after all else has happened."""
+    late_faults: tuple[Fault, ...]
+    """Faults that happen while all letters are retried: their steps count from then on."""
+
+    @classmethod
+    def of(cls, seed: int) -> Self:
+        random = Random(seed)
+        groups = random.sample(["index", "gate", "ledger"], random.choice([1, 1, 1, 2]))
+        writers = tuple(_units(random) for _ in range(random.choice([1, 2, 2])))
+        return cls(
+            seed=seed,
+            vendor=random.choice(["postgresql", "postgresql", "postgresql", "sqlite"]),
+            partitions=random.choice([1, 1, 2]),
+            indices=random.choice([1, 2]),
+            switching=random.choice([0.05, 0.2, 0.5, 0.9]),
+            relays=random.choice([1, 1, 1, 2]),
+            consumers={group: random.choice([1, 2, 2]) for group in groups},
+            batch_size=random.choice([1, 2, 3, 100]),
+            batch_rows=random.choice([1, 2, 3, 500]),
+            stream_max_length=random.choice([2, 5, 100]),
+            node_entries=random.choice([1, 2, 100]),
+            flush_on_commit=random.random() < 0.7,
+            writers=writers,
+            poison={group: _poison(random) for group in groups},
+            faults=_faults(random),
+            waits_seconds=random.choice([0.0, 0.0, 2.0]),
+            late_faults=_late_faults(random),
+        )
+
+    def quiet(self, vendor: str) -> Self:
+        """Return a plan of servers alone, for calls one at a time."""
+        return msgspec.structs.replace(
+            self,
+            vendor=vendor,
+            partitions=1,
+            batch_rows=500,
+            stream_max_length=100_000,
+            flush_on_commit=False,
+            relays=0,
+            consumers={},
+            writers=(),
+            poison={},
+            faults=(),
+            late_faults=(),
+        )
+
+
+def _units(random: Random) -> tuple[Unit, ...]:
+    return tuple(
+        Unit(
+            pause_seconds=random.choice([0.0, 0.01, 0.3, 2.0]),
+            things=tuple(random.choice([[0], [1], [2], [0, 1], [0, 0], [1, 2], [0, 1, 2, 3]])),
+            fails=random.random() < 0.15,
+        )
+        for _ in range(random.randint(1, 4))
+    )
+
+
+def _poison(random: Random) -> tuple[tuple[str, int, bool], ...]:
+    if random.random() < 0.4:
+        return ()
+    return tuple(
+        (f"thing-{random.randrange(3)}", random.randint(1, 3), random.random() < 0.6)
+        for _ in range(random.randint(1, 2))
+    )
+
+
+def _late_faults(random: Random) -> tuple[Fault, ...]:
+    number = random.choice([0, 1, 2])
+    return _ordered([_call_fault(random, MOST_LATE_STEPS, LATE_CALLS, aimed=0.8) for _ in range(number)])
+
+
+def _call_fault(random: Random, most_steps: int, calls: Sequence[str] = CALLS, *, aimed: float = 0.5) -> Fault:
+    [kind] = random.choices(list(CALL_FAULTS), list(CALL_FAULTS.values()))
+    if random.random() < aimed:
+        return Fault(random.choice([1, 1, 2, 3, 4]), kind, random.getrandbits(30), random.choice(calls))
+    return Fault(random.randint(1, most_steps), kind, random.getrandbits(30))
+
+
+def _ordered(faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    return tuple(sorted(faults, key=lambda fault: fault.step))
+
+
+def _faults(random: Random) -> tuple[Fault, ...]:
+    others: dict[str, int] = {}
+    for more in random.sample([REDIS_FAULTS, FORGERIES, WORLD_FAULTS, OPERATIONS], random.randint(0, 3)):
+        others |= more
+    faults = [_call_fault(random, MOST_STEPS) for _ in range(random.choice([0, 1, 1, 2, 3]))]
+    if others:
+        kinds = random.choices(list(others), list(others.values()), k=random.choice([1, 1, 2, 3]))
+        faults += [Fault(random.randint(1, MOST_STEPS), kind, random.getrandbits(30)) for kind in kinds]
+    if random.random() < 0.12:
+        backed_up, restored = sorted(random.sample(range(1, MOST_STEPS), 2))
+        faults += [Fault(backed_up, "back up", 0), Fault(restored, "restore", 0)]
+    return _ordered(faults)

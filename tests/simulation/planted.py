@@ -1,0 +1,201 @@
+"""Faults of one line each; the simulation must find every one of them. `SEEDS` has a seed for each."""
+
+# ruff: noqa: E501 (texts of the source, as they are)
+
+from tests.simulation.mutation import Mutation
+
+PLANTED = [
+    Mutation(
+        "acknowledge first: the checkpoint moves before the handler",
+        "events.consumer.settling",
+        "                result()\n                self._advance(claim, batch)",
+        "                self._advance(claim, batch)\n                result()",
+    ),
+    Mutation(
+        "append without comparing at all",
+        "events.stream.redis_stream",
+        "if string.match(last[1], '^%d+') ~= ARGV[1] or last[2] ~= ARGV[2] then return last end",
+        "if ARGV[4] == nil then return last end",
+    ),
+    Mutation(
+        "positions at the insert",
+        "tests.simulation.statements",
+        '        transaction.put(waits, (waiting["partition"], waiting["entry_id"]), waiting)\n    return [], len(parameters) // width',
+        "        _give_at_insert(server, transaction, row)\n    return [], len(parameters) // width",
+    ),
+    Mutation(
+        "acquire does not raise the epoch",
+        "events.groups.ownership",
+        '"epoch": F("epoch") + 1, "expires_at"',
+        '"epoch": F("epoch") + 0, "expires_at"',
+    ),
+    Mutation(
+        "the MAC is not checked",
+        "events.stream.signing",
+        "            return hmac.compare_digest(prefix + _digest(begun, position, fields), mac)",
+        "            return True",
+    ),
+    Mutation(
+        "the MAC does not cover the position",
+        "events.stream.signing",
+        "    digest.update(_encode((position, fields)))",
+        "    digest.update(_encode((0, fields)))",
+    ),
+    Mutation(
+        "the MAC does not cover the place",
+        "events.stream.signing",
+        "        begun.update(_encode((self.id, *place)))",
+        "        begun.update(_encode((self.id,)))",
+    ),
+    Mutation(
+        "the stream's events are not looked up in the log",
+        "events.consumer.subscription",
+        "        if unread and not log.knows(partition, position_of(unread[-1]), str(unread[-1].id)):",
+        "        if False:",
+    ),
+    Mutation(
+        "gaps of the stream are not noticed",
+        "events.consumer.subscription",
+        "        if [position_of(envelope) for envelope in unread] != list(range(before + 1, before + 1 + len(unread))):",
+        "        if False:",
+    ),
+    Mutation(
+        "the log is read from one position too late",
+        "events.consumer.subscription",
+        "        batch = log.read_after(partition, self._read_to[partition], limit=self.most_events)",
+        "        batch = log.read_after(partition, self._read_to[partition] + 1, limit=self.most_events)",
+    ),
+    Mutation(
+        "no external version",
+        "readmodel.index.bulk",
+        '"version": document.version, "version_type": "external"}',
+        '"version": document.version}',
+    ),
+    Mutation(
+        "later events do not queue behind a letter",
+        "events.consumer.open_letters",
+        "        if waiting := list(filter(blocked.blocks, without_own)):\n            dead_letters.queue_all(claim, waiting)\n        return list(filterfalse(blocked.blocks, without_own))",
+        "        return without_own",
+    ),
+    Mutation(
+        "letters are retried in any order",
+        "events.dead_letters.parking",
+        "in_line = letters.filter(~Exists(earlier)) if ordered else letters",
+        "in_line = letters",
+    ),
+    Mutation(
+        "the checkpoint moves without parking",
+        "events.consumer.settling",
+        "            self._advance(claim, [envelope])\n            self._park(claim, envelope, error, attempts=attempts)",
+        "            self._advance(claim, [envelope])",
+    ),
+    Mutation(
+        "no transaction around a transactional handler",
+        "events.consumer.settling",
+        "        return atomic() if self._subscriber.transactional else nullcontext()",
+        "        return nullcontext()",
+    ),
+    Mutation(
+        "a letter is closed although its event failed",
+        "events.consumer.settling",
+        "        if error:\n            dead_letters.fail(claim, letter, error)",
+        "        if error:\n            dead_letters.close(claim, letter)",
+    ),
+    Mutation(
+        "the stream is not deleted after a forgery",
+        "events.relay.repair",
+        "    if not stream.delete_ending(partition, tail):\n        return False",
+        "    pass",
+    ),
+    Mutation(
+        "the relay goes on behind a foreign end",
+        "events.relay.divergence",
+        "    if tail.event_id == FOREIGN:\n        return False",
+        "    if tail.event_id == FOREIGN:\n        return True",
+    ),
+    Mutation(
+        "the middle of the stream is not inspected",
+        "events.relay.turns",
+        "        if found := self._inspections[partition].count_foreign():",
+        "        if found := 0:",
+    ),
+    Mutation(
+        "positions are given from one too low",
+        "events.log.positions",
+        "        last = found.last_position\n",
+        "        last = max(found.last_position - 1, 0)\n",
+    ),
+    Mutation(
+        "a reset keeps the targets",
+        "events.operations.reset_stream",
+        "        subscriber.forget()\n",
+        "",
+    ),
+    Mutation(
+        "the flush is before the commit",
+        "events.recording.collector",
+        "    database.on_commit(collector.flush_after_commit)",
+        "    collector.flush()",
+    ),
+    Mutation(
+        "rolled back events are sent from memory",
+        "events.relay.flush",
+        "    if not all(event_id in in_memory for event_id in given.event_ids):\n        return []\n    placed = zip(given.positions, given.event_ids, strict=True)",
+        "    placed = zip(given.positions, in_memory, strict=False)",
+    ),
+    Mutation(
+        "a checkpoint is held whatever its epoch is",
+        "events.groups.checkpoint",
+        "    return Checkpoint.objects.filter(**claim.place, epoch=claim.epoch)",
+        "    return Checkpoint.objects.filter(**claim.place)",
+    ),
+    Mutation(
+        "a split batch forgets its second half",
+        "events.consumer.settling",
+        "            self._settle_parts(claim, batch[: len(batch) // 2], batch[len(batch) // 2 :])",
+        "            self._settle_parts(claim, batch[: len(batch) // 2])",
+    ),
+    Mutation(
+        "a new target starts at the end of the log",
+        "events.groups.checkpoint",
+        'defaults={"epoch": claim.epoch})\n    if not',
+        'defaults={"epoch": claim.epoch, "position": 1})\n    if not',
+    ),
+    Mutation(
+        "the checkpoint moves whatever its epoch and its place are",
+        "events.groups.checkpoint",
+        "AND epoch = %s AND position = %s",
+        "AND %s IS NOT NULL AND %s IS NOT NULL",
+    ),
+]
+
+SEEDS = {
+    "acknowledge first: the checkpoint moves before the handler": 0,
+    "append without comparing at all": 29,
+    "positions at the insert": 0,
+    "acquire does not raise the epoch": 1046,
+    "the MAC is not checked": 7,
+    "the MAC does not cover the position": 10,
+    "the MAC does not cover the place": 7,
+    "the stream's events are not looked up in the log": 133,
+    "gaps of the stream are not noticed": 0,
+    "the log is read from one position too late": 0,
+    "no external version": 2,
+    "later events do not queue behind a letter": 0,
+    "letters are retried in any order": 0,
+    "the checkpoint moves without parking": 0,
+    "no transaction around a transactional handler": 14,
+    "a letter is closed although its event failed": 204,
+    "the stream is not deleted after a forgery": 7,
+    "the relay goes on behind a foreign end": 60,
+    "the middle of the stream is not inspected": 283,
+    "positions are given from one too low": 0,
+    "a reset keeps the targets": 73,
+    "the flush is before the commit": 1,
+    "rolled back events are sent from memory": 102,
+    "a checkpoint is held whatever its epoch is": 1046,
+    "a split batch forgets its second half": 9,
+    "a new target starts at the end of the log": 0,
+    "the checkpoint moves whatever its epoch and its place are": 53,
+}
+"""A seed that finds each of them."""

@@ -1,0 +1,28 @@
+"""The guarantees hold in a few simulated schedules; tests/simulation runs many of them."""
+
+import pytest
+
+from tests.simulation.mutation import Mutation, Stale, planted
+from tests.simulation.plan import Plan
+from tests.simulation.run import installation, run, run_all
+
+SCHEDULES = 20
+
+
+def test_the_guarantees_hold_in_every_schedule() -> None:
+    summary = run_all(range(SCHEDULES))
+
+    assert summary.failed is None, f"run: uv run python -m tests.simulation --schedules 1 --seed {summary.failed}"
+    assert summary.schedules == SCHEDULES
+
+
+def test_a_planted_fault_whose_text_is_gone_is_refused() -> None:
+    with pytest.raises(Stale), planted(Mutation("stale", "events.groups.checkpoint", "not in the source", "")):
+        pass
+
+
+def test_a_seed_repeats_its_schedule() -> None:
+    with installation().installed():
+        first, second = (run(Plan.of(17), traces=True) for _ in range(2))
+
+    assert first == second

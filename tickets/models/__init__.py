@@ -1,0 +1,13 @@
+"""The tables: tickets, whose changes record events, their ways through the gates, and the files that were imported.
+
+In:   issue(), cancel(), check_in(), from the REST views, the admin and the import.
+Out:  the changed rows, and record(*events), in one unit of work.
+Next: events/recording
+"""
+
+from tickets.models.check_in import CheckIn, Passage
+from tickets.models.details import Correction, Status, TicketDetails, TicketFields
+from tickets.models.imported_file import ImportedFile
+from tickets.models.ticket import Ticket
+
+__all__ = ["CheckIn", "Correction", "ImportedFile", "Passage", "Status", "Ticket", "TicketDetails", "TicketFields"]

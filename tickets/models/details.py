@@ -1,0 +1,63 @@
+"""The fields that are given to issue or correct a ticket, the reasons for changes, and the statuses."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NotRequired, TypedDict
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from tickets.values.texts import normalized
+from tickets.values.validators import validate_text
+
+LONGEST_REASON = 500
+
+
+class TicketDetails(TypedDict):
+    """The fields that a ticket shares with its replacement."""
+
+    title: str
+    venue: str
+    starts_at: datetime
+    """Without an offset: the local time at the venue, which needs `time_zone`."""
+    time_zone: NotRequired[str]
+    """The venue's; TICKETS_TIME_ZONE if none is given."""
+    seat: NotRequired[str]
+    holder_name: str
+    holder_email: str
+    price: Decimal
+    currency: str
+
+
+class Correction(TypedDict, total=False):
+    """The details that may be corrected while a ticket is not used."""
+
+    seat: str
+    holder_name: str
+    holder_email: str
+
+
+class TicketFields(TicketDetails):
+    """The arguments of issue(), which makes an id and a code if none is given."""
+
+    id: NotRequired[UUID]
+    code: NotRequired[str]
+
+
+class Status(models.TextChoices):
+    ISSUED = "issued", "issued"
+    CHECKED_IN = "checked_in", "checked in"
+    CANCELED = "canceled", "canceled"
+
+
+def validated_reason(text: str) -> str:
+    """Return the reason as it is recorded; raise ValidationError."""
+    reason = normalized(text)
+    if len(reason) > LONGEST_REASON:
+        raise ValidationError({"reason": f"This reason has {len(reason)} characters; {LONGEST_REASON} are allowed."})
+    try:
+        validate_text(reason)
+    except ValidationError as error:
+        raise ValidationError({"reason": error.messages}) from error
+    return reason

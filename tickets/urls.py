@@ -1,9 +1,0 @@
-"""Map the URLs of the tickets' REST interface, below /api/, to views."""
-
-from rest_framework.routers import SimpleRouter
-
-from tickets.views import TicketViewSet
-
-router = SimpleRouter()
-router.register("tickets", TicketViewSet, basename="ticket")
-urlpatterns = router.urls
