@@ -71,6 +71,12 @@ class Conf:
     """How long a handler may work without progress before its process is ended, as hung."""
     setting_names = Setting[dict[str, str]]({})
     """Setting -> the name by which operators set it, for example an environment variable; messages use it."""
+    forgotten_file = Setting[str | Path]("")
+    """The file of the hashes of forgotten persons. It is outside of the database, and backed up apart from it."""
+    forgotten_keys = Setting[Sequence[str]](())
+    """Secrets by which persons are hashed: the first hashes, all are known. If empty, SECRET_KEY and its fallbacks."""
+    backup_days = Setting(0)
+    """How many days backups are kept, which forget_person says; 0: it is not known."""
     feed_clients = Setting(500)
     """How many event streams and waiting readers of the feed a process serves at once."""
     feed_clients_per_reader = Setting(100)

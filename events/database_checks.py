@@ -5,14 +5,16 @@ from itertools import chain
 from typing import Any
 
 from django.apps import apps
+from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, router
 
 from events import database
 from events.checks import TAG
 from events.conf import conf
-from events.models import Partition
+from events.models import Forgetting, Partition
 from events.operations.doctor.database import check_durability, check_isolation, check_sqlite_mode
+from events.operations.doctor.forgotten import check_returned
 
 APP = "events"
 DATABASE_IDS = {
@@ -32,6 +34,20 @@ def check_alias(**_: Any) -> Sequence[CheckMessage]:
         hint = f"Set it to one of {', '.join(connections.settings)}."
         return [Error(f"EVENTS_DATABASE is {alias!r}, which DATABASES lacks", hint=hint, id="events.E040")]
     return [*_forbidden(alias), *_sent_elsewhere(alias)]
+
+
+@register(TAG, Tags.database)
+def check_forgotten(*, databases: Collection[str] | None, **_: Any) -> Sequence[CheckMessage]:
+    """Name a restored database, also to `migrate`, which may have to run first. The workers wait by themselves."""
+    if database.alias() not in (databases or ()):
+        return []
+    try:
+        if Forgetting._meta.db_table not in database.connection().introspection.table_names():
+            return []
+        found = [finding for finding in check_returned() if finding.is_fault]
+    except OperationalError:  # As below.
+        return []
+    return [checks.Warning(finding.found, hint=finding.remedy, id="events.W043") for finding in found]
 
 
 def _forbidden(alias: str) -> Iterable[CheckMessage]:

@@ -128,6 +128,10 @@ class UnknownSigningKey(Transient):
     """The database does not know the key that signs here: foreign entries are not taken away until it does."""
 
 
+class PeopleReturned(Transient):
+    """The database was restored from a backup, and has persons again who were forgotten since: forget them first."""
+
+
 class LeaseLost(Transient):
     """Another process owns the partition now: what is still in flight here moves no checkpoint."""
 

@@ -11,7 +11,8 @@ from events.storable_text import StorableCharField, StorableJSONField, StorableT
 class LogEntry(PinnedModel):
     """One event of the log (the outbox table), inserted in the transaction of the change that it reports.
 
-    A row never changes. A trigger adds a `WaitingEntry` to each new one, until a flush gives it a `Position` instead.
+    A row never changes, unless a person is forgotten. A trigger adds a `WaitingEntry` to each new one, until a flush
+    gives it a `Position` instead.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -71,7 +72,10 @@ class WaitingEntry(PinnedModel):
 
 
 class Position(PinnedModel):
-    """The place of an event in its partition, from 1 without gaps. A row never changes; see docs/adr/0013."""
+    """The place of an event in its partition, from 1 without gaps; see docs/adr/0013.
+
+    A row never changes, unless the event's size does because a person is forgotten.
+    """
 
     entry = models.OneToOneField(
         LogEntry, on_delete=models.CASCADE, related_name="place", primary_key=True, db_constraint=False
@@ -300,3 +304,27 @@ class DeadLetterAction(PinnedModel):
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor}"
+
+
+class Forgetting(PinnedModel):
+    """A person who was forgotten, known only by a keyed hash. The list outside of the database has it too."""
+
+    id = models.UUIDField(primary_key=True)
+    """Also the correlation id of the events that tell of it."""
+    key = models.CharField(max_length=16)
+    """The id of the key of the hash."""
+    digest = models.CharField(max_length=64)
+    begun_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    """Null while it is not done: the same command goes on with it."""
+
+    class Meta:
+        db_table = "events_forgetting"
+        default_permissions = ()
+        permissions = [
+            ("forget_person", "Can forget a person"),
+            ("report_person", "Can see what is stored of a person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"forgetting {self.id}"

@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from events.conf import conf
 from events.envelope import Envelope
 from events.event import Event, name_of
+from events.personal_data import Leftover, Person, Sighting
 from events.processes.progress import progress
 from events.recording.collector import caused_by
 
@@ -99,6 +100,24 @@ class Subscriber(ABC):
         Called by `reset_stream`, beside running consumers, without `open`. An override also discards the target's
         identity, so that `open` returns a new one, which is fed from the start of the log. May raise RetryLater.
         """
+
+    def rewrite(self, envelopes: Sequence[Envelope]) -> None:  # noqa: B027 (most keep nothing of the events)
+        """Replace what was written for these events, which were redacted: a late write of the former data must lose.
+
+        Called by `forget_person`, as `forget` is by `reset_stream`. May raise RetryLater.
+        """
+
+    def redact(self, person: Person) -> None:  # noqa: B027
+        """Remove the person from what else was written, such as that for events which were compacted away."""
+
+    def sightings(self, person: Person) -> Iterable[Sighting]:  # noqa: ARG002
+        """Search all that was written for the person, step by step. May raise RetryLater."""
+        return ()
+
+    def leftovers(self) -> Iterable[Leftover]:
+        """Tell where data of a forgotten person stay for a while; called after `rewrite` and `redact`."""
+        name = type(self).__name__
+        yield Leftover(f"what {name} has written or sent", "it is not known", "ask those who have received it")
 
     def close(self) -> None:  # noqa: B027 (most have nothing to close)
         """Close connections; called once, when the consumer stops."""

@@ -16,11 +16,14 @@ from django.db import close_old_connections
 from events.envelope import Envelope
 from events.event import Event
 from events.exceptions import PartlyHandled, TargetLost
+from events.personal_data import Leftover, Person, Sighting
 from events.subscriber import Subscriber, progress
 from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.index.documents import Documents
 from readmodel.projection import VERSION_STEP, VersionedDocument, projections
+from readmodel.search.open_searches import KEEP_ALIVE_SECONDS
+from readmodel.verification import forgetting
 from readmodel.verification.audit import Audit
 from readmodel.verification.comparison import Comparison
 from readmodel.verification.repair import repair_by_log
@@ -164,6 +167,33 @@ class ReadModel(Subscriber):
         """Replace all indices by empty ones: they have versions of events that the restored log does not have."""
         for index in self._indices:
             index.indices.replace()
+
+    def rewrite(self, envelopes: Sequence[Envelope]) -> None:
+        for index in self._indices:
+            for documents in index.kept():
+                forgetting.rewrite(documents, envelopes)
+
+    def redact(self, person: Person) -> None:
+        for index in self._indices:
+            for documents in index.kept():
+                forgetting.redact(documents, person)
+
+    def sightings(self, person: Person) -> Iterator[Sighting]:
+        for index in self._indices:
+            for documents in index.kept():
+                yield from forgetting.sightings(documents, person)
+
+    def leftovers(self) -> Iterator[Leftover]:
+        yield Leftover(
+            "Elasticsearch: former documents in the segments of the indices",
+            "the segments are merged",
+            "POST /INDEX/_forcemerge?max_num_segments=1",
+        )
+        yield Leftover(
+            "Elasticsearch: searches that go on by a cursor",
+            f"{KEEP_ALIVE_SECONDS} s after the last page of each was read",
+            "they end by themselves",
+        )
 
     def close(self) -> None:
         for index in self._indices:

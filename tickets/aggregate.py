@@ -1,6 +1,7 @@
-"""Let `manage.py verify_log` compare the tickets' table with their events."""
+"""Let `verify_log` compare the tickets' table with their events, and `forget_person` redact it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from uuid import UUID
 
 import msgspec
 from django.db.models import QuerySet
@@ -8,7 +9,8 @@ from django.db.models import QuerySet
 from events.aggregates import Aggregate
 from events.event import Event
 from events.exceptions import Unprocessable
-from tickets.events import TicketCanceled, TicketCorrected, TicketEvent
+from events.personal_data import Person, redacted
+from tickets.events import TicketCorrected, TicketEvent, TicketRedacted
 from tickets.models import Ticket
 
 
@@ -22,9 +24,43 @@ class TicketAggregate(Aggregate[Ticket]):
     def state_in(self, event: Event) -> Mapping[str, object]:
         if not isinstance(event, TicketEvent):
             raise Unprocessable(f"{type(event).__name__} does not carry the state of a ticket")
-        named = event.new_ticket_id if isinstance(event, TicketCanceled | TicketCorrected) else None
+        named = getattr(event, "new_ticket_id", None)
         return msgspec.structs.asdict(event.ticket) | {"new_ticket_id": named}
 
     def correction(self, row: Ticket) -> TicketCorrected:
-        replacement = getattr(row, "replacement", None)
-        return TicketCorrected(ticket=row.state(), new_ticket_id=replacement and replacement.id)
+        return TicketCorrected(ticket=row.state(), new_ticket_id=_replacement_of(row))
+
+    def identity_of(self, key: str) -> str:
+        """Return the e-mail address of the holder of the ticket with this id or code."""
+        tickets = Ticket.objects.filter(id=key) if _is_id(key) else Ticket.objects.with_code(key)
+        return tickets.values_list("holder_email", flat=True).first() or ""
+
+    def rows_of(self, person: Person) -> QuerySet[Ticket]:
+        return self.rows().filter(holder_email__iexact=person.identity)
+
+    def redact(self, row: Ticket, person: Person) -> Collection[str]:
+        state = row.state()
+        after = redacted(state, person, names=False)
+        changed = [name for name in state.__struct_fields__ if getattr(after, name) != getattr(state, name)]
+        row.__dict__ |= {name: getattr(after, name) for name in changed}
+        return changed
+
+    def redaction(self, row: Ticket) -> TicketRedacted:
+        return TicketRedacted(ticket=row.state(), new_ticket_id=_replacement_of(row))
+
+    def belongings(self, row: Ticket) -> Mapping[str, object]:
+        passages = row.check_ins.order_by("at").values("at", "device", "recorded_at", "undone_at")
+        return {"check_ins": list(passages)} if passages else {}
+
+
+def _replacement_of(row: Ticket) -> UUID | None:
+    replacement = getattr(row, "replacement", None)
+    return replacement and replacement.id
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

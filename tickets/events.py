@@ -9,10 +9,13 @@ import msgspec
 from msgspec import Meta
 
 from events.event import Event, Instant, event_type
+from events.personal_data import FREE_TEXT, Personal
 from events.upcasting import Data, upcaster
 from tickets.values.defaults import default_time_zone
 from tickets.values.money import as_written
 
+FORGOTTEN_NAME, FORGOTTEN_EMAIL = "Forgotten person", "forgotten@person.invalid"
+AFTER = "after the holder was forgotten."
 REASON = Meta(description="What the person who changed the ticket gave as the reason.")
 
 
@@ -26,8 +29,10 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: Instant
     time_zone: Annotated[str, Meta(description="The venue's, such as `Europe/Berlin`.")]
     seat: str
-    holder_name: str
-    holder_email: str
+    holder_name: Annotated[str, Personal(FORGOTTEN_NAME), Meta(description=f"`{FORGOTTEN_NAME}` {AFTER}")]
+    holder_email: Annotated[
+        str, Personal(FORGOTTEN_EMAIL, identifies=True), Meta(description=f"`{FORGOTTEN_EMAIL}` {AFTER}")
+    ]
     price: Annotated[Decimal, Meta(description="A decimal number as text, with the currency's decimals.")]
     currency: str
     status: Annotated[str, Meta(description="`issued`, `checked_in` or `canceled`.")]
@@ -75,7 +80,7 @@ class TicketCheckedIn(TicketEvent, frozen=True, kw_only=True, rename="camel"):
 class TicketCheckInUndone(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The holder did not go in after all; the ticket can be used again."""
 
-    reason: Annotated[str, REASON] = ""
+    reason: Annotated[str, FREE_TEXT, REASON] = ""
 
 
 @event_type("ticket.canceled", version=2)
@@ -83,19 +88,26 @@ class TicketCanceled(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The ticket is void; the ticket with `new_ticket_id` replaces it, or none does."""
 
     new_ticket_id: Annotated[UUID | None, Meta(description="The ticket that replaces it.")] = None
-    reason: Annotated[str, REASON] = ""
+    reason: Annotated[str, FREE_TEXT, REASON] = ""
 
 
 @event_type("ticket.reinstated", version=1)
 class TicketReinstated(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The ticket was canceled by mistake and is valid again; its replacement, if it had one, is canceled."""
 
-    reason: Annotated[str, REASON] = ""
+    reason: Annotated[str, FREE_TEXT, REASON] = ""
 
 
 @event_type("ticket.corrected", version=2)
 class TicketCorrected(TicketEvent, frozen=True, kw_only=True, rename="camel"):
     """The ticket differed from its events; `verify_log` recorded its state, and its replacement if it has one."""
+
+    new_ticket_id: Annotated[UUID | None, Meta(description="The ticket that replaces it.")] = None
+
+
+@event_type("ticket.redacted", version=1)
+class TicketRedacted(TicketEvent, frozen=True, kw_only=True, rename="camel"):
+    """Data of a person were removed from this ticket and its earlier events: keep of it only what this event has."""
 
     new_ticket_id: Annotated[UUID | None, Meta(description="The ticket that replaces it.")] = None
 
@@ -108,6 +120,7 @@ TICKET_EVENTS = (
     TicketCanceled,
     TicketReinstated,
     TicketCorrected,
+    TicketRedacted,
 )
 
 

@@ -21,6 +21,7 @@ from events.consumer.subscriptions import Subscriptions
 from events.consumer.turns import Turns, Work
 from events.correlation import correlated, ids_of
 from events.exceptions import EventError, LeaseLost, text_of
+from events.forgotten import expect_nobody_returned
 from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.processes.backoff import Backoff
 from events.processes.limits import Limits
@@ -76,6 +77,7 @@ class Consumer:
     def _run_until_failure(self, *, until_idle: bool) -> Exception | None:
         try:
             expect_migrated()  # Else handlers would fail on old tables, and their events would be parked.
+            expect_nobody_returned()
             self._open()
             self.ownership.join()
             while self._step() or not (until_idle and self._subscriptions.reached_the_end()):

@@ -9,11 +9,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
-from django.core.exceptions import ValidationError
 from django.db.models import Model, OuterRef, QuerySet, Subquery
 
-from events import database, record, unit_of_work
-from events.aggregates import Aggregate
+from events import record, unit_of_work
+from events.aggregates import Aggregate, key_of, locked_rows, rows_in_database
 from events.event import decode
 from events.exceptions import Unprocessable
 from events.models import LogEntry
@@ -73,8 +72,7 @@ class Verification:
         self.repair = repair
 
     def _rows(self) -> QuerySet[Model]:
-        """Return all rows from the database of the log: a router may read them from a replica, which is out of date."""
-        return self.aggregate.rows().using(database.alias())
+        return rows_in_database(self.aggregate)
 
     def count_rows(self) -> int:
         return self._rows().count()
@@ -101,10 +99,8 @@ class Verification:
 
     def _look_again(self, keys: Sequence[object]) -> list[Difference]:
         with unit_of_work():
-            rows = self._rows().filter(pk__in=keys).order_by("pk")
-            # Two statements: the first waits for the locks; the second then reads rows and joined rows of the same age.
-            list(rows.select_related(None).select_for_update(no_key=True))
-            differing = [(row, difference) for row, difference in self._compare(list(rows)) if difference]
+            rows = locked_rows(self.aggregate, keys)
+            differing = [(row, difference) for row, difference in self._compare(rows) if difference]
             if self.repair:
                 self._correct(differing)
         return [msgspec.structs.replace(difference, repaired=self.repair) for _, difference in differing]
@@ -161,14 +157,8 @@ class Verification:
         return {row[0]: _NewestEvent(*row) for row in rows}
 
     def _existing(self, subjects: Collection[str]) -> set[str]:
-        keys = [key for subject in subjects if (key := self._key(subject)) is not None]
+        keys = [key for subject in subjects if (key := key_of(self.aggregate, subject)) is not None]
         return {str(key) for key in self._rows().filter(pk__in=keys).values_list("pk", flat=True)}
-
-    def _key(self, subject: str) -> object:
-        try:
-            return self._rows().model._meta.pk.to_python(subject)
-        except ValidationError:
-            return None
 
     def _without_row(self, newest: _NewestEvent) -> Difference:
         return Difference(

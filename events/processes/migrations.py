@@ -7,6 +7,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from events.database import connection, migrate_command
 from events.exceptions import Unmigrated
+from events.forgotten import expect_nobody_returned
 
 type Name = tuple[str, str]
 
@@ -37,9 +38,10 @@ class Tables:
         self._are_complete = False
 
     def expect(self) -> None:
-        """Raise Unmigrated while the database lacks a migration of the events."""
+        """Raise Unmigrated while the database lacks a migration of the events, and what expect_nobody_returned does."""
         if not self._are_complete:
             expect_migrated("events")
+            expect_nobody_returned()
             self._are_complete = True
 
 

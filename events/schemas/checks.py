@@ -9,6 +9,7 @@ from msgspec import inspect
 
 from events.checks import CODE_TAG
 from events.event import Event, EventType, registered_types
+from events.personal_data import marks_of, structs_within
 from events.upcasting import missing_steps, registered_steps
 
 TIME_HINT = "Use events.event.Instant for a point in time, Annotated[time, msgspec.Meta(tz=False)] for a time of day."
@@ -89,6 +90,24 @@ def _check_class(event_type: EventType) -> Iterator[CheckMessage]:
         yield Error(f"{what} is written as an array, not as an object", hint=hint, id="events.E027")
     for field in msgspec.structs.fields(event_class):
         yield from _check_field(f"{what}: field {field.name}", field.type)
+    for struct in sorted(structs_within(event_class), key=_path):
+        yield from _check_marks(f"{what}: {_path(struct)}", struct)
+
+
+def _check_marks(what: str, struct: type[msgspec.Struct]) -> Iterator[CheckMessage]:
+    """Require that a person's fields can be found by one of them, and that what replaces them can be read."""
+    marks = marks_of(struct)
+    if marks.personal and len(marks.identifying) != 1:
+        hint = "Mark exactly one of them with Personal(..., identifies=True), such as the e-mail address."
+        found = ", ".join(marks.identifying) or "none"
+        yield Error(f"{what} has personal fields, of which {found} identify the person", hint=hint, id="events.E028")
+    for field in msgspec.structs.fields(struct):
+        if mark := marks.personal.get(field.name):
+            try:
+                msgspec.convert(msgspec.to_builtins(mark.replacement), field.type)
+            except (msgspec.ValidationError, TypeError) as error:
+                hint = "Choose a replacement that readers of the event accept."
+                yield Error(f"{what}.{field.name} can't have its replacement: {error}", hint=hint, id="events.E029")
 
 
 def _check_field(what: str, annotation: Any) -> Iterator[CheckMessage]:

@@ -140,6 +140,10 @@ class Stream(ABC):
     def delete_ending(self, partition: int, tail: Tail) -> bool:
         """Delete the key if the stream has this end; tell whether it had. This is one atomic step."""
 
+    def rewrite_file(self) -> bool:
+        """Let the server write its file anew, without what was deleted; tell whether it does and may."""
+        return False
+
     @abstractmethod
     def wake(self) -> None:
         """Wake all waiting relays; a busy one will look once more."""

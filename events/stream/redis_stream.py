@@ -227,6 +227,11 @@ class RedisStream(Stream):
         with _redis_errors():
             return bool(self._compare_and_delete(keys=[self.key(partition)], args=[tail.position, tail.event_id]))
 
+    def rewrite_file(self) -> bool:
+        with _redis_errors(), suppress(redis.ResponseError):  # The command is unknown or not allowed.
+            return bool(self._client.bgrewriteaof())
+        return False
+
     def wake(self) -> None:
         with _redis_errors():
             self._client.publish(self._wake_channel, "")

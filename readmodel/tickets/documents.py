@@ -16,7 +16,7 @@ from events.envelope import Envelope
 from readmodel.projection import Projection
 from readmodel.search.words import letters_of, searchable
 from readmodel.tickets.fields import DATE, DAY, KEYWORD, LONG, SHOWN, TEXT
-from tickets.events import TICKET_EVENTS, TicketCanceled, TicketCorrected, TicketEvent, TicketState
+from tickets.events import TICKET_EVENTS, TicketEvent, TicketState
 from tickets.values.venue_time import at_venue
 
 COMPOSED = ("title", "venue", "holder_name")
@@ -107,4 +107,4 @@ def _as_typed(address: str) -> Sequence[str]:
 
 def replacement_in(event: TicketEvent) -> UUID | None:
     """Return the id of the replacement that the event names, or None."""
-    return event.new_ticket_id if isinstance(event, TicketCanceled | TicketCorrected) else None
+    return getattr(event, "new_ticket_id", None)

@@ -8,11 +8,12 @@ from django.core.management.base import CommandError
 from django.db import Error, connections
 
 from events.conf import conf
-from events.exceptions import PartitionsMissing, StreamUnavailable, Unmigrated
+from events.exceptions import PartitionsMissing, PeopleReturned, StreamUnavailable, Unmigrated
+from events.forgotten import ListDamaged
 from events.log.partitions import partition_count
 from events.management.worker import Worker
 from events.processes.database_errors import describe
-from events.processes.migrations import Tables, expect_migrated
+from events.processes.migrations import Tables
 from events.processes.shutdown import Interrupted, Shutdown
 from events.processes.throttled_log import ThrottledLog
 from events.relay import signing_keys
@@ -24,6 +25,7 @@ logger = logging.getLogger("events.relay")
 
 TIMEOUT_SECONDS = 1.0
 """How long the relay waits for Redis's answer before it only gives positions."""
+UNFIT_TABLES = (Unmigrated, PeopleReturned, ListDamaged)
 
 
 class Command(Worker):
@@ -55,10 +57,10 @@ class Command(Worker):
 
     def _flush_once(self, stream: Stream) -> None:
         try:
-            expect_migrated("events")
+            Tables().expect()
             signing_keys.register()
             appended = sum(sweep(stream, partition) for partition in range(partition_count()))
-        except (PartitionsMissing, StreamUnavailable, Unmigrated, *STANDSTILLS) as error:
+        except (PartitionsMissing, StreamUnavailable, *UNFIT_TABLES, *STANDSTILLS) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{appended} events appended to {stream.dsn}")
 
@@ -76,7 +78,7 @@ def _relay_or_log(relay: Relay, tables: Tables, throttled_log: ThrottledLog) -> 
     try:
         tables.expect()
         return _relay(relay, throttled_log)
-    except (PartitionsMissing, Unmigrated) as error:
+    except (PartitionsMissing, *UNFIT_TABLES) as error:
         throttled_log.error(str(error))
     except Error as error:
         throttled_log.error(describe(error))

@@ -11,6 +11,7 @@ from events.conf import conf, named
 from events.database import atomic, connection, migrate_command
 from events.models import Partition, WaitingEntry
 from events.operations.doctor.finding import Finding
+from events.operations.doctor.forgotten import check_list, check_returned
 from events.processes.migrations import missing_migrations
 
 OLDEST_POSTGRESQL = 150000
@@ -137,7 +138,7 @@ def check_rows_without_position() -> Iterator[Finding]:
     )
 
 
-SERVING_CHECKS = (check_writable, check_migrations)
+SERVING_CHECKS = (check_writable, check_migrations, check_returned)
 """The checks of what a process needs to serve requests."""
 DATABASE_CHECKS = (
     check_version,
@@ -148,4 +149,5 @@ DATABASE_CHECKS = (
     check_oldest_transaction,
     check_sqlite_mode,
     check_rows_without_position,
+    check_list,
 )

@@ -13,6 +13,7 @@ EVENTS = {
     "ticket.canceled": "Canceled",
     "ticket.reinstated": "Valid again",
     "ticket.corrected": "Corrected",
+    "ticket.redacted": "Personal data removed",
 }
 SORTS = {
     "": "Best match",

@@ -1,0 +1,141 @@
+"""Find the aggregates whose events have a person, by one pass through the log and the declared tables."""
+
+from collections.abc import Collection, Iterator
+from itertools import batched
+from typing import NamedTuple
+
+from django.db.models import Max, QuerySet
+
+from events import database
+from events.aggregates import load_aggregates
+from events.event import decode, registered_types
+from events.exceptions import EventError, Unprocessable
+from events.models import LogEntry
+from events.operations.forgetting.columns import rows_with
+from events.personal_data import REMOVED, Person, all_marks_of, is_named_in, names_in, redacted_data
+
+ROWS_AT_ONCE = 20_000
+AGGREGATES_AT_ONCE = 100
+SHORTEST_IDENTITY = 5
+ENTRY = ("type", "schema_version", "data")
+COLUMNS = ("data", "actor", "correlation_id", "extensions")
+"""The columns of the log in which a person may be."""
+
+type _Entry = tuple[str, int, str]
+
+
+class PersonRefused(EventError):
+    """This does not identify a person."""
+
+
+class Batch(NamedTuple):
+    """Some aggregates to look into, and how far the pass has come."""
+
+    aggregate_type: str
+    subjects: Collection[str]
+    done: int = 0
+    total: int = 0
+
+
+class Extent(NamedTuple):
+    """How much there is about a person, and the names by which free texts may tell of it."""
+
+    rows: int
+    events: int
+    names: frozenset[str]
+
+
+def person_meant(text: str) -> Person:
+    """Return the person with this identity, or whom the aggregate of this name is about; raise PersonRefused."""
+    for aggregate in load_aggregates().values():
+        if identity := aggregate.identity_of(text):
+            return _expect_identity(identity)
+    return _expect_identity(text)
+
+
+def _expect_identity(text: str) -> Person:
+    """Refuse what would be found everywhere, and whoever is forgotten already."""
+    identity = text.strip()
+    replacements = {
+        mark.replacement for event in registered_types() for mark in all_marks_of(event.event_class) if mark.identifies
+    }
+    if identity in replacements:
+        raise PersonRefused("the person was forgotten already")
+    if len(identity) < SHORTEST_IDENTITY or REMOVED in identity:
+        raise PersonRefused(f"write an identity of {SHORTEST_IDENTITY} characters at least, such as an e-mail address")
+    return Person(identity)
+
+
+def batches(person: Person, *, names: bool) -> Iterator[Batch]:
+    """Yield the aggregates that may have the person in their rows or events, and on request the names in free texts.
+
+    What was redacted is not found again, so this may begin anew at any time.
+    """
+    for name, aggregate in load_aggregates().items():
+        keys = aggregate.rows_of(person).using(database.alias()).order_by("pk").values_list("pk", flat=True)
+        for some in batched(keys.iterator(), AGGREGATES_AT_ONCE, strict=False):
+            yield Batch(name, [str(key) for key in some])
+    texts = [person.identity, *(person.names if names else ())]
+    last = _last_entry()
+    for start in range(0, last, ROWS_AT_ONCE):
+        found = candidates(texts).filter(id__gt=start, id__lte=start + ROWS_AT_ONCE)
+        by_type: dict[str, set[str]] = {}
+        for aggregate_type, subject in found.values_list("aggregate_type", "subject").distinct():
+            by_type.setdefault(aggregate_type, set()).add(subject)
+        end = min(start + ROWS_AT_ONCE, last)
+        yield Batch("", (), end, last)
+        for aggregate_type, subjects in by_type.items():
+            for some in batched(sorted(subjects), AGGREGATES_AT_ONCE, strict=False):
+                yield Batch(aggregate_type, some, end, last)
+
+
+def candidates(texts: Collection[str]) -> QuerySet[LogEntry]:
+    """Return the log's rows with one of the texts in them, in any spelling, possibly within a longer word."""
+    return rows_with(LogEntry.objects.all(), COLUMNS, texts)
+
+
+def extent(person: Person) -> Extent:
+    """Count what there is about a person, and collect the names by which free texts may tell of it."""
+    rows, events = 0, 0
+    names: set[str] = set()
+    for aggregate in load_aggregates().values():
+        for row in aggregate.rows_of(person).using(database.alias()).iterator():
+            rows += 1
+            names.update(names_in(aggregate.correction(row), person))
+    for entry in candidates([person.identity]).values_list(*ENTRY).iterator():
+        if _has(entry, person):
+            events += 1
+            names.update(_names_in_entry(entry, person))
+    return Extent(rows, events, frozenset(names))
+
+
+def names_of(person: Person) -> frozenset[str]:
+    return extent(person).names
+
+
+def count_mentions(person: Person) -> int:
+    """Count the events that are not about the person, but have one of the names in a free text."""
+    entries = candidates(person.names).values_list(*ENTRY).iterator()
+    return sum(not _has(entry, person) and _is_named_in_entry(entry, person) for entry in entries)
+
+
+def _has(entry: _Entry, person: Person) -> bool:
+    return redacted_data(*entry, person=person, names=False)[0] != entry[2]
+
+
+def _is_named_in_entry(entry: _Entry, person: Person) -> bool:
+    try:
+        return is_named_in(decode(*entry), person)
+    except Unprocessable:
+        return False
+
+
+def _names_in_entry(entry: _Entry, person: Person) -> set[str]:
+    try:
+        return set(names_in(decode(*entry), person))
+    except Unprocessable:
+        return set()
+
+
+def _last_entry() -> int:
+    return LogEntry.objects.aggregate(last=Max("id"))["last"] or 0

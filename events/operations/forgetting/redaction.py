@@ -1,0 +1,159 @@
+"""Redact some aggregates: their rows, all their events and the letters of these, in one transaction.
+
+Each event is written in the current version, at the same place in the log. A new event tells readers, and raises the
+aggregate's version, so that a late write of the former state is refused. The generation is raised, so that entries of
+the stream that were signed before are not believed.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from django.db.models import F, Max, Model, Value
+from django.db.models.functions import Greatest
+
+from events import database, record, unit_of_work
+from events.aggregates import Aggregate, key_of, load_aggregates, locked_rows, rows_in_database
+from events.log.partitions import partition_of
+from events.log.positions import give_positions
+from events.models import DeadLetter, LogEntry, Partition, WaitingEntry
+from events.operations.forgetting.find import Batch, candidates
+from events.operations.forgetting.letters import redact_letters
+from events.personal_data import Person, redacted_data
+from events.relay.divergence import expect_undiverged
+
+ENTRIES_AT_ONCE = 500
+UPDATE = """
+UPDATE events_log SET data = %s, schema_version = %s, actor = %s, correlation_id = %s, extensions = %s WHERE id = %s
+"""
+RESIZE = "UPDATE events_position SET size = %s WHERE entry_id = %s"
+
+
+class Redacted(NamedTuple):
+    """How much was redacted in one transaction."""
+
+    aggregates: int
+    events: int
+
+
+def redact(batch: Batch, person: Person, *, others: bool) -> Redacted:
+    """Redact those of the aggregates that have the person.
+
+    There, names are removed from free texts too; from those of other aggregates, if `others`.
+    """
+    aggregate = load_aggregates().get(batch.aggregate_type)
+    with unit_of_work():
+        rows = _locked(aggregate, batch.subjects) if aggregate else {}
+        own = _own(batch, person, aggregate)
+        events = Counter[str]()
+        for entries in _pages(batch):
+            changed = [
+                new for entry in entries if (new := _redacted(entry, person, names=others or entry.subject in own))
+            ]
+            _write(changed, person)
+            events.update(entry.subject for entry in changed)
+        touched = own | events.keys()
+        if aggregate:
+            _redact_rows(aggregate, [row for subject, row in rows.items() if subject in touched], person)
+        raise_generation({partition_of(subject) for subject in touched})
+    return Redacted(len(touched), events.total())
+
+
+def raise_generation(partitions: Collection[int]) -> None:
+    """Let no entry be believed that was signed before; a restored database may not know how high it was."""
+    now = Value(int(time.time()))
+    rows = Partition.objects.filter(number__in=partitions)
+    rows.update(generation=Greatest(F("generation") + 1, now), signed_from=0)
+
+
+def _locked(aggregate: Aggregate[Model], subjects: Collection[str]) -> Mapping[str, Model]:
+    keys = [key for subject in subjects if (key := key_of(aggregate, subject)) is not None]
+    return {str(row.pk): row for row in locked_rows(aggregate, keys)}
+
+
+def _own(batch: Batch, person: Person, aggregate: Aggregate[Model] | None) -> set[str]:
+    """Return the aggregates that have the person's identity, now or in any event."""
+    entries = candidates([person.identity]).filter(aggregate_type=batch.aggregate_type, subject__in=batch.subjects)
+    own = {entry.subject for entry in entries.iterator() if _redacted(entry, person, names=False)}
+    if aggregate is None:
+        return own
+    rows = aggregate.rows_of(person).using(database.alias()).filter(pk__in=list(_keys(aggregate, batch.subjects)))
+    return own | {str(key) for key in rows.values_list("pk", flat=True)}
+
+
+def _keys(aggregate: Aggregate[Model], subjects: Collection[str]) -> Iterator[object]:
+    return (key for subject in subjects if (key := key_of(aggregate, subject)) is not None)
+
+
+def _pages(batch: Batch) -> Iterator[list[LogEntry]]:
+    """Yield the aggregates' events, some at a time; they are locked in the order of their ids."""
+    entries = LogEntry.objects.filter(aggregate_type=batch.aggregate_type, subject__in=batch.subjects).order_by("id")
+    page = list(entries[:ENTRIES_AT_ONCE])
+    while page:
+        yield page
+        page = list(entries.filter(id__gt=page[-1].id)[:ENTRIES_AT_ONCE])
+
+
+def _redacted(entry: LogEntry, person: Person, *, names: bool) -> LogEntry | None:
+    """Return a copy of the row without the person; None if it has nothing of it."""
+    data, version = redacted_data(entry.type, entry.schema_version, entry.data, person=person, names=names)
+    extensions = entry.extensions and {
+        name: person.removed_from(text, names=names) for name, text in entry.extensions.items()
+    }
+    changed = {
+        "data": data,
+        "schema_version": version,
+        "actor": person.removed_from(entry.actor),
+        "correlation_id": person.removed_from(entry.correlation_id),
+        "extensions": extensions,
+    }
+    if all(getattr(entry, name) == value for name, value in changed.items()):
+        return None
+    fields = {field.attname: getattr(entry, field.attname) for field in LogEntry._meta.concrete_fields}
+    return LogEntry(**fields | changed)
+
+
+def _write(changed: Sequence[LogEntry], person: Person) -> None:
+    if not changed:
+        return
+    _give_positions(changed)
+    with database.connection().cursor() as cursor:
+        cursor.executemany(UPDATE, [_columns(entry) for entry in changed])
+        cursor.executemany(RESIZE, [(len(entry.data.encode()), entry.id) for entry in changed])
+    redact_letters(DeadLetter.objects.filter(event_id__in=[entry.event_id for entry in changed]), person, names=True)
+
+
+def _columns(entry: LogEntry) -> tuple[str | int | None, ...]:
+    extensions = msgspec.json.encode(entry.extensions).decode() if entry.extensions else None
+    return (entry.data, entry.schema_version, entry.actor, entry.correlation_id, extensions, entry.id)
+
+
+def _give_positions(entries: Sequence[LogEntry]) -> None:
+    """Give the events that wait their positions: the process that recorded them would append what it has in memory."""
+    ids = [entry.id for entry in entries]
+    for partition in {entry.partition for entry in entries}:
+        waiting = WaitingEntry.objects.filter(partition=partition, entry_id__in=ids)
+        while waiting.exists():
+            expect_undiverged(partition)  # Else none would be given.
+            give_positions(partition)
+
+
+def _redact_rows(aggregate: Aggregate[Model], rows: Sequence[Model], person: Person) -> None:
+    """Redact the rows, and record an event for each with its next version."""
+    if not rows:
+        return
+    version, columns = aggregate.version_field, {aggregate.version_field}
+    newest = _newest_versions(rows, aggregate)
+    for row in rows:
+        columns |= set(aggregate.redact(row, person))
+        setattr(row, version, max(getattr(row, version), newest.get(str(row.pk), 0)) + 1)
+    rows_in_database(aggregate).bulk_update(rows, columns)
+    record(*(aggregate.redaction(row) for row in rows))
+
+
+def _newest_versions(rows: Sequence[Model], aggregate: Aggregate[Model]) -> Mapping[str, int]:
+    [name] = [name for name, found in load_aggregates().items() if type(found) is type(aggregate)]
+    entries = LogEntry.objects.filter(aggregate_type=name, subject__in=[str(row.pk) for row in rows])
+    return dict(entries.values("subject").annotate(newest=Max("aggregate_version")).values_list("subject", "newest"))
