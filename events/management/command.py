@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from django.core.management import base
 from django.core.management.color import no_style
 
-from events.printable_text import codes_of, printable
+from events.texts.printable import codes_of, printable
 
 NOBODY_READS = 141
 """The exit code of a program whose reader has gone, such as `head`: 128 and the number of SIGPIPE."""

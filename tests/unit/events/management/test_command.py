@@ -15,7 +15,7 @@ from rich.text import Text
 
 from events.management.command import NOBODY_READS, BaseCommand, Output
 from events.management.console import Console, Table
-from events.printable_text import printable
+from events.texts.printable import printable
 
 ROOT = Path(__file__).resolve().parents[4]
 OURS = ("accounts", "config", "events", "readmodel", "readmodel.tickets", "tickets")
