@@ -4,8 +4,22 @@
 import os
 import sys
 
-from django.core.management import execute_from_command_line
+from django.core.management import CommandError, execute_from_command_line
+
+
+def main() -> None:
+    """Run a command. Ours say by themselves that the database is missing; for Django's it is said here."""
+    from events.management.unavailable import database_is_needed  # noqa: PLC0415 (it needs the settings' name)
+
+    try:
+        with database_is_needed():
+            execute_from_command_line(sys.argv)
+    except CommandError as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(f"CommandError: {error}")
+
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    execute_from_command_line(sys.argv)
+    main()

@@ -3,7 +3,7 @@
 import logging
 from http import HTTPStatus
 
-from events.printable_text import printable
+from events.texts.printable import printable
 
 CONTINUED = "\n    | "
 

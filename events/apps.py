@@ -8,7 +8,7 @@ class EventsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"  # The migrations have it, whatever the project's default is.
 
     def ready(self) -> None:
-        from events import checks, database_checks  # noqa: F401, PLC0415 (registers them)
+        from events import checks  # noqa: F401, PLC0415 (registers them)
         from events.log.partitions import create_partitions  # noqa: PLC0415 (needs the models)
         from events.schemas import checks as type_checks  # noqa: F401, PLC0415 (registers them)
 

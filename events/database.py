@@ -1,7 +1,7 @@
 """The one database of the events' tables, EVENTS_DATABASE: all of them are read and written there.
 
-All code of the events gets its connections and transactions here, and its models are pinned by `events/pinned.py`, so
-the project's routers are not asked.
+All code of the events gets its connections and transactions here, and its models are pinned by
+`events/models/pinned.py`, so the project's routers are not asked.
 """
 
 from collections.abc import Callable, Iterator

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import OperationalError
 
-from events.storable_text import storable
+from events.texts.storable import storable
 
 LONGEST_TEXT = 20_000
 

@@ -11,7 +11,7 @@ import msgspec
 
 from events.event import Event, type_of
 from events.exceptions import EventRefused
-from events.storable_text import REFUSED, storable
+from events.texts.storable import REFUSED, storable
 
 LONGEST_SUBJECT = 200
 HIGHEST_AGGREGATE_VERSION = 2**47 - 1

@@ -10,7 +10,7 @@ from django.urls import reverse
 from events.dead_letters.payload_text import compare, cut, pretty
 from events.dead_letters.queries import queued_behind
 from events.models import DeadLetter, DeadLetterAction, LogEntry
-from events.printable_text import printable
+from events.texts.printable import printable
 
 LONGEST_SHOWN = 50_000
 LONGEST_LINE = 2_000

@@ -24,7 +24,7 @@ from events.dead_letters.actions import Outcome, expect_editable
 from events.dead_letters.payload_edits import EditRefused, draft
 from events.dead_letters.queries import LONG_COLUMNS, by_error, open_letters
 from events.models import DeadLetter
-from events.printable_text import printable
+from events.texts.printable import printable
 
 LONGEST_ERROR = 80
 SHOWN_LETTERS = 50

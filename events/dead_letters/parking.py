@@ -20,7 +20,7 @@ from events.exceptions import LONGEST_TEXT, text_of
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.models import DeadLetter, DeadLetterAction, LogEntry
-from events.storable_text import storable
+from events.texts.storable import storable
 
 State = DeadLetter.State
 CONSUMER = "consumer"

@@ -13,7 +13,7 @@ from events.dead_letters.payload_text import pretty
 from events.envelope import Envelope
 from events.event import Event, current_class, current_version, decode
 from events.exceptions import EventError, EventRefused, UnknownEventType, Unprocessable
-from events.storable_text import REFUSED
+from events.texts.storable import REFUSED
 from events.upcasting import upcast
 
 ROOT = "$"

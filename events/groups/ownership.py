@@ -21,7 +21,7 @@ from events.log.partitions import partition_count
 from events.models import ConsumerGroup, Lease, Member
 from events.processes.shutdown import Shutdown
 from events.processes.throttled_log import ThrottledLog
-from events.storable_text import storable
+from events.texts.storable import storable
 
 logger = logging.getLogger(__name__)
 

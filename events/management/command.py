@@ -14,7 +14,8 @@ from typing import Any, TextIO
 from django.core.management import base
 from django.core.management.color import no_style
 
-from events.printable_text import codes_of, printable
+from events.management.unavailable import database_is_needed
+from events.texts.printable import codes_of, printable
 
 NOBODY_READS = 141
 """The exit code of a program whose reader has gone, such as `head`: 128 and the number of SIGPIPE."""
@@ -55,7 +56,8 @@ class BaseCommand(base.BaseCommand):
         for name in ("stdout", "stderr"):
             if stream := options.pop(name, None):
                 setattr(self, name, Output(stream))
-        return super().execute(*args, **options)
+        with database_is_needed():
+            return super().execute(*args, **options)
 
     def check(self, *args: Any, **options: Any) -> None:
         """Run the checks; their messages have no colours, which could not be told from those in a setting."""

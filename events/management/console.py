@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from events.management.command import Output
-from events.printable_text import printable
+from events.texts.printable import printable
 
 UNLIMITED = 100_000
 """The width, in columns, of a file or a pipe."""

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from django.core.management.base import CommandError
 
-from events.printable_text import printable
+from events.texts.printable import printable
 
 
 def agrees(question: str, *, otherwise: str) -> bool:

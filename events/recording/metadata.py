@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from events.conf import conf
 from events.envelope import ATTRIBUTES
 from events.exceptions import MetadataRefused
-from events.storable_text import storable
+from events.texts.storable import storable
 
 NAME = re.compile(r"[a-z0-9]{1,20}")
 # CloudEvents reserve data_base64 for binary data.

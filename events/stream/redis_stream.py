@@ -3,55 +3,23 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 import redis
 
 from events.conf import conf
-from events.envelope import MAC, Envelope
+from events.envelope import Envelope
 from events.exceptions import GroupLost, StreamFull, StreamUnavailable
 from events.log.partitions import partition_count
 from events.stream.dsn import StreamDSN
+from events.stream.entries import RawEntry, arguments_of, entry_of, own_tail
 from events.stream.interface import TIMEOUT_SECONDS, Entry, Stream
 from events.stream.redis_client import connect
 from events.stream.redis_permissions import commands
+from events.stream.scripts import COMPARE_AND_APPEND, COMPARE_AND_DELETE
 from events.stream.signing import Signatures
 from events.stream.tail import Tail
-
-# Append the entries if the stream's last entry has the expected position and event, and return the last entry in either
-# case. Redis remembers the last position even after that entry was trimmed or deleted, but not its event. The first
-# field of an entry of ours is `id`; `foreign` is FOREIGN of events/stream/tail.py.
-LAST_ENTRY = """
-local function last_entry()
-  local kind = redis.call('TYPE', KEYS[1]).ok
-  if kind == 'none' then return {'0', ''} end
-  if kind ~= 'stream' then return {'0', 'foreign'} end
-  local info, found = redis.call('XINFO', 'STREAM', KEYS[1]), {}
-  for i = 1, #info, 2 do found[info[i]] = info[i + 1] end
-  local id, entry = found['last-generated-id'], found['last-entry']
-  if not entry or entry[1] ~= id then return {id, ''} end
-  return {id, entry[2][1] == 'id' and entry[2][2] or 'foreign'}
-end
-local last = last_entry()
-"""
-COMPARE_AND_APPEND = """
-if string.match(last[1], '^%d+') ~= ARGV[1] or last[2] ~= ARGV[2] then return last end
-local i = 4
-while i <= #ARGV do
-  local last_field = i + 1 + tonumber(ARGV[i + 1])
-  last = {redis.call('XADD', KEYS[1], ARGV[i] .. '-0', unpack(ARGV, i + 2, last_field)), ARGV[i + 3]}
-  i = last_field + 1
-end
-redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[3])
-return last
-"""
-COMPARE_AND_DELETE = """
-if string.match(last[1], '^%d+') ~= ARGV[1] or last[2] ~= ARGV[2] then return 0 end
-redis.call('DEL', KEYS[1])
-return 1
-"""
-type RawEntry = tuple[str, dict[str, str]]
 
 # No stream has this tail, so appending after it appends nothing and returns the real one.
 NOWHERE = Tail(-1, "")
@@ -67,8 +35,8 @@ class RedisStream(Stream):
     def __init__(self, dsn: StreamDSN, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         super().__init__(dsn, timeout_seconds=min(timeout_seconds, dsn.read_timeout))
         self._client = self.connect(timeout_seconds)
-        self._compare_and_append = self._client.register_script(LAST_ENTRY + COMPARE_AND_APPEND)
-        self._compare_and_delete = self._client.register_script(LAST_ENTRY + COMPARE_AND_DELETE)
+        self._compare_and_append = self._client.register_script(COMPARE_AND_APPEND)
+        self._compare_and_delete = self._client.register_script(COMPARE_AND_DELETE)
         self._signatures_of_groups: dict[int, Signatures] = {}
         self._wake_channel = f"{dsn.stream}:wake"
         self._wakes = self._client.pubsub(ignore_subscribe_messages=True)
@@ -83,7 +51,7 @@ class RedisStream(Stream):
         arguments: list[str | int] = [expected.position, expected.event_id, conf.stream_max_length]
         if envelopes:
             signatures = self._signatures(partition, generation)
-            arguments += [argument for envelope in envelopes for argument in _arguments(signatures, envelope)]
+            arguments += [argument for envelope in envelopes for argument in arguments_of(signatures, envelope)]
         with _redis_errors():
             last_id, event_id = self._compare_and_append(keys=[self.key(partition)], args=arguments)
         return Tail(int(last_id.partition("-")[0]), event_id)
@@ -101,7 +69,7 @@ class RedisStream(Stream):
         if not raw_entries:
             return []
         signatures = self._signatures(partition)
-        return [_entry(signatures, *raw) for raw in raw_entries]
+        return [entry_of(signatures, *raw) for raw in raw_entries]
 
     def create_group(self, partition: int, group: str, *, after: int) -> None:
         with _redis_errors():
@@ -127,11 +95,11 @@ class RedisStream(Stream):
         Who raises the generation takes the partition from its owners, and the next one rewinds its group.
         """
         if known := self._signatures_of_groups.get(partition):
-            entries = [_entry(known, *raw) for raw in raw_entries]
+            entries = [entry_of(known, *raw) for raw in raw_entries]
             if all(entry.envelope for entry in entries):
                 return entries
         self._signatures_of_groups[partition] = self._signatures(partition)
-        return [_entry(self._signatures_of_groups[partition], *raw) for raw in raw_entries]
+        return [entry_of(self._signatures_of_groups[partition], *raw) for raw in raw_entries]
 
     def rewind(self, partition: int, group: str, *, after: int) -> None:
         key = self.key(partition)
@@ -167,7 +135,7 @@ class RedisStream(Stream):
     def last_own(self, partition: int) -> Tail | None:
         signatures = self._signatures(partition)
         newest = islice(self._from_the_end(partition), conf.stream_max_length)
-        return next(filter(None, (_own(signatures, *raw) for raw in newest)), None)
+        return next(filter(None, (own_tail(signatures, *raw) for raw in newest)), None)
 
     def _from_the_end(self, partition: int) -> Iterator[RawEntry]:
         last = "+"
@@ -265,33 +233,3 @@ def _redis_errors() -> Iterator[None]:
         raise StreamUnavailable(f"Redis refused: {error}") from error
     except redis.RedisError as error:
         raise StreamUnavailable(f"Redis does not answer: {error}") from error
-
-
-def _arguments(signatures: Signatures, envelope: Envelope) -> list[str | int]:
-    position = envelope.position or 0
-    fields = envelope.to_fields()
-    signatures.sign(position, fields)
-    return [position, 2 * len(fields), *chain.from_iterable(fields.items())]
-
-
-def _entry(signatures: Signatures, entry_id: str, fields: dict[str, str]) -> Entry:
-    position, _, sequence = entry_id.partition("-")
-    is_believed = sequence == "0" and signatures.verify(int(position), fields)
-    envelope = _envelope(int(position), fields) if is_believed else None
-    if envelope:
-        return Entry(entry_id, envelope)
-    return Entry(entry_id, None, {name: text for name, text in fields.items() if name != MAC})
-
-
-def _own(signatures: Signatures, entry_id: str, fields: dict[str, str]) -> Tail | None:
-    position, _, sequence = entry_id.partition("-")
-    is_signed = sequence == "0" and signatures.verify_later(int(position), fields)
-    envelope = _envelope(int(position), fields) if is_signed else None
-    return Tail(int(position), str(envelope.id)) if envelope else None
-
-
-def _envelope(position: int, fields: dict[str, str]) -> Envelope | None:
-    try:
-        return Envelope.from_fields(fields, position)
-    except (KeyError, ValueError):  # It was not signed, and is not an event.
-        return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.apps import apps
 
-from events.pinned import PinnedModel
+from events.models.pinned import PinnedModel
 
 ROOT = Path(__file__).resolve().parents[2]
 NEXT = re.compile(r"^Next: (\S+)$", re.MULTILINE)
@@ -78,7 +78,7 @@ def test_all_tables_of_the_events_are_pinned_to_their_database() -> None:
 
 def test_the_events_open_connections_and_transactions_only_by_their_own_module() -> None:
     """Use events.database: what django.db offers works in the default database, whatever EVENTS_DATABASE says."""
-    modules = set((ROOT / "events").rglob("*.py")) - {ROOT / "events/database.py", ROOT / "events/database_checks.py"}
+    modules = set((ROOT / "events").rglob("*.py")) - {ROOT / "events/database.py", ROOT / "events/checks/databases.py"}
     forgetful = {str(module.relative_to(ROOT)): names_of_the_default_database(module) for module in modules}
 
     assert {module: names for module, names in forgetful.items() if names} == {}

@@ -14,7 +14,7 @@ from events.envelope import Envelope
 from events.log.reading import read_event
 from events.management.console import Console, Table
 from events.models import DeadLetter, LogEntry
-from events.printable_text import printable
+from events.texts.printable import printable
 
 State = DeadLetter.State
 LONGEST_ERROR = 100

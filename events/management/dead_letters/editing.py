@@ -14,7 +14,7 @@ from events.management.console import Console
 from events.management.dead_letters.display import print_difference
 from events.management.dialog import agrees, edit_text
 from events.models import DeadLetter
-from events.printable_text import printable
+from events.texts.printable import printable
 
 NOTHING_CHANGED = "nothing was changed"
 

@@ -56,6 +56,32 @@ def test_django_has_nothing_to_object_to_the_documented_settings_of_production()
     assert said == "System check identified no issues (1 silenced).\n"
 
 
+ABSENT = "postgres://user:secret@127.0.0.1:1/tickets"
+START = "Start it, or correct DATABASE_URL.\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "url", "beginning", "end"),
+    [
+        ("event_status", ABSENT, "CommandError: the database at 127.0.0.1, port 1, does not answer: ", START),
+        ("migrate", ABSENT, "CommandError: the database at 127.0.0.1, port 1, does not answer: ", START),
+        ("create_token ada", "sqlite:////absent/db", "CommandError: the database /absent/db does not answer: ", START),
+        ("relay_events", "", "CommandError: no database is configured. ", "Set DATABASE_URL.\n"),
+    ],
+)
+def test_a_command_without_its_database_says_so_in_one_line_without_secrets(
+    command: str, url: str, beginning: str, end: str
+) -> None:
+    said = manage(*command.split(), DATABASE_URL=url)
+
+    assert (said.startswith(beginning), said.endswith(end), said.count("\n"), "secret" in said) == (
+        True,
+        True,
+        1,
+        False,
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "value"), [("true", True), ("ON", True), ("1", True), ("no", False), ("0", False), ("maybe", True)]
 )

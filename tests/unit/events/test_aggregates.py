@@ -2,7 +2,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from events.checks import check_aggregates
+from events.checks.settings import check_aggregates
 
 
 @pytest.mark.parametrize(

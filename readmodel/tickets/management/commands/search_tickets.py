@@ -16,7 +16,7 @@ from rich.text import Text
 from events.exceptions import RetryLater, TargetLost
 from events.management.command import BaseCommand
 from events.management.console import Console, Table
-from events.printable_text import printable
+from events.texts.printable import printable
 from readmodel.exceptions import InvalidSearch
 from readmodel.search.highlighting import END_MARK, MARK
 from readmodel.tickets.search.query import DEFAULT_PAGE_SIZE, SORTS, STATUSES, SearchQuery

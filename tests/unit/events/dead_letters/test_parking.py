@@ -3,7 +3,7 @@ from django.apps import apps
 from django.db import models
 
 from events.models import DeadLetter, DeadLetterAction
-from events.storable_text import StorableCharField, StorableJSONField, StorableTextField
+from events.texts.storable import StorableCharField, StorableJSONField, StorableTextField
 from tests.contracts.parking import ParkingContract
 
 CHOSEN_BY_US = {"group", "target", "state", "action"}

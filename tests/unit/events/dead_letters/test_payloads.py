@@ -9,7 +9,7 @@ import pytest
 from events.dead_letters.payload_edits import EditRefused, accept, draft
 from events.dead_letters.payload_text import compare, cut, pretty
 from events.event import event_type
-from events.printable_text import printable
+from events.texts.printable import printable
 from tests.things import ThingMade
 from tests.ticket_events import envelope_of, ticket
 from tickets.events import TicketIssued

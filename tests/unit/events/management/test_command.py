@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, get_commands, load_command_class
+from django.db import IntegrityError, OperationalError
 from pytest_django import Settings
 from rich.console import Group
 from rich.text import Text
 
+from events.exceptions import PartitionsMissing
 from events.management.command import NOBODY_READS, BaseCommand, Output
 from events.management.console import Console, Table
-from events.printable_text import printable
+from events.management.unavailable import database_is_needed
+from events.texts.printable import printable
 
 ROOT = Path(__file__).resolve().parents[4]
 OURS = ("accounts", "config", "events", "readmodel", "readmodel.tickets", "tickets")
@@ -29,6 +32,21 @@ ENVIRONMENT = {**os.environ, "SECRET_KEY": "check", "DATABASE_URL": "sqlite://:m
 def call(name: str, *words: str) -> None:
     """Run a command as manage.py does."""
     load_command_class(get_commands()[name], name).run_from_argv(["manage.py", name, *words])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OperationalError("no such table: x"), "the database lacks a table: no such table: x. Run manage.py migrate."),
+        (PartitionsMissing(), "The database has no partitions of the log yet: run manage.py migrate."),
+        (IntegrityError("a mistake of ours"), None),
+    ],
+)
+def test_a_missing_table_is_said_with_the_command_that_makes_it(error: Exception, said: str | None) -> None:
+    with pytest.raises(CommandError if said else type(error)) as raised, database_is_needed():
+        raise error
+
+    assert str(raised.value) == (said or str(error))
 
 
 class Terminal(StringIO):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from pytest_django import Settings
 
-from events.checks import check_stream_keys
+from events.checks.settings import check_stream_keys
 from events.envelope import MAC
 from events.models import Partition
 from events.stream.interface import Stream

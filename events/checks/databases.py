@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, router
 
 from events import database
-from events.checks import TAG
+from events.checks.tags import TAG
 from events.conf import conf
 from events.models import Forgetting, Partition
 from events.operations.doctor.database import check_durability, check_isolation, check_sqlite_mode

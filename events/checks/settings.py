@@ -1,4 +1,4 @@
-"""System checks of the settings, and of the code that they name; those of the database are in database_checks.py."""
+"""System checks of the settings, and of the code that they name."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from django.utils.module_loading import import_string
 
 from events import database
 from events.aggregates import Aggregate, database_of
+from events.checks.tags import CODE_TAG, TAG
 from events.conf import conf
 from events.exceptions import UnknownEventType
 from events.stream.dsn import StreamDSN
@@ -16,10 +17,6 @@ from events.stream.interface import Stream, stream_backend
 from events.subscriber import Subscriber, handled_names
 
 SHORTEST_KEY = 32
-TAG = "events"
-"""The checks that every process of the events runs."""
-CODE_TAG = "events_code"
-"""The checks that only processes run that handle events: they import all event classes and subscribers."""
 
 
 @register(TAG)

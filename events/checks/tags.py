@@ -1,0 +1,6 @@
+"""The tags of the system checks, by which a process runs those that it needs."""
+
+TAG = "events"
+"""The checks that every process of the events runs."""
+CODE_TAG = "events_code"
+"""The checks that only processes run that handle events: they import all event classes and subscribers."""
