@@ -129,6 +129,7 @@ class _Reader(threading.Thread):
         self._stopped = stopped
         self._position: int | None = None
         self._mark = ""
+        self._generation = 0
         self._throttled_log = ThrottledLog(logger)
 
     def run(self) -> None:
@@ -157,7 +158,9 @@ class _Reader(threading.Thread):
         return True
 
     def _read(self) -> FeedWindow | list[FeedEvent] | None:
-        if self._position is None or self._was_restored(self._position):
+        generation = log.generation(self._partition)
+        if self._position is None or generation != self._generation or self._was_restored(self._position):
+            self._generation = generation
             self._position = log.last_position(self._partition)
             self._mark = mark_at(self._partition, self._position)
             return FeedWindow(self._position, self._mark)

@@ -125,6 +125,11 @@ def last_position(partition: int) -> int:
     return Partition.objects.values_list("last_position", flat=True).get(number=partition)
 
 
+def generation(partition: int) -> int:
+    """Return the partition's generation: events that were read under another one may have been redacted since."""
+    return Partition.objects.values_list("generation", flat=True).get(number=partition)
+
+
 def count_waiting(partition: int) -> tuple[int, int]:
     """Return the number of committed rows without a position, and the id of the newest, 0 if there is none."""
     waiting = WaitingEntry.objects.filter(partition=partition)

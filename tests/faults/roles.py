@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
+from itertools import count
 from threading import Event
 
 import django
@@ -31,6 +32,7 @@ from events import record, unit_of_work
 from events.envelope import Envelope
 from events.exceptions import RetryLater
 from events.log.partitions import partition_of
+from events.operations.forgetting import find
 from events.subscriber import Subscriber, progress
 from readmodel.subscriber import ReadModel
 from tests.network.proxy import with_address
@@ -244,6 +246,22 @@ def die_at(owner: str, method: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(resolve_name(owner), method, die)
+
+
+def forget_until_death(file: str, person: str, owner: str, method: str, calls: str) -> None:
+    """Forget a person, one ticket at a time, and be killed at a call of a method, counted from 1."""
+    settings.EVENTS_FORGOTTEN_FILE = file
+    find.AGGREGATES_AT_ONCE = 1
+    original = getattr(resolve_name(owner), method)
+    number = count(1)
+
+    def die_in_time(*arguments: object, **options: object) -> object:
+        if next(number) == int(calls):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments, **options)
+
+    setattr(resolve_name(owner), method, die_in_time)
+    call_command("forget_person", person, "--names", "--yes", stdout=StringIO())
 
 
 def change_one() -> None:

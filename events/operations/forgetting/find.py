@@ -1,7 +1,8 @@
 """Find the aggregates whose events have a person, by one pass through the log and the declared tables."""
 
 from collections.abc import Collection, Iterator
-from itertools import batched
+from itertools import batched, groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from django.db.models import Max, QuerySet
@@ -33,6 +34,8 @@ class Batch(NamedTuple):
 
     aggregate_type: str
     subjects: Collection[str]
+    is_of_others: bool = False
+    """Whether only those count that are not about the person, but may name it in a free text."""
     done: int = 0
     total: int = 0
 
@@ -67,26 +70,31 @@ def _expect_identity(text: str) -> Person:
 
 
 def batches(person: Person, *, names: bool) -> Iterator[Batch]:
-    """Yield the aggregates that may have the person in their rows or events, and on request the names in free texts.
+    """Yield the aggregates that may have the person; with `names`, before them others that may name it.
 
-    What was redacted is not found again, so this may begin anew at any time.
+    What was redacted is not found again, so this may begin anew at any time. The others come first: only the person's
+    own rows and events tell the names.
     """
+    if names and person.names:
+        yield from _of_log(person.names, is_of_others=True)
     for name, aggregate in load_aggregates().items():
         keys = aggregate.rows_of(person).using(database.alias()).order_by("pk").values_list("pk", flat=True)
         for some in batched(keys.iterator(), AGGREGATES_AT_ONCE, strict=False):
             yield Batch(name, [str(key) for key in some])
-    texts = [person.identity, *(person.names if names else ())]
+    yield from _of_log([person.identity], is_of_others=False)
+
+
+def _of_log(texts: Collection[str], *, is_of_others: bool) -> Iterator[Batch]:
+    """Yield the aggregates with one of the texts in their events, going through the log once."""
     last = _last_entry()
     for start in range(0, last, ROWS_AT_ONCE):
-        found = candidates(texts).filter(id__gt=start, id__lte=start + ROWS_AT_ONCE)
-        by_type: dict[str, set[str]] = {}
-        for aggregate_type, subject in found.values_list("aggregate_type", "subject").distinct():
-            by_type.setdefault(aggregate_type, set()).add(subject)
         end = min(start + ROWS_AT_ONCE, last)
-        yield Batch("", (), end, last)
-        for aggregate_type, subjects in by_type.items():
-            for some in batched(sorted(subjects), AGGREGATES_AT_ONCE, strict=False):
-                yield Batch(aggregate_type, some, end, last)
+        found = candidates(texts).filter(id__gt=start, id__lte=end).order_by("aggregate_type", "subject")
+        aggregates = list(found.values_list("aggregate_type", "subject").distinct())
+        for aggregate_type, group in groupby(aggregates, key=itemgetter(0)):
+            for some in batched((subject for _, subject in group), AGGREGATES_AT_ONCE, strict=False):
+                yield Batch(aggregate_type, some, is_of_others, end, last)
+        yield Batch("", (), is_of_others, end, last)
 
 
 def candidates(texts: Collection[str]) -> QuerySet[LogEntry]:

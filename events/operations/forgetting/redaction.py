@@ -38,23 +38,21 @@ class Redacted(NamedTuple):
     events: int
 
 
-def redact(batch: Batch, person: Person, *, others: bool) -> Redacted:
-    """Redact those of the aggregates that have the person.
-
-    There, names are removed from free texts too; from those of other aggregates, if `others`.
-    """
+def redact(batch: Batch, person: Person) -> Redacted:
+    """Redact those aggregates that have the person, with the names in their free texts, or only those of others."""
+    if not batch.subjects:
+        return Redacted(0, 0)
     aggregate = load_aggregates().get(batch.aggregate_type)
     with unit_of_work():
         rows = _locked(aggregate, batch.subjects) if aggregate else {}
         own = _own(batch, person, aggregate)
+        chosen = {*batch.subjects} - own if batch.is_of_others else own
         events = Counter[str]()
-        for entries in _pages(batch):
-            changed = [
-                new for entry in entries if (new := _redacted(entry, person, names=others or entry.subject in own))
-            ]
+        for entries in _pages(batch.aggregate_type, chosen):
+            changed = [new for entry in entries if (new := _redacted(entry, person, names=True))]
             _write(changed, person)
             events.update(entry.subject for entry in changed)
-        touched = own | events.keys()
+        touched = {*events} if batch.is_of_others else own
         if aggregate:
             _redact_rows(aggregate, [row for subject, row in rows.items() if subject in touched], person)
         raise_generation({partition_of(subject) for subject in touched})
@@ -87,9 +85,9 @@ def _keys(aggregate: Aggregate[Model], subjects: Collection[str]) -> Iterator[ob
     return (key for subject in subjects if (key := key_of(aggregate, subject)) is not None)
 
 
-def _pages(batch: Batch) -> Iterator[list[LogEntry]]:
-    """Yield the aggregates' events, some at a time; they are locked in the order of their ids."""
-    entries = LogEntry.objects.filter(aggregate_type=batch.aggregate_type, subject__in=batch.subjects).order_by("id")
+def _pages(aggregate_type: str, subjects: Collection[str]) -> Iterator[list[LogEntry]]:
+    """Yield the aggregates' events, some at a time, in the order of their ids."""
+    entries = LogEntry.objects.filter(aggregate_type=aggregate_type, subject__in=subjects).order_by("id")
     page = list(entries[:ENTRIES_AT_ONCE])
     while page:
         yield page

@@ -57,7 +57,7 @@ def _parsed(value: Any) -> Any:
 def _belongings(person: Person) -> dict[str, list[Mapping[str, Any]]]:
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for name, aggregate in load_aggregates().items():
-        for row in aggregate.rows_of(person).using(database.alias()):
+        for row in aggregate.rows_of(person).using(database.alias()).order_by("pk"):
             if belongings := aggregate.belongings(row):
                 found[name].append({"id": str(row.pk), **belongings})
     return dict(found)

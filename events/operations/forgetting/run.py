@@ -1,8 +1,8 @@
 """Forget a person, step by step. It may be killed at any moment: the same call goes on where it was.
 
 1. The person's hash is written to the list (events/forgotten.py).
-2. The aggregates are redacted, some at a time (redaction.py).
-3. Processes that read the former events are fenced off, and the texts of failures are redacted (letters.py).
+2. The texts of failures (letters.py) and the aggregates are redacted, some at a time (redaction.py).
+3. Processes that read the former events are fenced off, and the texts that they have left are redacted.
 4. The stream is deleted and filled again (stream.py), and the groups rewrite what they have written.
 5. Everything is searched anew, for what was recorded meanwhile.
 """
@@ -74,6 +74,7 @@ def forget(
     outcome = Outcome()
     with collecting(Collector(correlation_id=str(forgetting.id), actor=lambda: ACTOR)) as collector:
         for number in range(ROUNDS):
+            outcome.texts += redact_texts(person, names=names)  # Before the rows and events that tell the names.
             is_new = _redact_all(person, outcome, names=names, on_step=on_step)
             if number and not is_new:
                 break
@@ -89,22 +90,22 @@ def _redact_all(person: Person, outcome: Outcome, *, names: bool, on_step: OnSte
     """Redact the aggregates; tell whether any had the person."""
     before = outcome.aggregates
     for batch in batches(person, names=names):
-        redacted = _repeated(batch, person, others=names)
+        redacted = _repeated(batch, person)
         outcome.aggregates += redacted.aggregates
         outcome.events += redacted.events
         on_step(Progress("the log", batch.done, batch.total))
     return outcome.aggregates > before
 
 
-def _repeated(batch: Batch, person: Person, *, others: bool) -> Redacted:
+def _repeated(batch: Batch, person: Person) -> Redacted:
     """Redact a batch; repeat it after a deadlock or a lost race."""
     for _ in range(ATTEMPTS - 1):
         try:
-            return redact(batch, person, others=others)
+            return redact(batch, person)
         except Exception as error:
             if not is_transient(error):
                 raise
-    return redact(batch, person, others=others)
+    return redact(batch, person)
 
 
 def _settle(person: Person, stream: Stream, outcome: Outcome, *, names: bool) -> int:
