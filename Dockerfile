@@ -19,7 +19,8 @@ RUN pip install --no-cache-dir --require-hashes --requirement requirements/uv.tx
 COPY . .
 RUN python -m compileall -q accounts config events readmodel tickets \
     && python manage.py collectstatic --noinput --verbosity 0 \
-    && useradd --system --no-create-home tickets
+    && useradd --system --no-create-home tickets \
+    && install --directory --owner tickets --mode 0700 /forgotten
 
 USER tickets
 EXPOSE 8000

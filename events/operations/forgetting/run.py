@@ -7,8 +7,9 @@
 5. Everything is searched anew, for what was recorded meanwhile.
 """
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import batched
 from typing import NamedTuple
 
@@ -23,12 +24,14 @@ from events.models import Forgetting, LogEntry
 from events.operations.forgetting.find import AGGREGATES_AT_ONCE, Batch, batches
 from events.operations.forgetting.letters import redact_texts
 from events.operations.forgetting.redaction import Redacted, redact
-from events.operations.forgetting.stream import fence, refill
+from events.operations.forgetting.stream import expect_own, fence, refill
 from events.personal_data import Person, normal
 from events.recording.collector import Collector, collecting
 from events.stream.interface import Stream
 from events.subscriber import Subscriber, load_subscriber
 from events.transient import is_transient
+
+logger = logging.getLogger(__name__)
 
 ACTOR = "forget_person"
 ROUNDS = 5
@@ -70,6 +73,8 @@ def forget(
     is one of the list, to be done again. Raise Diverged, UnknownSigningKey, UnknownEventVersion, ListDamaged or
     ImproperlyConfigured before or between two steps.
     """
+    with suppress(StreamUnavailable):
+        expect_own(stream)  # Before anything is changed.
     forgetting = forgetting or forgotten.begin(normal(person.identity))
     outcome = Outcome()
     with collecting(Collector(correlation_id=str(forgetting.id), actor=lambda: ACTOR)) as collector:
@@ -83,7 +88,12 @@ def forget(
             _rewrite_targets(person, forgetting, outcome, on_step)
     if not outcome.problems:
         forgotten.finish(forgetting)
+    logger.info("%s %s: %d events of %d aggregates", forgetting, _state(outcome), outcome.events, outcome.aggregates)
     return outcome
+
+
+def _state(outcome: Outcome) -> str:
+    return "is not finished" if outcome.problems else "is finished"
 
 
 def _redact_all(person: Person, outcome: Outcome, *, names: bool, on_step: OnStep) -> bool:

@@ -72,7 +72,7 @@ def test_a_forgotten_person_is_in_no_place(
     places = list(Position.objects.order_by("entry").values_list("entry", "position", "entry__event_id", "entry__time"))
     generation = Partition.objects.get().generation
 
-    said = forget(ADA, "--names")
+    said = forget(ADA, "--names", "--rewrite-aof")
 
     assert traces_in_database() == {"tickets_ticket": ["ada lovelace"], "events_log": ["ada lovelace"]}  # The namesake.
     assert Ticket.objects.filter(holder_name=NAME).values_list("holder_email", flat=True).distinct().get() == (
@@ -84,6 +84,7 @@ def test_a_forgotten_person_is_in_no_place(
     assert ADA not in said
     assert NAME not in said
     assert "with the person" in said
+    assert "Redis rewrites its append-only file now." in said
 
     stays = Position.objects.order_by("entry").values_list("entry", "position", "entry__event_id", "entry__time")
     assert list(stays[: len(places)]) == places
@@ -128,6 +129,23 @@ def test_what_was_read_before_and_is_written_late_is_refused(
     stream._client.delete(stream.key(0))
     run_until_idle("readmodel")
     agrees()
+
+
+def test_documents_of_compacted_events_are_redacted_too(
+    stream: Stream, elasticsearch: Elasticsearch, settings: Settings
+) -> None:
+    ticket = issue(holder_name=NAME, holder_email=ADA)
+    ticket.void(reason=f"{NAME} wrote from {ADA}")
+    ticket.reinstate()
+    run_until_idle("readmodel")
+    call_command("compact_events", older_than="0m", stdout=StringIO())
+    assert not LogEntry.objects.filter(type="ticket.canceled").exists()
+    assert traces_in_indices(elasticsearch, settings.READMODEL_ALIAS) == ["ada@example.org", "ada lovelace"]
+
+    forget(ADA)
+
+    assert traces_in_indices(elasticsearch, settings.READMODEL_ALIAS) == []
+    call_command("verify_readmodel", stdout=StringIO())
 
 
 def test_a_cancellation_at_the_same_moment_is_redacted_or_refused(

@@ -68,6 +68,14 @@ def test_docker_runs_only_commands_that_exist(services: dict[str, Any]) -> None:
     assert commands <= get_commands().keys()
 
 
+def test_all_processes_see_the_list_of_forgotten_persons(services: dict[str, Any]) -> None:
+    ours = [service for service in services.values() if "build" in service]
+
+    assert {str(service["volumes"]) for service in ours} == {"['forgotten:/forgotten']"}
+    assert {service["environment"]["EVENTS_FORGOTTEN_FILE"] for service in ours} == {"/forgotten/list"}
+    assert "--owner tickets --mode 0700 /forgotten" in (ROOT / "Dockerfile").read_text()
+
+
 def test_only_the_proxy_can_be_reached_and_the_web_server_believes_it_alone(services: dict[str, Any]) -> None:
     networks = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["networks"]
     (between,) = networks["web"]["ipam"]["config"]

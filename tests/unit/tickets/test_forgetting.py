@@ -13,7 +13,7 @@ from django.test import override_settings
 from pytest_django import Settings
 
 from events import record, unit_of_work
-from events.models import DeadLetter, DeadLetterAction, LogEntry, Partition, WaitingEntry
+from events.models import DeadLetter, DeadLetterAction, Forgetting, LogEntry, Partition, WaitingEntry
 from events.operations.forgetting import find
 from events.operations.forgetting.find import PersonRefused, person_meant
 from events.stream.interface import Stream
@@ -170,6 +170,17 @@ def test_without_redis_it_is_not_finished_and_goes_on_later() -> None:
     assert "this is not finished" in said
     assert traces_in_database() == {}
     assert "nothing of this person" in forget(ADA)
+
+
+def test_without_elasticsearch_it_is_not_finished() -> None:
+    issue(holder_email=ADA)
+
+    with override_settings(EVENTS_SUBSCRIBERS={"readmodel": "readmodel.subscriber.ReadModel"}):
+        said = error_of(ADA)
+
+    assert "what readmodel has written was not redacted: " in said
+    assert "could not be looked for in: what readmodel has written" in said
+    assert Forgetting.objects.get().finished_at is None
 
 
 @pytest.mark.parametrize("name", ["id", "code"])

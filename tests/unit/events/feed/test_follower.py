@@ -1,10 +1,18 @@
-"""The room of a process for listeners; tests/integration/config/feed follows real events."""
+"""The room of a process for listeners, and what it forgets; tests/integration/config/feed follows real events."""
 
 import asyncio
+from threading import Event
 
+import pytest
 from pytest_django import Settings
 
-from events.feed.follower import Follower
+from events.feed.follower import Follower, _Reader
+from events.feed.window import FeedWindow
+from events.operations.forgetting.redaction import raise_generation
+from events.stream.interface import Stream
+from events.testing import run_until_idle
+from tests.letters import happen
+from tests.things import Recorder
 
 
 def test_room_is_counted_for_each_reader_and_for_all(settings: Settings) -> None:
@@ -27,3 +35,25 @@ def test_room_is_counted_for_each_reader_and_for_all(settings: Settings) -> None
         assert follower.listeners == 0
 
     asyncio.run(scenario())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_window_is_dropped_when_events_were_redacted(stream: Stream) -> None:
+    """The next readers find the events in the log."""
+    loop = asyncio.new_event_loop()
+    reader = _Reader(Follower(loop), 0, Event())
+    first = reader._read()
+    happen("a", "b")
+    run_until_idle("things", Recorder())
+    found = reader._read()
+    raise_generation({0})
+
+    again = reader._read()
+
+    loop.close()
+    assert isinstance(first, FeedWindow)
+    assert isinstance(found, list)
+    assert isinstance(again, FeedWindow)
+    assert ((first.start, first.end), len(found), (again.start, again.end)) == ((0, 0), 2, (2, 2))
+    assert again.after(0) == []
+    assert reader._read() is None
