@@ -17,12 +17,10 @@ from django.db.models.functions import Greatest
 from events import database, record, unit_of_work
 from events.aggregates import Aggregate, key_of, load_aggregates, locked_rows, rows_in_database
 from events.log.partitions import partition_of
-from events.log.positions import give_positions
-from events.models import DeadLetter, LogEntry, Partition, WaitingEntry
+from events.models import DeadLetter, LogEntry, Partition
 from events.operations.forgetting.find import Batch, candidates
 from events.operations.forgetting.letters import redact_letters
 from events.personal_data import Person, redacted_data
-from events.relay.divergence import expect_undiverged
 
 ENTRIES_AT_ONCE = 500
 UPDATE = """
@@ -116,7 +114,6 @@ def _redacted(entry: LogEntry, person: Person, *, names: bool) -> LogEntry | Non
 def _write(changed: Sequence[LogEntry], person: Person) -> None:
     if not changed:
         return
-    _give_positions(changed)
     with database.connection().cursor() as cursor:
         cursor.executemany(UPDATE, [_columns(entry) for entry in changed])
         cursor.executemany(RESIZE, [(len(entry.data.encode()), entry.id) for entry in changed])
@@ -126,16 +123,6 @@ def _write(changed: Sequence[LogEntry], person: Person) -> None:
 def _columns(entry: LogEntry) -> tuple[str | int | None, ...]:
     extensions = msgspec.json.encode(entry.extensions).decode() if entry.extensions else None
     return (entry.data, entry.schema_version, entry.actor, entry.correlation_id, extensions, entry.id)
-
-
-def _give_positions(entries: Sequence[LogEntry]) -> None:
-    """Give the events that wait their positions: the process that recorded them would append what it has in memory."""
-    ids = [entry.id for entry in entries]
-    for partition in {entry.partition for entry in entries}:
-        waiting = WaitingEntry.objects.filter(partition=partition, entry_id__in=ids)
-        while waiting.exists():
-            expect_undiverged(partition)  # Else none would be given.
-            give_positions(partition)
 
 
 def _redact_rows(aggregate: Aggregate[Model], rows: Sequence[Model], person: Person) -> None:

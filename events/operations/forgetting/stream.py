@@ -39,7 +39,10 @@ def fence() -> None:
 
 
 def refill(stream: Stream) -> None:
-    """Delete the streams, and append the redacted events; safe to repeat. Raise as `expect_own` does."""
+    """Delete the streams, and append the redacted events; safe to repeat. Raise as `expect_own` does.
+
+    All events get their positions: the process that has recorded one could append what it has in memory otherwise.
+    """
     expect_own(stream)
     for partition in all_partitions():
         number = partition.number

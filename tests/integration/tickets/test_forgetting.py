@@ -138,7 +138,7 @@ def test_documents_of_compacted_events_are_redacted_too(
     ticket.void(reason=f"{NAME} wrote from {ADA}")
     ticket.reinstate()
     run_until_idle("readmodel")
-    call_command("compact_events", older_than="0m", stdout=StringIO())
+    call_command("compact_events", "--older-than=0m", stdout=StringIO())
     assert not LogEntry.objects.filter(type="ticket.canceled").exists()
     assert traces_in_indices(elasticsearch, settings.READMODEL_ALIAS) == ["ada@example.org", "ada lovelace"]
 

@@ -5,6 +5,7 @@ from io import StringIO
 from itertools import count
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,12 +14,14 @@ from django.test import override_settings
 from pytest_django import Settings
 
 from events import record, unit_of_work
-from events.models import DeadLetter, DeadLetterAction, Forgetting, LogEntry, Partition, WaitingEntry
-from events.operations.forgetting import find
+from events.models import DeadLetter, DeadLetterAction, Forgetting, LogEntry, WaitingEntry
+from events.operations.forgetting import find, run
 from events.operations.forgetting.find import PersonRefused, person_meant
+from events.operations.forgetting.stream import fence
+from events.relay import flush
 from events.stream.interface import Stream
 from events.testing import FakeStream
-from tests.forgetting import ADA, NAME, forget, issue_tickets, traces_in_database
+from tests.forgetting import ADA, NAME, forget, issue_tickets, traces_in_database, traces_in_stream
 from tests.things import ThingMade
 from tests.tickets import issue
 from tickets.aggregate import TicketAggregate
@@ -125,21 +128,23 @@ def test_wherever_it_is_interrupted_the_same_command_goes_on(monkeypatch: pytest
     call_command("verify_log", stdout=StringIO())
 
 
-def test_events_that_wait_for_a_position_get_one_before_they_are_redacted() -> None:
-    """Otherwise the process that recorded them could append what it has in memory."""
-    issue(holder_email=ADA)
-    assert WaitingEntry.objects.exists() or Partition.objects.get().last_position
-    WaitingEntry.objects.all().delete()
-    entry = LogEntry.objects.get()
-    LogEntry.objects.filter(id=entry.id).first().place.delete()  # type: ignore[union-attr]
-    Partition.objects.update(last_position=0)
-    WaitingEntry.objects.create(partition=0, entry_id=entry.id)
+def test_a_process_that_has_not_flushed_yet_appends_no_former_data(
+    stream: FakeStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the events in memory, and goes on when the log is redacted, or after everything."""
+    late: list[tuple[Any, ...]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(flush, "flush_committed", lambda *arguments: late.append(arguments))
+        issue(holder_name=NAME, holder_email=ADA)
+    assert WaitingEntry.objects.count() == 1
+    monkeypatch.setattr(run, "fence", lambda: (flush.flush_committed(*late[0]), fence()))
 
     forget(ADA)
+    flush.flush_committed(*late[0])
 
-    entry.refresh_from_db()
+    assert traces_in_stream(stream._client, stream.key(0)) == []
+    entry = LogEntry.objects.earliest("id")
     assert (entry.position, entry.place.size) == (1, len(entry.data.encode()))
-    assert not WaitingEntry.objects.filter(entry_id=entry.id).exists()
 
 
 def test_a_person_who_comes_back_is_forgotten_anew(file: Path) -> None:
