@@ -10,7 +10,8 @@ from events.exceptions import EventError, Unprocessable
 from events.forgotten import ForgottenPerson, hash_keys
 from events.models import Forgetting, LogEntry
 from events.operations.forgetting.find import names_of
-from events.operations.forgetting.run import OnStep, Outcome, forget
+from events.operations.forgetting.run import OnStep, forget
+from events.operations.forgetting.search import prove
 from events.personal_data import Person, identities_in, normal
 from events.stream.interface import Stream
 
@@ -36,7 +37,7 @@ def forget_again(stream: Stream, *, on_step: OnStep = lambda _: None) -> Again:
     problems: list[str] = []
     for digest, forgettings in due.items():
         if digest in identities:
-            problems += _forget(identities[digest], forgettings[0], stream, on_step).problems
+            problems += _forget(identities[digest], forgettings[0], stream, on_step)
     if not problems:
         for forgettings in due.values():
             for forgetting in forgettings:
@@ -45,9 +46,16 @@ def forget_again(stream: Stream, *, on_step: OnStep = lambda _: None) -> Again:
     return Again(sum(map(len, due.values())), len(identities), problems)
 
 
-def _forget(identity: str, forgetting: Forgetting, stream: Stream, on_step: OnStep) -> Outcome:
-    person = Person(identity)
-    return forget(Person(identity, names_of(person)), stream, forgetting=forgetting, on_step=on_step)
+def _forget(identity: str, forgetting: Forgetting, stream: Stream, on_step: OnStep) -> list[str]:
+    """Forget the person, search for it, and return what was not reached, and where it is left."""
+    person = Person(identity, names_of(Person(identity)))
+    outcome = forget(person, stream, forgetting=forgetting, on_step=on_step)
+    left = [
+        f"{place.place}: {place.problem or 'the person is left'}"
+        for place in prove(person, stream)
+        if not place.is_clean
+    ]
+    return outcome.problems + left
 
 
 def _due() -> dict[str, list[Forgetting]]:
