@@ -6,8 +6,11 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "box office": (
         "tickets.view_ticket",
         "tickets.add_ticket",
+        "tickets.change_ticket",
         "tickets.cancel_ticket",
+        "tickets.reinstate_ticket",
         "tickets.check_in_ticket",
+        "tickets.undo_check_in_ticket",
     ),
     "gate": (
         "tickets.view_ticket",

@@ -4,7 +4,7 @@ A token is signed text, which any process with the same SECRET_KEY can read. It 
 aggregate; if those are too many, how far the log was in the unit's partitions, which is a little more than needed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -63,7 +63,15 @@ def token_of(collector: Collector) -> str:
         text = sign_token(ConsistencyToken(events=newest)) if newest else ""
         if len(newest) <= MAX_NAMED and len(text) <= MAX_LENGTH:
             return text
-    return sign_token(_state_of_the_log(recorded.partitions, collector.correlation_id))
+    return sign_token(_state_of_the_log(recorded.partitions, (collector.correlation_id,)))
+
+
+def token_naming(events: Sequence[Newest]) -> str:
+    """Return the token of events that were committed earlier, each of another aggregate."""
+    text = sign_token(ConsistencyToken(events=tuple(events)))
+    if len(events) <= MAX_NAMED and len(text) <= MAX_LENGTH:
+        return text
+    return sign_token(_state_of_the_log(Partition.objects.values_list("number", flat=True)))
 
 
 def sign_token(token: ConsistencyToken) -> str:
@@ -106,7 +114,7 @@ def _newest_of(event_ids: Iterable[UUID]) -> tuple[Newest, ...]:
     return tuple(Newest(*row) for row in kept.annotate(Max("aggregate_version")))
 
 
-def _state_of_the_log(partitions: Iterable[int], correlation_id: str) -> ConsistencyToken:
+def _state_of_the_log(partitions: Iterable[int], correlation_ids: tuple[str, ...] = ()) -> ConsistencyToken:
     """Return a token up to the positions that all events committed by now have or will get.
 
     Rows without a position are read first: rows that get one meanwhile are below `last_position`, which is read later.
@@ -117,5 +125,5 @@ def _state_of_the_log(partitions: Iterable[int], correlation_id: str) -> Consist
     return ConsistencyToken(
         positions=tuple(reached.values_list("number", "last_position")),
         rows=tuple(rows.values()),
-        correlation_ids=(correlation_id,),
+        correlation_ids=correlation_ids,
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import DjangoModelPermissions
 from rest_framework.request import Request
 
@@ -21,6 +22,8 @@ class ModelPermissions(DjangoModelPermissions):
     }
 
     def has_permission(self, request: Request, view: Any) -> bool:
+        if request.user.is_authenticated and not hasattr(view, str(request.method).lower()):
+            raise MethodNotAllowed(str(request.method))  # Nobody may, so it is no question of permissions.
         required = self._required(request, view)
         if not (request.user.is_authenticated and request.user.has_perms(required)):
             return False

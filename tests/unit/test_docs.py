@@ -3,13 +3,16 @@
 import ast
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
+from django.conf import settings
 from django.core.management import get_commands
+from rest_framework.exceptions import APIException
 
 import readmodel.conf
 from config.metrics.families import FAMILIES
@@ -76,6 +79,25 @@ def test_every_metric_is_in_the_reference_with_its_labels() -> None:
     assert rows_of("Metrics") == {
         name: ", ".join(f"`{label}`" for label in family.labels) or "none" for name, family in FAMILIES.items()
     }
+
+
+def test_every_type_of_problem_is_in_the_reference_with_its_status() -> None:
+    import_module(settings.ROOT_URLCONF)  # It imports all views, with their problems.
+
+    documented = re.findall(r"^\| `urn:problem:([a-z-]+)` \| (\d+) \|", REFERENCE, re.MULTILINE)
+    assert sorted(documented) == sorted(
+        {
+            (error.default_code, str(int(error.status_code)))
+            for error in subclasses_of(APIException)
+            if "-" in error.default_code and not error.__module__.startswith("tests.")
+        }
+    )
+
+
+def subclasses_of(kind: type[APIException]) -> Iterator[type[APIException]]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from subclasses_of(subclass)
 
 
 def test_the_alerts_of_the_how_to_are_of_metrics_that_there_are() -> None:

@@ -5,12 +5,52 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.timezone import is_naive
-from drf_spectacular.utils import PolymorphicProxySerializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    PolymorphicProxySerializer,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 
+from tickets.api.representation import NAMES, Representation, linked
 from tickets.models import Ticket
 from tickets.values.money import MOST_DECIMALS, is_plain
+from tickets.values.validators import validate_currency
 from tickets.values.venue_time import INCOMPLETE, at_venue, is_complete
+
+WHOLE = Representation()
+EXAMPLE_ID = "01a0c1d2-3e4f-7a5b-8c6d-7e8f9a0b1c2d"
+ISSUED = {
+    "title": "Tosca",
+    "venue": "Opera",
+    "starts_at": "2027-05-01T20:00",
+    "time_zone": "Europe/Berlin",
+    "seat": "Row 3, Seat 14",
+    "holder_name": "Ada Lovelace",
+    "holder_email": "ada@example.org",
+    "price": "25.00",
+    "currency": "EUR",
+}
+SHOWN = {
+    "id": EXAMPLE_ID,
+    "code": "K7WQ2MXA",
+    **ISSUED,
+    "starts_at": "2027-05-01T20:00:00+02:00",
+    "status": "issued",
+    "replaces": None,
+    "replacement": None,
+    "version": 1,
+    "created_at": "2027-03-01T09:30:00Z",
+    "updated_at": "2027-03-01T09:30:00Z",
+}
+LINK = {
+    "oneOf": [
+        {"type": "string", "format": "uuid"},
+        {"$ref": "#/components/schemas/Ticket"},
+        {"type": "null"},
+    ]
+}
 
 
 class VenueTimeField(serializers.DateTimeField):
@@ -39,46 +79,96 @@ class PriceField(serializers.DecimalField):
         return value
 
 
+def either(name: str, *choice: Any, many: bool | None = None) -> Any:
+    """Describe a body that is one of these, such as a ticket or its outline for callers who may not see the ticket."""
+    return PolymorphicProxySerializer(
+        component_name=name, serializers=[*choice], resource_type_field_name=None, many=many
+    )
+
+
+@extend_schema_field(LINK)
+class LinkField(serializers.PrimaryKeyRelatedField[Ticket]):
+    """The id of another ticket, or on request that ticket."""
+
+
+@extend_schema_field({"type": "string", "pattern": "^[A-Z]{3}$"})
+class CurrencyField(serializers.CharField):
+    """The code of a currency."""
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A ticket", ISSUED, request_only=True),
+        OpenApiExample("A ticket", SHOWN, response_only=True),
+    ]
+)
 class TicketSerializer(serializers.ModelSerializer[Ticket]):
+    """A ticket: a place at an event for one holder."""
+
     starts_at = VenueTimeField(
         help_text="With its UTC offset; or without, if `time_zone` is given: then it is the local time at the venue. "
         "It is answered as the local time at the venue, with its offset."
     )
     price = PriceField(
-        max_digits=11, decimal_places=MOST_DECIMALS, min_value=0, help_text="With at most the currency's decimals."
+        max_digits=11,
+        decimal_places=MOST_DECIMALS,
+        min_value=0,
+        help_text="A decimal number as text, with at most the currency's decimals; answered with all of them.",
     )
-    replacement = serializers.PrimaryKeyRelatedField[Ticket](read_only=True, allow_null=True)
+    currency = CurrencyField(validators=[validate_currency], help_text="ISO 4217, for example EUR.")
+    replaces = LinkField(read_only=True, allow_null=True, help_text="The canceled ticket that it was issued for.")
+    replacement = LinkField(read_only=True, allow_null=True, help_text="The ticket that was issued in its place.")
 
     class Meta:
         model = Ticket
-        fields = [
-            "id",
-            "code",
-            "title",
-            "venue",
-            "starts_at",
-            "time_zone",
-            "seat",
-            "holder_name",
-            "holder_email",
-            "price",
-            "currency",
-            "status",
-            "replaces",
-            "replacement",
-            "version",
-            "created_at",
-            "updated_at",
-        ]
-        read_only_fields = ["id", "code", "status", "replaces", "version", "created_at", "updated_at"]
+        fields = NAMES
+        read_only_fields = ["id", "code", "status", "version", "created_at", "updated_at"]
+
+    def __init__(self, *args: Any, representation: Representation = WHOLE, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._names = representation.names
+        self._expanded = {
+            name: TicketSerializer(representation=Representation(expanded=below))
+            for name, below in representation.expanded.items()
+        }
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()
+        return {name: fields[name] for name in self._names} if self._names else fields
 
     def to_representation(self, instance: Ticket) -> dict[str, Any]:
         shown = super().to_representation(instance)
-        local = at_venue(instance.starts_at, instance.time_zone).isoformat()
-        return shown | {"starts_at": local.replace("+00:00", "Z")}
+        if "starts_at" in shown:
+            local = at_venue(instance.starts_at, instance.time_zone).isoformat()
+            shown["starts_at"] = local.replace("+00:00", "Z")
+        for name, serializer in self._expanded.items():
+            other = linked(instance, name)
+            shown[name] = serializer.to_representation(other) if other else None
+        return shown
 
-    def create(self, validated_data: Any) -> Ticket:
-        return Ticket.issue(**validated_data)
+
+class TicketPartSerializer(TicketSerializer):
+    """The members of a ticket that `fields` names."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()
+        for field in fields.values():
+            field.required = False
+        return fields
+
+
+@extend_schema_field(either("ListedTicket", TicketSerializer, TicketPartSerializer, many=True))
+class ListedTicketsField(serializers.ListField):
+    """The tickets of a page."""
+
+
+class TicketListSerializer(serializers.Serializer[Any]):
+    """A page of tickets."""
+
+    results = ListedTicketsField()
+    has_more = serializers.BooleanField(help_text="Whether there are more tickets in the direction of the request.")
+    next = serializers.URLField(allow_null=True, help_text="The address of the tickets after these.")
+    previous = serializers.URLField(allow_null=True, help_text="The address of the tickets before these.")
 
 
 class TicketOutlineSerializer(serializers.ModelSerializer[Ticket]):
@@ -89,18 +179,13 @@ class TicketOutlineSerializer(serializers.ModelSerializer[Ticket]):
         fields = ["id", "status", "version"]
 
 
-class CancellationSerializer(serializers.Serializer[dict[str, Ticket]]):
-    """A cancelled ticket and its replacement."""
+class CancellationSerializer(serializers.Serializer[dict[str, Ticket | None]]):
+    """A cancelled ticket and its replacement, if it has one."""
 
     canceled = TicketSerializer()
-    replacement = TicketSerializer()
+    replacement = TicketSerializer(allow_null=True)
 
 
-class CancellationOutlineSerializer(serializers.Serializer[dict[str, Ticket]]):
+class CancellationOutlineSerializer(serializers.Serializer[dict[str, Ticket | None]]):
     canceled = TicketOutlineSerializer()
-    replacement = TicketOutlineSerializer()
-
-
-def either(name: str, whole: type[serializers.Serializer[Any]], outline: type[serializers.Serializer[Any]]) -> Any:
-    """Describe an answer that has the outline alone for callers who may not see the ticket."""
-    return PolymorphicProxySerializer(component_name=name, serializers=[whole, outline], resource_type_field_name=None)
+    replacement = TicketOutlineSerializer(allow_null=True)

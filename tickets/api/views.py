@@ -1,118 +1,179 @@
 """Answer the REST interface of tickets."""
 
-from http import HTTPStatus
+from collections.abc import Sequence
 from typing import Any
 
-from django.utils.http import parse_etags
-from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
-from rest_framework import mixins, viewsets
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tickets.api.filters import StableOrdering, TicketFilters
+from tickets.api import answers
+from tickets.api.changes import CancelSerializer, CorrectionSerializer, ReasonSerializer, read_body
+from tickets.api.filters import filtered
+from tickets.api.idempotency.keys import IDEMPOTENCY_KEY, REPLAYED
+from tickets.api.idempotency.once import once
+from tickets.api.issuing import issue
+from tickets.api.pages import page_of
+from tickets.api.parameters import ListParameters, ShowParameters, read_parameters
+from tickets.api.preconditions import ETAG, IF_MATCH, IF_MATCH_REQUIRED, etag_of, expect_state
+from tickets.api.representation import Representation, linked
 from tickets.api.serializers import (
     CancellationOutlineSerializer,
     CancellationSerializer,
+    TicketListSerializer,
     TicketOutlineSerializer,
+    TicketPartSerializer,
     TicketSerializer,
     either,
 )
-from tickets.api.visibility import may_see_tickets
 from tickets.models import Ticket
 
-IF_MATCH = OpenApiParameter(
-    "If-Match",
-    str,
-    OpenApiParameter.HEADER,
-    description='Refuse the request unless the ticket has this ETag, for example `"1"`.',
+LOCATION = OpenApiParameter(
+    "Location", {"type": "string", "format": "uri"}, OpenApiParameter.HEADER, response=True, description="Of a ticket."
 )
-ETAG = OpenApiParameter(
-    "ETag", str, OpenApiParameter.HEADER, response=True, description="The ticket's version, for If-Match."
-)
+OF_A_CHANGE = [IDEMPOTENCY_KEY, IF_MATCH, ETAG, REPLAYED]
+CHANGED = either("ChangeAnswer", TicketSerializer, TicketOutlineSerializer)
+CANCELED = either("CancellationAnswer", CancellationSerializer, CancellationOutlineSerializer)
 
 
-def _filter(name: str) -> OpenApiParameter:
-    """Document a filter that is refused if it is empty: it would list all tickets."""
-    return OpenApiParameter(name, {"type": "string", "minLength": 1}, description=f"Only tickets with this {name}.")
-
-
-class PreconditionFailed(APIException):
-    status_code = HTTPStatus.PRECONDITION_FAILED
-
-
-@extend_schema_view(
-    list=extend_schema(summary="List tickets", parameters=[_filter("code"), _filter("venue")]),
-    retrieve=extend_schema(summary="Show a ticket", parameters=[ETAG]),
-    create=extend_schema(summary="Issue a ticket"),
-)
-class TicketViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Ticket]
-):
-    """List, show, issue, cancel and check in tickets."""
+@extend_schema(tags=["Tickets"])
+class TicketViewSet(viewsets.GenericViewSet[Ticket]):
+    """List, show, issue, correct, cancel, reinstate and check in tickets."""
 
     queryset = Ticket.objects.select_related("replacement")
     serializer_class = TicketSerializer
-    filter_backends = [DjangoFilterBackend, StableOrdering]
-    filterset_class = TicketFilters
-    ordering_fields = ["created_at", "starts_at", "title", "venue", "code", "price"]
+    filter_backends = []
+    pagination_class = None
     required_permission = ""
 
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Show a ticket; its ETag is the version, for If-Match."""
-        response = super().retrieve(request, *args, **kwargs)
-        response["ETag"] = _etag(response.data["version"])
-        return response
+    @extend_schema(
+        operation_id="list_tickets", summary="List tickets", parameters=[ListParameters], responses=TicketListSerializer
+    )
+    def list(self, request: Request) -> Response:
+        """List tickets, the newest first. Follow `next` until it is null.
 
-    def get_success_headers(self, data: Any) -> dict[str, str]:
-        return {"Location": self.reverse_action("detail", [data["id"]])}
+        Tickets that are issued meanwhile move nothing: a page begins after a ticket, not after a number of them.
+        """
+        parameters = read_parameters(request, ListParameters)
+        representation = Representation.chosen_by(parameters)
+        page = page_of(filtered(representation.select(Ticket.objects.all()), parameters), parameters)
+        results = TicketSerializer(page.tickets, many=True, representation=representation).data
+        return Response({**page.links(request), "has_more": page.has_more, "results": results})
 
     @extend_schema(
+        operation_id="show_ticket",
+        summary="Show a ticket",
+        parameters=[ShowParameters],
+        responses=either("ShownTicket", TicketSerializer, TicketPartSerializer),
+    )
+    def retrieve(self, request: Request, **_: Any) -> Response:
+        """Show a ticket; its ETag is the version, for If-Match."""
+        representation = Representation.chosen_by(read_parameters(request, ShowParameters))
+        self.queryset = representation.select(Ticket.objects.all())
+        ticket = self.get_object()
+        shown = TicketSerializer(ticket, representation=representation).data
+        return Response(shown, headers={"ETag": etag_of(representation.tickets_in(ticket))})
+
+    @extend_schema(
+        operation_id="issue_tickets",
+        summary="Issue a ticket, or up to 1,000",
+        request=either("TicketOrTickets", TicketSerializer(), TicketSerializer(many=True), many=False),
+        responses={201: either("IssuedAnswer", TicketSerializer(), TicketSerializer(many=True), many=False)},
+        parameters=[IDEMPOTENCY_KEY, ETAG, LOCATION, REPLAYED],
+    )
+    @once(answers.issued)
+    def create(self, request: Request) -> Sequence[Ticket]:
+        """Issue a ticket, or all of a list; if one of the list is wrong, none is issued.
+
+        `errors` of the problem then names the ticket's place in the list, from 0, and its field, such as `17.title`.
+        """
+        return issue(request.data)
+
+    @extend_schema(
+        operation_id="correct_ticket",
+        summary="Correct a ticket's holder or seat",
+        request=CorrectionSerializer,
+        responses=CHANGED,
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH_REQUIRED, ETAG, REPLAYED],
+    )
+    @once(answers.changed)
+    def partial_update(self, request: Request, **_: Any) -> Sequence[Ticket]:
+        """Change the holder or the seat of an issued ticket. The code stays, and no replacement is issued.
+
+        Without If-Match the answer is a 428: the ticket may have been changed since it was read.
+        """
+        ticket = self._expected_ticket(request, is_required=True)
+        ticket.update(**read_body(request, CorrectionSerializer))
+        return [ticket]
+
+    @extend_schema(
+        operation_id="cancel_ticket",
         summary="Cancel a ticket",
-        request=None,
-        responses=either("CancellationAnswer", CancellationSerializer, CancellationOutlineSerializer),
-        parameters=[IF_MATCH],
+        request=CancelSerializer,
+        responses=CANCELED,
+        parameters=OF_A_CHANGE,
     )
     @action(detail=True, methods=["post"], required_permission="tickets.cancel_ticket")
-    def cancel(self, request: Request, **_: Any) -> Response:
-        """Cancel an issued ticket, and issue its replacement."""
-        ticket = self._matching_ticket(request)
-        replacement = ticket.cancel()
-        serializer = CancellationSerializer if may_see_tickets(request) else CancellationOutlineSerializer
-        return Response(serializer({"canceled": ticket, "replacement": replacement}).data)
+    @once(answers.canceled)
+    def cancel(self, request: Request, **_: Any) -> Sequence[Ticket]:
+        """Cancel an issued ticket, and issue its replacement, for another holder or seat if these are given."""
+        ticket = self._expected_ticket(request)
+        body = read_body(request, CancelSerializer)
+        reason, is_replaced = body.pop("reason"), body.pop("replace")
+        if is_replaced:
+            return [ticket, ticket.cancel(reason, **body)]
+        ticket.void(reason)
+        return [ticket]
 
     @extend_schema(
+        operation_id="reinstate_ticket",
+        summary="Reinstate a cancelled ticket",
+        request=ReasonSerializer,
+        responses=CHANGED,
+        parameters=OF_A_CHANGE,
+    )
+    @action(detail=True, methods=["post"], required_permission="tickets.reinstate_ticket")
+    @once(answers.changed)
+    def reinstate(self, request: Request, **_: Any) -> Sequence[Ticket]:
+        """Make a ticket that was cancelled by mistake valid again, and cancel its replacement, which must be unused."""
+        ticket = self._expected_ticket(request)
+        replacement = linked(ticket, "replacement")
+        ticket.reinstate(**read_body(request, ReasonSerializer))
+        return [ticket, *Ticket.objects.filter(id=replacement.id)] if replacement else [ticket]
+
+    @extend_schema(
+        operation_id="check_in_ticket",
         summary="Check a ticket in",
         request=None,
-        responses=either("CheckInAnswer", TicketSerializer, TicketOutlineSerializer),
-        parameters=[IF_MATCH],
+        responses=CHANGED,
+        parameters=OF_A_CHANGE,
     )
     @action(detail=True, methods=["post"], url_path="check-in", required_permission="tickets.check_in_ticket")
-    def check_in(self, request: Request, **_: Any) -> Response:
+    @once(answers.changed)
+    def check_in(self, request: Request, **_: Any) -> Sequence[Ticket]:
         """Check in an issued ticket."""
-        ticket = self._matching_ticket(request)
+        ticket = self._expected_ticket(request)
         ticket.check_in()
-        serializer = TicketSerializer if may_see_tickets(request) else TicketOutlineSerializer
-        return Response(serializer(ticket).data)
+        return [ticket]
 
-    def _matching_ticket(self, request: Request) -> Ticket:
+    @extend_schema(
+        operation_id="undo_check_in",
+        summary="Undo a ticket's check-in",
+        request=ReasonSerializer,
+        responses=CHANGED,
+        parameters=OF_A_CHANGE,
+    )
+    @action(detail=True, methods=["post"], url_path="undo-check-in", required_permission="tickets.undo_check_in_ticket")
+    @once(answers.changed)
+    def undo_check_in(self, request: Request, **_: Any) -> Sequence[Ticket]:
+        """Make a ticket usable again whose holder did not go in after all."""
+        ticket = self._expected_ticket(request)
+        ticket.undo_check_in(**read_body(request, ReasonSerializer))
+        return [ticket]
+
+    def _expected_ticket(self, request: Request, *, is_required: bool = False) -> Ticket:
         ticket = self.get_object()
-        expected = _expected_tags(request)
-        if not {"*", _etag(ticket.version)} & set(expected):
-            raise PreconditionFailed(
-                f"the ticket has version {ticket.version}, not {', '.join(expected)}; read it again"
-            )
+        expect_state(request, ticket, is_required=is_required)
         return ticket
-
-
-def _expected_tags(request: Request) -> list[str]:
-    """Return the ETags of If-Match, `*` without one; raise ValidationError if it has none that can be read."""
-    if tags := parse_etags(request.headers.get("If-Match", "*")):
-        return tags
-    raise ValidationError({"If-Match": ['This header has no ETag; send one such as "1", in quotation marks.']})
-
-
-def _etag(version: int) -> str:
-    return f'"{version}"'

@@ -1,4 +1,5 @@
-"""The tables: tickets, whose changes record events, their ways through the gates, and the files that were imported.
+"""The tables: tickets, whose changes record events, their ways through the gates, the files that were
+imported, and the requests that were answered under a key.
 
 In:   issue(), cancel(), check_in(), from the REST views, the admin and the import.
 Out:  the changed rows, and record(*events), in one unit of work.
@@ -8,6 +9,17 @@ Next: events/recording
 from tickets.models.check_in import CheckIn, Passage
 from tickets.models.details import Correction, Status, TicketDetails, TicketFields
 from tickets.models.imported_file import ImportedFile
+from tickets.models.kept_answer import KeptAnswer
 from tickets.models.ticket import Ticket
 
-__all__ = ["CheckIn", "Correction", "ImportedFile", "Passage", "Status", "Ticket", "TicketDetails", "TicketFields"]
+__all__ = [
+    "CheckIn",
+    "Correction",
+    "ImportedFile",
+    "KeptAnswer",
+    "Passage",
+    "Status",
+    "Ticket",
+    "TicketDetails",
+    "TicketFields",
+]

@@ -97,6 +97,11 @@ class Ticket(FSMModelMixin, models.Model):
             ("check_in_ticket", "Can check in ticket"),
             ("undo_check_in_ticket", "Can undo a ticket's check-in"),
         ]
+        indexes = [  # For the filters of the REST interface.
+            models.Index(Upper("holder_email"), name="tickets_ticket_email"),
+            models.Index(fields=["starts_at", "id"], name="tickets_ticket_starts_at"),
+            models.Index(fields=["venue", "starts_at"], name="tickets_ticket_venue"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["code_key", "code_twin"], name="tickets_ticket_spelling"),
             models.CheckConstraint(condition=Q(price__gte=0), name="tickets_ticket_price"),
@@ -132,6 +137,7 @@ class Ticket(FSMModelMixin, models.Model):
         """Return a valid ticket that is not issued yet; its code may be taken. Raise ValidationError."""
         ticket = cls(**fields, status=Status.ISSUED, version=1)
         ticket.validate()
+        ticket.remember_replacement(None)
         return ticket
 
     @classmethod
@@ -204,6 +210,7 @@ class Ticket(FSMModelMixin, models.Model):
             record(*(TicketCanceled(ticket=ticket.state(), reason=reason) for ticket in voided))
             record(TicketReinstated(ticket=row.state(), reason=reason))
         self.take_over(row)
+        self.remember_replacement(None)
 
     def check_in(self, passage: Passage | None = None) -> None:
         """Check in an issued ticket; raise as cancel() does."""
@@ -291,7 +298,12 @@ class Ticket(FSMModelMixin, models.Model):
         copy = Ticket(**self.details() | corrections, replaces_id=self.id)
         if corrections:
             copy.clean_fields(exclude=set(Ticket.details(self)) - set(corrections) | {"status", "replaces"})
+        copy.remember_replacement(None)
         return copy
+
+    def remember_replacement(self, replacement: "Ticket | None") -> None:
+        """Save the query for the replacement where it is known, or where there is none."""
+        type(self)._meta.get_field("replacement").set_cached_value(self, replacement)
 
     def history(self) -> str:
         """Return a sentence that explains to a person why the ticket can't be changed in this way."""

@@ -1,7 +1,9 @@
 """Times at a venue: local times become instants, and instants are written as local times; pure."""
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -32,6 +34,20 @@ def instant_of(local: datetime, time_zone: str) -> datetime:
         f"The clocks in {time_zone} are put back and show this time twice; write {first.isoformat()} or "
         f"{second.isoformat()}."
     )
+
+
+def beginnings_of(day: date) -> Mapping[datetime, list[str]]:
+    """Return the instants at which the day begins somewhere, each with its time zones."""
+    zones = defaultdict(list)
+    for name in sorted(time_zones()):
+        zones[datetime.combine(day, time.min, _zone(name)).astimezone(UTC)].append(name)
+    return zones
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    """Return the zone. ZoneInfo itself remembers only a few of them."""
+    return ZoneInfo(name)
 
 
 def is_complete(text: str) -> bool:

@@ -10,20 +10,33 @@ TOKEN_HEADER = {
     "description": "Send this token with a search, and its results include this write.",
     "schema": {"type": "string", "maxLength": MAX_LENGTH},
 }
+IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "schema": {"type": "string"},
+    "description": "Answer 304, without a body, if this is still the ETag.",
+}
+ETAG = {"description": "It names this state of the answer.", "schema": {"type": "string"}}
+NOT_MODIFIED = {"description": "The answer is still the one with this ETag."}
 
 PROBLEM = {
     "type": "object",
     "description": "An error, as problem details (RFC 9457).",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string", "format": "uri-reference", "example": "urn:problem:transition-refused"},
-        "title": {"type": "string", "example": "Transition refused"},
-        "status": {"type": "integer", "example": 409},
-        "detail": {"type": "string", "example": "ticket K7WQ2MXA is already canceled; its replacement is 9FDR4TCH"},
+        "type": {"type": "string", "format": "uri-reference", "examples": ["urn:problem:transition-refused"]},
+        "title": {"type": "string", "examples": ["Transition refused"]},
+        "status": {"type": "integer", "examples": [409]},
+        "detail": {
+            "type": "string",
+            "examples": ["ticket K7WQ2MXA is already canceled; its replacement is 9FDR4TCH"],
+        },
         "errors": {
             "type": "object",
             "additionalProperties": {},
-            "description": "The messages about invalid fields, by field.",
+            "description": "The messages about invalid parameters and fields, by their names; `17.title` is the title "
+            "of the ticket 17 of a list, counted from 0.",
+            "examples": [{"holder_email": ["Enter a valid email address."]}],
         },
     },
 }
@@ -49,6 +62,17 @@ def document_consistency_tokens(result: dict[str, Any], **_: Any) -> dict[str, A
             for status, response in operations[method]["responses"].items():
                 if status.startswith("2"):
                     response.setdefault("headers", {})[HEADER] = TOKEN_HEADER
+    return result
+
+
+def document_conditional_reads(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Document, as a postprocessing hook of drf-spectacular, the ETags of all that is read as JSON."""
+    for operations in result["paths"].values():
+        answers = operations.get("get", {}).get("responses", {})
+        if "application/json" in answers.get("200", {}).get("content", {}):
+            operations["get"].setdefault("parameters", []).append(IF_NONE_MATCH)
+            answers["200"].setdefault("headers", {})["ETag"] = ETAG
+            answers["304"] = NOT_MODIFIED
     return result
 
 

@@ -1,8 +1,9 @@
 """Refuse, by name, what a REST operation does not document: a misspelled filter must not list everything unnoticed."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from rest_framework.exceptions import ValidationError
@@ -20,10 +21,13 @@ type Errors = Iterator[tuple[str, str]]
 
 
 class Operation(NamedTuple):
-    """The query parameters and the body's fields of an operation, each with its schema."""
+    """The query parameters of an operation with their schemas, and the names of the body's and the answer's fields."""
 
     parameters: Mapping[str, Schema]
-    fields: Mapping[str, Schema]
+    fields: Collection[str]
+    answered: Collection[str]
+    takes_list: bool
+    """Whether the body may be a list of objects with these fields."""
 
 
 class OnlyDocumentedInput(BasePermission):
@@ -36,11 +40,11 @@ class OnlyDocumentedInput(BasePermission):
         operation = _operation_at(request.path, str(request.method).replace("HEAD", "GET"))
         if operation is None:
             return True
-        found = [*_parameter_errors(request, operation.parameters)]
+        errors = _parameter_errors(request, operation.parameters)
         if request.method in WITH_BODY:
-            found += _field_errors(request.data, operation.fields)
-        if found:
-            raise ValidationError({name[:MAX_NAME_LENGTH]: [message] for name, message in found[:MAX_NAMED]})
+            errors = chain(errors, _body_errors(request.data, operation))
+        if found := list(islice(errors, MAX_NAMED)):
+            raise ValidationError({name[:MAX_NAME_LENGTH]: [message] for name, message in found})
         return True
 
 
@@ -54,17 +58,26 @@ def _parameter_errors(request: Request, known: Mapping[str, Schema]) -> Errors:
             yield name, "Give this parameter a value, or leave it out."
 
 
-def _field_errors(body: Any, known: Mapping[str, Schema]) -> Errors:
+def _body_errors(body: Any, operation: Operation) -> Errors:
+    if isinstance(body, list) and operation.takes_list:
+        for index, item in enumerate(body):
+            yield from ((f"{index}.{name}", message) for name, message in _field_errors(item, operation))
+    elif isinstance(body, Mapping):
+        yield from _field_errors(body, operation)
+    elif not operation.fields:
+        yield "non_field_errors", "This operation takes no body."
+
+
+def _field_errors(body: Any, operation: Operation) -> Errors:
     if not isinstance(body, Mapping):
-        if not known:
-            yield "non_field_errors", "This operation takes no body."
-        return  # Otherwise the view says what it expects.
-    writable = [name for name, schema in known.items() if not schema.get("readOnly")]
+        return  # The view says what it expects.
     for name in body:
-        if name not in known:
-            yield name, f"This field is unknown; {_choice_of(writable)}."
-        elif name not in writable:
+        if name in operation.fields:
+            continue
+        if operation.fields and name in operation.answered:
             yield name, "The service sets this field; leave it out."
+        else:
+            yield name, f"This field is unknown; {_choice_of(operation.fields)}."
 
 
 def _choice_of(names: Iterable[str]) -> str:
@@ -74,7 +87,10 @@ def _choice_of(names: Iterable[str]) -> str:
 
 def _may_be_empty(schema: Schema) -> bool:
     is_choice = "enum" in schema and "" not in schema["enum"]
-    return not (is_choice or schema.get("type") in NEVER_EMPTY or schema.get("minLength"))
+    types = schema.get("type", ())
+    types = {types} if isinstance(types, str) else set(types)
+    has_form = "format" in schema and "null" not in types  # An id or a time, for example.
+    return not (is_choice or has_form or NEVER_EMPTY & types or schema.get("minLength"))
 
 
 def _operation_at(path: str, method: str) -> Operation | None:
@@ -105,13 +121,30 @@ def _operations(operations: Schema, document: Schema) -> Iterator[tuple[str, Ope
         parameters = {
             found["name"]: found["schema"] for found in operation.get("parameters", ()) if found["in"] == "query"
         }
-        content = operation.get("requestBody", {}).get("content", {})
-        fields = {name: schema for body in content.values() for name, schema in _properties(body["schema"], document)}
-        yield method.upper(), Operation(parameters, fields)
+        bodies = [*_schemas_in(operation.get("requestBody", {}), document)]
+        answers = [
+            schema
+            for status, response in operation["responses"].items()
+            if status.startswith("2")
+            for schema in _schemas_in(response, document)
+        ]
+        takes_list = any(schema.get("type") == "array" for schema in bodies)
+        yield method.upper(), Operation(parameters, _names_in(bodies), _names_in(answers), takes_list)
 
 
-def _properties(schema: Schema, document: Schema) -> Iterable[tuple[str, Schema]]:
+def _schemas_in(part: Schema, document: Schema) -> Iterator[Schema]:
+    for content in part.get("content", {}).values():
+        yield from _unfolded(content["schema"], document)
+
+
+def _unfolded(schema: Schema, document: Schema) -> Iterator[Schema]:
+    """Yield the schema that a reference names, or all of which it is one, with those of a list's items."""
     *_, name = schema.get("$ref", "").split("/")
     found = document["components"]["schemas"][name] if name else schema
-    properties: Schema = found.get("properties", {})
-    return properties.items()
+    yield found
+    for below in (*found.get("oneOf", ()), *found.get("anyOf", ()), *filter(None, [found.get("items")])):
+        yield from _unfolded(below, document)
+
+
+def _names_in(schemas: Iterable[Schema]) -> Collection[str]:
+    return dict.fromkeys(name for schema in schemas for name in schema.get("properties", {}))

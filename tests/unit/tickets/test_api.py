@@ -1,37 +1,21 @@
-from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from rest_framework.test import APIClient
 
-from accounts.models import Token
 from events.models import LogEntry
+from tests.rest import ALL, BODY, LIST, PROBLEM, client_with, client_with_all
 from tests.tickets import FIELDS, issue, recorded, rows
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
 
-LIST = "/api/tickets/"
-PROBLEM = "application/problem+json"
-BODY = {**FIELDS, "starts_at": "2027-05-01T22:00:00+02:00", "price": "25.00"}
-
 
 @pytest.fixture
 def client() -> APIClient:
     """A client with the token of a user who has all permissions for tickets."""
-    return client_with("view_ticket", "add_ticket", "cancel_ticket", "check_in_ticket")
-
-
-def client_with(*permissions: str, scopes: Sequence[str] = ()) -> APIClient:
-    user = User.objects.create_user(f"user-{uuid4()}")
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    token = Token.issue(user=user, name="of a test", scopes=scopes)
-    client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Token {token.text}")
-    return client
+    return client_with_all()
 
 
 class TestShow:
@@ -66,21 +50,11 @@ class TestShow:
 
 
 class TestList:
-    def test_the_list_has_pages_and_starts_with_the_newest(self, client: APIClient) -> None:
-        tickets = Ticket.issue_many([FIELDS] * 5)
-
-        page = client.get(LIST, {"page_size": 2, "page": 2}).json()
-
-        assert page["count"] == 5
-        assert [ticket["code"] for ticket in page["results"]] == [tickets[2].code, tickets[1].code]
-        assert page["next"].endswith("?page=3&page_size=2")
-        assert page["previous"].endswith("?page_size=2")
-
     def test_a_page_has_100_tickets_at_most(self, client: APIClient) -> None:
         Ticket.issue_many([FIELDS] * 101)
 
-        assert len(client.get(LIST, {"page_size": 100}).json()["results"]) == 100
-        assert client.get(LIST, {"page_size": 101}).json()["errors"].keys() == {"page_size"}
+        assert len(client.get(LIST, {"limit": 100}).json()["results"]) == 100
+        assert client.get(LIST, {"limit": 101}).json()["errors"].keys() == {"limit"}
 
     @pytest.mark.parametrize("search", [{"status": "canceled"}, {"venue": "Elsewhere"}, {"code": " want-ed "}])
     def test_the_list_is_filtered(self, client: APIClient, search: dict[str, str]) -> None:
@@ -260,21 +234,25 @@ class TestPermissions:
             ("get", f"{LIST}{{id}}/", "view_ticket"),
             ("post", LIST, "add_ticket"),
             ("post", f"{LIST}{{id}}/cancel/", "cancel_ticket"),
+            ("patch", f"{LIST}{{id}}/", "change_ticket"),
             ("post", f"{LIST}{{id}}/check-in/", "check_in_ticket"),
+            ("post", f"{LIST}{{id}}/reinstate/", "reinstate_ticket"),
+            ("post", f"{LIST}{{id}}/undo-check-in/", "undo_check_in_ticket"),
         ],
     )
     def test_each_endpoint_requires_its_own_permission(self, method: str, path: str, needed: str) -> None:
         path = path.format(id=issue().id)
-        all_others = {"view_ticket", "add_ticket", "change_ticket", "cancel_ticket", "check_in_ticket"} - {needed}
+        all_others = {f"{action}_ticket" for action in ALL} - {needed}
 
         body = BODY if needed == "add_ticket" else {}
 
         def answer(client: APIClient) -> int:
-            return getattr(client, method)(path, body, format="json").status_code  # type: ignore[no-any-return]
+            answer = getattr(client, method)(path, body, format="json", headers={"If-Match": "*"})
+            return answer.status_code  # type: ignore[no-any-return]
 
         assert answer(APIClient()) == 401
         assert answer(client_with(*all_others)) == 403
-        assert answer(client_with(needed)) in {200, 201}
+        assert answer(client_with(needed)) in {200, 201, 409}
 
     @pytest.mark.parametrize(
         ("permissions", "scopes"),
@@ -312,12 +290,6 @@ class TestPermissions:
         assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
         assert response.json()["title"] == "Unauthorized"
 
-    @pytest.mark.parametrize("method", ["put", "patch", "delete"])
-    def test_editing_and_deleting_are_not_allowed(self, client: APIClient, method: str) -> None:
-        response = getattr(client, method)(f"{LIST}{issue().id}/", BODY, format="json")
-
-        assert (response.status_code, response.headers["Content-Type"]) in {(403, PROBLEM), (405, PROBLEM)}
-
 
 def test_an_unknown_path_is_a_problem(client: APIClient) -> None:
     assert client.get("/api/nothing/").headers["Content-Type"] == PROBLEM
@@ -329,3 +301,4 @@ def test_the_schema_is_valid_and_complete(tmp_path: Any) -> None:
     schema = (tmp_path / "schema.yaml").read_text()
     assert "/api/tickets/{id}/check-in/:" in schema
     assert "application/problem+json" in schema
+    assert "openapi: 3.1" in schema

@@ -1,0 +1,85 @@
+"""Let a view's method carry out a request with an idempotency key once; a repeated one gets the first one's answer.
+
+The view's transaction holds the change, the row that tells of it, and a lock on the key. So a crash leaves change and
+row or neither, and a request that comes meanwhile is refused at once. A refused request leaves nothing, and may be sent
+again with the same key. REST framework has checked the user's permission before, each time.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from django.db import connections
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events.consistency_token import HEADER as CONSISTENCY_TOKEN
+from tickets.api.idempotency.keys import KeyInFlight, KeyReused, RequestKey
+from tickets.api.idempotency.rebuilding import rebuilt
+from tickets.models import KeptAnswer, Ticket
+
+REPLAYED_HEADER = "Idempotent-Replayed"
+STATE_HEADER = "Idempotent-State"
+
+type Change = Callable[..., Sequence[Ticket]]
+type Show = Callable[[Request, Sequence[Ticket]], Response]
+
+
+def once(show: Show) -> Callable[[Change], Callable[..., Response]]:
+    """Decorate a method that changes tickets and returns those to answer; `show` answers them, at first and again."""
+
+    def decorate(change: Change) -> Callable[..., Response]:
+        @wraps(change)
+        def answered(view: Any, request: Request, **arguments: Any) -> Response:
+            key = RequestKey.of(request)
+            if key is None:
+                return show(request, change(view, request, **arguments))
+            if kept := _kept(key):
+                return _replayed(request, show, kept)
+            tickets = change(view, request, **arguments)
+            _keep(key, tickets)
+            return show(request, tickets)
+
+        return answered
+
+    return decorate
+
+
+def _kept(key: RequestKey) -> KeptAnswer | None:
+    """Lock the key, and return what was kept under it; raise KeyInFlight or KeyReused."""
+    if not _is_locked_now(key):
+        raise KeyInFlight
+    kept = KeptAnswer.objects.filter(key_digest=key.key_digest).first()
+    if kept and kept.has_expired:
+        kept.delete()
+        return None
+    if kept and not key.has_request(kept.request_digest):
+        raise KeyReused
+    return kept
+
+
+def _is_locked_now(key: RequestKey) -> bool:
+    """Take the lock until the transaction ends, without waiting. In SQLite all requests wait for one another."""
+    connection = connections[KeptAnswer.objects.db]
+    if connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key.lock_number])
+        return bool(cursor.fetchone()[0])
+
+
+def _keep(key: RequestKey, tickets: Sequence[Ticket]) -> None:
+    KeptAnswer.objects.remove_expired()
+    pairs = [[str(ticket.id), ticket.version] for ticket in tickets]
+    KeptAnswer.objects.create(key_digest=key.key_digest, request_digest=key.request_digest, tickets=pairs)
+
+
+def _replayed(request: Request, show: Show, kept: KeptAnswer) -> Response:
+    found = rebuilt(kept)
+    response = show(request, found.tickets)
+    response[REPLAYED_HEADER] = "true"
+    if found.is_newer:
+        response[STATE_HEADER] = "current"
+    if found.token:
+        response[CONSISTENCY_TOKEN] = found.token
+    return response
