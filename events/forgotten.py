@@ -87,6 +87,12 @@ def begin(identity: str) -> Forgetting:
     return begun
 
 
+def is_begun(identity: str) -> bool:
+    """Tell whether a forgetting of the person, given in the normal form, was interrupted."""
+    digests = [key.digest(identity) for key in hash_keys()]
+    return Forgetting.objects.filter(digest__in=digests, finished_at=None).exists()
+
+
 def finish(forgetting: Forgetting) -> None:
     """Note that it is done; a restored table may not have the row yet."""
     known = {"key": forgetting.key, "digest": forgetting.digest, "begun_at": forgetting.begun_at}

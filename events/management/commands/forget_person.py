@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from events.checks import TAG
 from events.exceptions import EventError, PartitionsMissing
+from events.forgotten import is_begun
 from events.management.command import BaseCommand
 from events.management.console import Console, Table
 from events.management.dialog import confirm
@@ -21,7 +22,7 @@ from events.operations.forgetting.leftovers import leftovers
 from events.operations.forgetting.run import OnStep, Outcome, forget
 from events.operations.forgetting.run import Progress as Step
 from events.operations.forgetting.search import Searched, prove
-from events.personal_data import Person
+from events.personal_data import Person, normal
 from events.processes.migrations import expect_migrated
 from events.stream.interface import Stream, open_stream
 
@@ -80,12 +81,16 @@ class Command(BaseCommand):
         person = Person(person.identity, found.names)
         for line in _sentences(found, count_mentions(person) if found.names else 0, names=names):
             self.stdout.write(line)
-        if (found.rows or found.events) and not yes:
-            confirm()
-        with _progress() as on_step:
-            outcome = forget(person, stream, names=names, on_step=on_step)
-        self._tell(outcome)
+        if found.rows or found.events or not self._is_nowhere(person, stream):
+            if not yes:
+                confirm()
+            with _progress() as on_step:
+                self._tell(forget(person, stream, names=names, on_step=on_step))
         self._show_proof(prove(person, stream))
+
+    def _is_nowhere(self, person: Person, stream: Stream) -> bool:
+        """Tell whether nothing at all has the person: the address may be misspelt, so nothing is done."""
+        return not is_begun(normal(person.identity)) and all(place.is_clean for place in prove(person, stream))
 
     def _forget_again(self, stream: Stream, *, yes: bool) -> None:
         if not yes:

@@ -16,6 +16,7 @@ from django.db.models.functions import Greatest
 
 from events import database, record, unit_of_work
 from events.aggregates import Aggregate, key_of, load_aggregates, locked_rows, rows_in_database
+from events.event import aggregate_type_of, type_of
 from events.log.partitions import partition_of
 from events.models import DeadLetter, LogEntry, Partition
 from events.operations.forgetting.find import Batch, candidates
@@ -52,7 +53,9 @@ def redact(batch: Batch, person: Person) -> Redacted:
             events.update(entry.subject for entry in changed)
         touched = {*events} if batch.is_of_others else own
         if aggregate:
-            _redact_rows(aggregate, [row for subject, row in rows.items() if subject in touched], person)
+            _redact_rows(
+                aggregate, {subject: row for subject, row in rows.items() if subject in touched}, person=person
+            )
         raise_generation({partition_of(subject) for subject in touched})
     return Redacted(len(touched), events.total())
 
@@ -65,8 +68,11 @@ def raise_generation(partitions: Collection[int]) -> None:
 
 
 def _locked(aggregate: Aggregate[Model], subjects: Collection[str]) -> Mapping[str, Model]:
-    keys = [key for subject in subjects if (key := key_of(aggregate, subject)) is not None]
-    return {str(row.pk): row for row in locked_rows(aggregate, keys)}
+    return {str(row.pk): row for row in locked_rows(aggregate, _keys(aggregate, subjects))}
+
+
+def _keys(aggregate: Aggregate[Model], subjects: Collection[str]) -> list[object]:
+    return [key for subject in subjects if (key := key_of(aggregate, subject)) is not None]
 
 
 def _own(batch: Batch, person: Person, aggregate: Aggregate[Model] | None) -> set[str]:
@@ -75,12 +81,8 @@ def _own(batch: Batch, person: Person, aggregate: Aggregate[Model] | None) -> se
     own = {entry.subject for entry in entries.iterator() if _redacted(entry, person, names=False)}
     if aggregate is None:
         return own
-    rows = aggregate.rows_of(person).using(database.alias()).filter(pk__in=list(_keys(aggregate, batch.subjects)))
+    rows = aggregate.rows_of(person).using(database.alias()).filter(pk__in=_keys(aggregate, batch.subjects))
     return own | {str(key) for key in rows.values_list("pk", flat=True)}
-
-
-def _keys(aggregate: Aggregate[Model], subjects: Collection[str]) -> Iterator[object]:
-    return (key for subject in subjects if (key := key_of(aggregate, subject)) is not None)
 
 
 def _pages(aggregate_type: str, subjects: Collection[str]) -> Iterator[list[LogEntry]]:
@@ -125,20 +127,21 @@ def _columns(entry: LogEntry) -> tuple[str | int | None, ...]:
     return (entry.data, entry.schema_version, entry.actor, entry.correlation_id, extensions, entry.id)
 
 
-def _redact_rows(aggregate: Aggregate[Model], rows: Sequence[Model], person: Person) -> None:
+def _redact_rows(aggregate: Aggregate[Model], rows: Mapping[str, Model], *, person: Person) -> None:
     """Redact the rows, and record an event for each with its next version."""
     if not rows:
         return
     version, columns = aggregate.version_field, {aggregate.version_field}
-    newest = _newest_versions(rows, aggregate)
-    for row in rows:
+    newest = _newest_versions(aggregate, rows)
+    for subject, row in rows.items():
         columns |= set(aggregate.redact(row, person))
-        setattr(row, version, max(getattr(row, version), newest.get(str(row.pk), 0)) + 1)
-    rows_in_database(aggregate).bulk_update(rows, columns)
-    record(*(aggregate.redaction(row) for row in rows))
+        setattr(row, version, max(getattr(row, version), newest.get(subject, 0)) + 1)
+    rows_in_database(aggregate).bulk_update(rows.values(), columns)
+    record(*map(aggregate.redaction, rows.values()))
 
 
-def _newest_versions(rows: Sequence[Model], aggregate: Aggregate[Model]) -> Mapping[str, int]:
-    [name] = [name for name, found in load_aggregates().items() if type(found) is type(aggregate)]
-    entries = LogEntry.objects.filter(aggregate_type=name, subject__in=[str(row.pk) for row in rows])
+def _newest_versions(aggregate: Aggregate[Model], rows: Mapping[str, Model]) -> Mapping[str, int]:
+    """Return the versions of the log, which may be above those of rows that were changed without an event."""
+    name = aggregate_type_of(type_of(type(aggregate.redaction(next(iter(rows.values()))))).name)
+    entries = LogEntry.objects.filter(aggregate_type=name, subject__in=rows)
     return dict(entries.values("subject").annotate(newest=Max("aggregate_version")).values_list("subject", "newest"))

@@ -14,11 +14,12 @@ from itertools import batched
 from typing import NamedTuple
 
 import msgspec
+from django.db import Error
 
 from events import forgotten
 from events.conf import conf
 from events.envelope import Envelope
-from events.exceptions import RetryLater, StreamUnavailable, TargetLost
+from events.exceptions import EventError, RetryLater, StreamUnavailable, TargetLost
 from events.log.reading import ENVELOPE_COLUMNS
 from events.models import Forgetting, LogEntry
 from events.operations.forgetting.find import AGGREGATES_AT_ONCE, Batch, batches
@@ -112,7 +113,7 @@ def _repeated(batch: Batch, person: Person) -> Redacted:
     for _ in range(ATTEMPTS - 1):
         try:
             return redact(batch, person)
-        except Exception as error:
+        except (Error, EventError) as error:
             if not is_transient(error):
                 raise
     return redact(batch, person)

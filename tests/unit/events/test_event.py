@@ -17,6 +17,7 @@ from pytest_django import Settings
 from events.checks import CODE_TAG, TAG
 from events.event import Event, Instant, decode, event_type
 from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
+from events.personal_data import Personal
 from events.subscriber import Subscriber
 from events.upcasting import Data, upcaster
 from tests.things import Recorder, ThingEvent, ThingMade, ThingMoved
@@ -89,6 +90,24 @@ class TestClasses:
         declare("thing.broken", array_like=True)
 
         assert [message.id for message in messages("thing.broken")] == ["events.E027"]
+
+    @pytest.mark.parametrize(
+        ("annotations", "found"),
+        [
+            ((Personal(""),), {"events.E028": "of which none identify the person"}),
+            ((Personal("", identifies=True),), {}),
+            ((Personal(None, identifies=True),), {"events.E029": "extra can't have its replacement: Expected `str`"}),
+        ],
+    )
+    def test_personal_fields_that_nobody_could_redact_are_found(
+        self, annotations: tuple[Any, ...], found: dict[str, str]
+    ) -> None:
+        declare("thing.broken", ("extra", Annotated[str, *annotations]))
+
+        said = {message.id: message.msg for message in messages("thing.broken")}
+
+        assert said.keys() == found.keys()
+        assert [text for key, text in found.items() if text not in said[key]] == []
 
     def test_a_class_without_subject_and_version_is_found(self) -> None:
         event_type("thing.broken")(msgspec.defstruct("Nobodys", [], bases=(Event,), frozen=True))

@@ -14,7 +14,7 @@ from django.test import override_settings
 from pytest_django import Settings
 
 from events import record, unit_of_work
-from events.models import DeadLetter, DeadLetterAction, Forgetting, LogEntry, WaitingEntry
+from events.models import DeadLetter, DeadLetterAction, Forgetting, LogEntry, Partition, WaitingEntry
 from events.operations.forgetting import find, run
 from events.operations.forgetting.find import PersonRefused, person_meant
 from events.operations.forgetting.stream import fence
@@ -154,6 +154,15 @@ def test_a_person_who_comes_back_is_forgotten_anew(file: Path) -> None:
         assert len(file.read_text().splitlines()) == number
 
     assert traces_in_database() == {}
+
+
+def test_of_whom_there_is_nothing_nothing_is_done(file: Path) -> None:
+    issue(holder_email="nada@example.org")
+    generation = Partition.objects.get().generation
+
+    assert "Tables and log have nothing of this person." in forget(ADA)
+    assert not file.exists()
+    assert Partition.objects.get().generation == generation
 
 
 def test_what_is_left_is_reported_and_is_a_failure() -> None:

@@ -1,12 +1,16 @@
 """Test /healthz and /readyz; tests/integration/config has servers that hang or refuse."""
 
+from pathlib import Path
+
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+from pytest_django import Settings
 
 from config.web.health.views import NO_DETAILS, log
-from events.models import Partition
+from events import forgotten
+from events.models import Forgetting, Partition
 from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)  # A probe has a session of its own.
@@ -51,6 +55,23 @@ def test_readyz_names_a_diverged_stream(admin_client: Client) -> None:
 
     assert response.status_code == 200
     assert response.json()["degraded"]["stream"] == "partition 0: the stream has our event 1 at position 7"
+
+
+@pytest.mark.usefixtures("stream")
+def test_readyz_fails_while_a_restored_database_has_forgotten_persons(
+    client: Client, caplog: pytest.LogCaptureFixture, settings: Settings, tmp_path: Path
+) -> None:
+    settings.EVENTS_FORGOTTEN_FILE = tmp_path / "forgotten"
+    forgotten.finish(forgotten.begin("ada@example.org"))
+    assert client.get("/readyz").status_code == 200
+    Forgetting.objects.all().delete()
+
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.json()["failures"]) == (503, {"database": NO_DETAILS})
+    assert any(
+        "1 of the list have to be forgotten again: run manage.py forget_person" in line for line in caplog.messages
+    )
 
 
 @pytest.mark.usefixtures("stream")
