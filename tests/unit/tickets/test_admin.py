@@ -1,13 +1,18 @@
+import re
 from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.signing import TimestampSigner
 from django.http import HttpResponse
 from django.test import Client
+from pytest_django import Settings
 
+from config.web.limits.request_body import limit_of
 from events.models import LogEntry
 from tests.tickets import FIELDS, issue, recorded, rows
+from tickets.csv_import import permits
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
@@ -203,6 +208,23 @@ def test_a_file_with_a_mistake_is_refused_as_a_whole(content: str, message: str)
     assert message in response.content.decode()
     assert "<b>" not in response.content.decode()
     assert rows() == []
+
+
+def test_only_those_to_whom_the_page_was_shown_send_a_large_file(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = client_with("view_ticket", "add_ticket").get(f"{LIST}import/").content.decode()
+    [permit] = re.findall(r'<form method="post" action="\?([^"]+)"', page)
+    form = [(b"content-type", b"multipart/form-data; boundary=x")]
+
+    def limit(query: str) -> int:
+        return limit_of({"path": f"{LIST}import/", "query_string": query.encode(), "headers": form}).bytes
+
+    forged = TimestampSigner(key="another", salt=permits._signer.salt).sign("file")
+    assert limit(permit) == settings.WEB_UPLOAD_BYTES
+    assert {limit(query) for query in ("", "permit=", f"permit={forged}", permit[:-1])} == {settings.WEB_BODY_BYTES}
+    monkeypatch.setattr(permits, "VALID_SECONDS", -1)
+    assert limit(permit) == settings.WEB_BODY_BYTES
 
 
 def test_importing_needs_the_permission_to_issue_tickets() -> None:
