@@ -220,7 +220,7 @@ def test_only_those_to_whom_the_page_was_shown_send_a_large_file(
     def limit(query: str) -> int:
         return limit_of({"path": f"{LIST}import/", "query_string": query.encode(), "headers": form}).bytes
 
-    forged = TimestampSigner(key="another", salt=permits._signer.salt).sign("file")
+    forged = TimestampSigner(key="another", salt=permits.SALT).sign("file")
     assert limit(permit) == settings.WEB_UPLOAD_BYTES
     assert {limit(query) for query in ("", "permit=", f"permit={forged}", permit[:-1])} == {settings.WEB_BODY_BYTES}
     monkeypatch.setattr(permits, "VALID_SECONDS", -1)
