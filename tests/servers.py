@@ -32,9 +32,19 @@ _started = ExitStack()
 atexit.register(_started.close)  # Also where a conftest that can't be imported ends the run before it began.
 
 
+def _keep_bytecode() -> None:
+    """Keep bytecode elsewhere if Python may write none beside the sources: compiling takes each process seconds."""
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+_keep_bytecode()  # Now: pytest imports the plugins of installed packages next.
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None]:
-    _keep_bytecode()
     os.environ["SECRET_KEY"] = secrets.token_urlsafe()
     os.environ["HTTPS_ONLY"] = "false"  # The tests' clients come by plain HTTP.
     data = Path(_started.enter_context(tempfile.TemporaryDirectory(prefix="tests-")))
@@ -52,14 +62,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     else:
         _start_servers(data, without=_named())
     return (yield)
-
-
-def _keep_bytecode() -> None:
-    """Keep bytecode elsewhere if Python may write none beside the sources: compiling takes each process seconds."""
-    if sys.dont_write_bytecode:
-        sys.dont_write_bytecode = False
-        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def _asked(options: argparse.Namespace) -> list[Path]:

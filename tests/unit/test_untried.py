@@ -7,7 +7,7 @@ import pytest
 from tests.untried import PROGRAMS
 
 pytest_plugins = ["pytester"]
-PLUGINS = ("-p", "tests.untried", "-p", "no:django", "-p", "no:xdist")
+PLUGINS = ("-p", "tests.untried")
 UNIT = Path(__file__).parent
 
 
@@ -16,6 +16,7 @@ def programs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path
     """Return the only folder in which the test run finds programs."""
     folder = pytester.mkdir("programs")
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile("def test_nothing(): pass")
     return folder
 

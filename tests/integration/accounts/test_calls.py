@@ -12,9 +12,9 @@ from django.test import Client, RequestFactory
 from accounts.groups import GROUPS
 from accounts.models import Token
 from events.models import DeadLetterAction, LogEntry
+from tests.integration.accounts.calls import Call, Row, all_calls, line_of, list_of, table
 from tests.letters import letter, park
 from tests.tickets import issue
-from tests.unit.accounts.calls import Call, Row, all_calls, line_of, list_of, table
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stream")]
 LOG_INS = ("/log-in/?", "/admin/login/?")
