@@ -1,6 +1,7 @@
 """Log in, be locked out, change the password."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -230,7 +231,22 @@ class TestSecurityLog:
             'password_changed by="ada" address="127.0.0.1" of="ada"',
             'log_out by="ada" address="127.0.0.1"',
         ]
-        assert lines[-1].startswith('locked_out address="10.0.0.1" counted="log-ins of an account from an address"')
+        assert lines[-1].startswith(
+            f'locked_out address="10.0.0.1" account={ada.pk} counted="log-ins of an account from an address"'
+        )
+        assert "secret" not in caplog.text
+
+    def test_a_lock_out_names_the_account_or_a_hash_of_an_unknown_name(
+        self, ada: User, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for name in ("ADA", "a secret typed as a name", "another"):
+            for _ in range(BY_ACCOUNT_AND_ADDRESS.attempts + 1):
+                log_in("wrong", username=name)
+
+        found = re.findall(r"locked_out .* account=(\S+)", "\n".join(self.lines(caplog)))
+        assert found[0] == str(ada.pk)
+        assert all(re.fullmatch('"[0-9a-f]{16}"', account) for account in found[1:])
+        assert len(set(found)) == 3
         assert "secret" not in caplog.text
 
     def test_a_name_can_t_begin_a_line_of_its_own(self, caplog: pytest.LogCaptureFixture) -> None:
