@@ -46,10 +46,17 @@ def forget_wrong_codes() -> None:
         kind.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
 
 
-def set_up(user: User) -> list[str]:
-    """Turn the second factor on; return the backup codes."""
+def at_the_set_up(user: User) -> Client:
+    """Log in, and confirm the password."""
     client = Client()
     client.force_login(user)
+    client.post(SET_UP, {"password": PASSWORD})
+    return client
+
+
+def set_up(user: User) -> list[str]:
+    """Turn the second factor on; return the backup codes."""
+    client = at_the_set_up(user)
     client.get(SET_UP)
     page = client.post(SET_UP, {"code": code()}).content.decode()
     return re.findall(r"<li><code>(\w+)</code></li>", page)
@@ -67,8 +74,7 @@ def is_in(client: Client) -> bool:
 
 
 def test_it_is_on_once_the_app_has_shown_the_right_code(ada: User) -> None:
-    client = Client()
-    client.force_login(ada)
+    client = at_the_set_up(ada)
     page = client.get(SET_UP).content.decode()
     assert "<svg" in page
     assert "style=" not in page
@@ -79,6 +85,29 @@ def test_it_is_on_once_the_app_has_shown_the_right_code(ada: User) -> None:
 
     assert len(set_up(ada)) == 10
     assert TOTPDevice.objects.get().confirmed
+
+
+def test_a_session_alone_sets_up_none_and_does_not_see_the_key(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client()
+    client.force_login(ada)
+    pages = [client.get(SET_UP), client.post(SET_UP, {"code": "123456"}), client.post(SET_UP, {"password": "guess"})]
+
+    assert [("<svg" in page.content.decode(), page.status_code) for page in pages] == [(False, 200)] * 3
+    assert not TOTPDevice.objects.exists()
+
+    client = at_the_set_up(ada)
+    assert "<svg" in client.get(SET_UP).content.decode()
+    monkeypatch.setattr("accounts.second_factor.views.CONFIRMED_SECONDS", -1)
+    assert "<svg" not in client.get(SET_UP).content.decode()
+
+
+def test_guesses_of_the_password_at_the_set_up_are_limited(ada: User) -> None:
+    client = Client()
+    client.force_login(ada)
+
+    answers = [client.post(SET_UP, {"password": "guess"}).status_code for _ in range(BY_SESSION.attempts + 1)]
+
+    assert answers == [200] * BY_SESSION.attempts + [429]
 
 
 def test_the_log_in_asks_for_a_code_and_leads_on(ada: User) -> None:
@@ -155,6 +184,8 @@ def test_staff_can_be_made_to_have_one(ada: User, settings: Settings, is_on: boo
         client.post("/log-in/code/", {"code": code()})
     else:
         assert client.get("/admin/", follow=True).redirect_chain[-1][0] == SET_UP
+        client.post(SET_UP, {"password": PASSWORD})
+        client.get(SET_UP)
         client.post(SET_UP, {"code": code()})
 
     assert is_in(client)
