@@ -198,6 +198,7 @@ def test_a_file_is_checked_and_then_imported() -> None:
         (HEADER + GOOD_ROW + "<b>;;;;;;;;;;", "code: A code has letters A to Z"),
         (HEADER.replace("seat", "row"), "&#x27;seat&#x27; is missing."),
         (HEADER + "x" * 2_000_000, "at most 2,000,000 can be imported here"),
+        ("x" * 200_000, "field larger than field limit"),
         ("", "The submitted file is empty."),
     ],
 )
