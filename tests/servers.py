@@ -93,6 +93,8 @@ def _start_servers(data: Path, *, without: set[str]) -> None:
         if isinstance(engine, Postgres):
             with engine.administrator("postgres") as session:
                 session.execute("ALTER ROLE tickets CREATEDB")  # For the database of the tests.
+                session.execute("ALTER SYSTEM SET fsync = off")  # Processes are killed here, machines are not.
+                session.execute("SELECT pg_reload_conf()")
 
 
 @pytest.hookimpl(trylast=True)
