@@ -23,7 +23,7 @@ from tickets.access import AccessSystem
 from tickets.webhooks.addresses import is_public
 from tickets.webhooks.signing import MAKE_ONE, new_secret, signers
 
-HOW_TO = Path(__file__).parents[3] / "docs/how-to.md"
+HOW_TO = Path(__file__).parents[4] / "docs/how-to.md"
 
 
 @pytest.fixture

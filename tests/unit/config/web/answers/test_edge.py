@@ -15,9 +15,9 @@ from config.web.answers.error_pages import MAX_URL_LENGTH
 from config.web.answers.headers import with_headers
 from config.web.server.protocols import http_alone
 from config.web.server.static_files import with_static_files
-from tests.unit.config.web.failing import FAILURES
+from tests.unit.config.web.answers.failing import FAILURES
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.unit.config.web.failing")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.unit.config.web.answers.failing")]
 
 POD = "10.42.0.17:8000"
 HEADERS = {
