@@ -21,8 +21,8 @@ from tests.tickets import FIELDS
 from tests.waiting import wait_until
 from tickets.models import Ticket
 
-TICKETS = 200
-DAMAGED = 30
+TICKETS = 400
+DAMAGED = 60
 ROUNDS = 4
 FOUND_WITHIN_SECONDS = 60
 
