@@ -1,6 +1,6 @@
 """Compare rebuild_readmodel with a loop by hand that writes the same documents.
 
-    uv run python -m benchmarks.rebuild [--tickets 100000] [--rounds 3]
+    uv run python -m benchmarks.readmodel.rebuild [--tickets 100000] [--rounds 3]
 
 The loop by hand reads the same rows of the log, one page after the other, and writes each page in one request, in one
 thread, into an index with the same mapping and settings. The reference has the documents' JSON ready; a second loop
@@ -60,7 +60,7 @@ def fill(tickets: int) -> None:
     """Fill the log with one event per ticket, and let the read model handle them all."""
     from django.core.management import call_command  # noqa: PLC0415 (after the setup)
 
-    from benchmarks.suggest import sample_ticket  # noqa: PLC0415
+    from benchmarks.readmodel.suggest import sample_ticket  # noqa: PLC0415
     from events import record, unit_of_work  # noqa: PLC0415
     from events.relay.flush import sweep  # noqa: PLC0415
     from events.stream.interface import open_stream  # noqa: PLC0415

@@ -1,6 +1,6 @@
 """Measure the relay's largest memory for different numbers of waiting events.
 
-uv run python -m benchmarks.relay_memory
+uv run python -m benchmarks.relay.memory
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.relay import fill
+from benchmarks.relay.throughput import fill
 from benchmarks.servers import loaded_project
 
 WAITING = (1_000, 100_000, 1_000_000)

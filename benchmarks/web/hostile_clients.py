@@ -1,6 +1,6 @@
 """Attack a web server process with hostile clients, and measure what honest clients and the process notice.
 
-    uv run python -m benchmarks.hostile_clients [--seconds 10]
+    uv run python -m benchmarks.web.hostile_clients [--seconds 10]
 
 Meanwhile one client asks /healthz and another lists tickets, each on a new connection every time, one after another.
 All run on this machine, also the servers. Where nginx is installed, some attacks are repeated behind it, as shipped.

@@ -1,6 +1,6 @@
 <?php
 // Send messages to a stream, and let Symfony Messenger's worker handle them with a handler that does nothing; print the
-// seconds that the worker took. benchmarks/symfony.py starts it: php symfony_worker.php DSN MESSAGES JSON
+// seconds that the worker took. benchmarks/peers/symfony.py starts it: php symfony_worker.php DSN MESSAGES JSON
 
 use Symfony\Component\Messenger\Bridge\Redis\Transport\{Connection, RedisTransport};
 use Symfony\Component\Messenger\{Envelope, MessageBus, Worker};

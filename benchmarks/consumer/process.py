@@ -1,6 +1,6 @@
 """Measure the read model's consumer: its start, the delay from a commit to Elasticsearch's answer, and its memory.
 
-uv run python -m benchmarks.consumer_process
+uv run python -m benchmarks.consumer.process
 """
 
 import statistics
@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.relay_memory import peak_memory_mib
+from benchmarks.relay.memory import peak_memory_mib
 from benchmarks.servers import empty_log, loaded_project, place, vacuum_log
 
 SAVES = 300
@@ -64,7 +64,7 @@ def print_start(indices: str) -> None:
 
 def print_delays() -> None:
     """Print the time from a commit until Elasticsearch has acknowledged the document."""
-    from benchmarks.saves import issue_tickets  # noqa: PLC0415 (after the setup)
+    from benchmarks.recording.saves import issue_tickets  # noqa: PLC0415 (after the setup)
     from events.models import Checkpoint  # noqa: PLC0415
 
     fill(0)

@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.consistency import CONSUME
 from benchmarks.interleaved import median_seconds, print_ratios
+from benchmarks.readmodel.consistency import CONSUME
 from benchmarks.servers import empty_servers, loaded_project
 from tests.network.proxy import running_proxy, with_address
 from tests.waiting import wait_until
@@ -65,7 +65,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     if not importlib.util.find_spec("django_elasticsearch_dsl"):
         exit_unmeasured(f"{PACKAGE} is not installed")
-    with loaded_project("benchmarks.elasticsearch_dsl_settings"):
+    with loaded_project("benchmarks.peers.elasticsearch_dsl_settings"):
         empty_servers()
         print_costs(rounds)
         empty_servers()
@@ -81,8 +81,8 @@ def exit_unmeasured(reason: str) -> NoReturn:
 def print_costs(rounds: int) -> None:
     from django.db import transaction  # noqa: PLC0415 (after the setup)
 
-    from benchmarks import elasticsearch_dsl_documents as documents  # noqa: PLC0415
-    from benchmarks.saves import Saves  # noqa: PLC0415
+    from benchmarks.peers import elasticsearch_dsl_documents as documents  # noqa: PLC0415
+    from benchmarks.recording.saves import Saves  # noqa: PLC0415
     from events.relay.flush import sweep  # noqa: PLC0415
     from events.stream.interface import open_stream  # noqa: PLC0415
 
@@ -114,8 +114,8 @@ def print_costs(rounds: int) -> None:
 
 class Theirs:
     def __init__(self) -> None:
-        from benchmarks.elasticsearch_dsl_documents import UnrefreshedDocument, UnrefreshedTicket  # noqa: PLC0415
-        from benchmarks.saves import details  # noqa: PLC0415 (after the setup)
+        from benchmarks.peers.elasticsearch_dsl_documents import UnrefreshedDocument, UnrefreshedTicket  # noqa: PLC0415
+        from benchmarks.recording.saves import details  # noqa: PLC0415 (after the setup)
 
         self._index = UnrefreshedDocument.Index.name
         self.ticket = UnrefreshedTicket(code="THEIRS", **details(0))
@@ -143,7 +143,7 @@ class Theirs:
 
 class Ours:
     def __init__(self) -> None:
-        from benchmarks.saves import details  # noqa: PLC0415 (after the setup)
+        from benchmarks.recording.saves import details  # noqa: PLC0415 (after the setup)
         from tickets.models import Ticket  # noqa: PLC0415
 
         self.ticket = Ticket(code="OURS", **details(1), version=0)

@@ -1,6 +1,6 @@
 """Compare granian with uvicorn by ordinary requests to this service: a list of tickets, and a new ticket.
 
-    uv run --with 'uvicorn[standard]' python -m benchmarks.web_servers
+    uv run --with 'uvicorn[standard]' python -m benchmarks.web.servers
 
 Each server runs alone, with one worker and the same event loop, on the servers of `manage.py up`; they take turns,
 so that a change of the machine's load affects both. docs/adr/0001-asgi-server.md has the results.
@@ -25,7 +25,7 @@ from django.core.management import call_command
 from benchmarks.servers import loaded_project
 from config.supervisord.ports import LOOPBACK, answers, free_port
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = "config.asgi:application"
 SERVERS = {
     "granian": ("granian", "--interface", "asginl", "--loop", "asyncio", "--no-log"),

@@ -1,6 +1,6 @@
 """Measure what recording events adds to a transaction that saves one row.
 
-uv run python -m benchmarks.emit
+uv run python -m benchmarks.recording.emit
 """
 
 from contextlib import closing
@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def measure() -> None:
-    from benchmarks.saves import Saves  # noqa: PLC0415 (after the setup)
+    from benchmarks.recording.saves import Saves  # noqa: PLC0415 (after the setup)
     from events.relay.flush import sweep  # noqa: PLC0415
     from events.stream.interface import open_stream  # noqa: PLC0415
 

@@ -1,6 +1,6 @@
 """Measure searches that send the token of the write before them, with four clients at once.
 
-    uv run python -m benchmarks.consistency [--pairs 10000]
+    uv run python -m benchmarks.readmodel.consistency [--pairs 10000]
 
 A web server and one consumer of the read model run as processes of their own. Each pair issues or cancels a ticket and
 searches for its code at once. An answer that does not show that write is a violation. An answer that says that it can't
@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.servers import loaded_project
-from benchmarks.web_servers import SERVERS, TICKET, serving, token_of_a_user_who_may_all
+from benchmarks.web.servers import SERVERS, TICKET, serving, token_of_a_user_who_may_all
 from config.supervisord.ports import LOOPBACK
 
 CLIENTS = 4

@@ -1,6 +1,6 @@
 """Measure the suggestions while somebody types, among 100,000 tickets.
 
-    uv run python -m benchmarks.suggest
+    uv run python -m benchmarks.readmodel.suggest
 
 Each request goes the whole way through Django, as a user with the permission. It types the first one to eight letters
 of a ticket's title, venue, holder or code, half of the time after a whole word. A request that types nothing does not

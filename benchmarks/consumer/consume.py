@@ -33,7 +33,7 @@ class Variant(NamedTuple):
 
 def main() -> None:
     with loaded_project():
-        from benchmarks import consumers  # noqa: PLC0415 (after the setup)
+        from benchmarks.consumer import consumers  # noqa: PLC0415 (after the setup)
 
         consumers.fill(EVENTS, tickets=EVENTS)
         compare("Without a target, events/s", consumers.without_target())

@@ -1,6 +1,6 @@
 """Compare ways to store positions: rows/s, and the bytes of the write-ahead log (WAL) that an event costs.
 
-    uv run python -m benchmarks.giving_positions
+    uv run python -m benchmarks.relay.giving_positions
 
 `column` is a column of the log, in a unique index over all rows. `column, partial index` leaves out the rows without a
 position. `narrow row` keeps the position in a row of its own, inserted with the event and updated later. `append-only`

@@ -1,6 +1,6 @@
 """Measure many open event streams in one web server process: their cost, and the delay until an event has reached all.
 
-    uv run python -m benchmarks.feed [--clients 500] [--events 20]
+    uv run python -m benchmarks.web.feed [--clients 500] [--events 20]
 
 Each client must get all events, in order; the benchmark fails otherwise.
 """

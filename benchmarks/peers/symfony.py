@@ -1,7 +1,7 @@
 """Compare the consumer with Symfony Messenger's worker, each with a handler that does nothing.
 
     apt-get install php-cli php-redis php-symfony-redis-messenger
-    uv run python -m benchmarks.symfony
+    uv run python -m benchmarks.peers.symfony
 
 Both read the same tickets from streams of the same server, in turns, and decode each one. The worker uses PHP's
 serializer, takes one message at a time and deletes it, which are its defaults; PHP's start is not timed. Both
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def measure(messages: int, rounds: int) -> None:
-    from benchmarks import consumers  # noqa: PLC0415 (after the setup)
+    from benchmarks.consumer import consumers  # noqa: PLC0415 (after the setup)
 
     empty_servers()
     consumers.fill(consumers.EVENTS, tickets=consumers.EVENTS)
@@ -66,7 +66,7 @@ def measure(messages: int, rounds: int) -> None:
 
 
 def symfony_rate(messages: int) -> float:
-    from benchmarks.consumers import DSN, ticket  # noqa: PLC0415 (after the setup)
+    from benchmarks.consumer.consumers import DSN, ticket  # noqa: PLC0415 (after the setup)
     from tickets.events import TicketIssued  # noqa: PLC0415
 
     event = msgspec.json.encode(TicketIssued(ticket=ticket(1))).decode()
@@ -78,7 +78,7 @@ def symfony_rate(messages: int) -> float:
 
 
 def our_rate(subscriber: Subscriber) -> float:
-    from benchmarks import consumers  # noqa: PLC0415 (after the setup)
+    from benchmarks.consumer import consumers  # noqa: PLC0415 (after the setup)
 
     consumers.new_group()
     started = time.perf_counter()

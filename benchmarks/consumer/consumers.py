@@ -1,4 +1,4 @@
-"""The consumers that benchmarks/consume.py compares; imported after Django's setup."""
+"""The consumers that benchmarks/consumer/consume.py compares; imported after Django's setup."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ from elasticsearch import AsyncElasticsearch, Elasticsearch
 from elasticsearch.helpers import async_bulk
 from redis import Redis
 
-from benchmarks.consume import EVENTS, Variant
+from benchmarks.consumer.consume import EVENTS, Variant
 from benchmarks.servers import empty_log
 from events import record, unit_of_work
 from events.consumer.consumer import Consumer

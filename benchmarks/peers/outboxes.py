@@ -32,12 +32,12 @@ class Peer(NamedTuple):
 
 
 def main() -> None:
-    with loaded_project("benchmarks.peer_settings"):
+    with loaded_project("benchmarks.peers.settings"):
         measure()
 
 
 def measure() -> None:
-    from benchmarks.peer_sinks import client  # noqa: PLC0415 (after the setup)
+    from benchmarks.peers.sinks import client  # noqa: PLC0415 (after the setup)
 
     rates: dict[str, list[float]] = {}
     with closing(client()) as server:
@@ -85,7 +85,7 @@ def jaiminho() -> Peer:
     from jaiminho.relayer import EventRelayer  # noqa: PLC0415
     from jaiminho.send import save_to_outbox  # noqa: PLC0415
 
-    from benchmarks.peer_sinks import send  # noqa: PLC0415
+    from benchmarks.peers.sinks import send  # noqa: PLC0415
 
     store = save_to_outbox(send)
 
@@ -101,7 +101,7 @@ def domain_events() -> Peer:
     from django_domain_events import fire  # noqa: PLC0415
     from django_domain_events.delivery.drain_outbox import drain_outbox  # noqa: PLC0415
 
-    from benchmarks.peer_sinks import Moved  # noqa: PLC0415
+    from benchmarks.peers.sinks import Moved  # noqa: PLC0415
 
     def fill() -> None:
         for number in range(EVENTS):

@@ -1,4 +1,4 @@
-"""The saves that benchmarks/emit.py compares; imported after Django's setup."""
+"""The saves that benchmarks/recording/emit.py compares; imported after Django's setup."""
 
 import json
 from collections.abc import Callable

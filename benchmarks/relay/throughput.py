@@ -1,6 +1,6 @@
 """Compare the relay with the shortest loop by hand that sends rows and marks them as sent.
 
-    uv run python -m benchmarks.relay
+    uv run python -m benchmarks.relay.throughput
 
 The loop by hand selects 500 rows of a table of its own, sends them in a pipeline and updates them. Its positions have
 gaps, a second process breaks the order, a kill doubles entries, and it does not notice a wiped stream.

@@ -1,6 +1,6 @@
 """Compare PUBLISH in Redis with NOTIFY in PostgreSQL as the way to wake the relay after a commit.
 
-    uv run python -m benchmarks.wake
+    uv run python -m benchmarks.relay.wake
 
 It measures what each adds to the transaction that wakes, and the delay until the waiting process runs.
 """

@@ -1,6 +1,6 @@
 """Compare the queries on a large log with the same queries on a log of a tenth of its rows.
 
-uv run python -m benchmarks.log_size [--rows 10000000]
+uv run python -m benchmarks.relay.log_size [--rows 10000000]
 
 It fills the log itself, in the database of DATABASE_URL, or in an embedded one.
 """

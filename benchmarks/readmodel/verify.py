@@ -1,6 +1,6 @@
 """Measure verify_readmodel's time and memory for a million tickets, and the audit's cost at rest.
 
-uv run python -m benchmarks.verify [--tickets 1000000]
+uv run python -m benchmarks.readmodel.verify [--tickets 1000000]
 """
 
 import argparse
@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from benchmarks.consumer_process import CONSUME, FILL
-from benchmarks.relay_memory import peak_memory_mib
+from benchmarks.consumer.process import CONSUME, FILL
+from benchmarks.relay.memory import peak_memory_mib
 from benchmarks.servers import empty_log, loaded_project, place, vacuum_log
 
 TICKETS = 1_000_000

@@ -1,6 +1,6 @@
 """Measure the time from a cancellation's commit until a search finds it, and the part of it that the refresh explains.
 
-    uv run python -m benchmarks.searchable [--rate 100] [--seconds 30]
+    uv run python -m benchmarks.readmodel.searchable [--rate 100] [--seconds 30]
 
 Two processes cancel tickets at a fixed rate, however long the one before took, and flush on commit. The relay and one
 consumer of the read model run as processes of their own. Meanwhile this process sends Elasticsearch three requests in
@@ -29,8 +29,8 @@ from elasticsearch import ApiError, Elasticsearch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.consistency import consuming
-from benchmarks.latency import running_relay
+from benchmarks.readmodel.consistency import consuming
+from benchmarks.relay.latency import running_relay
 from benchmarks.servers import empty_servers, loaded_project
 from readmodel.projection import VERSION_STEP
 
@@ -109,7 +109,7 @@ def measure(rate: int, seconds: int) -> None:
 
 
 def issue(tickets: int) -> list[str]:
-    from benchmarks.saves import details  # noqa: PLC0415 (after the setup)
+    from benchmarks.recording.saves import details  # noqa: PLC0415 (after the setup)
     from tickets.models import Ticket  # noqa: PLC0415
 
     issued: list[Ticket] = []

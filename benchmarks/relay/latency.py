@@ -1,6 +1,6 @@
 """Measure the time from a commit to the stream, if the request flushes, and if it wakes the relay to flush.
 
-uv run python -m benchmarks.latency
+uv run python -m benchmarks.relay.latency
 """
 
 import statistics
