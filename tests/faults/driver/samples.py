@@ -11,6 +11,7 @@ import httpx
 import psutil
 from django.conf import settings
 from django.db import Error, connection
+from elasticsearch import ApiError, TransportError
 
 from tests.faults.driver.installation import Installation
 from tests.faults.driver.load import FIELDS, Load
@@ -53,7 +54,7 @@ class Probe:
 
     def _run(self) -> None:
         while not self._must_stop.wait(PROBE_SECONDS):
-            with suppress(httpx.TransportError):
+            with suppress(httpx.TransportError, ApiError, TransportError):
                 answer = self.installation.client.post("/api/tickets/", json=FIELDS)
                 if answer.is_success:
                     self.seconds.append(self._wait_for(answer.json()["id"]))
