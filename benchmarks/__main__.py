@@ -4,7 +4,7 @@
 
 All of them take about an hour. To run some alone, name their modules:
 
-    uv run python -m benchmarks peers consume
+    uv run python -m benchmarks peers.outboxes consumer.consume
 
 A benchmark that compares with other packages runs in an environment of its own that has these, in the versions below.
 One that lacks a program to compare with prints in place of figures how to install it. Some take sizes:
@@ -38,13 +38,13 @@ class Benchmark(NamedTuple):
 
 BENCHMARKS = {
     "first_start": Benchmark("The README's two commands, on a fresh clone with empty caches"),
-    "emit": Benchmark("Recording events"),
-    "latency": Benchmark("From the commit to the stream"),
-    "wake": Benchmark("Waking the relay"),
-    "relay": Benchmark("The relay"),
-    "relay_memory": Benchmark("The relay's memory"),
-    "giving_positions": Benchmark("Giving positions"),
-    "peers": Benchmark(
+    "recording.emit": Benchmark("Recording events"),
+    "relay.latency": Benchmark("From the commit to the stream"),
+    "relay.wake": Benchmark("Waking the relay"),
+    "relay.throughput": Benchmark("The relay"),
+    "relay.memory": Benchmark("The relay's memory"),
+    "relay.giving_positions": Benchmark("Giving positions"),
+    "peers.outboxes": Benchmark(
         "Other outboxes for Django",
         packages=(
             "django-domain-events==0.14.1",
@@ -53,24 +53,24 @@ BENCHMARKS = {
             "django==6.0.10",  # django-reliable-outbox refuses 6.1. All four run on the same one.
         ),
     ),
-    "consume": Benchmark("The consumer", packages=("elasticsearch[async]==9.5.1", "faststream[redis]==0.7.8")),
-    "consumer_process": Benchmark("The consumer as a process"),
-    "symfony": Benchmark("Symfony Messenger's worker"),
-    "searchable": Benchmark("From a commit to the search"),
-    "consistency": Benchmark("Read your own writes", arguments=("--pairs", "1000")),
-    "elasticsearch_dsl": Benchmark(
+    "consumer.consume": Benchmark("The consumer", packages=("elasticsearch[async]==9.5.1", "faststream[redis]==0.7.8")),
+    "consumer.process": Benchmark("The consumer as a process"),
+    "peers.symfony": Benchmark("Symfony Messenger's worker"),
+    "readmodel.searchable": Benchmark("From a commit to the search"),
+    "readmodel.consistency": Benchmark("Read your own writes", arguments=("--pairs", "1000")),
+    "peers.elasticsearch_dsl": Benchmark(
         "Writing into Elasticsearch within the request",
         packages=(
             "django-elasticsearch-dsl==9.0",
             "elasticsearch==9.3.0",  # With 9.4 and later, django-elasticsearch-dsl writes documents without fields.
         ),
     ),
-    "suggest": Benchmark("Suggestions while typing"),
-    "feed": Benchmark("Events over HTTP"),
-    "hostile_clients": Benchmark("Hostile clients"),
-    "verify": Benchmark("Proving the read model", arguments=("--tickets", "100000")),
-    "rebuild": Benchmark("Rebuilding the read model"),
-    "log_size": Benchmark("A large log", arguments=("--rows", "1000000")),
+    "readmodel.suggest": Benchmark("Suggestions while typing"),
+    "web.feed": Benchmark("Events over HTTP"),
+    "web.hostile_clients": Benchmark("Hostile clients"),
+    "readmodel.verify": Benchmark("Proving the read model", arguments=("--tickets", "100000")),
+    "readmodel.rebuild": Benchmark("Rebuilding the read model"),
+    "relay.log_size": Benchmark("A large log", arguments=("--rows", "1000000")),
 }
 
 

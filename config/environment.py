@@ -2,16 +2,23 @@
 
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import environ
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
+from events.texts.numbers import decimal_number, whole_number
+
 WEB_TAG = "web"
 """The checks of settings that would fail each request, or open a door."""
 
 SWITCHES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+NUMBERS: Mapping[Any, Callable[[str], object]] = {int: whole_number, float: lambda text: float(decimal_number(text))}
+"""How numbers are read, in place of Python's ways."""
 
 
 class Environment(environ.Env):  # type: ignore[misc]
@@ -22,8 +29,9 @@ class Environment(environ.Env):  # type: ignore[misc]
         self.wrong: dict[str, str] = {}
 
     def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **options: Any) -> Any:
+        strict = NUMBERS.get(cast, cast)
         try:
-            return super().get_value(var, cast=cast, default=default, **options)
+            return super().get_value(var, cast=strict, default=default, **options)
         except (ValueError, ImproperlyConfigured) as error:
             if default is self.NOTSET:
                 raise

@@ -234,7 +234,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {"NAME": "accounts.passwords.validators.EndTokens"},
 ]
-SECOND_FACTOR_FOR_STAFF = env.bool("SECOND_FACTOR_FOR_STAFF", default=False)
+SECOND_FACTOR_FOR_STAFF = env.switch("SECOND_FACTOR_FOR_STAFF", default=False)
 OTP_TOTP_ISSUER = "Tickets"
 LOGIN_URL = "log_in"
 LOGIN_REDIRECT_URL = "search"

@@ -13,13 +13,22 @@ from pytest_django import Settings
 
 from events.relay import flush as relay
 from events.stream.interface import Stream, open_stream
+from tests.servers import needs_no_server
 from tests.waiting import PATIENCE_SECONDS
 
-# A busy machine makes an example, or making it, slow; Hypothesis would fail the test for that.
-hypothesis_settings.register_profile(
-    "busy machine", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-hypothesis_settings.load_profile("busy machine")
+EXAMPLES = 100
+QUICK_EXAMPLES = 20
+"""In a run of the unit tests alone, which a person waits for; the whole run has more."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set how many examples Hypothesis tries, before the modules of the tests ask for a share of them."""
+    examples = QUICK_EXAMPLES if needs_no_server(config.known_args_namespace) else EXAMPLES
+    # A busy machine makes an example, or making it, slow; Hypothesis would fail the test for that.
+    hypothesis_settings.register_profile(
+        "tests", max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    hypothesis_settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)

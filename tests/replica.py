@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from django.apps import apps
-from django.core.management import call_command
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.models import Model
@@ -43,7 +42,9 @@ def replica_read_by_routers(folder: Path) -> Iterator[Replica]:
     connections.settings[ALIAS] = settings
     connections[ALIAS] = session
     try:
-        call_command("migrate", "events", database=ALIAS, verbosity=0)
+        with session.schema_editor() as editor:
+            for model in apps.get_app_config("events").get_models():
+                editor.create_model(model)
         with override_settings(DATABASE_ROUTERS=[f"{__name__}.{ReadFromReplica.__name__}"]):
             replica = Replica()
             replica.catch_up()

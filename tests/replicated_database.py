@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 import psycopg
@@ -31,15 +31,22 @@ class Node:
         self.data = database_folder(self.engine.folder)
         self.host = str(socket_folder(self.engine.folder))
         self.process: subprocess.Popen[bytes]
+        self.log: IO[bytes] | None = None
+        """Where the server writes; None is where this process does."""
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        self.process = subprocess.Popen([sys.executable, "-m", "config.engines.postgres_server", self.engine.folder])
+        self.start()
         try:
             wait_until(self.engine.is_ready)
             yield
         finally:
             self.kill()
+
+    def start(self) -> None:
+        """Start the server, without waiting until it answers."""
+        command = (sys.executable, "-m", "config.engines.postgres_server", self.engine.folder)
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
 
     def kill(self) -> None:
         self.process.kill()
@@ -87,13 +94,14 @@ def running_replicated_database(folder: Path) -> Iterator[ReplicatedDatabase]:
     primary, replica = Node(folder / "primary".ljust(LONGEST_SOCKET_PATH, "-")), Node(folder / "replica")
     with ExitStack() as stack:
         stack.enter_context(primary.running())
-        _copy(primary, replica)
+        copy(primary, replica)
         stack.enter_context(replica.running())
         wait_until(lambda: primary.execute("SELECT count(*) FROM pg_stat_replication") == [1])
         yield ReplicatedDatabase(primary, replica)
 
 
-def _copy(primary: Node, replica: Node) -> None:
+def copy(primary: Node, replica: Node) -> None:
+    """Make the files of a replica, which follows the primary once it is started."""
     programs = Path(psutil.Process(primary.process.pid).exe()).parent
     source = ("-h", primary.host, "-U", ADMINISTRATOR, "--checkpoint=fast")
     subprocess.run([programs / "pg_basebackup", *source, "-D", replica.data, "--write-recovery-conf"], check=True)

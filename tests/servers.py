@@ -14,9 +14,11 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,12 +31,24 @@ SHARED = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 SHARED_WITHOUT_SERVERS = ("-n", "2", "--dist", "worksteal")
 
 _started = ExitStack()
+_ready: list[Iterator[Any]] = []
+"""Yields each server that was started here, once it is ready."""
 atexit.register(_started.close)  # Also where a conftest that can't be imported ends the run before it began.
+
+
+def _keep_bytecode() -> None:
+    """Keep bytecode elsewhere if Python may write none beside the sources: compiling takes each process seconds."""
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+_keep_bytecode()  # Now: pytest imports the plugins of installed packages next.
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None]:
-    _keep_bytecode()
     os.environ["SECRET_KEY"] = secrets.token_urlsafe()
     os.environ["HTTPS_ONLY"] = "false"  # The tests' clients come by plain HTTP.
     data = Path(_started.enter_context(tempfile.TemporaryDirectory(prefix="tests-")))
@@ -52,14 +66,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     else:
         _start_servers(data, without=_named())
     return (yield)
-
-
-def _keep_bytecode() -> None:
-    """Keep bytecode elsewhere if Python may write none beside the sources: compiling takes each process seconds."""
-    if sys.dont_write_bytecode:
-        sys.dont_write_bytecode = False
-        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def _asked(options: argparse.Namespace) -> list[Path]:
@@ -83,14 +89,27 @@ def _named() -> set[str]:
 
 
 def _start_servers(data: Path, *, without: set[str]) -> None:
-    from config.engines.postgres import Postgres  # noqa: PLC0415 (unit tests alone need no Java)
-    from config.engines.running import running_engines  # noqa: PLC0415
+    from config.engines.running import starting_engines  # noqa: PLC0415 (unit tests alone need no Java)
 
-    for engine in _started.enter_context(running_engines(data, without=without)):
+    engines, ready = _started.enter_context(starting_engines(data, without=without))
+    for engine in engines:
         os.environ[engine.variable] = engine.administrator_url
-        if isinstance(engine, Postgres):
-            with engine.administrator("postgres") as session:
-                session.execute("ALTER ROLE tickets CREATEDB")  # For the database of the tests.
+    _ready.append(ready)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Wait for the servers, which start while the tests are collected."""
+    for engine in chain.from_iterable(_ready):
+        if engine.name == "postgres":
+            _suit_the_tests(engine)
+
+
+def _suit_the_tests(postgres: Any) -> None:
+    with postgres.administrator("postgres") as session:
+        session.execute("ALTER ROLE tickets CREATEDB")  # For the database of the tests.
+        session.execute("ALTER SYSTEM SET fsync = off")  # Processes are killed here, machines are not.
+        session.execute("SELECT pg_reload_conf()")
 
 
 @pytest.hookimpl(trylast=True)

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from tests.faults.driver.clocks import faketime
 from tests.servers import needs_no_server
 
 PROGRAMS = {
@@ -13,6 +14,8 @@ PROGRAMS = {
     "chromedriver": "the pages in a browser; install chromium and chromium-driver",
 }
 
+CLOCKS = "processes whose clock is moved; install libfaketime"
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -21,3 +24,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for program, untried in PROGRAMS.items():
         if shutil.which(program) is None:
             terminalreporter.write_line(f"Not tried: {untried}", yellow=True)
+    if faketime() is None:
+        terminalreporter.write_line(f"Not tried: {CLOCKS}", yellow=True)

@@ -1,15 +1,49 @@
-"""The form that changes a password."""
+"""The forms that ask for a password: to change it, or to do what a stolen session must not be enough for."""
 
+from typing import Any
+
+from django import forms
 from django.contrib.auth.forms import PasswordChangeForm as DjangoPasswordChangeForm
+from django.core.exceptions import ValidationError
 
-from accounts.throttling.attempts import BY_SESSION, Attempt, Counter
+from accounts.exceptions import TooBusy
+from accounts.throttling.attempts import attempt_of
+
+WRONG_PASSWORD = "Your password was entered incorrectly. Please enter it again."  # noqa: S105 (a message)
 
 
 class PasswordChangeForm(DjangoPasswordChangeForm):
-    """Django's form, which limits guesses of the old password: a stolen session must not be enough."""
+    """Django's form, which limits guesses of the old password."""
 
     def clean_old_password(self) -> str:
-        attempt = Attempt(Counter(BY_SESSION, (str(self.user.pk),)))
-        old_password: str = super().clean_old_password()
-        attempt.was_right()
-        return old_password
+        return _right_password(self.cleaned_data["old_password"], self.user)
+
+
+class PasswordForm(forms.Form):
+    """The user's own password once more."""
+
+    password = forms.CharField(
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )
+
+    def __init__(self, user: Any, data: Any) -> None:
+        super().__init__(data)
+        self._user = user
+
+    def clean_password(self) -> str:
+        return _right_password(self.cleaned_data["password"], self._user)
+
+
+def _right_password(password: str, user: Any) -> str:
+    """Return the password; raise ValidationError if it is wrong, LockedOut, or TooBusy, which is not counted."""
+    attempt = attempt_of(user)
+    try:
+        is_right = user.check_password(password)
+    except TooBusy:
+        attempt.was_not_made()
+        raise
+    if not is_right:
+        raise ValidationError(WRONG_PASSWORD)
+    attempt.was_right()
+    return password

@@ -7,7 +7,7 @@ from django import forms
 
 from accounts import security_log
 from accounts.second_factor.devices import verified_device
-from accounts.throttling.attempts import BY_SESSION, Attempt, Counter
+from accounts.throttling.attempts import attempt_of
 
 WRONG_CODE = "This code is not right, or was used already. Wait for the next one, and check your device's clock."
 
@@ -26,7 +26,7 @@ class CodeForm(forms.Form):
 
     def device_of(self, user: Any) -> Any | None:
         """Return the user's device that the code belongs to, or None and an error in the form. Raise LockedOut."""
-        attempt = Attempt(Counter(BY_SESSION, (str(user.pk),)))
+        attempt = attempt_of(user)
         device = verified_device(user, self.cleaned_data["code"])
         if device:
             attempt.was_right()

@@ -7,10 +7,12 @@ use up what the account is allowed from everywhere.
 
 import logging
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 
 from accounts import security_log
 from accounts.exceptions import LockedOut
@@ -24,6 +26,8 @@ BY_ADDRESS = Limit("log-ins from an address", attempts=60, seconds=600)
 BY_ACCOUNT = Limit("log-ins of an account", attempts=200, seconds=3600)
 BY_SESSION = Limit("old passwords and codes of a user", attempts=10, seconds=600)
 
+HASH_LENGTH = 16
+
 
 class Counter(NamedTuple):
     """A limit, and whose attempts are counted."""
@@ -35,12 +39,13 @@ class Counter(NamedTuple):
 class Attempt:
     """An attempt that was counted. Tell how it ended; without that, it counts as wrong."""
 
-    def __init__(self, *counters: Counter) -> None:
+    def __init__(self, *counters: Counter, username: str) -> None:
         """Count the attempt by each counter in turn. Raise LockedOut."""
         self._counters = counters
         for counter in counters:
             if seconds := limits.count(counter.limit, *counter.who):
-                security_log.write("locked_out", level=logging.WARNING, counted=counter.limit.kind, seconds=seconds)
+                values = {"counted": counter.limit.kind, "seconds": seconds}
+                security_log.write("locked_out", level=logging.WARNING, account=_logged(username), **values)
                 raise LockedOut(seconds)
 
     def was_right(self) -> None:
@@ -58,13 +63,19 @@ def log_in_attempt(request: HttpRequest, username: str) -> Attempt:
     """Count an attempt to log in. Raise LockedOut."""
     account = account_of(username)
     if device := device_of(request, account):
-        return Attempt(Counter(BY_DEVICE, (account, device)))
+        return Attempt(Counter(BY_DEVICE, (account, device)), username=username)
     address = network_of(security_log.address_of(request))
     return Attempt(
         Counter(BY_ACCOUNT_AND_ADDRESS, (account, address)),
         Counter(BY_ADDRESS, (address,)),
         Counter(BY_ACCOUNT, (account,)),
+        username=username,
     )
+
+
+def attempt_of(user: Any) -> Attempt:
+    """Count an attempt of a user who is logged in, or half-way, to prove who it is. Raise LockedOut."""
+    return Attempt(Counter(BY_SESSION, (str(user.pk),)), username=user.get_username())
 
 
 def account_of(username: str) -> str:
@@ -79,3 +90,12 @@ def network_of(address: str) -> str:
     except ValueError:
         return address
     return str(ip_network((address, 64), strict=False)) if is_v6 else address
+
+
+def _logged(username: str) -> int | str:
+    """Return the account's id, or a keyed hash of a name that no account has: people type passwords there."""
+    model = get_user_model()
+    found = model.objects.filter(**{f"{model.USERNAME_FIELD}__iexact": username}).order_by("pk").first()
+    if found:
+        return int(found.pk)
+    return salted_hmac("accounts.unknown", account_of(username), algorithm="sha256").hexdigest()[:HASH_LENGTH]

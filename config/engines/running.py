@@ -26,11 +26,20 @@ def running_engines(data: Path, *, without: Collection[str] = ()) -> Iterator[li
 
     `without` names the variables of servers that run elsewhere. All engines are stopped at the end of the block.
     """
+    with starting_engines(data, without=without) as (_, ready):
+        yield list(ready)
+
+
+@contextmanager
+def starting_engines(
+    data: Path, *, without: Collection[str] = ()
+) -> Iterator[tuple[Collection[Engine], Iterator[Engine]]]:
+    """Do as `running_engines` does, but yield the engines at once, and an iterator over them that waits for each."""
     data = data.resolve()
     with owned(data):
         engines = install_engines(data, without=without)
         with supervised(data, programs=["engines"], variables=ports(engines)) as supervisor:
-            yield list(start_engines(engines, supervisor))
+            yield engines, start_engines(engines, supervisor)
 
 
 def install_engines(data: Path, *, without: Collection[str] = ()) -> list[Engine]:
@@ -52,9 +61,13 @@ def _port_variable(engine: Engine | type[Engine]) -> str:
 
 
 def start_engines(engines: Collection[Engine], supervisor: Supervisor) -> Iterator[Engine]:
-    """Start all engines together, and yield each when it is ready; raise CannotStart."""
+    """Start all engines together; the iterator yields each when it is ready. Raise CannotStart, the iterator too."""
     for engine in engines:
         supervisor.start(_program(engine))
+    return _each_when_ready(engines, supervisor)
+
+
+def _each_when_ready(engines: Collection[Engine], supervisor: Supervisor) -> Iterator[Engine]:
     for engine in engines:
         supervisor.wait_until(partial(_is_ready, engine, supervisor), _program(engine))
         yield engine

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from events.feed import pages as feed
 from events.feed.cursor import FeedCursor
 from events.feed.pages import FeedFilter
+from readmodel.tickets.api.fields import NumberField, WholeNumberField
 
 LATEST = ("latest", "$")
 CURSOR_LENGTH = 4_000
@@ -50,8 +51,8 @@ class StreamParameters(serializers.Serializer[Any]):
 class FeedParameters(StreamParameters):
     """The parameters of a page: those of a stream, its length, and how long to wait."""
 
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=1_000, help_text="The most events to return.")
-    wait = serializers.FloatField(
+    limit = WholeNumberField(default=100, min_value=1, max_value=1_000, help_text="The most events to return.")
+    wait = NumberField(
         default=0,
         min_value=0,
         max_value=LONGEST_WAIT_SECONDS,

@@ -6,9 +6,10 @@ partition grows from 1 s to 60 s: an entry is written faster than a stream is fi
 
 import logging
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import F
-from django.utils import timezone
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
+from django.db.models.functions import Now
 
 from events.exceptions import ForeignEntries
 from events.models import Partition
@@ -74,20 +75,28 @@ def _take_turn(partition: int) -> None:
 
     During a pause raise UnknownSigningKey rather than promise a repair that this process must not do.
     """
-    now = timezone.now()
-    last = Partition.objects.get(number=partition)
-    if last.repair_after and now < last.repair_after:
+    # By the database's clock, as for leases: a relay whose clock is ahead must not keep the others from repairing.
+    row = Partition.objects.filter(number=partition)
+    last = row.annotate(
+        is_pausing=_is_after(_in_seconds(0)), was_recent=_is_after(_in_seconds(-LONGEST_PAUSE_SECONDS))
+    ).values_list("repair_after", "repair_pause_seconds", "is_pausing", "was_recent")
+    repair_after, pause, is_pausing, was_recent = last.get()
+    if is_pausing:
         signing_keys.expect_known()
         raise _foreign(partition)
-    pause = min(2 * last.repair_pause_seconds, LONGEST_PAUSE_SECONDS) if _was_recent(last) else 1
-    turn = Partition.objects.filter(number=partition, repair_after=last.repair_after)
-    if not turn.update(repair_after=now + timedelta(seconds=pause), repair_pause_seconds=pause):
+    pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if was_recent else 1
+    turn = row.filter(repair_after=repair_after)
+    if not turn.update(repair_after=_in_seconds(pause), repair_pause_seconds=pause):
         raise _foreign(partition)
 
 
-def _was_recent(last: Partition) -> bool:
-    quiet_since = timezone.now() - timedelta(seconds=LONGEST_PAUSE_SECONDS)
-    return last.repair_after is not None and last.repair_after > quiet_since
+def _is_after(moment: Now) -> "ExpressionWrapper[Any]":
+    """Return whether the pause ends after the moment."""
+    return ExpressionWrapper(Q(repair_after__gt=moment), output_field=BooleanField())
+
+
+def _in_seconds(seconds: float) -> Now:
+    return Now() + timedelta(seconds=seconds)  # type: ignore[return-value]  # Django evaluates it in the database
 
 
 def _foreign(partition: int) -> ForeignEntries:

@@ -29,10 +29,12 @@ def manage(*words: str | Path, **variables: str) -> subprocess.CompletedProcess[
 
 
 @contextmanager
-def up(data: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def up(data: Path, port: int, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """Run `up` until the block ends; the block begins when `up` reports that everything runs."""
     command = (sys.executable, "manage.py", "up", "--data", str(data), "--port", str(port))
-    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(**variables), stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout
             assert any("Ctrl-C stops everything" in line for line in process.stdout)

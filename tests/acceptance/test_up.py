@@ -1,4 +1,4 @@
-"""Test `manage.py up`: the demo, a second start, and what it refuses."""
+"""Test `manage.py up`: the demo, further starts, also after processes were killed, and what it refuses."""
 
 import json
 import re
@@ -7,10 +7,12 @@ import signal
 import socket
 from pathlib import Path
 
+import psutil
 import pytest
 
 from config.supervisord.ports import free_port
-from tests.acceptance.service import STOP_SECONDS, manage, processes_of, up
+from tests.acceptance.service import STOP_SECONDS, is_ready, manage, processes_of, up, uses
+from tests.waiting import wait_until
 
 SAMPLE_TICKETS = 300
 
@@ -59,7 +61,8 @@ def test_a_failing_demo_names_the_step_and_exits_with_1(data: Path, port: int) -
 
 
 def test_a_second_start_keeps_the_data_and_every_command_finds_its_servers(data: Path, port: int) -> None:
-    with up(data, port) as process:
+    nobody = f"http://127.0.0.1:{free_port()}"  # A start without Elasticsearch takes half as long.
+    with up(data, port, ELASTICSEARCH_URL=nobody) as process:
         status = manage("event_status", "--json", DATA_DIR=str(data))
         exports = manage("up", "--env", "--data", data)
         second = manage("up", "--data", data, "--port", str(free_port()))
@@ -74,6 +77,32 @@ def test_a_second_start_keeps_the_data_and_every_command_finds_its_servers(data:
     assert f"another process runs the servers on {data}" in second.stderr
     assert code == 0
     assert left == []
+
+
+def test_an_engine_restarts_leftover_processes_are_stopped_and_a_killed_up_leaves_none(data: Path, port: int) -> None:
+    with up(data, port) as first:
+        (postmaster,) = [found for found in psutil.process_iter() if is_postmaster_of(data, found)]
+        postmaster.kill()
+        postmaster.wait()
+        wait_until(lambda: is_ready(port))
+
+        (supervisord,) = psutil.Process(first.pid).children()
+        supervisord.kill()
+        first.kill()
+        first.wait()
+        left = processes_of(data)
+        with up(data, port) as second:
+            wait_until(lambda: is_ready(port))
+            second.kill()
+            second.wait()
+
+            wait_until(lambda: not processes_of(data))
+
+    assert any("elasticsearch_node" in command for command in left)
+
+
+def is_postmaster_of(data: Path, process: psutil.Process) -> bool:
+    return process.name() == "postgres" and "-D" in process.cmdline() and uses(data, process)
 
 
 def test_a_taken_port_is_reported(tmp_path: Path) -> None:

@@ -278,8 +278,8 @@ class DatabaseContract:
         tables = [model._meta.db_table for model in TABLES]
         with installation().installed(__name__):
             world = World(plan, installation().new_partition)
-            installation().begin(world)
             world.settings |= {"subscribers": {GROUP: "tests.things.Recorder"}, "stream_keys": ["a key"]}
+            installation().begin(world)
             world.begin()
             world.database.on_commit = lambda _: None  # These calls keep no guarantees.
             return play(seed, lambda: [comparable(table, world.rows(table)) for table in tables])

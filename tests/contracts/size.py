@@ -94,7 +94,7 @@ class SizeContract:
     many = 15_000
 
     def test_many_events_in_one_transaction_take_the_memory_of_a_few(self, stream: Stream) -> None:
-        note = "x" * 2_000
+        note = "x" * (30 * MEGABYTE // self.many)
         events = [ThingMade(name=str(number), note=note) for number in range(self.many)]
 
         with self.measured() as peak, unit_of_work():

@@ -100,10 +100,7 @@ def savepoint(*, drops: bool) -> Iterator[None]:
 class TransactionContract:
     # The stream and the log are not emptied between examples: each example looks only at its own names.
     # A process may run it for both databases.
-    @settings(
-        max_examples=100,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
-    )
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
     @given(nesting=nestings())
     def test_log_and_stream_have_committed_events_once_and_in_order(self, stream: Stream, nesting: Block) -> None:
         prefix = f"example{next(_prefixes)}"

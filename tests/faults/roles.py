@@ -42,6 +42,7 @@ from tickets.models import Status, Ticket
 
 SLOW_SHARE = 0.03
 SLOW_SECONDS = 0.7
+WRITE_PAUSE_SECONDS = 0.005
 COMPACTION_PAUSE_SECONDS = 0.1
 HANG_SECONDS = 2.0
 
@@ -60,6 +61,7 @@ def write() -> None:
             change_one()
             if random.random() < SLOW_SHARE:
                 time.sleep(SLOW_SECONDS)  # The fault itself: it must delay nobody else.
+        time.sleep(WRITE_PAUSE_SECONDS)  # The others need the processor too.
 
 
 def relay() -> None:

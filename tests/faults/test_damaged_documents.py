@@ -23,7 +23,7 @@ from tickets.models import Ticket
 
 TICKETS = 400
 DAMAGED = 60
-ROUNDS = 8
+ROUNDS = 4
 FOUND_WITHIN_SECONDS = 60
 
 

@@ -1,6 +1,7 @@
 """Run a real HTTP server in the test process in place of the access system."""
 
 import json
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,8 @@ class Call(NamedTuple):
     path: str
     headers: dict[str, str]
     body: bytes
+    at: float = 0.0
+    """By the monotonic clock."""
 
     @property
     def message(self) -> Any:
@@ -41,13 +44,14 @@ class Call(NamedTuple):
 
 
 class Gate(ThreadingHTTPServer):
-    """Keeps the messages that it receives, and gives the queued answers, then a 204 to each further message."""
+    """Keeps the messages that it receives, and gives the queued answers, then `answer`, a 204, to each further one."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.calls: list[Call] = []
+        self.answer: Answer = status(204)
         self.answers: deque[Answer] = deque()
         self.answers_for: dict[UUID, Answer] = {}
         self.connections = 0
@@ -78,13 +82,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        call = Call(self.path, headers, self.rfile.read(int(self.headers["Content-Length"])))
+        call = Call(self.path, headers, self.rfile.read(int(self.headers["Content-Length"])), time.monotonic())
         with self.server.lock:
             self.server.calls.append(call)
             self.server.in_flight[call.ticket] += 1
             self.server.most_in_flight = max(self.server.most_in_flight, sum(self.server.in_flight.values()))
             answer = self.server.answers_for.get(call.ticket) or (
-                self.server.answers.popleft() if self.server.answers else status(204)
+                self.server.answers.popleft() if self.server.answers else self.server.answer
             )
         try:
             answer(self, call)
@@ -107,6 +111,14 @@ def status(code: int, body: bytes = b"", **headers: str) -> Answer:
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)
+
+    return answer
+
+
+def slowly(seconds: float) -> Answer:
+    def answer(handler: Handler, call: Call) -> None:
+        handler.server.closing.wait(seconds)
+        status(204)(handler, call)
 
     return answer
 

@@ -10,6 +10,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from urllib.parse import urlsplit
 
 CHUNK_BYTES = 65_536
+type Address = tuple[str, int] | str
 type Fault = Callable[[bytes], bytes]
 """Returns what the client receives for the server's answer; raises ConnectionResetError to cut the connection."""
 
@@ -57,7 +58,7 @@ class Proxy(ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, upstream: tuple[str, int]) -> None:
+    def __init__(self, upstream: Address) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
         self.upstream = upstream
         self.fault: Fault = pass_on
@@ -65,6 +66,7 @@ class Proxy(ThreadingTCPServer):
         self.faults = self.answers = 0
         self.largest_request = 0
         """The most bytes that a client has sent before it was answered."""
+        self._open: set[socket.socket] = set()
 
     @property
     def address(self) -> str:
@@ -73,13 +75,32 @@ class Proxy(ThreadingTCPServer):
     def verify_request(self, *_: object) -> bool:
         return not self.refuses
 
+    def cut_all(self) -> None:
+        """Cut all connections; their clients may connect again."""
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def note_open(self, connection: socket.socket) -> None:
+        self._open.add(connection)
+
+    def note_closed(self, connection: socket.socket) -> None:
+        self._open.discard(connection)
+
 
 class _Connection(BaseRequestHandler):
     server: Proxy
 
+    def setup(self) -> None:
+        self.server.note_open(self.request)
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def finish(self) -> None:
+        self.server.note_closed(self.request)
+
     def handle(self) -> None:
         self.asked = 0
-        with suppress(OSError), socket.create_connection(self.server.upstream) as upstream:
+        with suppress(OSError), connected(self.server.upstream) as upstream:
             threading.Thread(target=self._ask, args=[upstream], daemon=True).start()
             while answer := upstream.recv(CHUNK_BYTES):
                 self.asked = 0
@@ -91,6 +112,7 @@ class _Connection(BaseRequestHandler):
                 self.asked += len(asked)
                 self.server.largest_request = max(self.server.largest_request, self.asked)
                 upstream.sendall(asked)
+        with suppress(OSError):  # Also for a client that was killed, whose connection is reset.
             upstream.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, answer: bytes) -> None:
@@ -106,8 +128,19 @@ class _Connection(BaseRequestHandler):
         self.request.sendall(harmed)
 
 
+def connected(upstream: Address) -> socket.socket:
+    """Connect to a port, or to the socket that a path names."""
+    if isinstance(upstream, tuple):
+        connection = socket.create_connection(upstream)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(upstream)
+    return connection
+
+
 @contextmanager
-def running_proxy(upstream: tuple[str, int]) -> Iterator[Proxy]:
+def running_proxy(upstream: Address) -> Iterator[Proxy]:
     with Proxy(upstream) as proxy:
         threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield proxy

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from events.envelope import Envelope
 from readmodel.projection import VERSION_STEP
 
 OPEN = {"parked", "queued", "retry"}
+WATCHED = frozenset({"events_log", "events_position", "events_checkpoint", "events_dead_letter", "ledger"})
+"""The tables whose commits are checked."""
 
 
 class Violated(BaseException):
@@ -26,6 +29,10 @@ class Checker:
         self.given_versions: dict[tuple[str, str, str], set[int]] = defaultdict(set)
         self.settled: dict[tuple[str, str], set[UUID]] = defaultdict(set)
         """The events whose effects are complete, by group and target."""
+        self._ends: dict[int, int] = defaultdict(int)
+        self._versions: dict[str, int] = defaultdict(int)
+        self.places: dict[tuple[int, int], Mapping[str, Any]] = {}
+        """The log's rows by partition and position, also those that were compacted away."""
 
     def bug(self, error: BaseException | None) -> None:
         raise Violated(f"a process failed with {error!r}") from error
@@ -102,27 +109,34 @@ class Checker:
             if new:
                 self._check_checkpoint(old, new)
 
+    def restored(self) -> None:
+        """Go on from the log of a backup."""
+        self._ends.clear()
+        self._versions.clear()
+        self.places.clear()
+        self._check_positions(self._world.rows("events_position"))
+
     def _check_positions(self, places: Sequence[Mapping[str, Any]]) -> None:
         """Positions have no gaps, and follow the order of each aggregate's versions."""
-        newest: dict[tuple[int, str], int] = {}
-        numbers: dict[int, list[int]] = defaultdict(list)
         log = self._world.table("events_log").rows
-        for place in sorted(self._world.rows("events_position"), key=lambda row: row["position"]):
-            entry = log.get(place["entry_id"])
-            if entry is None:
-                continue
-            numbers[place["partition"]].append(place["position"])
-            subject = (place["partition"], entry["subject"])
-            if newest.get(subject, 0) >= entry["aggregate_version"]:
-                raise Violated(f"{subject} has version {entry['aggregate_version']} after {newest[subject]}")
-            newest[subject] = entry["aggregate_version"]
-        for place in places:
+        for place in sorted(places, key=itemgetter("position")):
+            partition, position = place["partition"], place["position"]
             entry = log[place["entry_id"]]
-            self.ever_positioned[place["partition"], place["position"]].add(entry["event_id"])
-        for partition, found in numbers.items():
-            row = self._world.table("events_partition").rows[partition]
-            if row["compacted_to"] == 0 and found != list(range(1, row["last_position"] + 1)):
-                raise Violated(f"partition {partition} ends at {row['last_position']}, with positions {found}")
+            if position != self._ends[partition] + 1:
+                raise Violated(f"partition {partition} goes on with {position} after {self._ends[partition]}")
+            if self._versions[entry["subject"]] >= entry["aggregate_version"]:
+                raise Violated(
+                    f"{entry['subject']} has version {entry['aggregate_version']} after "
+                    f"{self._versions[entry['subject']]}"
+                )
+            self._ends[partition] = position
+            self._versions[entry["subject"]] = entry["aggregate_version"]
+            self.places[partition, position] = entry
+            self.ever_positioned[partition, position].add(entry["event_id"])
+        for number, end in self._ends.items():
+            last = self._world.table("events_partition").rows[number]["last_position"]
+            if last != end:
+                raise Violated(f"partition {number} says that it ends at {last}, and ends at {end}")
 
     def _check_checkpoint(self, old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> None:
         """A checkpoint is never ahead: of the log, or of an event that is neither handled nor parked."""
@@ -140,27 +154,21 @@ class Checker:
             self._expect_settled(new, before)
 
     def _expect_settled(self, new: Mapping[str, Any], before: int) -> None:
-        log = self._world.table("events_log").rows
         settled = self.settled[new["group"], new["target"]]
-        letters = {
-            letter["event_id"]
-            for letter in self._world.rows("events_dead_letter")
-            if letter["group"] == new["group"] and letter["target"] == new["target"]
-        }
-        for place in self._world.rows("events_position"):
-            if place["partition"] == new["partition"] and before < place["position"] <= new["position"]:
-                entry = log.get(place["entry_id"])
-                if entry is None or entry["event_id"] in letters or entry["event_id"] in settled:
-                    continue
-                if (
-                    new["group"] == "index"
-                    and self._world.document_version(new["target"], entry) >= entry["aggregate_version"]
-                ):
-                    continue
+        for position in range(before + 1, new["position"] + 1):
+            entry = self.places[new["partition"], position]
+            if entry["event_id"] not in settled and not self._is_written_or_parked(new, entry):
                 raise Violated(
                     f"checkpoint {new['group']} {new['target']!r} passed {entry['subject']} "
-                    f"v{entry['aggregate_version']} at {place['position']}, which is neither handled nor parked"
+                    f"v{entry['aggregate_version']} at {position}, which is neither handled nor parked"
                 )
+
+    def _is_written_or_parked(self, new: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+        if new["group"] == "index" and self._world.has_document(new["target"], entry):
+            return True
+        place = (new["group"], new["target"], entry["event_id"])
+        letters = self._world.rows("events_dead_letter")
+        return any((letter["group"], letter["target"], letter["event_id"]) == place for letter in letters)
 
     # What was appended
 
@@ -231,7 +239,7 @@ class Checker:
             lines[row["event_id"]] += 1
         letters = [row for row in self._world.rows("events_dead_letter") if row["state"] == "discarded"]
         discarded = {letter["event_id"] for letter in letters}
-        if invented := lines.keys() - {entry["event_id"] for entry in self._world.rows("events_log")}:
+        if invented := lines.keys() - {entry["event_id"] for entry in self.places.values()}:
             raise Violated(f"the ledger has events that the log does not have: {invented}")
         for entry in self._world.rows("events_log"):
             count = lines[entry["event_id"]]

@@ -1,22 +1,22 @@
 """A simulated Elasticsearch: bulk requests with external versions, and reads by id."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Self
 
 import msgspec
 from elasticsearch import ConnectionTimeout
 
-from tests.simulation.scheduler import Call, Scheduler
+from tests.simulation.scheduler import Call, Scheduler, Task
 
 
-def _no_answer() -> Exception:
+def _no_answer(_: Task) -> Exception:
     return ConnectionTimeout("no answer")
 
 
-BULK = Call("bulk", _no_answer, _no_answer)
-MGET = Call("mget", _no_answer, _no_answer)
+BULK = Call("bulk", _no_answer)
+MGET = Call("mget", _no_answer)
 
 
 class Stored(msgspec.Struct):
@@ -36,6 +36,8 @@ class ElasticsearchServer:
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
         self.indices: dict[str, Index] = {}
+        self.refuses: Callable[[str, int], HTTPStatus | None] = lambda _key, _version: None
+        """Says with which status a version of a document is refused."""
         self._made = 0
         self._numbers: Counter[str] = Counter()
 
@@ -57,6 +59,9 @@ class ElasticsearchServer:
             self._numbers[alias] += 1
             self.ensure(alias)
 
+    def drop(self, alias: str) -> None:
+        self.indices.pop(self.name_of(alias), None)
+
     def options(self, **_: Any) -> Self:
         return self
 
@@ -72,6 +77,8 @@ class ElasticsearchServer:
         key, index = action["_id"], self.indices.get(name)
         if index is None:
             return _refused(key, HTTPStatus.NOT_FOUND, "index_not_found_exception")
+        if status := self.refuses(key, source["version"]):
+            return _refused(key, status, "refused_exception")
         stored = index.documents.get(key)
         is_external = action.get("version_type") == "external"
         version = action["version"] if is_external else stored.version + 1 if stored else 1

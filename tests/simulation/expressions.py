@@ -11,6 +11,7 @@ from tests.simulation.tables import Row
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 type Look = Callable[["Scope"], Any]
+type Test = Callable[[Any, Any], bool]
 
 
 class Scope:
@@ -161,7 +162,7 @@ class Count(Aggregate):
         return len(scopes)
 
 
-TESTS: dict[str, Callable[[Any, Any], bool]] = {
+TESTS: dict[str, Test] = {
     "gt": lambda value, limit: value is not None and limit is not None and value > limit,
     "gte": lambda value, limit: value is not None and limit is not None and value >= limit,
     "lt": lambda value, limit: value is not None and limit is not None and value < limit,

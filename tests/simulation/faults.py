@@ -2,23 +2,28 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from random import Random
 from typing import Any
 
 from django.db import Error
+from redis import ResponseError
 
 from events.dead_letters import actions
 from events.exceptions import EventError
 from events.operations import control
+from events.operations.compaction import compact
 from events.operations.reset_group import execute_replay, plan_replay
 from events.operations.reset_stream import execute_reset, plan_reset
+from tests.simulation.expressions import EPOCH
 from tests.simulation.plan import Fault
 from tests.simulation.redis_server import Id, StreamKey, shown
 from tests.simulation.scheduler import Call, Crash
 from tests.simulation.world import RESTART_SECONDS, SimulatedStream, World
 
 type Afterwards = Callable[[], None] | None
-STOPPED_SECONDS = (0.5, 4.5, 6.0)
+SHORT_STOP_SECONDS = 0.3
 
 
 class Faults:
@@ -26,6 +31,8 @@ class Faults:
 
     def __init__(self, world: World, faults: Sequence[Fault]) -> None:
         self.happened: list[tuple[str, str]] = []
+        self.is_reset = False
+        """Whether an operator has reset the stream, as is due after a restore."""
         self._world = world
         self._backup: Any = None
         self._remembered: dict[str, list[list[str]]] = {}
@@ -87,18 +94,26 @@ class Faults:
         return self._kill_current
 
     def _fail(self, call: Call, random: Random) -> Afterwards:
-        raise call.failure()
+        raise self._failure(call)
+
+    def _failure(self, call: Call) -> Exception:
+        task = self._world.scheduler.current
+        assert task
+        return call.failure(task)
 
     def _lose_the_reply(self, call: Call, random: Random) -> Afterwards:
         def lose() -> None:
-            raise call.lost_reply()
+            raise self._failure(call)
 
         return lose
 
     def _stop(self, random: Random) -> None:
         scheduler = self._world.scheduler
         assert scheduler.current
-        scheduler.current.process.stopped_until = scheduler.now + random.choice(STOPPED_SECONDS)
+        process = scheduler.current.process
+        has_leases = process.name.partition(" ")[0] in self._world.plan.consumers
+        seconds = random.choice(self._world.plan.size.stops_seconds) if has_leases else SHORT_STOP_SECONDS
+        process.stopped_until = scheduler.now + seconds
         scheduler.sleep(0)
 
     def _stop_before(self, call: Call, random: Random) -> Afterwards:
@@ -152,7 +167,7 @@ class Faults:
             self._world.redis.changed(key)
 
     def _redis_away(self, call: Call, random: Random) -> None:
-        self._world.redis.away_until = self._world.scheduler.now + random.choice([0.3, 2.0, 7.0])
+        self._world.redis.away_until = self._world.scheduler.now + random.choice(self._world.plan.size.outages_seconds)
 
     def _redis_full(self, call: Call, random: Random) -> None:
         redis = self._world.redis
@@ -168,7 +183,8 @@ class Faults:
             return  # Redis refuses it: an earlier attack has left something that is no stream.
         self._world.is_attacking = True
         try:
-            self._world.redis.add(key, shown(entry_id), fields)
+            with suppress(ResponseError):  # The stream may be beyond this id.
+                self._world.redis.add(key, shown(entry_id), fields)
         finally:
             self._world.is_attacking = False
 
@@ -276,6 +292,7 @@ class Faults:
             except (EventError, Error):
                 return
             process.on_end = None
+            self.is_reset |= work == self.reset_the_stream
 
         def again() -> None:
             self.operate(work, until_done=True)
@@ -309,6 +326,21 @@ class Faults:
     def _discard(self, call: Call, random: Random) -> None:
         self.operate(lambda: actions.discard(self.letters()[:1], "operator", reason="tried"))
 
+    def _compact(self, call: Call, random: Random) -> None:
+        self._world.compacts = True
+        before = EPOCH + timedelta(seconds=self._world.scheduler.now)
+        partition = random.randrange(self._world.plan.partitions)
+        self.operate(lambda: list(compact(partition, before=before, dry_run=False)))
+
+    def _rebuild(self, call: Call, random: Random) -> None:
+        """Let a further index be fed from the start of the log."""
+        self._world.kept.append(f"rebuilt {len(self._world.kept)}")
+
+    def _drop_an_index(self, call: Call, random: Random) -> None:
+        """Delete the oldest index after the alias was moved to the next one."""
+        if len(self._world.kept) > 1:
+            self._world.elasticsearch.drop(self._world.kept.pop(0))
+
     def letters(self) -> list[int]:
         return [row["id"] for row in self._world.rows("events_dead_letter")]
 
@@ -323,6 +355,7 @@ class Faults:
         if self._backup is None:
             return
         world.database.restore(self._backup)
+        world.checker.restored()
         world.server.start_again()
 
     def reset_the_stream(self) -> None:

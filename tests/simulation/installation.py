@@ -9,8 +9,9 @@ import random
 import sys
 import threading
 import time
+import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
@@ -111,15 +112,24 @@ class RandomNumbers:
         return self._world().random.uniform(low, high)  # type: ignore[no-any-return]
 
 
+class Tracebacks:
+    """The module `traceback`, without the lines of the source, which take long to find."""
+
+    @staticmethod
+    def format_exception(error: BaseException) -> list[str]:
+        return [repr(error)]
+
+
 class Settings:
     """`events.conf.conf`: the world's settings, else the defaults."""
 
-    def __init__(self, world: Callable[[], Any]) -> None:
-        self._world = world
+    def __init__(self) -> None:
+        settings = {name: part for name, part in vars(conf.Conf).items() if isinstance(part, conf.Setting)}
+        self._defaults = {name: part.default for name, part in settings.items()}
+        self.use({})
 
-    def __getattr__(self, name: str) -> Any:
-        settings = self._world().settings
-        return settings[name] if name in settings else getattr(conf.Conf, name).default
+    def use(self, settings: Mapping[str, Any]) -> None:
+        vars(self).update(self._defaults, **settings)
 
 
 class Installation:
@@ -132,6 +142,8 @@ class Installation:
         self.models = {real: Model(real) for real in apps.get_app_config("events").get_models()}
         self._relate()
         self._replaced: list[tuple[ModuleType, str, Any]] = []
+        self._clock = Clock()
+        self._settings = Settings()
 
     def _relate(self) -> None:
         by_name = {model.__name__: found for model, found in self.models.items()}
@@ -142,8 +154,18 @@ class Installation:
                 self.world.server.database.tables[log], scope.row["entry_id"], scope.database.transaction
             )
 
+        def place(scope: expressions.Scope) -> Any:
+            database = self.world.server.database
+            return database.at(database.tables[places], scope.row["id"], scope.database.transaction)
+
+        def delete_place(transaction: Any, key: Any) -> None:
+            transaction.put(self.world.server.database.tables[places], key, None)
+
+        places = by_name["Position"].name
         for name in ("Position", "WaitingEntry"):
             by_name[name].related["entry"] = entry
+        by_name["LogEntry"].related["place"] = place
+        by_name["LogEntry"].delete_related = delete_place
 
     def _substitutes(self) -> dict[int, Any]:
         def world() -> Any:
@@ -152,8 +174,7 @@ class Installation:
         def scheduler() -> Any:
             return self.world.scheduler
 
-        clock = Clock(scheduler, lambda: self.world.clock_offset)
-        threads = Threads(scheduler)
+        clock, threads = self._clock, Threads(scheduler)
         pairs: list[tuple[Any, Any]] = [
             *self.models.items(),
             (models.Q, expressions.Q),
@@ -172,6 +193,7 @@ class Installation:
             (time, clock),
             (timezone, clock),
             (time.monotonic, clock.monotonic),
+            (traceback, Tracebacks()),
             (random, RandomNumbers(world)),
             (uuid.uuid4, lambda: identifier(self.world.random)),
             (uuid_utils.uuid4, lambda: identifier(self.world.random)),
@@ -186,7 +208,7 @@ class Installation:
             (django.db.connections, Connections(world)),
             (django.db.transaction, Transactions(world)),
             (django.db.close_old_connections, lambda: None),
-            (conf.conf, Settings(world)),
+            (conf.conf, self._settings),
             (partitions.partition_count, lambda: self.world.plan.partitions),
             (migrations.expect_migrated, lambda _app="": None),
             (flush._stream_of_requests, self._stream_of_requests),
@@ -225,7 +247,8 @@ class Installation:
 
     def begin(self, world: Any) -> None:
         """Make the world the current one, with empty tables."""
-        self.world = world
+        self.world = self._clock.world = world
+        self._settings.use(world.settings)
         flush.breaker.reset()
         for model in self.models.values():
             model.begin(world.server)

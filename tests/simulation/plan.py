@@ -49,9 +49,87 @@ REDIS_FAULTS = {
 }
 FORGERIES = {"forge": 4, "alter": 3, "repeat": 3, "move": 2, "rewrite": 2, "no stream": 1}
 WORLD_FAULTS = {"crash the database": 2, "jump of the clock": 2, "terminate": 2, "lose an index": 1}
-OPERATIONS = {"pause": 2, "stop the group": 1, "reset the group": 2, "retry the letters": 2, "discard": 1}
-MOST_STEPS, MOST_LATE_STEPS = 400, 100
-"""Faults happen within the first steps of a schedule, and within the first steps after the handlers are corrected."""
+OPERATIONS = {
+    "pause": 2,
+    "stop the group": 1,
+    "reset the group": 2,
+    "retry the letters": 2,
+    "discard": 1,
+    "compact": 2,
+    "rebuild": 1,
+    "drop an index": 1,
+}
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a schedule has at most, and among what its seed chooses."""
+
+    groups: Sequence[int]
+    processes: Sequence[int]
+    """How many each group has."""
+    relays: Sequence[int]
+    partitions: Sequence[int]
+    indices: Sequence[int]
+    writers: Sequence[int]
+    units: Sequence[int]
+    things: Sequence[tuple[int, ...]]
+    pauses_seconds: Sequence[float]
+    relay_interval_seconds: Sequence[float]
+    stops_seconds: Sequence[float]
+    """How long a consumer is stopped; a lease lasts 3 s."""
+    outages_seconds: Sequence[float]
+    """How long Redis is away."""
+    waits_seconds: Sequence[float]
+    call_faults: Sequence[int]
+    other_faults: Sequence[int]
+    late_faults: Sequence[int]
+    steps: int
+    """Faults happen within the first steps."""
+    late_steps: int
+    """Late faults happen within the first steps after the handlers are corrected."""
+
+
+SMALL = Size(
+    groups=[1],
+    processes=[1, 1, 1, 2],
+    relays=[1],
+    partitions=[1, 1, 1, 2],
+    indices=[1, 1, 1, 2],
+    writers=[1, 1, 2],
+    units=[1, 2, 2],
+    things=[(0,), (1,), (0, 1), (0, 0), (0, 1, 0)],
+    pauses_seconds=[0.0, 0.0, 0.0, 0.0, 0.01, 0.01, 0.01, 0.3, 0.3, 0.3, 0.3, 3.6],
+    relay_interval_seconds=[0.5, 1.0],
+    stops_seconds=[0.3, 0.3, 3.5],
+    outages_seconds=[0.3, 0.3, 2.0],
+    waits_seconds=[0.0, 0.0, 0.0, 0.5],
+    call_faults=[0, 1, 1, 2],
+    other_faults=[1, 1, 2],
+    late_faults=[0, 0, 1],
+    steps=80,
+    late_steps=30,
+)
+LARGE = Size(
+    groups=[1, 1, 1, 2],
+    processes=[1, 2, 2],
+    relays=[1, 1, 1, 2],
+    partitions=[1, 1, 2],
+    indices=[1, 2],
+    writers=[1, 2, 2],
+    units=[1, 2, 3, 4],
+    things=[(0,), (1,), (2,), (0, 1), (0, 0), (1, 2), (0, 1, 2, 3)],
+    pauses_seconds=[0.0, 0.01, 0.3, 2.0],
+    relay_interval_seconds=[0.5],
+    stops_seconds=[0.5, 4.5, 6.0],
+    outages_seconds=[0.3, 2.0, 7.0],
+    waits_seconds=[0.0, 0.0, 2.0],
+    call_faults=[0, 1, 1, 2, 3],
+    other_faults=[1, 1, 2, 3],
+    late_faults=[0, 1, 2],
+    steps=400,
+    late_steps=100,
+)
+LARGE_SHARE = 0.05
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -74,6 +152,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
+    is_large: bool
     vendor: str
     partitions: int
     indices: int
@@ -85,8 +164,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     batch_rows: int
     stream_max_length: int
     node_entries: int
+    relay_interval_seconds: float
     flush_on_commit: bool
     writers: tuple[tuple[Unit, ...], ...]
+    refuses_documents: bool
+    """Whether it is Elasticsearch that refuses the index's poison, document by document, and no handler."""
     poison: dict[str, tuple[tuple[str, int, bool], ...]]
     """The events that a group can't handle: thing, version, and whether it is refused for good."""
     faults: tuple[Fault, ...]
@@ -95,29 +177,36 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     late_faults: tuple[Fault, ...]
     """Faults that happen while all letters are retried: their steps count from then on."""
 
+    @property
+    def size(self) -> Size:
+        return LARGE if self.is_large else SMALL
+
     @classmethod
     def of(cls, seed: int) -> Self:
         random = Random(seed)
-        groups = random.sample(["index", "gate", "ledger"], random.choice([1, 1, 1, 2]))
-        writers = tuple(_units(random) for _ in range(random.choice([1, 2, 2])))
+        size = LARGE if random.random() < LARGE_SHARE else SMALL
+        groups = random.sample(["index", "gate", "ledger"], random.choice(size.groups))
         return cls(
             seed=seed,
+            is_large=size is LARGE,
             vendor=random.choice(["postgresql", "postgresql", "postgresql", "sqlite"]),
-            partitions=random.choice([1, 1, 2]),
-            indices=random.choice([1, 2]),
+            partitions=random.choice(size.partitions),
+            indices=random.choice(size.indices),
             switching=random.choice([0.05, 0.2, 0.5, 0.9]),
-            relays=random.choice([1, 1, 1, 2]),
-            consumers={group: random.choice([1, 2, 2]) for group in groups},
+            relays=random.choice(size.relays),
+            consumers={group: random.choice(size.processes) for group in groups},
             batch_size=random.choice([1, 2, 3, 100]),
             batch_rows=random.choice([1, 2, 3, 500]),
             stream_max_length=random.choice([2, 5, 100]),
             node_entries=random.choice([1, 2, 100]),
+            relay_interval_seconds=random.choice(size.relay_interval_seconds),
             flush_on_commit=random.random() < 0.7,
-            writers=writers,
+            writers=tuple(_units(random, size) for _ in range(random.choice(size.writers))),
+            refuses_documents=random.random() < 0.5,
             poison={group: _poison(random) for group in groups},
-            faults=_faults(random),
-            waits_seconds=random.choice([0.0, 0.0, 2.0]),
-            late_faults=_late_faults(random),
+            faults=_faults(random, size),
+            waits_seconds=random.choice(size.waits_seconds),
+            late_faults=_late_faults(random, size),
         )
 
     def quiet(self, vendor: str) -> Self:
@@ -138,14 +227,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _units(random: Random) -> tuple[Unit, ...]:
+def _units(random: Random, size: Size) -> tuple[Unit, ...]:
     return tuple(
         Unit(
-            pause_seconds=random.choice([0.0, 0.01, 0.3, 2.0]),
-            things=tuple(random.choice([[0], [1], [2], [0, 1], [0, 0], [1, 2], [0, 1, 2, 3]])),
+            pause_seconds=random.choice(size.pauses_seconds),
+            things=random.choice(size.things),
             fails=random.random() < 0.15,
         )
-        for _ in range(random.randint(1, 4))
+        for _ in range(random.choice(size.units))
     )
 
 
@@ -158,13 +247,17 @@ def _poison(random: Random) -> tuple[tuple[str, int, bool], ...]:
     )
 
 
-def _late_faults(random: Random) -> tuple[Fault, ...]:
-    number = random.choice([0, 1, 2])
-    return _ordered([_call_fault(random, MOST_LATE_STEPS, LATE_CALLS, aimed=0.8) for _ in range(number)])
+def _late_faults(random: Random, size: Size) -> tuple[Fault, ...]:
+    number = random.choice(size.late_faults)
+    return _ordered([_call_fault(random, size.late_steps, LATE_CALLS, aimed=0.8) for _ in range(number)])
 
 
 def _call_fault(random: Random, most_steps: int, calls: Sequence[str] = CALLS, *, aimed: float = 0.5) -> Fault:
     [kind] = random.choices(list(CALL_FAULTS), list(CALL_FAULTS.values()))
+    return _fault(random, most_steps, kind, calls, aimed=aimed)
+
+
+def _fault(random: Random, most_steps: int, kind: str, calls: Sequence[str], *, aimed: float) -> Fault:
     if random.random() < aimed:
         return Fault(random.choice([1, 1, 2, 3, 4]), kind, random.getrandbits(30), random.choice(calls))
     return Fault(random.randint(1, most_steps), kind, random.getrandbits(30))
@@ -174,15 +267,15 @@ def _ordered(faults: Sequence[Fault]) -> tuple[Fault, ...]:
     return tuple(sorted(faults, key=lambda fault: fault.step))
 
 
-def _faults(random: Random) -> tuple[Fault, ...]:
+def _faults(random: Random, size: Size) -> tuple[Fault, ...]:
     others: dict[str, int] = {}
     for more in random.sample([REDIS_FAULTS, FORGERIES, WORLD_FAULTS, OPERATIONS], random.randint(0, 3)):
         others |= more
-    faults = [_call_fault(random, MOST_STEPS) for _ in range(random.choice([0, 1, 1, 2, 3]))]
+    faults = [_call_fault(random, size.steps) for _ in range(random.choice(size.call_faults))]
     if others:
-        kinds = random.choices(list(others), list(others.values()), k=random.choice([1, 1, 2, 3]))
-        faults += [Fault(random.randint(1, MOST_STEPS), kind, random.getrandbits(30)) for kind in kinds]
+        kinds = random.choices(list(others), list(others.values()), k=random.choice(size.other_faults))
+        faults += [_fault(random, size.steps, kind, CALLS, aimed=0.3) for kind in kinds]
     if random.random() < 0.12:
-        backed_up, restored = sorted(random.sample(range(1, MOST_STEPS), 2))
+        backed_up, restored = sorted(random.sample(range(1, size.steps), 2))
         faults += [Fault(backed_up, "back up", 0), Fault(restored, "restore", 0)]
     return _ordered(faults)

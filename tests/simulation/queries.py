@@ -1,15 +1,19 @@
 """The part of Django's ORM that the core uses, over tables in memory. tests/contracts/database.py compares both."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Self
 
 from django.db import IntegrityError, models
 from django.db.models import UniqueConstraint
 from django.utils import timezone
 
-from tests.simulation.expressions import Aggregate, Expression, Now, Q, Scope, all_hold, value_of
-from tests.simulation.sessions import Server
+from tests.simulation.expressions import TESTS, Aggregate, Expression, Now, Q, Scope, Test, all_hold, value_of
+from tests.simulation.sessions import Server, call
 from tests.simulation.tables import Row, Table, Transaction
+
+type Condition = tuple[str, Test | None, Any]
+"""A column, a test (None: it is equal), and the plain value that it is compared with."""
 
 
 class Instance:
@@ -23,22 +27,29 @@ class Model:
     """Takes the place of a model class: its queries, its constructor, and the constants of the real class."""
 
     server: Server
-    table: Table
 
     def __init__(self, real: type[models.Model]) -> None:
         self._real = real
         fields = real._meta.concrete_fields
         self._defaults = {field.attname: _default(field) for field in fields if field.attname != "pk"}
+        self._constants = {name: value for name, value in self._defaults.items() if not callable(value)}
+        self._computed = {name: value for name, value in self._defaults.items() if callable(value)}
         key = real._meta.pk
         self.key = [field.attname for field in key] if isinstance(key, models.CompositePrimaryKey) else [key.attname]
         self.is_numbered = isinstance(key, models.BigAutoField | models.AutoField)
         constraints = [part for part in real._meta.constraints if isinstance(part, UniqueConstraint)]
-        self._unique = [list(part.fields) for part in constraints if part.condition is None]
-        self._unique += [[field.attname] for field in fields if field.unique and not field.primary_key]
+        unique = [list(part.fields) for part in constraints if part.condition is None]
+        unique += [[field.attname] for field in fields if field.unique and not field.primary_key]
         self._foreign = {field.name: field.attname for field in fields if field.is_relation}
         self.name = real._meta.db_table
+        self.table = Table(self.name, self.key, unique)
+        self.calls = {verb: call(f"{verb} {self.name}") for verb in ("select", "insert", "update", "delete")}
         self.columns = frozenset(self._defaults)
         self.related: dict[str, Callable[[Scope], Row | None]] = {}
+        self.delete_related: Callable[[Transaction, Any], None] = lambda _transaction, _key: None
+        self.label = real._meta.label
+        self._parsed: dict[str, tuple[str, Test | None]] = {}
+        self._getters: dict[tuple[str, ...], Callable[[Row], Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -51,20 +62,36 @@ class Model:
         return Instance(self.filled(values))
 
     def begin(self, server: Server) -> None:
-        """Use this server, with an empty table."""
+        """Use this server, and empty the table."""
         self.server = server
-        self.table = server.database.tables[self.name] = Table(self.name, self.key, self._unique)
+        self.table.clear()
+        server.database.tables[self.name] = self.table
 
     def filled(self, values: Mapping[str, Any]) -> Row:
         """Return the row with defaults; a related instance is kept by its key."""
-        row = {name: default() if callable(default) else default for name, default in self._defaults.items()}
+        row = {**self._constants, **{name: default() for name, default in self._computed.items()}}
         for name, value in values.items():
             column = self._foreign.get(name, name)
             row[column] = value.id if column != name and hasattr(value, "id") else value
-        unknown = row.keys() - self._defaults.keys()
-        if unknown:
-            raise TypeError(f"{self.name} has no columns {unknown}")
+        if len(row) > len(self._defaults):
+            raise TypeError(f"{self.name} has no columns {row.keys() - self._defaults.keys()}")
         return row
+
+    def parsed(self, name: str) -> tuple[str, Test | None]:
+        """Return the column and the test of a filter's keyword; the column is "" if it is one of another table."""
+        if name not in self._parsed:
+            head, _, operator = name.rpartition("__")
+            column, test = (head, TESTS[operator]) if operator in TESTS else (name, None)
+            self._parsed[name] = (column if column in self.columns else "", test)
+        return self._parsed[name]
+
+    def getter(self, columns: tuple[str, ...]) -> Callable[[Row], Any]:
+        """Return the function that takes these columns out of a row, as a tuple."""
+        if columns not in self._getters:
+            [*several] = columns
+            one = columns[0]
+            self._getters[columns] = itemgetter(*several) if len(several) > 1 else lambda row: (row[one],)
+        return self._getters[columns]
 
 
 def _default(field: Any) -> Any:
@@ -78,72 +105,84 @@ def _default(field: Any) -> Any:
 class Query:
     """A chain of filters, and what is to be returned of the rows."""
 
+    _simple: tuple[Condition, ...] = ()
+    _conditions: tuple[Any, ...] = ()
+    """Those that are not of a column and a plain value."""
+    _order: tuple[str, ...] = ()
+    _limit: int | None = None
+    _annotations: Mapping[str, Any] = {}
+    _columns: tuple[Any, ...] | None = None
+    _is_flat = False
+    _is_grouped = False
+    _as_dicts = False
+    _locks = False
+    _found: list[Any] | None = None
+
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._conditions: tuple[Any, ...] = ()
-        self._equal: tuple[tuple[str, Any], ...] = ()
-        """Conditions of a column and a plain value, which are the fastest to try."""
-        self._order: tuple[str, ...] = ()
-        self._limit: int | None = None
-        self._annotations: dict[str, Any] = {}
-        self._columns: tuple[Any, ...] | None = None
-        self._is_flat = False
-        self._is_grouped = False
-        self._as_dicts = False
-        self._locks = False
-        self._found: list[Any] | None = None
 
     # Chains
 
-    def _with(self, **changes: Any) -> Self:
-        changed = object.__new__(type(self))
-        changed.__dict__ |= self.__dict__
-        changed._found = None
-        for name, value in changes.items():
-            changed.__dict__[f"_{name}"] = value
-        return changed
+    def _copy(self) -> Self:
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        copied._found = None
+        return copied
 
     def all(self) -> Self:
         return self
 
     def filter(self, *parts: Any, **keywords: Any) -> Self:
-        columns = self._model.columns
-        equal = {
-            name: wanted
-            for name, wanted in keywords.items()
-            if name in columns and wanted is not None and not isinstance(wanted, Expression)
-        }
-        others = {name: wanted for name, wanted in keywords.items() if name not in equal}
-        return self._with(
-            conditions=(*self._conditions, *parts, *([Q(**others)] if others else [])),
-            equal=(*self._equal, *equal.items()),
-        )
+        copied = self._copy()
+        simple, others = [*self._simple], {}
+        for name, wanted in keywords.items():
+            column, test = self._model.parsed(name)
+            if not column or (wanted is None and not test) or isinstance(wanted, Expression | Query):
+                others[name] = wanted
+            else:
+                simple.append((column, test, wanted))
+        copied._simple = tuple(simple)
+        if parts or others:
+            copied._conditions = (*self._conditions, *parts, *([Q(**others)] if others else []))
+        return copied
 
     def exclude(self, *parts: Any, **keywords: Any) -> Self:
         return self.filter(~Q(*parts, **keywords))
 
     def order_by(self, *names: str) -> Self:
-        return self._with(order=names)
+        copied = self._copy()
+        copied._order = names
+        return copied
 
     def annotate(self, **annotations: Any) -> Self:
-        is_grouped = any(isinstance(part, Aggregate) for part in annotations.values())
-        return self._with(annotations={**self._annotations, **annotations}, is_grouped=is_grouped)
+        copied = self._copy()
+        copied._annotations = {**self._annotations, **annotations}
+        copied._is_grouped = any(isinstance(part, Aggregate) for part in annotations.values())
+        return copied
 
     def values_list(self, *columns: Any, flat: bool = False) -> Self:
-        return self._with(columns=columns, is_flat=flat, as_dicts=False)
+        copied = self._copy()
+        copied._columns, copied._is_flat, copied._as_dicts = columns, flat, False
+        return copied
 
     def values(self, *columns: Any, **computed: Any) -> Self:
-        annotations = {**self._annotations, **computed}
-        return self._with(columns=(*columns, *computed), annotations=annotations, as_dicts=True)
+        copied = self._copy()
+        copied._annotations = {**self._annotations, **computed}
+        copied._columns, copied._as_dicts = (*columns, *computed), True
+        return copied
 
     def only(self, *_: str) -> Self:
         return self
 
     def select_for_update(self) -> Self:
-        return self._with(locks=True)
+        copied = self._copy()
+        copied._locks = True
+        return copied
 
     def __getitem__(self, part: slice) -> Self:
-        return self._with(limit=part.stop)
+        copied = self._copy()
+        copied._limit = part.stop
+        return copied
 
     # Results
 
@@ -163,7 +202,7 @@ class Query:
 
     def first(self) -> Any:
         ordered = self if self._order else self.order_by(*self._model.key)
-        return next(iter(ordered._with(limit=1)._select()), None)
+        return next(iter(ordered[:1]._select()), None)
 
     def get(self, **keywords: Any) -> Any:
         found = self.filter(**keywords)._select() if keywords else self._select()
@@ -173,13 +212,13 @@ class Query:
         return only
 
     def exists(self) -> bool:
-        return bool(self._select())
+        return bool(self._statement("select", self._chosen))
 
     def count(self) -> int:
-        return len(self._select())
+        return len(self._statement("select", self._chosen))
 
     def aggregate(self, **aggregates: Aggregate) -> dict[str, Any]:
-        scopes = self._statement("select", self._scopes)
+        scopes = self._scopes(self._statement("select", self._chosen))
         return {name: aggregate.of(scopes) for name, aggregate in aggregates.items()}
 
     # Writes
@@ -187,12 +226,25 @@ class Query:
     def update(self, **values: Any) -> int:
         return self._statement("update", lambda transaction: self._update(transaction, values))
 
-    def delete(self) -> int:
-        return self._statement("delete", self._delete)
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the rows, and return their number as Django does, without those of other tables."""
+        deleted = self._statement("delete", self._delete)
+        return deleted, {self._model.label: deleted}
+
+    @property
+    def query(self) -> Self:
+        return self
+
+    def get_compiler(self, **_: str) -> Self:
+        return self
+
+    def as_sql(self) -> tuple[str, tuple[Self]]:
+        """Return what compaction puts into its statement, whose twin gets the query itself."""
+        return "", (self,)
 
     def create(self, **values: Any) -> Instance:
         row = self._evaluated(self._model.filled(values))
-        self._insert(row)
+        self._statement("insert", lambda transaction: self._insert_all(transaction, [row], ignores=False))
         return Instance(row)
 
     def bulk_create(self, instances: Iterable[Instance], *, ignore_conflicts: bool = False) -> None:
@@ -219,66 +271,85 @@ class Query:
 
     # Execution
 
-    def _statement[Result](self, verb: str, run: Callable[[Transaction], Result]) -> Result:
-        return self._model.server.statement(f"{verb} {self._model.name}", run, writes=verb != "select" or self._locks)
+    def _statement[Result](self, verb: str, run: Callable[[Transaction | None], Result]) -> Result:
+        model = self._model
+        return model.server.statement(model.calls[verb], run, writes=verb != "select" or self._locks)
 
     def _select(self) -> list[Any]:
-        scopes = self._statement("select", self._scopes)
-        return self._grouped(scopes) if self._is_grouped else [self.shape(scope.row, scope) for scope in scopes]
+        rows = self._statement("select", self._chosen)
+        if self._is_grouped:
+            return self._grouped(self._scopes(rows))
+        return [self._shape(row) for row in rows]
 
-    def _scopes(self, transaction: Transaction | None) -> list[Scope]:
-        found = self._matching(transaction, None)
+    def _chosen(self, transaction: Transaction | None) -> list[Row]:
+        """Return the rows, locked if they are to be."""
+        rows = self._matching(transaction, None)
         if self._locks and transaction:
             table = self._model.table
-            rows = [scope.row for scope in found]
-            database = self._model.server.database
-            found = [
-                self._scope(row, transaction, None) for _, row in database.choose(table, transaction, self._fits, rows)
-            ]
-        return found
+            rows = [row for _, row in self._model.server.database.choose(table, transaction, self._fits, rows)]
+        return rows
 
-    def _matching(self, transaction: Transaction | None, outer: Scope | None) -> list[Scope]:
-        database = self._model.server.database
-        rows = database.visible(self._model.table, transaction)
-        model, view, equal, conditions = (
-            self._model,
-            self._model.server.view(transaction),
-            self._equal,
-            self._conditions,
-        )
-        for column, wanted in equal:
-            rows = [row for row in rows if row[column] == wanted]
-        found = [Scope(row, model, view, outer) for row in rows]
-        for part in conditions:
-            found = [scope for scope in found if part.holds(scope)]
+    def rows_in(self, transaction: Transaction) -> list[Row]:
+        """Return the rows that another statement of the transaction deletes."""
+        return self._matching(transaction, None)
+
+    def _matching(self, transaction: Transaction | None, outer: Scope | None) -> list[Row]:
+        rows = list(self._model.server.database.visible(self._model.table, transaction))
+        for column, test, wanted in self._simple:
+            if not rows:
+                return rows
+            if test:
+                rows = [row for row in rows if test(row[column], wanted)]
+            else:
+                rows = [row for row in rows if row[column] == wanted]
+        if rows and self._conditions:
+            view, model = self._model.server.view(transaction), self._model
+            rows = [row for row in rows if all_hold(self._conditions, Scope(row, model, view, outer))]
+        if len(rows) > 1:
+            self._sort(rows)
+        return rows if self._limit is None else rows[: self._limit]
+
+    def _sort(self, rows: list[Row]) -> None:
         for name in reversed(self._order):
             column = name.lstrip("-")
-            found.sort(key=lambda scope: self._value(column, scope), reverse=name.startswith("-"))
-        return found if self._limit is None else found[: self._limit]
+            if column in self._model.columns:
+                rows.sort(key=itemgetter(column), reverse=name.startswith("-"))
+            else:
+                rows.sort(key=lambda row: self._value(column, self._scope(row)), reverse=name.startswith("-"))
 
-    def _scope(self, row: Row, transaction: Transaction | None, outer: Scope | None) -> Scope:
-        return Scope(row, self._model, self._model.server.view(transaction), outer)
+    def _scope(self, row: Row) -> Scope:
+        server = self._model.server
+        return Scope(row, self._model, server.view(server.session().transaction))
+
+    def _scopes(self, rows: Iterable[Row]) -> list[Scope]:
+        return [self._scope(row) for row in rows]
 
     def _fits(self, row: Row) -> bool:
-        scope = self._scope(row, None, None)
-        return all(row[column] == wanted for column, wanted in self._equal) and all_hold(self._conditions, scope)
+        for column, test, wanted in self._simple:
+            if not (test(row[column], wanted) if test else row[column] == wanted):
+                return False
+        return not self._conditions or all_hold(self._conditions, self._scope(row))
 
-    def rows_within(self, outer: Scope) -> list[Scope]:
+    def rows_within(self, outer: Scope) -> list[Row]:
         """Return the rows of a subquery."""
         return self._matching(outer.database.transaction, outer)
 
     def values_within(self, outer: Scope) -> set[Any]:
         assert self._columns
-        return {self._value(self._columns[0], scope) for scope in self.rows_within(outer)}
+        column = self._columns[0]
+        view = outer.database
+        return {self._value(column, Scope(row, self._model, view, outer)) for row in self.rows_within(outer)}
 
-    def shape(self, row: Row | Scope, scope: Scope | None = None) -> Any:
-        if isinstance(row, Scope):
-            row, scope = row.row, row
-        assert scope
+    def _shape(self, row: Row) -> Any:
         if self._columns is None:
-            values = {name: value_of(part, scope) for name, part in self._annotations.items()}
-            return Instance({**row, **values})
-        found = tuple(self._value(column, scope) for column in self._columns)
+            if not self._annotations:
+                return Instance(row)
+            scope = self._scope(row)
+            return Instance({**row, **{name: value_of(part, scope) for name, part in self._annotations.items()}})
+        if self._model.columns.issuperset(self._columns):
+            return row[self._columns[0]] if self._is_flat else self._model.getter(self._columns)(row)
+        scope = self._scope(row)
+        found = tuple([self._value(column, scope) for column in self._columns])
         return found[0] if self._is_flat else found
 
     def _value(self, column: Any, scope: Scope) -> Any:
@@ -301,35 +372,40 @@ class Query:
         ]
         return found if self._as_dicts else [tuple(row[column] for column in self._columns or ()) for row in found]
 
-    def _update(self, transaction: Transaction, values: Mapping[str, Any]) -> int:
-        table = self._model.table
-        rows = [scope.row for scope in self._matching(transaction, None)]
+    def _update(self, transaction: Transaction | None, values: Mapping[str, Any]) -> int:
+        assert transaction
+        table, database = self._model.table, self._model.server.database
+        plain = not any(isinstance(value, Expression) for value in values.values())
         changed = 0
-        for key, row in self._model.server.database.choose(table, transaction, self._fits, rows):
-            scope = self._scope(row, transaction, None)
-            transaction.put(table, key, {**row, **{name: value_of(value, scope) for name, value in values.items()}})
+        for key, row in database.choose(table, transaction, self._fits, self._matching(transaction, None)):
+            new = values if plain else self._computed(values, row)
+            transaction.put(table, key, {**row, **new})
             changed += 1
         return changed
 
-    def _delete(self, transaction: Transaction) -> int:
-        table = self._model.table
-        rows = [scope.row for scope in self._matching(transaction, None)]
-        keys = [key for key, _ in self._model.server.database.choose(table, transaction, self._fits, rows)]
+    def _computed(self, values: Mapping[str, Any], row: Row) -> Row:
+        scope = self._scope(row)
+        return {
+            name: value.evaluate(scope) if isinstance(value, Expression) else value for name, value in values.items()
+        }
+
+    def _delete(self, transaction: Transaction | None) -> int:
+        assert transaction
+        table, database = self._model.table, self._model.server.database
+        keys = [key for key, _ in database.choose(table, transaction, self._fits, self._matching(transaction, None))]
         for key in keys:
             transaction.put(table, key, None)
+            self._model.delete_related(transaction, key)
         return len(keys)
 
     def _evaluated(self, row: Row) -> Row:
-        scope = self._scope(row, None, None)
-        values = {name: value_of(value, scope) for name, value in row.items()}
+        values = self._computed(row, row)
         if self._model.is_numbered and values["id"] is None:
             values["id"] = self._model.table.next_id()
         return values
 
-    def _insert(self, row: Row) -> None:
-        self._statement("insert", lambda transaction: self._insert_all(transaction, [row], ignores=False))
-
-    def _insert_all(self, transaction: Transaction, rows: Sequence[Row], *, ignores: bool) -> None:
-        server = self._model.server
+    def _insert_all(self, transaction: Transaction | None, rows: Sequence[Row], *, ignores: bool) -> None:
+        assert transaction
+        database = self._model.server.database
         for row in rows:
-            server.database.insert(self._model.table, transaction, row, ignores_conflicts=ignores)
+            database.insert(self._model.table, transaction, row, ignores_conflicts=ignores)

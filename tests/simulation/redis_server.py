@@ -7,7 +7,7 @@ from typing import Any
 from lupa.lua51 import LuaRuntime
 from redis import exceptions
 
-from tests.simulation.scheduler import Call, Scheduler, Task
+from tests.simulation.scheduler import Call, Queue, Scheduler, Task
 
 type Id = tuple[int, int]
 FULL_BYTES = 2_000_000
@@ -63,7 +63,7 @@ class RedisServer:
         self.on_append: Callable[[str, Id, Id, list[str]], None] = lambda *_: None
         self._node_entries = node_entries
         """An approximate trim removes whole nodes of so many entries."""
-        self._waiting: dict[str, list[Task]] = {}
+        self._waiting: dict[str, Queue] = {}
         self.subscribers: list[PubSub] = []
 
     def changed(self, key: str) -> None:
@@ -71,12 +71,9 @@ class RedisServer:
             self.scheduler.wake_all(waiting)
 
     def wait(self, keys: Sequence[str], seconds: float) -> bool:
-        task = self.scheduler.current
-        if task is None:
+        if self.scheduler.current is None:
             return False  # Nobody else is there, who could end the wait.
-        for key in keys:
-            self._waiting.setdefault(key, []).append(task)
-        return self.scheduler.wait(seconds)
+        return self.scheduler.wait_in(*(self._waiting.setdefault(key, []) for key in keys), seconds=seconds)
 
     def stream(self, key: str) -> StreamKey:
         found = self.keys.get(key)
@@ -122,57 +119,81 @@ class RedisServer:
             self.changed(key)
 
 
-@cache
-def _lua() -> Any:
-    return LuaRuntime(unpack_returned_tuples=True)
+class _Scripts:
+    """Runs Lua scripts as Redis does; `server` is the one whose script runs."""
+
+    server: RedisServer
+
+    def __init__(self) -> None:
+        lua = LuaRuntime(unpack_returned_tuples=True)
+        self._execute, self._table = lua.execute, lua.table_from
+        self._redis = self._table({"call": self._call})
+        self._keys = cache(lambda key: self._table([key]))
+        self._kinds = {kind: self._table({"ok": kind}) for kind in ("none", "string", "stream")}
+        self.compiled = cache(self._compile)
+        self._end: tuple[Any, Any] = (None, None)
+        """The answer to the last question for a stream's end; most questions are for the same one."""
+
+    def _compile(self, text: str) -> Any:
+        """Return the script as a Lua function of its keys, its arguments and `redis`."""
+        return self._execute(f"return function(KEYS, ARGV, redis)\n{text}\nend")
+
+    def run(self, server: RedisServer, function: Any, key: str, arguments: Sequence[Any]) -> Any:
+        self.server = server
+        result = function(self._keys(key), self._table(list(map(str, arguments))), self._redis)
+        return result if isinstance(result, int | str) else list(result.values())
+
+    def _call(self, name: str, key: str, *arguments: Any) -> Any:
+        server = self.server
+        if name == "TYPE":
+            found = server.keys.get(key)
+            return self._kinds["none" if found is None else "string" if isinstance(found, str) else "stream"]
+        if name == "XINFO":
+            return self._information(server.stream(arguments[0]))
+        if name == "XADD":
+            return server.add(key, arguments[0], arguments[1:])
+        if name == "DEL":
+            return server.delete(key)
+        return server.trim(key, int(arguments[-1]), approximate="~" in arguments)
+
+    def _information(self, stream: StreamKey) -> Any:
+        last = next(reversed(stream.entries), None)
+        fields = stream.entries[last] if last else []
+        asked, answer = self._end
+        if asked != (stream.last, last, fields):
+            said = ["last-generated-id", shown(stream.last)]
+            if last:
+                said += ["last-entry", self._table([shown(last), self._table(fields)])]
+            answer = self._table(said)
+            self._end = ((stream.last, last, fields), answer)
+        return answer
 
 
-@cache
-def _compiled(text: str) -> Any:
-    """Return the script as a Lua function of its keys, its arguments and `redis`."""
-    return _lua().execute(f"return function(KEYS, ARGV, redis)\n{text}\nend")
+_scripts = _Scripts()
 
 
 class Script:
     def __init__(self, client: "Client", text: str) -> None:
         self._client = client
-        self._function = _compiled(text)
+        self._function = _scripts.compiled(text)
 
     def __call__(self, *, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        return self._client.do("script", lambda: self._run(keys, args))
+        return self._client.do("script", lambda: self._run(keys[0], args))
 
-    def _run(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        server, table = self._client.server, _lua().table_from
-        if server.is_full and len(args) > len(["position", "event", "length"]):
+    def _run(self, key: str, arguments: Sequence[Any]) -> Any:
+        server = self._client.server
+        if server.is_full and len(arguments) > len(["position", "event", "length"]):
             raise exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
-        result = self._function(table(list(keys)), table([str(part) for part in args]), table({"call": self._call}))
-        return result if isinstance(result, int | str) else list(result.values())
-
-    def _call(self, name: str, key: str, *args: Any) -> Any:
-        server, table = self._client.server, _lua().table_from
-        found = server.keys.get(key)
-        if name == "TYPE":
-            return table({"ok": "none" if found is None else "string" if isinstance(found, str) else "stream"})
-        if name == "DEL":
-            return server.delete(key)
-        if name == "XINFO":
-            return table(self._information(server.stream(args[0])))
-        if name == "XADD":
-            return server.add(key, args[0], args[1:])
-        return server.trim(key, int(args[-1]), approximate="~" in args)
-
-    @staticmethod
-    def _information(stream: StreamKey) -> list[Any]:
-        table = _lua().table_from
-        said: list[Any] = ["last-generated-id", shown(stream.last)]
-        if stream.entries:
-            last = next(reversed(stream.entries))
-            said += ["last-entry", table([shown(last), table(stream.entries[last])])]
-        return said
+        return _scripts.run(server, self._function, key, arguments)
 
 
-def _no_answer() -> Exception:
+def _no_answer(_: Task) -> Exception:
     return exceptions.TimeoutError("no answer")
+
+
+@cache
+def _call(name: str) -> Call:
+    return Call(f"redis {name}", _no_answer)
 
 
 class Client:
@@ -180,17 +201,16 @@ class Client:
 
     def __init__(self, server: RedisServer) -> None:
         self.server = server
-        self._calls: dict[str, Call] = {}
 
     def do[Result](self, name: str, effect: Callable[[], Result]) -> Result:
-        if name not in self._calls:
-            self._calls[name] = Call(f"redis {name}", _no_answer, _no_answer)
-        return self.server.scheduler.call(self._calls[name], lambda: self._if_there(effect))
-
-    def _if_there[Result](self, effect: Callable[[], Result]) -> Result:
-        if self.server.away_until > self.server.scheduler.now:
+        server, scheduler = self.server, self.server.scheduler
+        afterwards = scheduler.enter(_call(name))
+        if server.away_until > scheduler.now:
             raise exceptions.ConnectionError("connection refused")
-        return effect()
+        result = effect()
+        if afterwards:
+            afterwards()
+        return result
 
     def register_script(self, text: str) -> Script:
         return Script(self, text)

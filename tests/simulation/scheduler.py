@@ -47,15 +47,18 @@ class Task:
         self.interruption: BaseException | None = None
 
 
+type Queue = list[tuple[Task, int]]
+"""Tasks that wait, each with the number of its wait: by then it may wait for something else."""
+
+
 class Call:
-    """A call of a server that a fault may meet."""
+    """A kind of call of a server that a fault may meet; `failure` tells the task what it learns of one."""
 
-    __slots__ = ("failure", "kind", "lost_reply")
+    __slots__ = ("failure", "kind")
 
-    def __init__(self, kind: str, failure: Callable[[], Exception], lost_reply: Callable[[], Exception]) -> None:
+    def __init__(self, kind: str, failure: Callable[["Task"], Exception]) -> None:
         self.kind = kind
         self.failure = failure
-        self.lost_reply = lost_reply
 
 
 class Scheduler:
@@ -71,6 +74,7 @@ class Scheduler:
         """Kinds of calls that faults are aimed at."""
         self.on_fault: Callable[[Call], Callable[[], None] | None] = lambda _: None
         self._random = random
+        self._draw = random.random
         self._switching = switching
         self._hub = getcurrent()
         self._ready: list[Task] = []
@@ -78,30 +82,38 @@ class Scheduler:
         self._number = count()
         self._dead: list[Process] = []
         self._failure: BaseException | None = None
+        self._most_steps = 0
 
     # What tasks call
 
     def call[Result](self, call: Call, effect: Callable[[], Result]) -> Result:
         """Call a server: other tasks may run before, and a fault may meet the call."""
-        task = self.current
-        if task is None:
-            self.now += CALL_SECONDS
-            return effect()
-        if task.process.is_dead:
-            raise Crash
-        self.steps += 1
-        self.now += CALL_SECONDS
-        is_due = self.steps >= self.next_fault_step or call.kind in self.watched
-        afterwards = self.on_fault(call) if is_due else None
-        if self._random.random() < self._switching:
-            self._ready.append(task)
-            self._switch(task)
-        if self.trace is not None:
-            self.trace.append(f"{self.now:9.4f} {task.process.name:<12} {call.kind}")
+        afterwards = self.enter(call)
         result = effect()
         if afterwards:
             afterwards()
         return result
+
+    def enter(self, call: Call) -> Callable[[], None] | None:
+        """Begin a call of a server; return what happens after its effect."""
+        task = self.current
+        if task and task.process.is_dead:
+            raise Crash
+        self.now += CALL_SECONDS
+        if task is None:
+            return None
+        self.steps += 1
+        is_due = self.steps >= self.next_fault_step or call.kind in self.watched
+        afterwards = self.on_fault(call) if is_due else None
+        if self._draw() < self._switching and (self._ready or self._is_timer_due()):
+            self._ready.append(task)
+            self._switch(task)
+        if self.trace is not None:
+            self.trace.append(f"{self.now:9.4f} {task.process.name:<12} {call.kind}")
+        return afterwards
+
+    def _is_timer_due(self) -> bool:
+        return bool(self._timers) and self._timers[0][0] <= self.now
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the task is woken, or so many seconds; tell whether it was woken."""
@@ -115,39 +127,64 @@ class Scheduler:
         self._switch(task)
         return task.was_woken
 
+    def wait_in(self, *queues: Queue, seconds: float | None = None) -> bool:
+        """Wait until one of the queues is woken, or so many seconds; tell whether it was woken."""
+        task = self.current
+        assert task
+        for queue in queues:
+            queue.append((task, task.waits))
+        return self.wait(seconds)
+
     def sleep(self, seconds: float) -> None:
         self.wait(max(seconds, 0.0))
-
-    def wake(self, task: Task) -> None:
-        """Let a waiting task go on."""
-        if task.is_waiting:
-            task.was_woken = True
-            self._go_on(task)
 
     def _go_on(self, task: Task) -> None:
         task.is_waiting = False
         task.waits += 1
         self._ready.append(task)
 
-    def wake_all(self, tasks: list[Task]) -> None:
-        woken = tasks[:]
-        tasks.clear()
-        for task in woken:
-            self.wake(task)
+    def wake_all(self, queue: Queue) -> None:
+        """Let the tasks go on that still wait in the queue."""
+        woken = queue[:]
+        queue.clear()
+        for task, number in woken:
+            if task.is_waiting and task.waits == number:
+                task.was_woken = True
+                self._go_on(task)
 
     def interrupt(self, task: Task, error: BaseException) -> None:
         """Let a waiting task go on with an exception, as a signal's handler does."""
         if task.is_waiting:
             task.interruption = error
-            self.wake(task)
+            self._go_on(task)
 
     def _switch(self, task: Task) -> None:
-        self._hub.switch()
+        """Let another task run, which is chosen here if the hub has nothing else to do."""
+        if (chosen := self._chosen()) is None:
+            self._hub.switch()
+        elif chosen is not task:
+            self.current = chosen
+            chosen.greenlet.switch()
         if task.process.is_dead:
             raise Crash
         if task.interruption:
             interruption, task.interruption = task.interruption, None
             raise interruption
+
+    def _chosen(self) -> Task | None:
+        """Return the task that runs next; None if the hub has something to do first."""
+        ready = self._ready
+        while ready and not (self._dead or self._failure or self._is_timer_due() or self.steps > self._most_steps):
+            task = ready.pop(self._random.randrange(len(ready)) if len(ready) > 1 else 0)
+            if self._may_run(task):
+                return task
+        return None
+
+    def _may_run(self, task: Task) -> bool:
+        if task.process.stopped_until > self.now and not task.process.is_dead:
+            self.at(task.process.stopped_until, lambda: self._ready.append(task))
+            return False
+        return not task.process.is_dead
 
     # What ends and begins tasks
 
@@ -181,19 +218,24 @@ class Scheduler:
 
     def run(self, is_over: Callable[[], bool], *, until: float, most_steps: int) -> bool:
         """Run the tasks until `is_over`, which is asked whenever all of them wait; tell whether that came in time."""
-        ready, timers = self._ready, self._timers
+        timers = self._timers
+        self._most_steps = most_steps
         while True:
             if self._dead:
                 self._bury()
             if self._failure:
                 failure, self._failure = self._failure, None
                 raise failure
-            if timers and timers[0][0] <= self.now:
+            if self._is_timer_due():
                 self._fire(heapq.heappop(timers))
-            elif ready:
-                self._resume(ready.pop(self._random.randrange(len(ready)) if len(ready) > 1 else 0))
-                if self.steps > most_steps:
-                    return False
+            elif task := self._chosen():
+                self.current = task
+                task.greenlet.switch()
+                self.current = None
+            elif self.steps > most_steps:
+                return False
+            elif self._ready or self._is_timer_due():
+                continue
             elif is_over():
                 return True
             elif not timers:
@@ -209,16 +251,6 @@ class Scheduler:
             what()
         elif task.is_waiting and task.waits == what:
             self._go_on(task)
-
-    def _resume(self, task: Task) -> None:
-        if task.process.is_dead:
-            return
-        if task.process.stopped_until > self.now:
-            self.at(task.process.stopped_until, lambda: self._ready.append(task))
-            return
-        self.current = task
-        task.greenlet.switch()
-        self.current = None
 
     def _bury(self) -> None:
         while self._dead:

@@ -3,16 +3,32 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from django.db import OperationalError
 
-from tests.simulation.scheduler import Call, Scheduler
+from tests.simulation.scheduler import Call, Scheduler, Task
 from tests.simulation.tables import Database, Transaction
 
 
 def _no_answer() -> Exception:
     return OperationalError("the database does not answer")
+
+
+def _lose_session(task: Task) -> Exception:
+    if task.session:
+        task.session.abort()
+    return _no_answer()
+
+
+@cache
+def call(kind: str) -> Call:
+    """Return this kind of call of the database, whose failure ends the session."""
+    return Call(kind, _lose_session)
+
+
+COMMIT, SAVEPOINT = call("commit"), call("savepoint")
 
 
 class View:
@@ -42,7 +58,7 @@ class Session:
         self.incarnation = server.incarnation
         self.depth = 0
         self.must_roll_back = False
-        self.on_commit: list[tuple[int, Callable[[], object]]] = []
+        self.on_commit: list[Callable[[], object]] = []
 
     @property
     def in_atomic_block(self) -> bool:
@@ -95,7 +111,6 @@ class Server:
         self.run_statement: Callable[..., Any] = lambda *_: None
         self._outside = Session(self)
         self._view = View(self.clock, None)
-        self._calls: dict[str, Call] = {}
 
     def clock(self) -> float:
         return self.scheduler.now + self.clock_offset
@@ -111,15 +126,6 @@ class Server:
             task.session = Session(self)
         return task.session  # type: ignore[no-any-return]
 
-    def _call(self, kind: str) -> Call:
-        if kind not in self._calls:
-            self._calls[kind] = Call(kind, self._lose_session, self._lose_session)
-        return self._calls[kind]
-
-    def _lose_session(self) -> Exception:
-        self.session().abort()
-        return _no_answer()
-
     def start_again(self) -> None:
         """End all sessions."""
         self.incarnation += 1
@@ -133,25 +139,26 @@ class Server:
         return self.run_statement(self, text, parameters)  # type: ignore[no-any-return]
 
     def statement[Result](
-        self, kind: str, run: Callable[[Any], Result], *, writes: bool, waits_for_disk: bool = True
+        self, call: Call, run: Callable[[Any], Result], *, writes: bool, waits_for_disk: bool = True
     ) -> Result:
         """Run a statement in the session's transaction, or in one of its own."""
         session = self.session()
-        return self.scheduler.call(
-            self._call(kind), lambda: self._run(session, run, writes=writes, waits_for_disk=waits_for_disk)
-        )
-
-    def _run[Result](
-        self, session: Session, run: Callable[[Any], Result], *, writes: bool, waits_for_disk: bool
-    ) -> Result:
+        afterwards = self.scheduler.enter(call)
         if session.incarnation != self.incarnation:
             session.incarnation = self.incarnation
             session.abort()
             raise _no_answer()
         if session.depth:
-            return self._run_within(session, run)
-        if not writes:
-            return run(None)
+            result = self._run_within(session, run)
+        elif writes:
+            result = self._run_alone(run, waits_for_disk=waits_for_disk)
+        else:
+            result = run(None)
+        if afterwards:
+            afterwards()
+        return result
+
+    def _run_alone[Result](self, run: Callable[[Any], Result], *, waits_for_disk: bool) -> Result:
         transaction = self.database.begin()
         try:
             self._lock_all(transaction)
@@ -178,78 +185,33 @@ class Server:
         if self.vendor == "sqlite":
             self.database.lock(transaction, ("database",))
 
-    @contextmanager
-    def atomic(self, using: str = "") -> Iterator[None]:
+    def atomic(self, using: str = "") -> "Transactional":
         session = self.session()
-        if session.depth:
-            with self._savepoint(session):
-                yield
-            return
-        session.depth, session.must_roll_back = 1, False
-        session.on_commit.clear()
-        try:
-            yield
-        except BaseException:
-            session.depth = 0
-            session.close()
-            raise
-        session.depth = 0
-        if session.must_roll_back:
-            session.close()
-        else:
-            self._commit(session)
+        return Savepoint(session) if session.depth else Transactional(session)
 
-    @contextmanager
-    def _savepoint(self, session: Session) -> Iterator[None]:
-        if session.transaction is None:
-            self.statement("savepoint", lambda _: None, writes=False)
-        transaction = session.transaction
-        assert transaction
-        if transaction.is_over:
-            raise _no_answer()
-        transaction.save()
-        session.depth += 1
-        hooks = len(session.on_commit)
-        try:
-            yield
-        except BaseException:
-            session.depth -= 1
-            session.must_roll_back = False
-            transaction.restore()
-            del session.on_commit[hooks:]
-            raise
-        session.depth -= 1
-        if session.must_roll_back:
-            session.must_roll_back = False
-            transaction.restore()
-            del session.on_commit[hooks:]
-        else:
-            transaction.savepoints.pop()
-
-    def _commit(self, session: Session) -> None:
+    def commit(self, session: Session) -> None:
         transaction, session.transaction = session.transaction, None
         if transaction is None:
             return
         hooks, session.on_commit = session.on_commit, []
-
-        def commit() -> None:
-            if transaction.is_over:
-                raise _no_answer()
-            self.database.commit(transaction)
-
         try:
-            self.scheduler.call(self._call("commit"), commit)
+            self.scheduler.call(COMMIT, lambda: self._commit(transaction))
         except BaseException:
             if not transaction.is_over:
                 self.database.end(transaction)
             raise
-        for _, hook in hooks:
+        for hook in hooks:
             hook()
+
+    def _commit(self, transaction: Transaction) -> None:
+        if transaction.is_over:
+            raise _no_answer()
+        self.database.commit(transaction)
 
     def register(self, hook: Callable[[], object]) -> None:
         session = self.session()
         if session.depth:
-            session.on_commit.append((session.depth, hook))
+            session.on_commit.append(hook)
         else:
             hook()
 
@@ -260,3 +222,52 @@ class Server:
         except Exception:
             self.session().must_roll_back = True
             raise
+
+
+class Transactional:
+    """`transaction.atomic()`: a transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> None:
+        session = self._session
+        session.depth, session.must_roll_back = 1, False
+        session.on_commit.clear()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        session = self._session
+        session.depth = 0
+        if kind or session.must_roll_back:
+            session.close()
+        else:
+            session.server.commit(session)
+
+
+class Savepoint(Transactional):
+    """`transaction.atomic()` within a transaction."""
+
+    _hooks = 0
+
+    def __enter__(self) -> None:
+        session = self._session
+        if session.transaction is None:
+            session.server.statement(SAVEPOINT, lambda _: None, writes=False)
+        assert session.transaction
+        if session.transaction.is_over:
+            raise _no_answer()
+        session.transaction.save()
+        session.depth += 1
+        self._hooks = len(session.on_commit)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        session = self._session
+        session.depth -= 1
+        if session.transaction is None:
+            return
+        if kind or session.must_roll_back:
+            session.must_roll_back = False
+            session.transaction.restore()
+            del session.on_commit[self._hooks :]
+        else:
+            session.transaction.savepoints.pop()

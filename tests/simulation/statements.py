@@ -12,8 +12,9 @@ from uuid import UUID
 
 from events.groups import checkpoint
 from events.log import positions, reading
+from events.operations import compaction
 from events.recording import outbox
-from tests.simulation.sessions import Server
+from tests.simulation.sessions import Server, call
 from tests.simulation.tables import Row, Transaction
 
 type Result = tuple[list[Any], int]
@@ -26,11 +27,9 @@ ALWAYS = "%s IS NOT NULL"
 
 
 def run(server: Server, text: str, parameters: Sequence[Any]) -> Result:
-    waits_for_disk = checkpoint.WITHOUT_WAITING_FOR_THE_DISK not in text
-    text = text.removesuffix(f" {checkpoint.WITHOUT_WAITING_FOR_THE_DISK}")
-    kind, writes, statement = _statement(text)
+    kind, writes, waits_for_disk, statement = _statement(text)
     return server.statement(
-        kind,
+        call(kind),
         lambda transaction: statement(server, transaction, parameters),
         writes=writes,
         waits_for_disk=waits_for_disk,
@@ -38,13 +37,20 @@ def run(server: Server, text: str, parameters: Sequence[Any]) -> Result:
 
 
 @cache
-def _statement(text: str) -> tuple[str, bool, Statement]:
+def _statement(text: str) -> tuple[str, bool, bool, Statement]:
+    waits_for_disk = checkpoint.WITHOUT_WAITING_FOR_THE_DISK not in text
+    kind, writes, statement = _parsed(text.removesuffix(f" {checkpoint.WITHOUT_WAITING_FOR_THE_DISK}"))
+    return kind, writes, waits_for_disk, statement
+
+
+def _parsed(text: str) -> tuple[str, bool, Statement]:
     known: dict[str, tuple[str, bool, Statement]] = {
         reading.READ_AFTER.format(columns=reading.SELECTED): ("read the log", False, read_after),
         reading.READ_EVENT.format(columns=reading.SELECTED): ("read an event", False, read_event),
         reading.EVENT_AT: ("event at", False, event_at),
         reading.SIZE_OF_NEXT: ("size of next", False, size_of_next),
         reading.FITTING: ("fitting", False, fitting),
+        compaction.DROP.format(replaced=""): ("drop", True, drop),
         positions.GIVE_BY_FUNCTION: ("give positions", True, give_positions),
     }
     if text in known:
@@ -58,8 +64,8 @@ def _statement(text: str) -> tuple[str, bool, Statement]:
 
 
 def _update(table: str, changes: str, conditions: str) -> Statement:
-    assigned = [_parsed(part) for part in changes.split(",")]
-    wanted = [_parsed(part) for part in conditions.split(" AND ")]
+    assigned = [_assigned(part) for part in changes.split(",")]
+    wanted = [_assigned(part) for part in conditions.split(" AND ")]
 
     def update(server: Server, transaction: Transaction, parameters: Sequence[Any]) -> Result:
         given = iter(parameters)
@@ -81,7 +87,7 @@ def _update(table: str, changes: str, conditions: str) -> Statement:
     return update
 
 
-def _parsed(part: str) -> tuple[str, Any]:
+def _assigned(part: str) -> tuple[str, Any]:
     if part.strip() == ALWAYS:
         return ALWAYS, PARAMETER
     column, value = (text.strip().strip('"') for text in part.split("=", 1))
@@ -196,6 +202,22 @@ def insert_events(server: Server, transaction: Transaction, parameters: Sequence
         waiting = {"partition": row["partition"], "entry_id": row["id"]}
         transaction.put(waits, (waiting["partition"], waiting["entry_id"]), waiting)
     return [], len(parameters) // width
+
+
+def drop(server: Server, transaction: Transaction, parameters: Sequence[Any]) -> Result:
+    """Delete the rows of the log that compaction has chosen, and note how far it came."""
+    replaced, compacted_to, partition = parameters
+    database = server.database
+    log, places, partitions = (database.tables[name] for name in ("events_log", "events_position", "events_partition"))
+    rows = replaced.rows_in(transaction)
+    for row in rows:
+        transaction.put(log, row["id"], None)
+        transaction.put(places, row["id"], None)
+    database.lock(transaction, ("events_partition", partition))
+    found = database.at(partitions, partition, transaction)
+    assert found
+    transaction.put(partitions, partition, {**found, "compacted_to": max(found["compacted_to"], compacted_to)})
+    return [(len(rows),)], 1
 
 
 def _give_at_insert(server: Server, transaction: Transaction, entry: Row) -> None:

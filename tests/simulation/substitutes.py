@@ -7,27 +7,25 @@ from typing import Any
 from uuid import UUID
 
 from tests.simulation.expressions import EPOCH
-from tests.simulation.scheduler import Scheduler, Task
+from tests.simulation.scheduler import Queue, Scheduler
 
 
 class Clock:
-    """The modules `time` and `django.utils.timezone`, on the simulated clock."""
+    """The modules `time` and `django.utils.timezone`, on the clock of the simulated world."""
 
-    def __init__(self, scheduler: Callable[[], Scheduler], offset: Callable[[], float]) -> None:
-        self._scheduler = scheduler
-        self._offset = offset
+    world: Any
 
     def monotonic(self) -> float:
-        return self._scheduler().now
+        return self.world.scheduler.now  # type: ignore[no-any-return]
 
     def time(self) -> float:
-        return (EPOCH + timedelta(seconds=self._scheduler().now + self._offset())).timestamp()
+        return self.now().timestamp()
 
     def now(self) -> datetime:
-        return EPOCH + timedelta(seconds=self._scheduler().now + self._offset())
+        return EPOCH + timedelta(seconds=self.world.scheduler.now + self.world.clock_offset)
 
     def sleep(self, seconds: float) -> None:
-        self._scheduler().sleep(seconds)
+        self.world.scheduler.sleep(seconds)
 
 
 class Event:
@@ -36,7 +34,7 @@ class Event:
     def __init__(self, scheduler: Callable[[], Scheduler]) -> None:
         self._scheduler = scheduler
         self._is_set = False
-        self._waiting: list[Task] = []
+        self._waiting: Queue = []
 
     def set(self) -> None:
         self._is_set = True
@@ -49,10 +47,8 @@ class Event:
         return self._is_set
 
     def wait(self, seconds: float | None = None) -> bool:
-        task = self._scheduler().current
-        if not self._is_set and task:
-            self._waiting.append(task)
-            self._scheduler().wait(seconds)
+        if not self._is_set and self._scheduler().current:
+            self._scheduler().wait_in(self._waiting, seconds=seconds)
         return self._is_set
 
 
@@ -62,14 +58,11 @@ class Lock:
     def __init__(self, scheduler: Callable[[], Scheduler]) -> None:
         self._scheduler = scheduler
         self._is_held = False
-        self._waiting: list[Task] = []
+        self._waiting: Queue = []
 
     def __enter__(self) -> None:
         while self._is_held:
-            task = self._scheduler().current
-            assert task
-            self._waiting.append(task)
-            self._scheduler().wait()
+            self._scheduler().wait_in(self._waiting)
         self._is_held = True
 
     def __exit__(self, *_: object) -> None:

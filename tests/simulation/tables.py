@@ -4,12 +4,13 @@ A statement sees what was committed before it began, and its own transaction's c
 its row, and then decides anew by the row's committed state. An insert waits for another one of the same key.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from django.db import IntegrityError, OperationalError
 
-from tests.simulation.scheduler import Scheduler, Task
+from tests.simulation.scheduler import Queue, Scheduler
 
 type Row = dict[str, Any]
 type Key = Any
@@ -23,12 +24,17 @@ class Table:
     def __init__(self, name: str, key: Sequence[str], unique: Sequence[Sequence[str]]) -> None:
         self.name = name
         self.key = tuple(key)
-        self.unique = [tuple(columns) for columns in unique]
+        self._key_of = itemgetter(*key)
+        self.unique = [(tuple(columns), itemgetter(*columns)) for columns in unique]
         self.rows: dict[Key, Row] = {}
         self.last_id = 0
 
+    def clear(self) -> None:
+        self.rows = {}
+        self.last_id = 0
+
     def key_of(self, row: Row) -> Key:
-        return row[self.key[0]] if len(self.key) == 1 else tuple(row[column] for column in self.key)
+        return self._key_of(row)
 
     def next_id(self) -> int:
         self.last_id += 1
@@ -53,15 +59,17 @@ class Transaction:
 
 
 class Database:
-    """All tables. `on_commit` gets each transaction's changes after they are visible."""
+    """All tables. `on_commit` gets each transaction's changes of some tables after they are visible."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
         self.tables: dict[str, Table] = {}
         self.on_commit: Callable[[Mapping[str, Mapping[Key, tuple[Row | None, Row | None]]]], None] = lambda _: None
+        self.watched: Container[str] = ()
+        """The tables whose changes `on_commit` gets."""
         self.open: set[Transaction] = set()
         self._owners: dict[Lock, Transaction] = {}
-        self._waiting: dict[Lock, list[Task]] = {}
+        self._waiting: dict[Lock, Queue] = {}
         self._undo: list[tuple[Table, Key, Row | None]] = []
         """What a crash of the server may take back: the commits that did not wait for the disk."""
 
@@ -84,10 +92,8 @@ class Database:
                 transaction.locks.append(lock)
                 break
             has_waited = True
-            task = self.scheduler.current
-            assert task, "the tests themselves must not wait for a lock"
-            self._waiting.setdefault(lock, []).append(task)
-            self.scheduler.wait()
+            assert self.scheduler.current, "the tests themselves must not wait for a lock"
+            self.scheduler.wait_in(self._waiting.setdefault(lock, []))
             if transaction.is_over:
                 raise OperationalError("the session was ended")
         return has_waited
@@ -109,20 +115,26 @@ class Database:
 
     def insert(self, table: Table, transaction: Transaction, row: Row, *, ignores_conflicts: bool = False) -> bool:
         """Insert a row; tell whether it was inserted, or raise IntegrityError for a key that is taken."""
-        for columns in (table.key, *table.unique):
-            values = tuple(row[column] for column in columns)
-            if None in values:
+        key = table.key_of(row)
+        if key is not None:
+            self.lock(transaction, (table.name, key))
+            if self.at(table, key, transaction):
+                return self._refuse(table, table.key, ignores=ignores_conflicts)
+        for columns, values_of in table.unique:
+            values = values_of(row)
+            if values is None or (len(columns) > 1 and None in values):
                 continue
             self.lock(transaction, (table.name, columns, values))
-            if any(
-                all(other[c] == v for c, v in zip(columns, values, strict=True))
-                for other in self.visible(table, transaction)
-            ):
-                if ignores_conflicts:
-                    return False
-                raise IntegrityError(f"UNIQUE constraint failed: {', '.join(f'{table.name}.{c}' for c in columns)}")
-        transaction.put(table, table.key_of(row), row)
+            if values in map(values_of, self.visible(table, transaction)):
+                return self._refuse(table, columns, ignores=ignores_conflicts)
+        transaction.put(table, key, row)
         return True
+
+    @staticmethod
+    def _refuse(table: Table, columns: Sequence[str], *, ignores: bool) -> bool:
+        if ignores:
+            return False
+        raise IntegrityError(f"UNIQUE constraint failed: {', '.join(f'{table.name}.{c}' for c in columns)}")
 
     def begin(self) -> Transaction:
         transaction = Transaction()
@@ -135,14 +147,16 @@ class Database:
             self._undo.clear()
         for name, rows in transaction.changes.items():
             table = self.tables[name]
-            changed[name] = {key: (table.rows.get(key), row) for key, row in rows.items()}
+            current = table.rows
+            if name in self.watched:
+                changed[name] = {key: (current.get(key), row) for key, row in rows.items()}
+            if not waits_for_disk:
+                self._undo += [(table, key, current.get(key)) for key in rows]
             for key, row in rows.items():
-                if not waits_for_disk:
-                    self._undo.append((table, key, table.rows.get(key)))
                 if row is None:
-                    table.rows.pop(key, None)
+                    current.pop(key, None)
                 else:
-                    table.rows[key] = row
+                    current[key] = row
         self.end(transaction)
         if changed:
             self.on_commit(changed)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from random import Random
 from typing import Any
 
@@ -20,12 +21,12 @@ from events.relay.turns import Relay
 from events.stream.dsn import StreamDSN
 from events.stream.redis_stream import RedisStream
 from readmodel.projection import VERSION_STEP
-from tests.simulation.checker import Checker
+from tests.simulation.checker import WATCHED, Checker
 from tests.simulation.elasticsearch_server import ElasticsearchServer
 from tests.simulation.plan import Plan, Unit
 from tests.simulation.redis_server import Client, RedisServer, StreamKey
 from tests.simulation.scheduler import Process, Scheduler
-from tests.simulation.sessions import Server
+from tests.simulation.sessions import Server, call
 from tests.simulation.subscribers import SUBSCRIBERS, Failed, Poisoned
 from tests.simulation.tables import Database, Row, Table
 from tests.things import ThingMoved
@@ -34,6 +35,7 @@ DSN = StreamDSN.parse("redis://localhost/simulated?auto_setup=true")
 RESTART_SECONDS = 0.5
 """How long until a process that ended is started again."""
 THINGS = 4
+CHANGE, WRITE_IN_THE_LEDGER = call("change a thing"), call("write in the ledger")
 
 
 class SimulatedStream(RedisStream):
@@ -72,6 +74,7 @@ class World:
             "batch_size": plan.batch_size,
             "stream_max_length": plan.stream_max_length,
             "flush_on_commit": plan.flush_on_commit,
+            "relay_interval_seconds": plan.relay_interval_seconds,
             "subscribers": {
                 group: f"{SUBSCRIBERS[group].__module__}.{SUBSCRIBERS[group].__name__}" for group in plan.consumers
             },
@@ -86,17 +89,20 @@ class World:
         self.may_move_back = False
         self.repeats = False
         self.compacts = False
+        self.kept = ["searched", "kept"][: plan.indices]
+        """The aliases of the indices that are fed; the second one is a further target."""
         self.writers_left = 0
         self._streams: dict[Process | None, SimulatedStream] = {}
 
     def begin(self) -> None:
         """Create the rows that `migrate` creates, and start the processes."""
-        self.database.on_commit = self.checker.committed
+        self.database.on_commit, self.database.watched = self.checker.committed, WATCHED
         self.redis.on_append = self.checker.appended
         for name in ("thing", "ledger"):
             self.database.tables[name] = Table(name, ["id"], [])
         things = self.table("thing")
         things.rows = {f"thing-{n}": {"id": f"thing-{n}", "notes": ()} for n in range(THINGS)}
+        self.elasticsearch.refuses = self._refuse_document
         partitions = self.table("events_partition")
         partitions.rows = {n: self.new_partition(n) for n in range(self.plan.partitions)}
         for number in range(self.plan.relays):
@@ -120,16 +126,13 @@ class World:
     def rows(self, name: str) -> Sequence[Row]:
         return list(self.database.tables[name].rows.values())
 
-    def document_version(self, target: str, entry: Mapping[str, Any]) -> int:
+    def has_document(self, target: str, entry: Mapping[str, Any]) -> bool:
+        """Tell whether the index has the event's state or a newer one, or is gone."""
         for index in self.elasticsearch.indices.values():
-            if index.uuid == target and (stored := index.documents.get(entry["subject"])):
-                return stored.version // VERSION_STEP
-        # An index that is gone has lost what it had.
-        return (
-            0
-            if any(index.uuid == target for index in self.elasticsearch.indices.values())
-            else entry["aggregate_version"]
-        )
+            if index.uuid == target:
+                stored = index.documents.get(entry["subject"])
+                return bool(stored and stored.version // VERSION_STEP >= entry["aggregate_version"])
+        return True
 
     def note_of(self, entry: Mapping[str, Any]) -> str:
         return str(msgspec.json.decode(entry["data"])["note"])
@@ -165,13 +168,9 @@ class World:
         return [(position, fields.get("id", "") if sequence == 0 else "") for (position, sequence), fields in pairs]
 
     def log_window(self, partition: int) -> list[tuple[int, str]]:
-        log = self.table("events_log").rows
-        places = sorted(
-            (p for p in self.rows("events_position") if p["partition"] == partition), key=lambda p: p["position"]
-        )
-        return [
-            (place["position"], str(log[place["entry_id"]]["event_id"])) for place in places if place["entry_id"] in log
-        ]
+        """Return the positions and events of the partition, also those that were compacted away."""
+        places = sorted(self.checker.places.items())
+        return [(position, str(entry["event_id"])) for (number, position), entry in places if number == partition]
 
     # Processes
 
@@ -267,7 +266,7 @@ class World:
         with unit_of_work():
             for thing in unit.things:
                 name = f"thing-{thing}"
-                notes = self.server.statement("change a thing", lambda t, name=name: self._change(t, name), writes=True)
+                notes = self.server.statement(CHANGE, lambda t, name=name: self._change(t, name), writes=True)
                 record(ThingMoved(name=name, version=len(notes), note=notes[-1]))
             if unit.fails:
                 raise Rollback
@@ -283,6 +282,15 @@ class World:
 
     # What handlers do
 
+    def _refuse_document(self, key: str, version: int) -> HTTPStatus | None:
+        """Return the status with which Elasticsearch refuses the document: for good, or because it has no time."""
+        if self.is_mended or not self.plan.refuses_documents:
+            return None
+        for thing, refused, is_final in self.plan.poison.get("index", ()):
+            if (thing, refused) == (key, version):
+                return HTTPStatus.BAD_REQUEST if is_final else HTTPStatus.TOO_MANY_REQUESTS
+        return None
+
     def refuse_poison(self, group: str, batch: Sequence[Envelope]) -> None:
         if self.is_mended:
             return
@@ -297,7 +305,7 @@ class World:
             row = {"id": number, "event_id": envelope.id, "subject": envelope.subject}
             transaction.put(table, number, row)
 
-        self.server.statement("write in the ledger", insert, writes=True)
+        self.server.statement(WRITE_IN_THE_LEDGER, insert, writes=True)
 
 
 class _NoLog:

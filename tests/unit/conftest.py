@@ -3,11 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from events.stream.interface import Stream
 from events.testing import fake_stream
 from tests.servers import NOBODY_LISTENS
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the contracts on SQLite where the run has PostgreSQL: tests/integration runs them there."""
+    if connection.vendor == "sqlite":
+        return
+    on_sqlite = [item for item in items if "OnSQLite::" in item.nodeid]
+    config.hook.pytest_deselected(items=on_sqlite)
+    items[:] = [item for item in items if item not in on_sqlite]
 
 
 @pytest.fixture(autouse=True)

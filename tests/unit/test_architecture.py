@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -84,9 +85,14 @@ def test_the_events_open_connections_and_transactions_only_by_their_own_module()
     assert {module: names for module, names in forgetful.items() if names} == {}
 
 
+@cache
+def nodes_of(module: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(module.read_text())))
+
+
 def names_of_the_default_database(module: Path) -> set[str]:
     """Return what the module imports from django.db that works in the default database unless it is told another."""
-    imports = [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.ImportFrom)]
+    imports = [node for node in nodes_of(module) if isinstance(node, ast.ImportFrom)]
     names = {f"{node.module}.{alias.name}" for node in imports for alias in node.names}
     one_of_django = {"django.db.connection", "django.db.transaction", "django.db.DEFAULT_DB_ALIAS"}
     transactions = {name for name in names if name.startswith("django.db.transaction.")}
@@ -94,7 +100,7 @@ def names_of_the_default_database(module: Path) -> set[str]:
 
 
 def packages_of(module: Path) -> set[str]:
-    nodes = list(ast.walk(ast.parse(module.read_text())))
+    nodes = nodes_of(module)
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
     return {name.partition(".")[0] for name in names}
@@ -120,7 +126,7 @@ def test_everything_that_is_printed_is_made_printable_in_one_place() -> None:
 
 
 def unsafe_printing(module: Path) -> set[str]:
-    nodes = list(ast.walk(ast.parse(module.read_text())))
+    nodes = nodes_of(module)
     imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
     imported = {f"{node.module}.{alias.name}" for node in imports for alias in node.names}
     called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("accounts", "config", "events", "readmodel", "tests", "tickets")
 
 
-@pytest.mark.parametrize("benchmark", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("benchmark", sorted((ROOT / "benchmarks").rglob("*.py")), ids=lambda path: path.stem)
 def test_a_benchmark_imports_names_that_exist(benchmark: Path) -> None:
     nodes = [node for node in ast.walk(ast.parse(benchmark.read_text())) if isinstance(node, ast.ImportFrom)]
     ours = [(node.module or "", node.names) for node in nodes if (node.module or "").partition(".")[0] in OURS]

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from tickets.csv_import.importing import Import
+from tickets.csv_import.permits import new_permit
 from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS, BadRow
 from tickets.csv_import.source import DELIMITERS, NoTicketFile, Source, examine
 from tickets.models import Ticket
@@ -60,6 +61,7 @@ def import_page(request: HttpRequest, site: admin.AdminSite) -> TemplateResponse
         "title": "Import tickets",
         "opts": Ticket._meta,
         "form": form,
+        "permit": new_permit(),
         "columns": TICKET_COLUMNS,
         "optional": OPTIONAL_COLUMNS,
         **result,

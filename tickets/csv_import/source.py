@@ -128,7 +128,10 @@ def _delimiter_of(source: Source, columns: set[str]) -> str:
 
 
 def _names_in(line: str, delimiter: str) -> set[str]:
-    return {name_of(value) for row in csv.reader([line], delimiter=delimiter) for value in row}
+    try:
+        return {name_of(value) for row in csv.reader([line], delimiter=delimiter) for value in row}
+    except csv.Error:  # A value is too long for one; reading the rows says so.
+        return set()
 
 
 def name_of(heading: str) -> str:

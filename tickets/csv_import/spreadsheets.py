@@ -4,15 +4,15 @@ import re
 from datetime import datetime
 from decimal import Decimal
 
-CLOCK = r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?::(?P<second>\d\d))?(?:\s*(?P<half>[AaPp])\.?\s?[Mm]\.?)?"
+CLOCK = r"(?P<hour>[0-9]{1,2})[:.](?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?(?:\s*(?P<half>[AaPp])\.?\s?[Mm]\.?)?"
 WRITTEN_TIME = re.compile(
-    rf"(?P<first>\d{{1,2}})(?P<mark>[./-])(?P<second_part>\d{{1,2}})(?P=mark)(?P<year>\d{{2,4}})(?:,?\s+{CLOCK})?"
+    rf"(?P<first>[0-9]{{1,2}})(?P<mark>[./-])(?P<second_part>[0-9]{{1,2}})(?P=mark)(?P<year>[0-9]{{2,4}})(?:,?\s+{CLOCK})?"
 )
 YEAR_FIRST = re.compile(
-    rf"(?P<year>\d{{4}})[./-]\s?(?P<first>\d{{1,2}})[./-]\s?(?P<second_part>\d{{1,2}})\.?\s+{CLOCK}"
+    rf"(?P<year>[0-9]{{4}})[./-]\s?(?P<first>[0-9]{{1,2}})[./-]\s?(?P<second_part>[0-9]{{1,2}})\.?\s+{CLOCK}"
 )
-DAY_ALONE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}")
-SERIAL = re.compile(r"\d{5}(?:[.,]\d+)?")
+DAY_ALONE = re.compile(r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}")
+SERIAL = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
 EXAMPLE = "write it as 2027-05-01 20:00"
 SPACES = re.compile("[\\s\u00a0\u202f'’]")
 THREE_DECIMALS = 3
@@ -67,14 +67,14 @@ def price_in(text: str, *, delimiter: str, decimals: int) -> str:
     A file with another delimiter than the comma may have decimal commas.
     """
     number = SPACES.sub("", text)
-    if re.fullmatch(r"\d{1,3}(,\d{3})+\.\d+", number):
+    if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]+", number):
         return number.replace(",", "")
-    if re.fullmatch(r"\d{1,3}(\.\d{3})+,\d+", number):
+    if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]+", number):
         return number.replace(".", "").replace(",", ".")
-    if re.fullmatch(r"\d{1,3}(\.\d{3}){2,}|\d{1,3}(,\d{3}){2,}", number):
+    if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{3}){2,}|[0-9]{1,3}(,[0-9]{3}){2,}", number):
         return re.sub("[.,]", "", number)
     fits = decimals == THREE_DECIMALS and ("." in number or delimiter != ",")
-    if re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", number) and not fits:
+    if re.fullmatch(r"[1-9][0-9]{0,2}[.,][0-9]{3}", number) and not fits:
         plain, fraction = re.sub("[.,]", "", number), Decimal(number.replace(",", ".")).normalize()
         raise ValueError(f"{text} could be {plain} or {fraction:f}; write the one that is meant.")
-    return number.replace(",", ".") if re.fullmatch(r"\d+,\d+", number) else number or text
+    return number.replace(",", ".") if re.fullmatch(r"[0-9]+,[0-9]+", number) else number or text

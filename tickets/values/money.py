@@ -6,8 +6,8 @@ from decimal import Decimal
 import iso4217
 
 MOST_DECIMALS = 3
-PLAIN = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*")
-"""Decimal also reads 1e3 and 1_000, which nobody writes as a price but by mistake."""
+PLAIN = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*", re.ASCII)
+"""Decimal also reads 1e3, 1_000 and the digits of other scripts, which nobody writes as a price but by mistake."""
 # ISO 4217 lists them with decimals, but nobody pays with them.
 UNITS_OF_ACCOUNT = {"XAD", "UYW"}
 # Funds, such as CHE or MXV. The library reads the table, but leaves out this mark.

@@ -51,8 +51,8 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def is_complete(text: str) -> bool:
-    """Tell whether a time in ISO 8601 has hours and minutes."""
-    return bool(WITH_MINUTES.search(text))
+    """Tell whether a time in ISO 8601 has hours and minutes, in ASCII: Python reads digits of all scripts."""
+    return text.isascii() and bool(WITH_MINUTES.search(text))
 
 
 def at_venue(instant: datetime, time_zone: str) -> datetime:

@@ -21,10 +21,11 @@ DEFAULT_NAME = "create_token"
 
 def expiry(text: str) -> datetime:
     """Parse an age from now such as 90d, a date (the end of that day in UTC), or a time with its zone."""
+    plain = text if text.isascii() else ""  # Django reads the digits of all scripts.
     try:
-        if day := parse_date(text):
+        if day := parse_date(plain):
             return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-        if (moment := parse_datetime(text)) and moment.tzinfo:
+        if (moment := parse_datetime(plain)) and moment.tzinfo:
             return moment
     except ValueError as error:
         raise ArgumentTypeError(f"{text!r} does not exist: {error}") from error

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from config.web.server.restart import CannotRestart, restart
+from events.management.arguments import count, positive
 from events.management.command import BaseCommand
 
 
@@ -17,10 +18,10 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="the web server's port, 8000 by default")
+        parser.add_argument("--port", type=count, default=8000, help="the web server's port, 8000 by default")
         parser.add_argument(
             "--wait",
-            type=float,
+            type=positive,
             default=120.0,
             metavar="SECONDS",
             help="how long to wait until the old workers have ended, 120 by default",

@@ -18,6 +18,7 @@ from config.up.environment import exports
 from config.up.narrator import Narrator
 from config.up.preparation import ADMIN
 from config.up.running import Service, running_service, tell_story
+from events.management.arguments import count
 from events.management.command import BaseCommand
 from events.management.console import Console
 
@@ -85,9 +86,9 @@ class Command(BaseCommand):
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
+    if (found := count(text)) > LAST_PORT:
         raise ArgumentTypeError(f"{text!r} is not a port: use a number from 1 to {LAST_PORT}")
-    return int(text)
+    return found
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -124,5 +124,8 @@ def _answer(request: HttpRequest, status: HTTPStatus, detail: str = "", **member
     detail = detail or DETAILS.get(status, f"{status.description}.")
     if _is_of_api(request):
         return respond(problem(status, detail, **members))
-    page = render_to_string("config/error.html", {"title": status.phrase, "detail": detail})
-    return HttpResponse(page, status=status)
+    return HttpResponse(error_page(status, detail), status=status)
+
+
+def error_page(status: HTTPStatus, detail: str) -> str:
+    return render_to_string("config/error.html", {"title": status.phrase, "detail": detail})

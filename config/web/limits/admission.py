@@ -5,15 +5,21 @@ It runs in the event loop, before Django, so that what is refused takes neither 
 
 import asyncio
 import json
+from functools import cache
 from http import HTTPStatus
 
 from django.conf import settings
+from django.utils.csp import build_policy
 
-from config.web.answers.problems import PROBLEM_CONTENT_TYPE, problem
+from config.web.answers.error_pages import error_page
+from config.web.answers.problems import API, PROBLEM_CONTENT_TYPE, problem
 from config.web.asgi_types import Application, Message, Receive, Scope, Send
 from config.web.health.views import LIVENESS_PATH, answer_liveness
 from config.web.limits.places import PLACE, Place
 from config.web.limits.request_body import Memory, Refused, RequestBody, header
+
+type Answer = tuple[bytes, list[tuple[bytes, bytes]]]
+"""A body and headers."""
 
 RETRY_SECONDS = 5
 DISCARD_SECONDS = 2.0
@@ -52,9 +58,9 @@ def _messages(content: bytes, body: RequestBody) -> Receive:
 
 
 async def _refuse(refused: Refused, scope: Scope, body: RequestBody, send: Send) -> None:
-    """Answer with a problem. The web server closes the connection if the body has not arrived completely."""
-    content = json.dumps(problem(refused.status, refused.detail)).encode()
-    headers = [(b"content-type", PROBLEM_CONTENT_TYPE.encode()), (b"content-length", str(len(content)).encode())]
+    """Answer with a problem or a page. The web server closes the connection if the body has not arrived completely."""
+    content, headers = _problem(refused) if scope["path"].startswith(API) else _page(refused)
+    headers = [*headers, (b"content-length", str(len(content)).encode())]
     if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
@@ -62,3 +68,21 @@ async def _refuse(refused: Refused, scope: Scope, body: RequestBody, send: Send)
     if refused.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not header(scope, b"expect"):
         await body.discard(seconds=DISCARD_SECONDS)
     await send({"type": "http.response.body", "body": b""})
+
+
+def _problem(refused: Refused) -> Answer:
+    return json.dumps(problem(refused.status, refused.detail)).encode(), [
+        (b"content-type", PROBLEM_CONTENT_TYPE.encode())
+    ]
+
+
+def _page(refused: Refused) -> Answer:
+    policy = build_policy(settings.SECURE_CSP).encode()  # The page has a style of the service's own.
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-security-policy", policy)]
+    return _rendered(refused.status, refused.detail), headers
+
+
+@cache
+def _rendered(status: HTTPStatus, detail: str) -> bytes:
+    """Render a page once: the event loop has no time for it at each of many requests."""
+    return error_page(status, detail).encode()

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from django.conf import settings
 
 from config.web.asgi_types import Message, Receive, Scope
+from tickets.csv_import.permits import has_permit
 
 DISCONNECT = "http.disconnect"
-UPLOADS = "/admin/"
 UPLOAD = b"multipart/form-data"
 SMALL_BYTES = 65_536
 """So much of each body is not counted, so that ordinary requests succeed while others fill the memory."""
@@ -31,9 +31,9 @@ class Limit(NamedTuple):
 
 
 def limit_of(scope: Scope) -> Limit:
-    """Return what a request's body may take: files in forms of the admin more than others."""
-    is_upload = scope["path"].startswith(UPLOADS) and header(scope, b"content-type").lower().startswith(UPLOAD)
-    if is_upload:
+    """Return what a request's body may take: a file of somebody who may import files more than others."""
+    is_upload = header(scope, b"content-type").lower().startswith(UPLOAD)
+    if is_upload and has_permit(scope["query_string"]):
         return Limit(settings.WEB_UPLOAD_BYTES, settings.WEB_UPLOAD_SECONDS)
     return Limit(settings.WEB_BODY_BYTES, settings.WEB_BODY_SECONDS)
 

@@ -107,8 +107,11 @@ def load_documented_operations() -> None:
 @cache
 def _documented() -> list[tuple[re.Pattern[str], Mapping[str, Operation]]]:
     """Return the operations of the OpenAPI document by the pattern of their path and by their method."""
+    from drf_spectacular.contrib.django_filters import DjangoFilterExtension  # noqa: PLC0415 (as below)
     from drf_spectacular.generators import SchemaGenerator  # noqa: PLC0415 (it needs views, which need this class)
 
+    # It would start compilers, to look for a library of maps on this machine.
+    DjangoFilterExtension._has_gis = False  # type: ignore[attr-defined]  # noqa: SLF001
     document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return [
         (re.compile(PLACEHOLDER.sub("[^/]+", re.escape(path))), dict(_operations(operations, document)))

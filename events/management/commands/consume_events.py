@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from contextlib import closing
 from typing import Any
 
@@ -15,7 +15,7 @@ from events.consumer.consumer import Consumer
 from events.consumer.group_reader import TIMEOUT_SECONDS
 from events.consumer.hangs import HangWatch
 from events.groups.ownership import Ownership, heartbeat_thread
-from events.management.arguments import count
+from events.management.arguments import count, positive
 from events.management.worker import Worker
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
@@ -45,8 +45,8 @@ class Command(Worker):
             "else the host's name)",
         )
         parser.add_argument("--limit", type=count, metavar="N", help="end after N events")
-        parser.add_argument("--time-limit", type=_positive, metavar="SECONDS", help="end after that many seconds")
-        parser.add_argument("--memory-limit", type=_positive, metavar="MB", help="end once it uses that much memory")
+        parser.add_argument("--time-limit", type=positive, metavar="SECONDS", help="end after that many seconds")
+        parser.add_argument("--memory-limit", type=positive, metavar="MB", help="end once it uses that much memory")
         parser.add_argument(
             "--failure-limit",
             type=count,
@@ -63,7 +63,7 @@ class Command(Worker):
         )
         parser.add_argument(
             "--block",
-            type=_positive,
+            type=positive,
             metavar="SECONDS",
             default=conf.block_seconds,
             help="wait that long for the stream before looking at the log (default: %(default)s)",
@@ -94,13 +94,3 @@ class Command(Worker):
         logger.info("%s stopped", group)
         if limits.has_failed_too_often:
             raise CommandError(f"{group}: {limits.reached()}")
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is not a number above 0")
-    return number

@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from events.checks import TAG
 from events.exceptions import EventError
-from events.management.arguments import age
+from events.management.arguments import age, number
 from events.management.command import BaseCommand
 from events.management.control import declared_group
 from events.management.dialog import confirm
 from events.operations.reset_group import Destination, Move, ReplayPlan, execute_replay, plan_replay
+from events.texts.numbers import WHOLE
 
 
 class Command(BaseCommand):
@@ -35,7 +36,7 @@ class Command(BaseCommand):
             help="the position up to which all counts as handled, 0 for the start; or a time, whose first event at or "
             "after it comes next: 2027-05-01T12:00:00Z, 2027-05-01 (UTC), or an age like 2h",
         )
-        parser.add_argument("--partition", type=int, metavar="N", help="only in this partition (default: in all)")
+        parser.add_argument("--partition", type=number, metavar="N", help="only in this partition (default: in all)")
         parser.add_argument(
             "--target", metavar="T", help="only of this target (default: of all targets that the group has had)"
         )
@@ -56,9 +57,9 @@ class Command(BaseCommand):
 
 def _place(text: str) -> Destination:
     """Parse a position, a time with a time zone, a date or an age."""
-    if text.isdecimal():
-        return int(text)
-    if re.fullmatch(r"\d+[a-z]", text):
+    if WHOLE.fullmatch(text):
+        return number(text)
+    if re.fullmatch(r"\d+[a-z]", text, re.ASCII):
         return timezone.now() - age(text)
     try:
         return datetime.combine(date.fromisoformat(text), time(tzinfo=UTC))

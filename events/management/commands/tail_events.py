@@ -65,7 +65,7 @@ class Command(BaseCommand):
 
 
 def _position(text: str) -> str:
-    if not (text == FROM_NOW_ON or re.fullmatch(r"\d+(-\d+)?", text)):
+    if not (text == FROM_NOW_ON or re.fullmatch(r"\d{1,18}(-\d{1,18})?", text, re.ASCII)):
         raise ArgumentTypeError(f"{text!r} is not a position, an entry id such as 17-0, or $")
     return text
 

@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
 
 def _event(text: str) -> UUID | _Place:
-    if found := re.fullmatch(r"(?:(\d{1,4}):)?(\d{1,18})", text):
+    if found := re.fullmatch(r"(?:(\d{1,4}):)?(\d{1,18})", text, re.ASCII):
         return _Place(int(found[1]) if found[1] else None, int(found[2]))
     try:
         return UUID(text)

@@ -1,6 +1,6 @@
 """Trim the stream by hand."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from contextlib import closing
 from typing import Any
 
@@ -10,6 +10,7 @@ from events.checks import TAG
 from events.conf import conf
 from events.exceptions import PartitionsMissing, StreamUnavailable
 from events.log.partitions import partition_count
+from events.management.arguments import number
 from events.management.command import BaseCommand
 from events.management.dialog import confirm
 from events.stream.interface import Stream, open_stream
@@ -26,7 +27,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--length",
-            type=_length,
+            type=number,
             metavar="N",
             help="leave N entries in each partition (default: EVENTS_STREAM_MAX_LENGTH)",
         )
@@ -52,12 +53,6 @@ class Command(BaseCommand):
             confirm()
         removed = sum(stream.trim(partition, length=left) for partition in longer)
         self.stdout.write(f"{removed:,} entries removed.")
-
-
-def _length(text: str) -> int:
-    if not text.isdecimal():
-        raise ArgumentTypeError(f"{text!r} is not a number of entries")
-    return int(text)
 
 
 def _sentence(stream: Stream, partition: int, left: int) -> str:

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from events.management.arguments import age, count
+from events.management.arguments import age, count, number
 from events.models import DeadLetter
 
 OPEN, ANY = "open", "any"
@@ -121,9 +121,9 @@ def _add_confirmation(parser: ArgumentParser) -> None:
 
 
 def _letter_id(text: str) -> int:
-    if not (text.isdecimal() and int(text) <= HIGHEST_ID):
+    if (found := number(text)) > HIGHEST_ID:
         raise ArgumentTypeError(f"{text!r} is not the number of a dead letter")
-    return int(text)
+    return found
 
 
 def _reason(text: str) -> str:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from events.checks import CODE_TAG, TAG
 from events.exceptions import EventError
+from events.management.arguments import number
 from events.management.command import BaseCommand
 from events.management.console import Console
 from readmodel import rebuild
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         action.add_argument("--rollback", action="store_true", help="move the alias back to the previous index")
         action.add_argument("--drop", action="store_true", help="delete all indices but the searched one")
         parser.add_argument(
-            "--keep", type=int, metavar="N", default=1, help="keep N indices beside the searched one (default: 1)"
+            "--keep", type=number, metavar="N", default=1, help="keep N indices beside the searched one (default: 1)"
         )
 
     def handle(self, *, projection: str | None, rollback: bool, drop: bool, keep: int, **_: Any) -> None:

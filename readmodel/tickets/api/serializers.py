@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from readmodel.search.cursor import MAX_CURSOR_LENGTH
+from readmodel.tickets.api.fields import PriceField, WholeNumberField
 from readmodel.tickets.search.query import (
     DEFAULT_PAGE_SIZE,
     FACETS,
@@ -33,10 +34,8 @@ class _TextsField(serializers.ListField):
         return [text for text in data if text]
 
 
-def _price_field(help_text: str) -> serializers.DecimalField:
-    return serializers.DecimalField(
-        max_digits=11, decimal_places=3, min_value=0, allow_null=True, default=None, help_text=help_text
-    )
+def _price_field(help_text: str) -> PriceField:
+    return PriceField(max_digits=11, decimal_places=3, min_value=0, allow_null=True, default=None, help_text=help_text)
 
 
 def _stale_field() -> serializers.ChoiceField:
@@ -105,12 +104,12 @@ class SearchParameters(serializers.Serializer[dict[str, Any]]):
         default=list,
         help_text="Count the hits by these, separated by commas; each facet ignores its own filter.",
     )
-    page = serializers.IntegerField(
+    page = WholeNumberField(
         min_value=1,
         default=1,
         help_text=f"Only the first {MAX_HITS:,} tickets have numbered pages; to read all, follow a cursor.",
     )
-    page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=DEFAULT_PAGE_SIZE)
+    page_size = WholeNumberField(min_value=1, max_value=MAX_PAGE_SIZE, default=DEFAULT_PAGE_SIZE)
     cursor = serializers.CharField(
         default=None,
         allow_blank=True,

@@ -3,8 +3,12 @@
 import re
 from decimal import Decimal
 from html import unescape
+from urllib.parse import urlencode
+from uuid import UUID
 
-from django.template import Library
+from django.http import HttpRequest, QueryDict
+from django.template import Context, Library
+from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -13,6 +17,8 @@ from readmodel.tickets.pages import labels
 from readmodel.tickets.search.search import Hit
 
 register = Library()
+SEARCH = "search"
+"""The parameter of a ticket's page with the query of the search."""
 MARKS = re.compile(f"({MARK}|{END_MARK})")
 
 
@@ -35,6 +41,31 @@ def moment(text: str, time_zone: str) -> SafeString:
 def amount(price: str | Decimal, currency: str) -> str:
     """Show a price with the decimals that it has, which are those of its currency."""
     return f"{Decimal(price):,f} {currency}"
+
+
+@register.simple_tag(takes_context=True)
+def ticket_address(context: Context, ticket_id: UUID | str) -> str:
+    """Return the address of a ticket's page, which keeps the query of the search, for the way back."""
+    return _with_query(
+        reverse("ticket", args=[ticket_id]), urlencode({SEARCH: text}) if (text := _search(context)) else ""
+    )
+
+
+@register.simple_tag(takes_context=True)
+def search_address(context: Context) -> str:
+    """Return the address of the search that led to the page."""
+    return _with_query(reverse("search"), _search(context))
+
+
+def _search(context: Context) -> str:
+    """Return the query of the search: the page's own, or the one that a ticket's page was given."""
+    request: HttpRequest = context["request"]
+    is_search = request.resolver_match is not None and request.resolver_match.view_name == "search"
+    return (request.GET if is_search else QueryDict(request.GET.get(SEARCH, ""))).urlencode()
+
+
+def _with_query(address: str, query: str) -> str:
+    return f"{address}?{query}" if query else address
 
 
 @register.filter

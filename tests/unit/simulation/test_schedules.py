@@ -1,4 +1,4 @@
-"""The guarantees hold in a few simulated schedules; tests/simulation runs many of them."""
+"""The guarantees hold in a few simulated schedules; tests/simulation runs thousands of them."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from tests.simulation.mutation import Mutation, Stale, planted
 from tests.simulation.plan import Plan
 from tests.simulation.run import installation, run, run_all
 
-SCHEDULES = 20
+SCHEDULES = 30
 
 
 def test_the_guarantees_hold_in_every_schedule() -> None:
     summary = run_all(range(SCHEDULES))
 
-    assert summary.failed is None, f"run: uv run python -m tests.simulation --schedules 1 --seed {summary.failed}"
+    assert not summary.failed, f"run: uv run python -m tests.simulation --schedules 1 --seed {summary.failed[0]}"
     assert summary.schedules == SCHEDULES
 
 

@@ -4,16 +4,16 @@ import html
 import json
 import re
 import sys
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.management.base import CommandError
 from rich.text import Text
 
 from events.exceptions import RetryLater, TargetLost
+from events.management.arguments import count, price
 from events.management.command import BaseCommand
 from events.management.console import Console, Table
 from events.texts.printable import printable
@@ -43,14 +43,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--time-zone", default="", help="the time zone of dates, such as Europe/Berlin (default: each venue's own)"
         )
-        parser.add_argument("--price-min", type=_price, help="only tickets at this price or more")
-        parser.add_argument("--price-max", type=_price, help="only tickets at this price or less")
+        parser.add_argument("--price-min", type=price, help="only tickets at this price or more")
+        parser.add_argument("--price-max", type=price, help="only tickets at this price or less")
         parser.add_argument("--currency", default="", help="only tickets in this currency, such as EUR")
         parser.add_argument(
             "--sort", choices=SORTS, default="", help="the order; - means descending: --sort=-starts_at"
         )
-        parser.add_argument("--page", type=int, default=1)
-        parser.add_argument("--page-size", type=int, default=DEFAULT_PAGE_SIZE)
+        parser.add_argument("--page", type=count, default=1)
+        parser.add_argument("--page-size", type=count, default=DEFAULT_PAGE_SIZE)
         parser.add_argument("--json", action="store_true", help="print the page as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
@@ -61,13 +61,6 @@ class Command(BaseCommand):
             _show(page, Console(self.stdout))
         if not page.count:
             sys.exit(NOTHING_FOUND)
-
-
-def _price(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise ArgumentTypeError(f"{text!r} is not a number") from error
 
 
 def _find(options: Mapping[str, Any]) -> SearchPage:

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
 
-from benchmarks.log_size import VERSIONS, fill
+from benchmarks.relay.log_size import VERSIONS, fill
 from benchmarks.servers import LOG_TABLES, empty_log, vacuum_log
 from events import log
 from events.aggregates import load_aggregates

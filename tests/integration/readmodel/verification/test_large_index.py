@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from benchmarks.verify import fill
+from benchmarks.readmodel.verify import fill
 from readmodel.index.document_index import DocumentIndex
 from readmodel.verification.comparison import Comparison
 from readmodel.verification.verification import Verification

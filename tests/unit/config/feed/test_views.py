@@ -106,6 +106,7 @@ class TestRefused:
     [
         *(("limit", "0"), ("limit", "1001"), ("limit", "x"), ("wait", "-1"), ("wait", "31")),
         *(("limit", ""), ("limit", "9" * 5_000), ("wait", "nan"), ("wait", ""), ("lmit", "1"), ("after", "\0")),
+        *(("limit", "1_0"), ("limit", "１０"), ("limit", "10.0"), ("wait", "1e0"), ("wait", " 1")),
     ],
 )
 def test_limit_and_wait_outside_their_bounds_are_refused(parameter: str, value: str, api: APIClient) -> None:

@@ -167,7 +167,7 @@ def test_no_event_is_left_out_in_any_interleaving(stream: Stream, monkeypatch: p
     monkeypatch.setattr(FakeStream, "acknowledge", acknowledge_or_die)
     monkeypatch.setattr("events.consumer.group_reader.RETURN_SECONDS", 0)
 
-    @settings(max_examples=30)
+    @settings(max_examples=settings.default.max_examples // 3)
     @given(st.lists(OPERATIONS, max_size=25))
     @example(READS_LATE_WHAT_THE_OWNER_HAS_HANDLED)
     def run(operations: list[tuple[str, ...]]) -> None:

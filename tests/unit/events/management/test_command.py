@@ -1,11 +1,8 @@
 """What all commands have in common: text is safe for a terminal, in any encoding, and the reader may go."""
 
 import json
-import os
-import subprocess
 import sys
 from io import BytesIO, StringIO, TextIOWrapper
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, get_commands, load_command_class
@@ -15,18 +12,15 @@ from rich.console import Group
 from rich.text import Text
 
 from events.exceptions import PartitionsMissing
-from events.management.command import NOBODY_READS, BaseCommand, Output
+from events.management.command import BaseCommand, Output
 from events.management.console import Console, Table
 from events.management.unavailable import database_is_needed
 from events.texts.printable import printable
 
-ROOT = Path(__file__).resolve().parents[4]
 OURS = ("accounts", "config", "events", "readmodel", "readmodel.tickets", "tickets")
 COMMANDS = sorted(name for name, app in get_commands().items() if app in OURS)
 NASTY = "a\x1b[2Jb\x9b1mc\u202ed\u2066e\u200ff\rg\x07h\U000e0041"
 SHOWN = r"a\u001b[2Jb\u009b1mc\u202ed\u2066e\u200ff\u000dg\u0007h\udb40\udc41"
-# These need no server.
-ENVIRONMENT = {**os.environ, "SECRET_KEY": "check", "DATABASE_URL": "sqlite://:memory:"}
 
 
 def call(name: str, *words: str) -> None:
@@ -96,16 +90,6 @@ def test_errors_and_checks_reach_the_terminal_printable(capsys: pytest.CaptureFi
 
         assert "\\u001b[2J" in complaint
         assert printable(complaint) == complaint
-
-
-def test_a_reader_that_goes_ends_a_command_quietly() -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    command = [sys.executable, "manage.py", "event_catalogue"]
-    ended = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, stdout=writing, stderr=subprocess.PIPE, check=False)
-    os.close(writing)
-
-    assert (ended.returncode, ended.stderr) == (NOBODY_READS, b"")
 
 
 @pytest.mark.parametrize("words", [("event_catalogue", "--format", "table"), ("event_catalogue", "--json")])

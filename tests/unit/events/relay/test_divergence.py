@@ -116,6 +116,20 @@ class TestForeignEnds:
         relay.sweep(stream, 0)
         assert Partition.objects.get().repair_pause_seconds == 1
 
+    def test_a_process_whose_clock_is_ahead_makes_the_pause_no_longer(
+        self, stream: Stream, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        relayed(stream, 1)
+        add_foreign(stream)
+        now = timezone.now()
+        monkeypatch.setattr(timezone, "now", lambda: now + timedelta(hours=1))
+
+        relay.sweep(stream, 0)
+
+        repair_after = Partition.objects.get().repair_after
+        assert repair_after
+        assert now < repair_after < now + timedelta(minutes=1)
+
     def test_positions_are_given_during_the_pause(self, stream: Stream) -> None:
         relayed(stream, 1)
         Partition.objects.update(repair_after=timezone.now() + timedelta(minutes=1))

@@ -94,7 +94,7 @@ def test_a_page_beyond_the_last_is_not_found(api: APIClient, shelf: Shelf) -> No
         ("time_zone", "Mars/Olympus", "'Mars/Olympus' is not a time zone"),
         ("price_min", "cheap", "A valid number is required."),
         ("price_max", "-1", "Ensure this value is greater than or equal to 0."),
-        ("price_max", "1e999999", "Ensure that there are no more than"),
+        ("price_max", "1e1", "A valid number is required."),
         ("currency", "euro", "Must be three capital letters such as EUR."),
         ("sort", "beauty", '"beauty" is not a valid choice.'),
         ("fields", "title,folded", "'folded' is not a member of a ticket; use id, code"),

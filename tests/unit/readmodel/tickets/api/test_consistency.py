@@ -10,7 +10,7 @@ from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from events.consistency_token import HEADER, Newest, read_token
-from tests.unit.tickets.test_api import BODY
+from tests.unit.tickets.api.test_tickets import BODY
 
 pytestmark = pytest.mark.django_db
 

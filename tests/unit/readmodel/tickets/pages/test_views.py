@@ -7,8 +7,10 @@ import msgspec
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.http import QueryDict
+from django.template import Context
 from django.template.loader import render_to_string
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.urls import resolve
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -23,7 +25,7 @@ from readmodel.tickets.pages.labels import behind_in_words, label_of
 from readmodel.tickets.pages.search_form import query_from, without_contradictions
 from readmodel.tickets.search.facets import Bucket, Facet
 from readmodel.tickets.search.search import Hit
-from readmodel.tickets.templatetags.ticket_display import amount, highlighted, moment
+from readmodel.tickets.templatetags.ticket_display import amount, highlighted, moment, ticket_address
 from tests.things import ThingMade
 from tests.ticket_events import document
 from tests.tickets import issue
@@ -107,6 +109,20 @@ class TestWithoutElasticsearch:
 
         assert response.status_code == 503
         assert f'href="/lookup/?code={TICKET.split("/")[2]}"' in response.text
+
+    @pytest.mark.parametrize(
+        ("query", "address"),
+        [
+            ("", "/"),
+            ("?search=q%3Drock%26status%3Dissued%26page%3D2", "/?q=rock&amp;status=issued&amp;page=2"),
+            ("?search=//evil.example/%22%3E%3Cb%3E", "/?%2F%2Fevil.example%2F%22%3E%3Cb%3E="),
+        ],
+    )
+    def test_a_ticket_leads_back_to_the_search_as_it_was(self, viewer: Client, query: str, address: str) -> None:
+        shown = viewer.get(f"{TICKET}{query}").content.decode()
+
+        assert f'<a href="{address}">← Search</a>' in shown
+        assert f'hx-get="{TICKET}{"?search=" if query else ""}' in shown
 
     def test_a_ticket_that_is_shown_already_stays(self, viewer: Client) -> None:
         assert viewer.get(TICKET, headers={"HX-Request": "true"}).status_code == 204
@@ -241,6 +257,14 @@ class TestFilters:
 
 
 class TestDisplay:
+    def test_a_link_to_a_ticket_keeps_the_search(self) -> None:
+        request = RequestFactory().get("/?q=rock%20%26%20roll&page=2")
+        request.resolver_match = resolve("/")
+
+        shown = ticket_address(Context({"request": request}), TICKET.split("/")[2])
+
+        assert shown == f"{TICKET}?search=q%3Drock%2B%2526%2Broll%26page%3D2"
+
     def test_an_address_adds_nothing_to_its_mailto_link(self) -> None:
         source = document(1, holder_email="victim?bcc=attacker&subject=x@evil.example").source
 

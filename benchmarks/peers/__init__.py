@@ -1,0 +1,1 @@
+"""Other packages, and what writing into Elasticsearch by hand costs, beside ours."""

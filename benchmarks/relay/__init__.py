@@ -1,0 +1,1 @@
+"""Giving positions and appending to the stream, up to a large log."""

@@ -1,0 +1,1 @@
+"""The web server: the feed, hostile clients, and other servers."""

@@ -1,0 +1,23 @@
+"""Numbers as people write them; Python also reads 1_0, 1e3, NaN, spaces around, and the digits of other scripts."""
+
+import re
+from decimal import Decimal
+
+LONGEST = 18
+"""Digits; more would not fit the database's columns."""
+WHOLE = re.compile(rf"-?\d{{1,{LONGEST}}}", re.ASCII)
+DECIMAL = re.compile(rf"-?(?:\d{{1,{LONGEST}}}(?:\.\d{{0,{LONGEST}}})?|\.\d{{1,{LONGEST}}})", re.ASCII)
+
+
+def whole_number(text: str) -> int:
+    """Raise ValueError if the text is anything else."""
+    if not WHOLE.fullmatch(text):
+        raise ValueError(f"{text[:50]!r} is not a whole number in the digits 0 to 9")
+    return int(text)
+
+
+def decimal_number(text: str) -> Decimal:
+    """Raise ValueError if the text is anything else."""
+    if not DECIMAL.fullmatch(text):
+        raise ValueError(f"{text[:50]!r} is not a number in the digits 0 to 9, with a point for decimals")
+    return Decimal(text)

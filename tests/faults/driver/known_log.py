@@ -1,0 +1,57 @@
+"""Read the log once, and keep what follows from it: rows of the log never change, so each check reads the new ones."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from events import log
+from events.envelope import Envelope
+from readmodel.projection import VERSION_STEP, projections
+from tickets.events import TicketCanceled, TicketCorrected, TicketEvent
+from tickets.models import Status
+
+type Documents = dict[str, tuple[int, Any]]
+"""The version and the content of each document, by its id."""
+
+
+class KnownLog:
+    """What the readers of the log must have: the newest state of each ticket, in every form."""
+
+    def __init__(self) -> None:
+        self.events: list[Envelope] = []
+        self.ids: set[str] = set()
+        self.newest: dict[str, TicketEvent] = {}
+        self.voided: dict[UUID, tuple[int, str]] = {}
+        """The version of the newest event that voids a ticket, and the ticket's replacement."""
+        self.documents: dict[str, Documents] = defaultdict(dict)
+        """By the name of the projection."""
+        self.out_of_order: list[str] = []
+
+    def catch_up(self) -> None:
+        while batch := log.read_after(0, len(self.events)):
+            for envelope in batch:
+                self._add(envelope)
+            for projection in (kind() for kind in projections()):
+                for document in projection.project(batch).documents:
+                    content = msgspec.to_builtins(document.source)
+                    self.documents[projection.name][document.id] = document.version // VERSION_STEP, content
+
+    def _add(self, envelope: Envelope) -> None:
+        before = self.newest.get(envelope.subject)
+        self.out_of_order += self._disorder(envelope, before.aggregate_version if before else 0)
+        event = envelope.open()
+        assert isinstance(event, TicketEvent)
+        self.events.append(envelope)
+        self.ids.add(str(envelope.id))
+        self.newest[envelope.subject] = event
+        if isinstance(event, TicketCanceled | TicketCorrected) and event.ticket.status == Status.CANCELED:
+            self.voided[event.ticket.id] = event.aggregate_version, str(event.new_ticket_id)
+
+    def _disorder(self, envelope: Envelope, before: int) -> Iterator[str]:
+        if envelope.position != len(self.events) + 1:
+            yield f"position {envelope.position} follows position {len(self.events)}"
+        if envelope.aggregate_version != before + 1:
+            yield f"version {envelope.aggregate_version} of {envelope.subject} follows version {before}"
