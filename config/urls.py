@@ -5,7 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from config.metrics.views import metrics
-from config.web.answers.api_docs import api_docs
+from config.web.answers.api_docs import api_docs, redoc
 from config.web.health.views import healthz, readyz
 from config.web.lookup import lookup
 
@@ -19,6 +19,7 @@ urlpatterns = [
     path("api/", include("config.feed.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", api_docs, name="docs"),
+    path("api/redoc/", redoc, name="redoc"),
     path("healthz", healthz),
     path("readyz", readyz),
     path("metrics", metrics),

@@ -86,7 +86,11 @@ class Events(FeedView):
     """List the log's events, in the order of their positions within each partition."""
 
     @extend_schema(
-        operation_id="list_events", parameters=[FeedParameters], responses={HTTPStatus.OK: PageSerializer, **REFUSALS}
+        tags=["Events"],
+        summary="List events",
+        operation_id="list_events",
+        parameters=[FeedParameters],
+        responses={HTTPStatus.OK: PageSerializer, **REFUSALS},
     )
     def get(self, request: Request, *, follower: Follower) -> FirstPage:
         parameters = FeedParameters(data=request.query_params)
@@ -105,6 +109,8 @@ class EventsStream(FeedView):
     http_method_names = ["get", "options"]
 
     @extend_schema(
+        tags=["Events"],
+        summary="Follow events, as a stream",
         operation_id="stream_events",
         parameters=[
             StreamParameters,

@@ -59,6 +59,14 @@ def test_the_documentation_of_the_api_works_under_its_policy(visitor: Visitor) -
     assert visitor.complaints() == []
 
 
+def test_redoc_works_with_files_of_ours_alone(visitor: Visitor) -> None:
+    visitor.open("/api/redoc/")
+
+    visitor.sees(lambda page: "Issue a ticket, or up to 1,000" in page.text("redoc"))
+    forbidden = [text for text in visitor.complaints() if "Content Security Policy" in text]
+    assert [text for text in forbidden if "logo-mini.svg" not in text] == []  # The logo of Redoc's makers is not shown.
+
+
 @pytest.mark.parametrize("page", ["/", "/admin/", "/admin/login/", "/api/docs/", "/nowhere/"])
 def test_an_injected_script_does_not_run(visitor: Visitor, page: str) -> None:
     visitor.open(page)

@@ -62,7 +62,7 @@ class Page(NamedTuple):
 
 def page_of(tickets: TicketQuerySet, parameters: Mapping[str, Any]) -> Page:
     """Return the page that the parameters name; raise ValidationError if it begins or ends at no ticket."""
-    order, limit = Order.parse(parameters["ordering"]), parameters["limit"]
+    order, limit = Order.parse(parameters.get("ordering", "")), parameters["limit"]
     is_backward = "ending_before" in parameters
     name = "ending_before" if is_backward else "starting_after"
     if is_backward:

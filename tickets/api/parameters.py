@@ -105,7 +105,9 @@ class ListParameters(ShowParameters):
         help_text="Only the ticket with this code, in any case, with or without spaces and hyphens.",
     )
     ordering = serializers.ChoiceField(
-        choices=ORDERS, default="", help_text="The order; `-` means descending. Without it: the newest ticket first."
+        choices=ORDERS,
+        required=False,
+        help_text="The order; `-` means descending. Without it: the newest ticket first.",
     )
     limit = serializers.IntegerField(
         min_value=1, max_value=MOST_TICKETS, default=DEFAULT_LIMIT, help_text="The most tickets to answer."

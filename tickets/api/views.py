@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.helpers import forced_singular_serializer
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -20,6 +21,7 @@ from tickets.api.parameters import ListParameters, ShowParameters, read_paramete
 from tickets.api.preconditions import ETAG, IF_MATCH, IF_MATCH_REQUIRED, etag_of, expect_state
 from tickets.api.representation import Representation, linked
 from tickets.api.serializers import (
+    ISSUED,
     CancellationOutlineSerializer,
     CancellationSerializer,
     TicketListSerializer,
@@ -49,7 +51,10 @@ class TicketViewSet(viewsets.GenericViewSet[Ticket]):
     required_permission = ""
 
     @extend_schema(
-        operation_id="list_tickets", summary="List tickets", parameters=[ListParameters], responses=TicketListSerializer
+        operation_id="list_tickets",
+        summary="List tickets",
+        parameters=[ListParameters],
+        responses=forced_singular_serializer(TicketListSerializer),
     )
     def list(self, request: Request) -> Response:
         """List tickets, the newest first. Follow `next` until it is null.
@@ -82,6 +87,10 @@ class TicketViewSet(viewsets.GenericViewSet[Ticket]):
         request=either("TicketOrTickets", TicketSerializer(), TicketSerializer(many=True), many=False),
         responses={201: either("IssuedAnswer", TicketSerializer(), TicketSerializer(many=True), many=False)},
         parameters=[IDEMPOTENCY_KEY, ETAG, LOCATION, REPLAYED],
+        examples=[
+            OpenApiExample("One ticket", ISSUED, request_only=True),
+            OpenApiExample("Several tickets", [ISSUED, {**ISSUED, "seat": "Row 3, Seat 15"}], request_only=True),
+        ],
     )
     @once(answers.issued)
     def create(self, request: Request) -> Sequence[Ticket]:

@@ -90,6 +90,8 @@ class TicketSearch(APIView):
     scope = "search"
 
     @extend_schema(
+        tags=["Search"],
+        summary="Search tickets",
         operation_id="search_tickets",
         parameters=[SearchParameters, CONSISTENCY_TOKEN, CONSISTENCY],
         responses={
@@ -141,6 +143,8 @@ class TicketSuggestions(APIView):
     scope = "search"
 
     @extend_schema(
+        tags=["Search"],
+        summary="Suggest texts to search for",
         operation_id="suggest_tickets",
         parameters=[SuggestionParameters, CONSISTENCY_TOKEN, CONSISTENCY],
         responses={

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from tests.rest import BODY, LIST, client_with, client_with_all
@@ -218,6 +219,22 @@ def test_who_may_change_a_ticket_and_not_see_it_gets_the_outline(
     )
 
     assert answer.json() == {"id": str(ticket.id), "status": "issued", "version": ticket.version + 1}
+
+
+def test_the_examples_of_the_document_are_carried_out(client: APIClient) -> None:
+    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    sent = 0
+
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            for name, example in content.get("examples", {}).items():
+                address = path.replace("{id}", str(issue().id))
+                answer = getattr(client, method)(address, example["value"], format="json", headers={"If-Match": "*"})
+                assert answer.status_code in {200, 201}, (name, answer.json())
+                sent += 1
+
+    assert sent == 5
 
 
 def test_an_issued_ticket_is_answered_with_its_etag(client: APIClient) -> None:
