@@ -44,13 +44,7 @@ SHOWN = {
     "created_at": "2027-03-01T09:30:00Z",
     "updated_at": "2027-03-01T09:30:00Z",
 }
-LINK = {
-    "oneOf": [
-        {"type": "string", "format": "uuid"},
-        {"$ref": "#/components/schemas/Ticket"},
-        {"type": "null"},
-    ]
-}
+LINK = {"oneOf": [{"type": "string", "format": "uuid"}, {"$ref": "#/components/schemas/Ticket"}]}
 
 
 class VenueTimeField(serializers.DateTimeField):
@@ -91,6 +85,11 @@ class LinkField(serializers.PrimaryKeyRelatedField[Ticket]):
     """The id of another ticket, or on request that ticket."""
 
 
+@extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9-]+$", "maxLength": 20})
+class CodeField(serializers.CharField):
+    """The code of a ticket, by which people know it."""
+
+
 @extend_schema_field({"type": "string", "pattern": "^[A-Z]{3}$"})
 class CurrencyField(serializers.CharField):
     """The code of a currency."""
@@ -100,6 +99,7 @@ class CurrencyField(serializers.CharField):
 class TicketSerializer(serializers.ModelSerializer[Ticket]):
     """A ticket: a place at an event for one holder."""
 
+    code = CodeField(read_only=True, help_text="Short, to be read out and typed; the service makes it.")
     starts_at = VenueTimeField(
         help_text="With its UTC offset; or without, if `time_zone` is given: then it is the local time at the venue. "
         "It is answered as the local time at the venue, with its offset."
