@@ -54,7 +54,7 @@ class TicketViewSet(viewsets.GenericViewSet[Ticket]):
         operation_id="list_tickets",
         summary="List tickets",
         parameters=[ListParameters],
-        responses=forced_singular_serializer(TicketListSerializer),
+        responses=forced_singular_serializer(TicketListSerializer),  # type: ignore[no-untyped-call]
     )
     def list(self, request: Request) -> Response:
         """List tickets, the newest first. Follow `next` until it is null.

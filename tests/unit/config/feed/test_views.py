@@ -144,6 +144,7 @@ def test_pages_and_stream_are_documented_in_the_schema(api: APIClient) -> None:
     paths = api.get("/api/schema/?format=json").json()["paths"]
 
     assert {parameter["name"] for parameter in paths[FEED]["get"]["parameters"]} == {
+        "If-None-Match",
         "after",
         "limit",
         "subject",
