@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from events.texts.numbers import WHOLE
 from tickets.api.representation import EXPANSIONS, NAMES
 from tickets.models import Status
 from tickets.values.texts import normalized
@@ -28,7 +29,7 @@ class DayOrTimeField(serializers.Field[date | datetime, str, str, Any]):
 
     def to_internal_value(self, data: str) -> date | datetime:
         try:
-            found = parse_date(data) or parse_datetime(data)
+            found = (parse_date(data) or parse_datetime(data)) if data.isascii() else None
         except ValueError:
             found = None
         if found is None or (isinstance(found, datetime) and found.tzinfo is None):
@@ -41,6 +42,15 @@ class DayOrTimeField(serializers.Field[date | datetime, str, str, Any]):
 
     def to_representation(self, value: date | datetime) -> str:
         return value.isoformat()
+
+
+class LimitField(serializers.IntegerField):
+    """A number in plain digits; REST framework also takes 1_0, spaces around, and the digits of other scripts."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, str) and not WHOLE.fullmatch(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class NamesField(serializers.ListField):
@@ -109,7 +119,7 @@ class ListParameters(ShowParameters):
         required=False,
         help_text="The order; `-` means descending. Without it: the newest ticket first.",
     )
-    limit = serializers.IntegerField(
+    limit = LimitField(
         min_value=1, max_value=MOST_TICKETS, default=DEFAULT_LIMIT, help_text="The most tickets to answer."
     )
     starting_after = serializers.UUIDField(
