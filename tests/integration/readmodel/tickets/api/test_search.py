@@ -189,8 +189,7 @@ def test_hostile_parameters_are_answered_or_refused(api: APIClient, shelf: Shelf
             parameter,
             value,
         )
-        named = "currency" if (parameter, value) == ("price_min", "٣") else parameter  # Prices need their currency.
-        assert answer.status_code != 400 or named in answer.json()["errors"]
+        assert answer.status_code != 400 or parameter in answer.json()["errors"]
 
 
 def test_only_some_unknown_parameters_are_named(api: APIClient) -> None:
