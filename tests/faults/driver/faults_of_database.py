@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from config.engines.postgres import DATABASE
 from tests.faults.driver.faults import Harm, fault
-from tests.faults.driver.harm import AT_ONCE, SHORT, connections_harmed, hanging, suspended
+from tests.faults.driver.harm import AT_ONCE, SHORT, connections_harmed, hanging
 from tests.network.proxy import cut, cut_in_the_middle, late, now_and_then
+from tests.processes import suspended
 
 LATE_SECONDS = 0.03
 """A request has a dozen statements."""
