@@ -1,4 +1,4 @@
-"""What the pages of an account have in common."""
+"""Decorate the views of the pages of an account."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,5 @@
 """Kill, stop and demote the tests' own PostgreSQL server."""
 
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import psycopg
 from django.db import connection
 
 from config.engines.postgres import ADMINISTRATOR, ROLE
+from tests.processes import suspended
 from tests.waiting import wait_until
 
 SESSIONS = 16
@@ -55,14 +55,8 @@ def answers() -> bool:
 def hanging() -> Iterator[None]:
     """Stop the server and its processes: connections are accepted, and nothing is answered."""
     server = postmaster()
-    processes = [server, *server.children()]
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)
-    try:
+    with suspended([server, *server.children()]):
         yield
-    finally:
-        for process in reversed(processes):
-            process.send_signal(signal.SIGCONT)
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """Run the project's processes on the tests' servers and database."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -35,3 +37,21 @@ def running(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.kill()
         process.wait()
+
+
+class Process(Protocol):
+    """A process of subprocess or psutil."""
+
+    def send_signal(self, sig: int, /) -> None: ...
+
+
+@contextmanager
+def suspended(processes: Sequence[Process]) -> Iterator[None]:
+    """Stop the processes until the block ends."""
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in reversed(processes):
+            process.send_signal(signal.SIGCONT)

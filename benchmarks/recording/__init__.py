@@ -1,1 +1,1 @@
-"""What it costs to record events."""
+"""Measure the cost of recording events."""

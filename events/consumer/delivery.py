@@ -79,12 +79,20 @@ class Delivery:
     def settle(self, *, leaving: int = 0) -> None:
         """Settle the oldest batches until `leaving` are left."""
         while len(self._in_flight) > leaving:
-            self._in_flight.popleft().settle()
+            self._settle_oldest()
 
     def settle_finished(self) -> None:
         """Settle the oldest batches that need not be waited for."""
         while self._in_flight and self._in_flight[0].is_done:
+            self._settle_oldest()
+
+    def _settle_oldest(self) -> None:
+        """Settle the oldest batch; if that fails, abandon the later ones, which would move the checkpoint past it."""
+        try:
             self._in_flight.popleft().settle()
+        except BaseException:
+            self.abandon()
+            raise
 
     def retry_letter(self, claim: Claim) -> bool:
         """Deliver a dead letter that is marked to be retried, or queued behind none any more; tell if there was one.

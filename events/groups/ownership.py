@@ -154,14 +154,18 @@ class Ownership:
         Member.objects.filter(~is_seen(), group=self.group).delete()
         # A process that was silent and was deleted keeps its start: a stop that was asked for meanwhile reaches it.
         Member.objects.create(id=self.member, group=self.group, started_at=self._started_at or Now(), **said)
-        self._started_at = Member.objects.values_list("started_at", flat=True).get(id=self.member)
+        # Another process deletes this one at once if the database's clock has jumped; then the next heartbeat enters.
+        started = Member.objects.filter(id=self.member).values_list("started_at", flat=True).first()
+        self._started_at = started or self._started_at
 
     def _renew(self) -> None:
         mine = Lease.objects.filter(group=self.group, member=self.member)
         # One that fails may hang while it is opened again, and then can't release what others should own.
         is_failing = self.health.is_failing(time.monotonic())
-        kept = mine.filter(partition__in=self.assigned) if is_failing else mine
-        kept.update(expires_at=_in_seconds(LEASE_SECONDS))
+        # Not all of mine: one of which this process does not know, because a commit's reply was lost, has to expire.
+        known = set(self.epochs)
+        kept = known & self.assigned if is_failing else known
+        mine.filter(partition__in=kept).update(expires_at=_in_seconds(LEASE_SECONDS))
         self._held = dict(mine.values_list("partition", "epoch"))
 
     def _read_group(self) -> None:

@@ -77,13 +77,19 @@ def test_if_the_new_release_can_not_be_loaded_the_old_workers_go_on(transactiona
         assert answers(server.port, "/")
 
 
-def test_a_killed_worker_is_replaced(server: Server) -> None:
-    (worker,) = workers(server)
+def test_a_killed_worker_is_replaced_however_soon_the_next_one_is_killed_too(server: Server) -> None:
+    killed = set()
 
-    worker.kill()
+    for _ in range(3):
+        wait_until(lambda: answers(server.port, "/healthz"))
+        (worker,) = workers(server)
+        worker.kill()
+        killed.add(worker)
+        wait_until(lambda: server.process.poll() is not None or not {*workers(server)} <= killed)
 
-    wait_until(lambda: answers(server.port, "/healthz"))
-    assert worker not in workers(server)
+    wait_until(lambda: server.process.poll() is not None or answers(server.port, "/healthz"))
+    assert server.process.poll() is None
+    assert len(killed) == 3
 
 
 def test_workers_end_with_a_killed_main_process_and_the_next_one_takes_the_port(server: Server) -> None:

@@ -201,7 +201,7 @@ def _why_a_stream_is_restless(world: World, ends: dict[int, int]) -> str:
             return f"{found} instead of a stream"
         if end and not isinstance(found, StreamKey):
             return f"partition {partition} has no stream"
-        if found and found.last != (end, 0):
+        if found and found.last[0] != end:
             return f"stream {partition} ends at {found.last}, the log at {end}"
         entries, window = world.stream_entries(partition), world.log_window(partition)
         if entries != [place for place in window if place in entries]:

@@ -75,6 +75,16 @@ class WebServer(MPServer):
         self._loaders[idx] = Loader(callback_loader)
         return super()._spawn_worker(idx, target, self._loaders[idx])
 
+    def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Load, delay: float = 0) -> None:
+        """Replace workers that died; granian ends the server if the next one dies within 5.5 s, for whatever reason.
+
+        That is right only for one that can't load the application.
+        """
+        super()._respawn_workers(workers, spawn_target, target_loader, delay)
+        for number in workers:
+            if self._has_loaded(self.wrks[number]):
+                self.respawned_wrks.pop(number, None)
+
     def _reload(self, spawn_target: Any, target_loader: Load) -> None:
         """Replace the workers; granian would end the old ones after a fixed time, whether the new ones work or not."""
         self.reload_signal = False

@@ -5,6 +5,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,9 @@ from readmodel.projection import VERSION_STEP, projections
 from tests.faults.driver.installation import Installation
 from tests.faults.driver.known_log import Documents, KnownLog
 from tests.faults.driver.load import Promise
+from tests.network.gate import SECRET, Call
 from tickets.models import Status, Ticket
+from tickets.webhooks.signing import signers
 
 MOST_DOCUMENTS = 10_000
 MOST_ENTRIES = 1_000_000
@@ -127,13 +130,15 @@ class Checker:
                 yield f"ticket {promise.ticket} has another replacement than the answered one"
 
     def _bad_webhooks(self) -> Iterator[str]:
-        """Find messages without their event, and those of a ticket that first came out of order."""
+        """Find messages without their event or signature, and those of a ticket that first came out of order."""
         newest: dict[UUID, int] = defaultdict(int)
         seen: set[tuple[UUID, int]] = set()
         for call in list(self.installation.servers.gate.calls):
             data = call.message["data"]
             if data["eventId"] not in self.log.ids:
                 yield f"the receiver got {data}, which is not in the log"
+            if not _is_signed(call):
+                yield f"the receiver got {data} with another signature"
             if (call.ticket, data["version"]) not in seen and data["version"] < newest[call.ticket]:
                 yield f"version {data['version']} of {call.ticket} came first after version {newest[call.ticket]}"
             seen.add((call.ticket, data["version"]))
@@ -143,6 +148,14 @@ class Checker:
 def _letters() -> Iterator[str]:
     for letter in DeadLetter.objects.filter(state__in=DeadLetter.OPEN):
         yield f"open letter of {letter.group}: {letter.type} of {letter.subject}, {letter.state}: {letter.error}"
+
+
+def _is_signed(call: Call) -> bool:
+    """Tell whether the signature is that of the body, at whatever time: the sender's clock may have been moved."""
+    at = datetime.fromtimestamp(int(call.headers["webhook-timestamp"]), UTC)
+    [signer] = signers([SECRET])
+    signature = signer.sign(call.headers["webhook-id"], at, call.body.decode())
+    return signature in call.headers["webhook-signature"].split(" ")
 
 
 def _difference(expected: Documents, found: Documents) -> str:

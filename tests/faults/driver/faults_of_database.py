@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from config.engines.postgres import DATABASE
 from tests.faults.driver.faults import Harm, fault
-from tests.faults.driver.harm import AT_ONCE, SHORT, connections_harmed, hanging, suspended
+from tests.faults.driver.harm import AT_ONCE, SHORT, connections_harmed, hanging
 from tests.network.proxy import cut, cut_in_the_middle, late, now_and_then
+from tests.processes import suspended
 
 LATE_SECONDS = 0.03
 """A request has a dozen statements."""
@@ -30,7 +31,9 @@ def database_read_only(harm: Harm) -> Iterator[None]:
     end_sessions = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{DATABASE}' AND pid <> pg_backend_pid()"  # noqa: E501,S608
     node.execute(f"ALTER DATABASE {DATABASE} SET default_transaction_read_only TO on", end_sessions)
     yield
-    node.execute("SET transaction_read_only TO off", f"ALTER DATABASE {DATABASE} RESET default_transaction_read_only")
+    node.execute(
+        "SET default_transaction_read_only TO off", f"ALTER DATABASE {DATABASE} RESET default_transaction_read_only"
+    )
 
 
 @fault("PostgreSQL: failed over", "PostgreSQL", weight=0.25, seconds=AT_ONCE)

@@ -9,9 +9,10 @@ from elasticsearch import ApiError, TransportError
 
 from tests.damage import Damage
 from tests.faults.driver.faults import Harm, fault
-from tests.faults.driver.harm import AT_ONCE, SHORT, suspended
+from tests.faults.driver.harm import AT_ONCE, SHORT
 from tests.network import elasticsearch_proxy
 from tests.network.elasticsearch_proxy import pass_on, refuse, refuse_half_of_bulk
+from tests.processes import suspended
 
 
 @contextmanager

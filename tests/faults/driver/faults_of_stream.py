@@ -6,8 +6,9 @@ from typing import Any
 import redis
 
 from tests.faults.driver.faults import Harm, fault
-from tests.faults.driver.harm import AT_ONCE, SHORT, connections_harmed, hanging, suspended
+from tests.faults.driver.harm import AT_ONCE, SHORT, connections_harmed, hanging
 from tests.network.proxy import cut, cut_in_the_middle, garble, late, now_and_then
+from tests.processes import suspended
 
 NOBODY = ("127.0.0.1", 1)
 KEY = "tickets"

@@ -1,33 +1,14 @@
-"""Stop processes, and let a proxy harm connections, for the time of a block."""
+"""Let a proxy harm connections for the time of a block."""
 
-import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from tests.network import proxy
 from tests.network.proxy import Proxy
 
 SHORT = (0.1, 0.8)
 AT_ONCE = (0.0, 0.0)
-
-
-class Process(Protocol):
-    """A process of subprocess or psutil."""
-
-    def send_signal(self, sig: int, /) -> None: ...
-
-
-@contextmanager
-def suspended(processes: Sequence[Process]) -> Iterator[None]:
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in reversed(processes):
-            process.send_signal(signal.SIGCONT)
 
 
 @contextmanager

@@ -86,8 +86,16 @@ class Program:
         """Send a signal to the process, and to those that it has started."""
         with self._lock:
             self._signals.add(signum)
-            with suppress(ProcessLookupError):
+            try:
                 os.killpg(self.pid, signum)
+            except ProcessLookupError:
+                self._send_to_new(signum)
+
+    def _send_to_new(self, signum: int) -> None:
+        """Send a signal to a process that has just been forked, and does not lead a group yet."""
+        if self.process and self.process.is_alive():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signum)
 
     def send_to_main(self, signum: int) -> None:
         """Send a signal to the process alone, not to those that it has started."""

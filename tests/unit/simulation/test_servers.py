@@ -3,6 +3,7 @@
 from random import Random
 
 import pytest
+from pytest_django import Settings
 
 from events.stream.interface import Stream
 from tests.contracts.database import DatabaseContract
@@ -20,4 +21,6 @@ class TestSimulatedStream(StreamContract):
 
 @pytest.mark.django_db
 class TestSimulatedSQLite(DatabaseContract):
-    """Against SQLite."""
+    @pytest.mark.parametrize("seed", range(3))
+    def test_the_same_calls_have_the_same_results(self, seed: int, settings: Settings) -> None:
+        self.compare(seed, settings)

@@ -355,3 +355,21 @@ def test_the_checkpoint_stays_before_a_failed_batch_although_the_next_was_handle
         deliver_two(Overlapping(fail))
 
     assert position() == 0
+
+
+def test_after_a_failure_a_stop_does_not_settle_the_batch_behind_it() -> None:
+    delivery = Delivery(Overlapping(lambda: _raise(RetryLater("down"))), most=500)
+    delivery.settled_to[0] = position()
+    first, second = events("a", "b"), events("c")
+    delivery.deliver(CLAIM, first)
+    with pytest.raises(RetryLater):
+        delivery.deliver(CLAIM, second)
+
+    delivery.settle()
+    delivery.close()
+
+    assert position() == 0
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -95,6 +95,17 @@ def test_an_expired_lease_is_renewed_if_nobody_has_taken_it() -> None:
     assert not member("second").acquire(0)
 
 
+def test_a_lease_whose_process_does_not_know_of_it_expires() -> None:
+    first = member("first")
+    first.acquire(0)
+    first.epochs.clear()  # As if the reply to the commit had been lost.
+    expire(first)
+
+    first.heartbeat()
+
+    assert member("second").acquire(0)
+
+
 def test_a_checkpoint_that_is_elsewhere_is_not_moved() -> None:
     claim = claim_of(member("first"))
     checkpoint.load(claim)

@@ -102,8 +102,8 @@ def test_a_page_beyond_the_last_is_reported(shelf: Shelf) -> None:
 
 
 def test_a_failed_search_is_explained_with_exit_code_2(settings: Any) -> None:
-    with pytest.raises(CommandError, match="page_size: Must be from 1 to 100, not 0.") as refused:
-        call_command("search_tickets", "kafka", "--page-size", "0")
+    with pytest.raises(CommandError, match="page_size: Must be from 1 to 100, not 101.") as refused:
+        call_command("search_tickets", "kafka", "--page-size", "101")
     settings.ELASTICSEARCH_URL = "http://127.0.0.1:1"
     with pytest.raises(CommandError, match="Elasticsearch does not answer") as unanswered:
         call_command("search_tickets", "kafka")
