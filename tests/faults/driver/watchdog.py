@@ -14,11 +14,17 @@ import psutil
 
 
 def processes_of(folder: Path) -> Iterator[psutil.Process]:
-    """Yield the processes that were started with this DATA_DIR, except this one."""
+    """Yield the processes that were started with this DATA_DIR, or work in it, except this one."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.pid != os.getpid() and process.environ().get("DATA_DIR") == str(folder):
+            if process.pid != os.getpid() and _belongs_to(process, folder):
                 yield process
+
+
+def _belongs_to(process: psutil.Process, folder: Path) -> bool:
+    if process.environ().get("DATA_DIR") == str(folder):
+        return True
+    return Path(process.cwd()).is_relative_to(folder)  # Valkey overwrites its environment by its title.
 
 
 def kill_all(folder: Path) -> None:
