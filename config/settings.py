@@ -199,8 +199,10 @@ READMODEL_CONSISTENCY_SECONDS = env.float("READMODEL_CONSISTENCY_SECONDS", defau
 READMODEL_MAX_WAITING = env.int("READMODEL_MAX_WAITING", default=100)
 READMODEL_CURSORS_PER_USER = env.int("READMODEL_CURSORS_PER_USER", default=10)
 READMODEL_AUDIT_PER_SECOND = env.int("READMODEL_AUDIT_PER_SECOND", default=200)
-# Of venues for which none is given.
 TICKETS_REINSTATE_SECONDS = env.int("TICKETS_REINSTATE_SECONDS", default=3600)
+# By which the QR codes of tickets are known; the first one signs.
+TICKETS_QR_KEYS = env.list("TICKETS_QR_KEYS", default=[])
+# Of venues for which none is given.
 TICKETS_TIME_ZONE = env.str("TICKETS_TIME_ZONE", default="UTC")
 ACCESS_SYSTEM_URL = env.str("ACCESS_SYSTEM_URL", default="")
 ACCESS_SYSTEM_SECRETS = env.list("ACCESS_SYSTEM_SECRETS", default=[])
@@ -268,6 +270,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "TAGS": [
         {"name": "Tickets", "description": "Issue, show, correct, cancel and check in tickets, in the database."},
+        {"name": "Gate", "description": "Let people in, also from devices that have no network for a while."},
         {"name": "Search", "description": "Find tickets in the read model, which is about a second behind."},
         {"name": "Events", "description": "Read the log of what has happened to the tickets."},
     ],

@@ -1,8 +1,14 @@
 """Define why a change of a ticket is refused. Nothing has changed when one of these is raised."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
 
 class TicketError(Exception):
     """A ticket could not be changed."""
+
+    facts: Mapping[str, str | None] = {}
+    """What a program needs to know of it, by name; nothing personal."""
 
     def __init__(self, message: str | None = None, *, outline: str = "") -> None:
         """`outline` says the same without what only those who may see the ticket may know."""
@@ -14,9 +20,41 @@ class TransitionRefused(TicketError):
     """The ticket's status does not allow this change."""
 
 
+class AlreadyCheckedIn(TransitionRefused):
+    """The ticket was checked in before."""
+
+    def __init__(self, message: str, *, outline: str, at: datetime | None, device: str) -> None:
+        super().__init__(message, outline=outline)
+        self.facts = {"checked_in_at": _written(at), "device": device}
+
+
+class AlreadyCanceled(TransitionRefused):
+    """The ticket is canceled, so nobody can be let in with it."""
+
+    def __init__(self, message: str, *, outline: str, at: datetime) -> None:
+        super().__init__(message, outline=outline)
+        self.facts = {"canceled_at": _written(at)}
+
+
+class NonceReused(TicketError):
+    """The device has reported the check-in of another ticket under this nonce: make a new one for each."""
+
+
+class UnknownCode(TicketError):
+    """There is no ticket with this code."""
+
+
+class NotGenuine(TicketError):
+    """This QR code was not made by this service, or its key is no longer known. Type the ticket's code."""
+
+
 class ConcurrentChange(TicketError):
     """Somebody else has changed the ticket since it was read: read it again, then decide again."""
 
 
 class DeletionRefused(TicketError):
     """Tickets are never deleted: cancel the ticket with cancel()."""
+
+
+def _written(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None

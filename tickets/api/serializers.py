@@ -174,6 +174,10 @@ class TicketOutlineSerializer(serializers.ModelSerializer[Ticket]):
         fields = ["id", "status", "version"]
 
 
+CHANGED = either("ChangeAnswer", TicketSerializer, TicketOutlineSerializer)
+"""A ticket that was changed, as far as the caller may see it."""
+
+
 class CancellationSerializer(serializers.Serializer[dict[str, Ticket | None]]):
     """A cancelled ticket and its replacement, if it has one."""
 

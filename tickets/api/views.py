@@ -13,30 +13,32 @@ from rest_framework.response import Response
 from tickets.api import answers
 from tickets.api.changes import CancelSerializer, CorrectionSerializer, ReasonSerializer, read_body
 from tickets.api.filters import filtered
+from tickets.api.gate.bodies import PassageSerializer, passage_in
+from tickets.api.gate.check_ins import to_answer
 from tickets.api.idempotency.keys import IDEMPOTENCY_KEY, REPLAYED
-from tickets.api.idempotency.once import once
+from tickets.api.idempotency.once import Earlier, once
 from tickets.api.issuing import issue
 from tickets.api.pages import page_of
 from tickets.api.parameters import ListParameters, ShowParameters, read_parameters
 from tickets.api.preconditions import ETAG, IF_MATCH, IF_MATCH_REQUIRED, etag_of, expect_state
 from tickets.api.representation import Representation, linked
 from tickets.api.serializers import (
+    CHANGED,
     ISSUED,
     CancellationOutlineSerializer,
     CancellationSerializer,
     TicketListSerializer,
-    TicketOutlineSerializer,
     TicketPartSerializer,
     TicketSerializer,
     either,
 )
+from tickets.gate.admission import admit
 from tickets.models import Ticket
 
 LOCATION = OpenApiParameter(
     "Location", {"type": "string", "format": "uri"}, OpenApiParameter.HEADER, response=True, description="Of a ticket."
 )
 OF_A_CHANGE = [IDEMPOTENCY_KEY, IF_MATCH, ETAG, REPLAYED]
-CHANGED = either("ChangeAnswer", TicketSerializer, TicketOutlineSerializer)
 CANCELED = either("CancellationAnswer", CancellationSerializer, CancellationOutlineSerializer)
 
 
@@ -155,17 +157,24 @@ class TicketViewSet(viewsets.GenericViewSet[Ticket]):
     @extend_schema(
         operation_id="check_in_ticket",
         summary="Check a ticket in",
-        request=None,
+        request=PassageSerializer,
         responses=CHANGED,
         parameters=OF_A_CHANGE,
     )
     @action(detail=True, methods=["post"], url_path="check-in", required_permission="tickets.check_in_ticket")
     @once(answers.changed)
-    def check_in(self, request: Request, **_: Any) -> Sequence[Ticket]:
-        """Check in an issued ticket."""
-        ticket = self._expected_ticket(request)
-        ticket.check_in()
-        return [ticket]
+    def check_in(self, request: Request, **_: Any) -> Sequence[Ticket] | Earlier:
+        """Check in an issued ticket. With a nonce, the device may repeat the request for ever and gets the same answer.
+
+        A ticket that was used before is a 409 `urn:problem:already-checked-in`, whose `checked_in_at` and `device` say
+        when and where; a cancelled one is a 409 `urn:problem:already-canceled`.
+        """
+        passage = passage_in(read_body(request, PassageSerializer))
+        self.queryset = Ticket.objects.select_for_update(no_key=True)
+        ticket = self.get_object()
+        if not passage.reported():
+            expect_state(request, ticket)
+        return to_answer(admit(ticket.id, passage))
 
     @extend_schema(
         operation_id="undo_check_in",

@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from tickets.exceptions import AlreadyCanceled, AlreadyCheckedIn, TransitionRefused
+from tickets.models.details import Status
 from tickets.values.venue_time import at_venue, in_words
 
 if TYPE_CHECKING:
@@ -23,7 +25,11 @@ class Passage:
     at: datetime = field(default_factory=timezone.now)
 
     def of(self, ticket: "Ticket") -> "CheckIn":
-        return CheckIn(ticket=ticket, at=self.at, device=self.device, nonce=self.nonce)
+        return CheckIn(ticket=ticket, at=self.at, device=self.device, nonce=self.nonce, version=ticket.version)
+
+    def reported(self) -> "CheckIn | None":
+        """Return the check-in that the device has reported under this nonce before; it may be undone since."""
+        return CheckIn.objects.filter(device=self.device, nonce=self.nonce).first() if self.nonce else None
 
 
 class CheckIn(models.Model):
@@ -35,6 +41,8 @@ class CheckIn(models.Model):
     device = models.CharField(max_length=100, blank=True)
     nonce = models.CharField(max_length=100, blank=True)
     """The device's own name for this passage, so that a repeated report is the same one."""
+    version = models.PositiveIntegerField(default=0, db_default=0)
+    """The ticket's after this; 0 in rows of earlier releases, which have no nonce."""
     recorded_at = models.DateTimeField(default=timezone.now)
     undone_at = models.DateTimeField(null=True)
 
@@ -48,3 +56,15 @@ class CheckIn(models.Model):
     def __str__(self) -> str:
         place = f" at {self.device}" if self.device else ""
         return f"{in_words(at_venue(self.at, self.ticket.time_zone))}{place}"
+
+
+def refusal_at_gate(ticket: "Ticket") -> TransitionRefused:
+    """Return the error that says why nobody is let in with this ticket: when it was used and where, or canceled."""
+    outline = f"The ticket is already {ticket.get_status_display()}."
+    if ticket.status == Status.CANCELED:
+        return AlreadyCanceled(ticket.history(), outline=outline, at=ticket.updated_at)
+    last = ticket.last_check_in()
+    if last is None:  # Its status was changed past the model.
+        return AlreadyCheckedIn(ticket.history(), outline=outline, at=None, device="")
+    outline = f"The ticket is already checked in, {last}."
+    return AlreadyCheckedIn(ticket.history(), outline=outline, at=last.at, device=last.device)

@@ -32,7 +32,7 @@ from tickets.events import (
     TicketUpdated,
 )
 from tickets.exceptions import DeletionRefused, TransitionRefused
-from tickets.models.check_in import CheckIn, Passage
+from tickets.models.check_in import CheckIn, Passage, refusal_at_gate
 from tickets.models.details import Correction, Status, TicketDetails, TicketFields, validated_reason
 from tickets.models.queries import TicketQuerySet, taken_code
 from tickets.values.defaults import default_time_zone
@@ -213,15 +213,15 @@ class Ticket(FSMModelMixin, models.Model):
         self.remember_replacement(None)
 
     def check_in(self, passage: Passage | None = None) -> None:
-        """Check in an issued ticket; raise as cancel() does."""
+        """Check in an issued ticket; raise AlreadyCheckedIn, AlreadyCanceled or ConcurrentChange."""
         self.check_in_many([self], passage)
 
     @classmethod
     def check_in_many(cls, tickets: Sequence["Ticket"], passage: Passage | None = None) -> None:
-        """Check in all of the tickets, or raise as cancel() does. Without a passage it is now, and at no gate."""
+        """Check in all of the tickets, or raise as check_in() does. Without a passage it is now, and at no gate."""
         passage = passage or Passage()
         with unit_of_work():
-            checked_in = cls._change(tickets, cls._to_checked_in, ["status"])
+            checked_in = cls._change(tickets, cls._to_checked_in, ["status"], refusal_at_gate)
             CheckIn.objects.bulk_create(passage.of(ticket) for ticket in checked_in)
             record(*(TicketCheckedIn(ticket=row.state(), device=passage.device, at=passage.at) for row in checked_in))
         for ticket, row in zip(tickets, checked_in, strict=True):
@@ -238,11 +238,16 @@ class Ticket(FSMModelMixin, models.Model):
 
     @classmethod
     def _change(
-        cls, tickets: Sequence["Ticket"], change: Callable[["Ticket"], None], names: Sequence[str]
+        cls,
+        tickets: Sequence["Ticket"],
+        change: Callable[["Ticket"], None],
+        names: Sequence[str],
+        refusal: Callable[["Ticket"], TransitionRefused] | None = None,
     ) -> list["Ticket"]:
         """Lock, change and return the tickets' rows; the given tickets stay unchanged until everything is written.
 
-        `names` are the fields that `change` gives the same values in all of the rows.
+        `names` are the fields that `change` gives the same values in all of the rows, `refusal` makes the error for a
+        ticket whose status does not allow the change.
         """
         rows = cls.objects.lock(tickets)
         now = timezone.now()
@@ -250,8 +255,7 @@ class Ticket(FSMModelMixin, models.Model):
             try:
                 change(row)
             except TransitionNotAllowed as error:
-                outline = f"The ticket is already {row.get_status_display()}."
-                raise TransitionRefused(row.history(), outline=outline) from error
+                raise (refusal or Ticket._refusal)(row) from error
             row.version += 1
             row.updated_at = now
         if rows:
@@ -305,12 +309,19 @@ class Ticket(FSMModelMixin, models.Model):
         """Save the query for the replacement where it is known, or where there is none."""
         type(self)._meta.get_field("replacement").set_cached_value(self, replacement)
 
+    def last_check_in(self) -> CheckIn | None:
+        """Return the check-in that was not undone."""
+        return self.check_ins.filter(undone_at=None).first()
+
+    def _refusal(self) -> TransitionRefused:
+        return TransitionRefused(self.history(), outline=f"The ticket is already {self.get_status_display()}.")
+
     def history(self) -> str:
         """Return a sentence that explains to a person why the ticket can't be changed in this way."""
         already = "" if self.status == Status.ISSUED else "already "
         replacement = type(self).objects.filter(replaces=self).first()
         successor = f"; its replacement is {replacement.code}" if replacement else ""
-        passage = self.check_ins.filter(undone_at=None).first() if self.status == Status.CHECKED_IN else None
+        passage = self.last_check_in() if self.status == Status.CHECKED_IN else None
         where = f", {passage}" if passage else ""
         return f"ticket {self.code} is {already}{self.get_status_display()}{where}{successor}"
 

@@ -1,5 +1,6 @@
 """Answer errors of the REST interface as problem details (RFC 9457)."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +16,16 @@ from rest_framework.views import exception_handler
 
 from events.exceptions import VersionTaken
 from tickets.api.visibility import may_see_tickets
-from tickets.exceptions import ConcurrentChange, TicketError, TransitionRefused
+from tickets.exceptions import (
+    AlreadyCanceled,
+    AlreadyCheckedIn,
+    ConcurrentChange,
+    NonceReused,
+    NotGenuine,
+    TicketError,
+    TransitionRefused,
+    UnknownCode,
+)
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
 API = "/api/"
@@ -42,6 +52,48 @@ class ConcurrentConflict(Conflict):
     default_code = "concurrent-change"
 
 
+class CheckedInConflict(Conflict):
+    """Somebody was let in with the ticket before."""
+
+    default_code = "already-checked-in"
+
+
+class CanceledConflict(Conflict):
+    """Nobody is let in with a canceled ticket."""
+
+    default_code = "already-canceled"
+
+
+class NoSuchCode(exceptions.NotFound):
+    """There is no ticket with the code."""
+
+    default_code = "unknown-code"
+
+
+class Unacceptable(exceptions.APIException):
+    """The QR code's text was not signed by this service."""
+
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+    default_code = "qr-not-genuine"
+
+
+class SameNonce(Unacceptable):
+    """The nonce belongs to the check-in of another ticket."""
+
+    default_code = "nonce-reused"
+
+
+ANSWERS: Mapping[type[TicketError], type[exceptions.APIException]] = {
+    TransitionRefused: Conflict,
+    ConcurrentChange: ConcurrentConflict,
+    AlreadyCheckedIn: CheckedInConflict,
+    AlreadyCanceled: CanceledConflict,
+    NonceReused: SameNonce,
+    UnknownCode: NoSuchCode,
+    NotGenuine: Unacceptable,
+}
+
+
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an exception of a REST view as a problem; DRF's own handler rolls the request's transaction back."""
     known = _as_api_exception(error, context)
@@ -51,7 +103,8 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(known, exceptions.ValidationError):
         response.data = problem(response.status_code, INVALID, errors=_by_field(known.detail))
     else:
-        response.data = problem(response.status_code, str(response.data["detail"]), kind=_kind_of(known))
+        facts = getattr(error, "facts", {})
+        response.data = problem(response.status_code, str(response.data["detail"]), kind=_kind_of(known), **facts)
     response.content_type = PROBLEM_CONTENT_TYPE
     return response
 
@@ -76,10 +129,8 @@ def is_lost_race(error: Exception) -> bool:
 def _as_api_exception(error: Exception, context: dict[str, Any]) -> Exception:
     if isinstance(error, ValidationError):
         return exceptions.ValidationError(get_error_detail(error))
-    if isinstance(error, TransitionRefused):
-        return Conflict(_told(error, context["request"]))
-    if isinstance(error, ConcurrentChange):
-        return ConcurrentConflict(_told(error, context["request"]))
+    if isinstance(error, TicketError) and (answer := ANSWERS.get(type(error))):
+        return answer(_told(error, context["request"]))
     if isinstance(error, VersionTaken):
         return ConcurrentConflict(str(error))
     return error

@@ -5,9 +5,9 @@ row or neither, and a request that comes meanwhile is refused at once. A refused
 again with the same key. REST framework has checked the user's permission before, each time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connections
 from rest_framework.request import Request
@@ -21,24 +21,35 @@ from tickets.models import KeptAnswer, Ticket
 REPLAYED_HEADER = "Idempotent-Replayed"
 STATE_HEADER = "Idempotent-State"
 
-type Change = Callable[..., Sequence[Ticket]]
+
+class Earlier(NamedTuple):
+    """The tickets, with their versions, that were answered when a change was made that is reported once more."""
+
+    places: Mapping[str, int]
+
+
+type Change = Callable[..., Sequence[Ticket] | Earlier]
 type Show = Callable[[Request, Sequence[Ticket]], Response]
 
 
 def once(show: Show) -> Callable[[Change], Callable[..., Response]]:
-    """Decorate a method that changes tickets and returns those to answer; `show` answers them, at first and again."""
+    """Decorate a method that changes tickets and returns those to answer; `show` answers them, at first and again.
+
+    A method that finds by itself that the change was made before returns Earlier.
+    """
 
     def decorate(change: Change) -> Callable[..., Response]:
         @wraps(change)
         def answered(view: Any, request: Request, **arguments: Any) -> Response:
             key = RequestKey.of(request)
-            if key is None:
-                return show(request, change(view, request, **arguments))
-            if kept := _kept(key):
-                return _replayed(request, show, kept)
-            tickets = change(view, request, **arguments)
-            _keep(key, tickets)
-            return show(request, tickets)
+            if key and (kept := _kept(key)):
+                return _replayed(request, show, dict(kept.tickets))
+            done = change(view, request, **arguments)
+            if isinstance(done, Earlier):
+                return _replayed(request, show, done.places)
+            if key:
+                _keep(key, done)
+            return show(request, done)
 
         return answered
 
@@ -74,8 +85,8 @@ def _keep(key: RequestKey, tickets: Sequence[Ticket]) -> None:
     KeptAnswer.objects.create(key_digest=key.key_digest, request_digest=key.request_digest, tickets=pairs)
 
 
-def _replayed(request: Request, show: Show, kept: KeptAnswer) -> Response:
-    found = rebuilt(kept)
+def _replayed(request: Request, show: Show, places: Mapping[str, int]) -> Response:
+    found = rebuilt(places)
     response = show(request, found.tickets)
     response[REPLAYED_HEADER] = "true"
     if found.is_newer:

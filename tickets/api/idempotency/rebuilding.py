@@ -14,7 +14,7 @@ from events.consistency_token import Newest, token_naming
 from events.event import aggregate_type_of, decode, type_of
 from events.models import LogEntry
 from tickets.events import TicketEvent, TicketIssued
-from tickets.models import KeptAnswer, Ticket
+from tickets.models import Ticket
 
 AGGREGATE_TYPE = aggregate_type_of(type_of(TicketIssued).name)
 
@@ -27,8 +27,8 @@ class Rebuilt(NamedTuple):
     token: str
 
 
-def rebuilt(kept: KeptAnswer) -> Rebuilt:
-    places = dict(kept.tickets)
+def rebuilt(places: Mapping[str, int]) -> Rebuilt:
+    """Return the tickets as they were with these versions."""
     entries = _entries_at(places)
     missing = [ticket_id for ticket_id in places if ticket_id not in entries]
     entries |= _newest_of(missing)

@@ -1,0 +1,77 @@
+"""Read which ticket was used at a gate, by which device, and when."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from tickets.models import Passage
+from tickets.values.texts import normalized
+from tickets.values.validators import validate_instant, validate_text
+
+LONGEST = 100
+LONGEST_QR = 100
+NO_DEVICE = "Name the device too: a nonce is one of a device."
+ONE = "Give the code or the QR code's text, and not both."
+
+
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]+$"})
+class NonceField(serializers.RegexField):
+    """The device's own name for a check-in."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(r"\A[!-~]+\Z", max_length=LONGEST, **options)
+
+
+class PassageSerializer(serializers.Serializer[Any]):
+    """By which device somebody was let in, and when."""
+
+    device = serializers.CharField(
+        default="", max_length=LONGEST, allow_blank=True, validators=[validate_text], help_text="Which one, and where."
+    )
+    nonce = NonceField(
+        default="",
+        help_text="The device's own name for this check-in, such as a UUID: sent again with it, the request is "
+        "answered as before, for ever.",
+    )
+    at = serializers.DateTimeField(
+        default=None,
+        validators=[validate_instant],
+        help_text="When, by the device's clock, if that was earlier. A time in the future counts as now.",
+    )
+
+    def validate_device(self, device: str) -> str:
+        return normalized(device)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["nonce"] and not attrs["device"]:
+            raise serializers.ValidationError({"device": [NO_DEVICE]})
+        return attrs
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A typed code", {"code": "k7wq-2mxa", "device": "Door 3", "nonce": "3f0c9a"}),
+    ]
+)
+class CheckInSerializer(PassageSerializer):
+    """The ticket that somebody has shown."""
+
+    code = serializers.CharField(
+        default="", max_length=LONGEST, help_text="In any case, with or without spaces and hyphens."
+    )
+    qr = serializers.CharField(default="", max_length=LONGEST_QR, help_text="The text of the ticket's QR code.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if bool(attrs["code"]) == bool(attrs["qr"]):
+            raise serializers.ValidationError({"code": [ONE]})
+        return super().validate(attrs)
+
+
+def passage_in(body: dict[str, Any]) -> Passage:
+    """Return how the ticket was used; nothing has happened later than now."""
+    now = timezone.now()
+    at: datetime | None = body["at"]
+    return Passage(device=body["device"], nonce=body["nonce"], at=min(at, now) if at else now)
