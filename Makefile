@@ -1,6 +1,6 @@
 # `make` lists the targets. `make check` and `make unit` need no server; `make test` and `make demo` start their own.
 
-.PHONY: help check format test unit demo docs lock requirements
+.PHONY: help check format test unit demo docs messages lock requirements
 
 MANAGE = env SECRET_KEY=check DATABASE_URL=sqlite://:memory: uv run manage.py
 
@@ -34,6 +34,9 @@ docs:  ## Write the event catalogue and the schemas' lock file, and check all do
 	$(MANAGE) check_event_schemas --write
 	$(MANAGE) event_catalogue --format markdown > docs/events.md
 	uv run pytest tests/unit/test_docs.py tests/unit/events/schemas
+
+messages:  ## Collect the texts that people read into locale/, and compile their translations.
+	uv run python -m tests.messages
 
 lock:  ## Pin all packages to the newest versions that fit. uv.lock itself is not in git.
 	uv lock --upgrade

@@ -110,6 +110,7 @@ MIDDLEWARE = [
     "config.web.requests.addresses.ForwardedMiddleware",
     "config.web.requests.access_log.AccessLogMiddleware",
     "config.web.answers.headers.HeadersMiddleware",
+    "config.web.requests.language.LanguageMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "config.web.answers.error_pages.ErrorPagesMiddleware",
     "config.web.limits.address_rate.AddressRateMiddleware",
@@ -141,6 +142,7 @@ TEMPLATES = [
                 "django.template.context_processors.csp",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
             ],
         },
     },
@@ -241,7 +243,14 @@ OTP_TOTP_ISSUER = "Tickets"
 LOGIN_URL = "log_in"
 LOGIN_REDIRECT_URL = "search"
 
+# The languages of the pages and the admin; REST is in English.
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS_ONLY
 TIME_ZONE = "UTC"
 USE_TZ = True
 

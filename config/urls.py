@@ -8,10 +8,12 @@ from config.metrics.views import metrics
 from config.web.answers.api_docs import api_docs, redoc
 from config.web.health.views import healthz, readyz
 from config.web.lookup import lookup
+from config.web.requests.language import choose_language
 
 urlpatterns = [
     path("", include("readmodel.tickets.pages.urls")),
     path("lookup/", lookup, name="lookup"),
+    path("language/", choose_language, name="set_language"),
     path("", include("accounts.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("tickets.api.urls")),

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connections
+from django.utils import translation
 from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -29,6 +30,12 @@ def pytest_configure(config: pytest.Config) -> None:
         "tests", max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     hypothesis_settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True)
+def _speak_english() -> None:
+    """Give each test the default language: a request's stays in its thread, where the test's own code runs too."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

@@ -5,11 +5,12 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import PasswordChangeForm as DjangoPasswordChangeForm
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from accounts.exceptions import TooBusy
 from accounts.throttling.attempts import attempt_of
 
-WRONG_PASSWORD = "Your password was entered incorrectly. Please enter it again."  # noqa: S105 (a message)
+WRONG_PASSWORD = _("Your password is not right. Enter it again.")
 
 
 class PasswordChangeForm(DjangoPasswordChangeForm):
@@ -23,6 +24,7 @@ class PasswordForm(forms.Form):
     """The user's own password once more."""
 
     password = forms.CharField(
+        label=_("Password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
     )

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts import security_log
 
 
@@ -15,7 +17,7 @@ class EndTokens:
         """Accept every password."""
 
     def get_help_text(self) -> str:
-        return "API tokens end with the old password."
+        return _("API tokens end with the old password.")
 
     def password_changed(self, password: str, user: Any = None) -> None:  # noqa: ARG002 (Django's signature)
         security_log.write("password_changed", of=user.get_username())

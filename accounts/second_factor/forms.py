@@ -4,21 +4,23 @@ import logging
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from accounts import security_log
 from accounts.second_factor.devices import verified_device
 from accounts.throttling.attempts import attempt_of
 
-WRONG_CODE = "This code is not right, or was used already. Wait for the next one, and check your device's clock."
+WRONG_CODE = _("This code is not right, or was used already. Wait for the next one, and check your device's clock.")
 
 
 class CodeForm(forms.Form):
     """A code of an authenticator app, or a backup code."""
 
     code = forms.CharField(
+        label=_("Code"),
         max_length=16,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True, "spellcheck": "false"}),
-        error_messages={"required": "Enter the code."},
+        error_messages={"required": _("Enter the code.")},
     )
 
     def clean_code(self) -> str:

@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.utils.translation import gettext_lazy
+
 # Names without a slash are abbreviations and other exceptions, which not every server knows.
 TIME_ZONES = frozenset(name for name in available_timezones() if "/" in name) | {"UTC"}
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-EXPECTED = (
+EXPECTED = gettext_lazy(
     "Give a date such as 2027-05-01, or an instant with its zone such as 2027-05-01T20:00:00Z or "
     "2027-05-01T20:00:00+02:00 (in a URL, write + as %2B), from 1900 to 2200."
 )
@@ -35,7 +37,7 @@ def start_of(text: str, time_zone: str) -> Bound:
             return Bound(_midnight(_day_in(text), time_zone), is_included=True)
         return Bound(_instant_in(text), is_included=True)
     except (ValueError, OverflowError) as error:
-        raise ValueError(EXPECTED) from error
+        raise ValueError(str(EXPECTED)) from error
 
 
 def end_of(text: str, time_zone: str) -> Bound:
@@ -45,7 +47,7 @@ def end_of(text: str, time_zone: str) -> Bound:
             return Bound(_midnight(_day_in(text) + timedelta(days=1), time_zone), is_included=False)
         return Bound(_instant_in(text), is_included=True)
     except (ValueError, OverflowError) as error:
-        raise ValueError(EXPECTED) from error
+        raise ValueError(str(EXPECTED)) from error
 
 
 def is_day(text: str) -> bool:

@@ -20,7 +20,7 @@ def ticket(visitor: Visitor, read_model: ReadModel, stream: Stream) -> Ticket:
 def test_the_page_shows_the_ticket_and_its_timeline(visitor: Visitor, ticket: Ticket) -> None:
     assert visitor.text("h1") == "Tea & <b>Cake</b>"
     assert visitor.texts(".timeline h3") == ["Issued version 1"]
-    assert visitor.text(".facts time") == "Sun 2 May 2027, 05:00 JST (UTC+9)"
+    assert visitor.text(".facts time") == "Sun, 2 May 2027, 05:00 JST (UTC+9)"
     assert visitor.complaints() == []
 
 

@@ -14,6 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 
 from config.web.answers.problems import API, problem, respond
@@ -22,20 +24,35 @@ from events.transient import is_transient
 
 logger = logging.getLogger(__name__)
 
+type Text = str | Promise
+
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 MAX_URL_LENGTH = 16_000
 """Consistency tokens are the longest that an address has."""
 RETRY_AFTER_SECONDS = 5
 
-UNREADABLE = "The request can't be read, or is too large."
-UNSTORABLE = "The database can't hold a value of the request. Nothing was changed."
-CSRF = "The form is too old, or of another site. Go back, load the page again, and send it once more."
-SERVER_ERROR = "The request failed because of an error in the server; its log has the details."
-UNAVAILABLE = "The database or another server does not answer now. Try again in a moment."
+UNREADABLE = _("The request can't be read, or is too large.")
+UNSTORABLE = _("The database can't hold a value of the request. Nothing was changed.")
+CSRF = _("The form is too old, or of another site. Go back, load the page again, and send it once more.")
+SERVER_ERROR = _("The request failed because of an error in the server; its log has the details.")
+UNAVAILABLE = _("The database or another server does not answer now. Try again in a moment.")
 DETAILS = {
-    HTTPStatus.METHOD_NOT_ALLOWED: "This address can't be asked in this way.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is larger than the service accepts.",
-    HTTPStatus.REQUEST_URI_TOO_LONG: f"An address has at most {MAX_URL_LENGTH:,} characters.",
+    HTTPStatus.METHOD_NOT_ALLOWED: _("This address can't be asked in this way."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _("The request is larger than the service accepts."),
+    HTTPStatus.REQUEST_URI_TOO_LONG: _("This address is too long."),
+}
+TITLES = {
+    HTTPStatus.BAD_REQUEST: _("Bad request"),
+    HTTPStatus.FORBIDDEN: _("Not allowed"),
+    HTTPStatus.NOT_FOUND: _("Not found"),
+    HTTPStatus.METHOD_NOT_ALLOWED: _("Not possible here"),
+    HTTPStatus.REQUEST_TIMEOUT: _("The request took too long"),
+    HTTPStatus.CONFLICT: _("Something has changed"),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _("The request is too large"),
+    HTTPStatus.REQUEST_URI_TOO_LONG: _("The address is too long"),
+    HTTPStatus.TOO_MANY_REQUESTS: _("Too many requests"),
+    HTTPStatus.INTERNAL_SERVER_ERROR: _("Server error"),
+    HTTPStatus.SERVICE_UNAVAILABLE: _("Not available now"),
 }
 
 
@@ -119,13 +136,13 @@ def _is_of_api(request: HttpRequest) -> bool:
     return request.path.startswith(API)
 
 
-def _answer(request: HttpRequest, status: HTTPStatus, detail: str = "", **members: Any) -> HttpResponse:
+def _answer(request: HttpRequest, status: HTTPStatus, detail: Text = "", **members: Any) -> HttpResponse:
     """Answer without a look at the user, the session or the database, which may be what fails."""
-    detail = detail or DETAILS.get(status, f"{status.description}.")
+    detail = str(detail or DETAILS.get(status, f"{status.description}."))
     if _is_of_api(request):
         return respond(problem(status, detail, **members))
     return HttpResponse(error_page(status, detail), status=status)
 
 
 def error_page(status: HTTPStatus, detail: str) -> str:
-    return render_to_string("config/error.html", {"title": status.phrase, "detail": detail})
+    return render_to_string("config/error.html", {"title": TITLES.get(status, status.phrase), "detail": detail})

@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from django.http import QueryDict
 
-from readmodel.tickets.pages.labels import STATUSES, label_of
+from readmodel.tickets.pages.labels import FACETS, STATUSES, label_of
 from readmodel.tickets.pages.search_form import FILTERS
 from readmodel.tickets.search.facets import Bucket, Facet
 from readmodel.tickets.search.search import SearchPage
 
-TITLES = {"status": "Status", "venue": "Venue", "month": "Month", "price": "Price", "currency": "Currency"}
 SINGLE = {"month", "price", "currency"}
 ORDERS: Mapping[str, Callable[[str], str | int]] = {
     "status": list(STATUSES).index,
@@ -65,7 +64,7 @@ def filter_options_of(name: str, facet: Facet, parameters: QueryDict) -> FilterO
     if name in ORDERS:
         values.sort(key=ORDERS[name])
     choices = [_choice_of(name, Bucket(value, counts.get(value, 0)), chosen) for value in values]
-    return FilterOptions(name, TITLES[name], choices, facet.others)
+    return FilterOptions(name, str(FACETS[name]), choices, facet.others)
 
 
 def _with_currency(value: str, facet: Facet) -> str:

@@ -5,6 +5,7 @@ from calendar import monthrange
 from decimal import Decimal
 
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from readmodel.exceptions import InvalidSearch
 from readmodel.tickets.search.query import FACETS, SearchQuery
@@ -40,7 +41,7 @@ def query_from(parameters: QueryDict) -> SearchQuery:
 def _refuse_repetition(parameters: QueryDict) -> None:
     """Raise InvalidSearch if a parameter with one value has several: which one counts would be a guess."""
     if repeated := [name for name in SINGLE if len(parameters.getlist(name)) > 1]:
-        raise InvalidSearch(dict.fromkeys(repeated, "Give it only once."))
+        raise InvalidSearch(dict.fromkeys(repeated, _("Give it only once.")))
 
 
 def _given(parameters: QueryDict, name: str) -> list[str]:
@@ -52,8 +53,8 @@ def _days_of(month: str) -> tuple[str, str]:
     if not month:
         return "", ""
     if not (found := MONTH.fullmatch(month)):
-        raise InvalidSearch({"month": f"{month[:50]!r} is not a month such as 2027-05."})
-    _, last_day = monthrange(int(found[1]), int(found[2]))
+        raise InvalidSearch({"month": _("%(text)r is not a month such as 2027-05.") % {"text": month[:50]}})
+    last_day = monthrange(int(found[1]), int(found[2]))[1]
     return f"{month}-01", f"{month}-{last_day}"
 
 
@@ -72,12 +73,13 @@ def _prices_of(text: str) -> tuple[Decimal | None, Decimal | None, str]:
     if not text:
         return None, None, ""
     if not (found := PRICE.fullmatch(text)):
-        raise InvalidSearch({"price": f"{text[:50]!r} is not a range of prices such as '25-50 EUR' or '250- EUR'."})
+        refusal = _("%(text)r is not a range of prices such as '25-50 EUR' or '250- EUR'.")
+        raise InvalidSearch({"price": refusal % {"text": text[:50]}})
     start, end, currency = found.groups()
     return Decimal(start), Decimal(end) - SMALLEST if end else None, currency
 
 
 def _page_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
-        raise InvalidSearch({"page": f"{text[:50]!r} is not a page number."})
+        raise InvalidSearch({"page": _("%(text)r is not a page number.") % {"text": text[:50]}})
     return int(text[:9])

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
+from django.utils.translation import gettext as _
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.consistency.lag import seconds_behind
@@ -50,7 +51,7 @@ def _answer_to(request: HttpRequest) -> tuple[dict[str, Any], HTTPStatus]:
         errors = [f"{labels.PARAMETERS.get(name, name)}: {message}" for name, message in error.errors.items()]
         return {"errors": errors}, HTTPStatus.BAD_REQUEST
     except Unprocessable:
-        too_large = "This search is too large for Elasticsearch; use fewer words or filters."
+        too_large = _("This search is too large for Elasticsearch; use fewer words or filters.")
         return {"errors": [too_large]}, HTTPStatus.BAD_REQUEST
     except UNAVAILABLE as error:
         return {"unavailable": error, "has_no_index": isinstance(error, TargetLost)}, HTTPStatus.SERVICE_UNAVAILABLE

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from readmodel.exceptions import InvalidSearch
 from readmodel.search.folding import fold
@@ -48,7 +50,12 @@ MEMBERS = (
     HIGHLIGHTS,
 )
 
-NOUNS = {"status": "a status", "fields": "a member of a ticket", "facets": "a facet", "sort": "an order"}
+UNKNOWN = {
+    "status": gettext_lazy("%(value)r is not a status; use %(known)s."),
+    "fields": gettext_lazy("%(value)r is not a member of a ticket; use %(known)s."),
+    "facets": gettext_lazy("%(value)r is not a facet; use %(known)s."),
+    "sort": gettext_lazy("%(value)r is not an order; use %(known)s."),
+}
 SURROGATES = re.compile("[\ud800-\udfff]")
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CURRENCY = re.compile("[A-Z]{3}")
@@ -118,11 +125,11 @@ def text_errors(query: SearchQuery, max_length: int = MAX_QUERY_LENGTH) -> Error
     # Some characters fold to many: the longer text counts.
     length = max(len(query.q), len(fold(query.q[:max_length])))
     if length > max_length:
-        yield "q", f"At most {max_length} characters, not {length}."
+        yield "q", _("At most %(most)s characters, not %(number)s.") % {"most": max_length, "number": length}
     elif SURROGATES.search(query.q):
-        yield "q", "This is not valid text; it must be UTF-8."
+        yield "q", _("This is not valid text; it must be UTF-8.")
     elif len(query.words) > MAX_WORDS:
-        yield "q", f"At most {MAX_WORDS} words, not {len(query.words)}."
+        yield "q", _("At most %(most)s words, not %(number)s.") % {"most": MAX_WORDS, "number": len(query.words)}
 
 
 def _choice_errors(query: SearchQuery) -> Errors:
@@ -134,23 +141,30 @@ def _choice_errors(query: SearchQuery) -> Errors:
     }
     for parameter, (chosen, known) in choices.items():
         if unknown := [name for name in chosen if name not in known]:
-            yield parameter, f"{unknown[0][:50]!r} is not {NOUNS[parameter]}; use {', '.join(known)}."
+            yield parameter, str(UNKNOWN[parameter]) % {"value": unknown[0][:50], "known": ", ".join(known)}
         elif len(chosen) > len(known):
-            yield parameter, f"At most {len(known)} values, not {len(chosen)}."
+            yield parameter, _too_many(len(known), len(chosen))
+
+
+def _too_many(most: int, given: int) -> str:
+    return _("At most %(most)s values, not %(number)s.") % {"most": most, "number": given}
 
 
 def _venue_errors(query: SearchQuery) -> Errors:
     if len(query.venue) > MAX_VENUES:
-        yield "venue", f"At most {MAX_VENUES} values, not {len(query.venue)}."
+        yield "venue", _too_many(MAX_VENUES, len(query.venue))
     elif any(len(venue) > MAX_VENUE_LENGTH for venue in query.venue):
-        yield "venue", f"At most {MAX_VENUE_LENGTH} characters each."
+        yield "venue", _("At most %(most)s characters each.") % {"most": MAX_VENUE_LENGTH}
     elif any(SURROGATES.search(venue) for venue in query.venue):
-        yield "venue", "This is not valid text; it must be UTF-8."
+        yield "venue", _("This is not valid text; it must be UTF-8.")
 
 
 def _time_errors(query: SearchQuery) -> Errors:
     if query.time_zone and query.time_zone not in TIME_ZONES:
-        yield "time_zone", f"{query.time_zone[:50]!r} is not a time zone such as Europe/Berlin or UTC."
+        yield (
+            "time_zone",
+            _("%(value)r is not a time zone such as Europe/Berlin or UTC.") % {"value": query.time_zone[:50]},
+        )
         return
     ends = {}
     for parameter, bound in (("starts_from", start_of), ("starts_to", end_of)):
@@ -160,7 +174,7 @@ def _time_errors(query: SearchQuery) -> Errors:
             except ValueError as error:
                 yield parameter, str(error)
     if {"starts_from", "starts_to"} == ends.keys() and ends["starts_to"].is_before(ends["starts_from"]):
-        yield "starts_to", "This is before starts_from."
+        yield "starts_to", _("This is before starts_from.")
 
 
 def _price_errors(query: SearchQuery) -> Errors:
@@ -168,21 +182,27 @@ def _price_errors(query: SearchQuery) -> Errors:
     given = {parameter: price for parameter, price in prices.items() if price is not None}
     unfit = [name for name, price in given.items() if not (price.is_finite() and 0 <= price <= MAX_PRICE)]
     for parameter in unfit:
-        yield parameter, f"Must be from 0 to {MAX_PRICE:,}."
+        yield parameter, _("Must be from 0 to %(most)s.") % {"most": f"{MAX_PRICE:,}"}
     if given.keys() == prices.keys() and not unfit and given["price_min"] > given["price_max"]:
-        yield "price_max", "This is less than price_min."
+        yield "price_max", _("This is less than price_min.")
     if query.currency and not CURRENCY.fullmatch(query.currency):
-        yield "currency", "Must be three capital letters such as EUR."
+        yield "currency", _("Must be three capital letters such as EUR.")
     elif given and not query.currency:
-        yield "currency", "Give the currency of the prices, such as EUR: prices compare within one currency."
+        yield "currency", _("Give the currency of the prices, such as EUR: prices compare within one currency.")
 
 
 def _page_errors(query: SearchQuery) -> Errors:
     if not 1 <= query.page_size <= MAX_PAGE_SIZE:
-        yield "page_size", f"Must be from 1 to {MAX_PAGE_SIZE}, not {query.page_size}."
+        yield (
+            "page_size",
+            _("Must be from 1 to %(last)s, not %(number)s.") % {"last": MAX_PAGE_SIZE, "number": query.page_size},
+        )
     elif not 1 <= query.page <= query.last_page:
         yield (
             "page",
-            f"Must be from 1 to {query.last_page}, not {query.page}: only the first {MAX_HITS:,} hits have "
-            "numbered pages. Follow a cursor, or narrow the search.",
+            _(
+                "Must be from 1 to %(last)s, not %(number)s: only the first %(hits)s hits have numbered pages. Follow "
+                "a cursor, or narrow the search."
+            )
+            % {"last": query.last_page, "number": query.page, "hits": f"{MAX_HITS:,}"},
         )

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from readmodel.search.highlighting import END_MARK, MARK
 from readmodel.tickets.pages import labels
 from readmodel.tickets.search.search import Hit
+from tickets.values import written
 
 register = Library()
 SEARCH = "search"
@@ -40,7 +41,7 @@ def moment(text: str, time_zone: str) -> SafeString:
 @register.simple_tag
 def amount(price: str | Decimal, currency: str) -> str:
     """Show a price with the decimals that it has, which are those of its currency."""
-    return f"{Decimal(price):,f} {currency}"
+    return labels.amount_in(price, currency)
 
 
 @register.simple_tag(takes_context=True)
@@ -70,17 +71,17 @@ def _with_query(address: str, query: str) -> str:
 
 @register.filter
 def status_name(status: str) -> str:
-    return labels.STATUSES.get(status, status)
+    return str(labels.STATUSES.get(status, status))
 
 
 @register.filter
 def event_name(kind: str) -> str:
-    return labels.EVENTS.get(kind, kind)
+    return str(labels.EVENTS.get(kind, kind))
 
 
 @register.filter
 def grouped(number: int) -> str:
-    return f"{number:,}"
+    return written.number(number)
 
 
 @register.filter

@@ -1,8 +1,10 @@
 // The pages' script beside htmx: it handles keys, and reports missing answers.
 "use strict";
 
+const trouble = document.getElementById("trouble");
+
 function say(text) {
-  document.getElementById("trouble").textContent = text;
+  trouble.textContent = text;
 }
 
 const filters = document.getElementById("filters");
@@ -25,8 +27,8 @@ on("htmx:beforeRequest", (event) => {
 on("htmx:afterRequest", (event) => {
   if (event.detail.xhr && event.detail.xhr.status < 500) say("");
 });
-on("htmx:sendError", () => say("The server can’t be reached. This page may be out of date."));
-on("htmx:responseError", () => say("The server failed to answer; its log says why."));
+on("htmx:sendError", () => say(trouble.dataset.unreachable));
+on("htmx:responseError", () => say(trouble.dataset.failed));
 
 // Move the keyboard focus to the results if a swap removed the focused link.
 on("htmx:afterSwap", (event) => {

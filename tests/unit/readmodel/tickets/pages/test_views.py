@@ -290,12 +290,12 @@ class TestDisplay:
     @pytest.mark.parametrize(
         ("zone", "shown"),
         [
-            ("Europe/Berlin", "Sat 1 May 2027, 22:00 CEST (UTC+2)"),
-            ("Asia/Kolkata", "Sun 2 May 2027, 01:30 IST (UTC+5:30)"),
-            ("America/Sao_Paulo", "Sat 1 May 2027, 17:00 UTC−3"),
-            ("UTC", "Sat 1 May 2027, 20:00 UTC"),
-            ("", "Sat 1 May 2027, 20:00 UTC"),
-            ("Mars/Olympus", "Sat 1 May 2027, 20:00 UTC"),
+            ("Europe/Berlin", "Sat, 1 May 2027, 22:00 CEST (UTC+2)"),
+            ("Asia/Kolkata", "Sun, 2 May 2027, 01:30 IST (UTC+5:30)"),
+            ("America/Sao_Paulo", "Sat, 1 May 2027, 17:00 UTC−3"),
+            ("UTC", "Sat, 1 May 2027, 20:00 UTC"),
+            ("", "Sat, 1 May 2027, 20:00 UTC"),
+            ("Mars/Olympus", "Sat, 1 May 2027, 20:00 UTC"),
         ],
     )
     def test_an_instant_is_shown_as_the_local_time_at_the_venue(self, zone: str, shown: str) -> None:
@@ -303,9 +303,9 @@ class TestDisplay:
 
     def test_prices_are_grouped_and_have_their_currency_s_decimals(self) -> None:
         assert [amount(*price) for price in (("40000", "KRW"), ("1.250", "KWD"), ("1250.00", "EUR"))] == [
-            "40,000 KRW",
-            "1.250 KWD",
-            "1,250.00 EUR",
+            "KRW\xa040,000",
+            "KWD\xa01.250",
+            "EUR\xa01,250.00",
         ]
 
     @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ class TestDisplay:
         assert label_of(facet, value) == label
 
     @pytest.mark.parametrize(
-        ("seconds", "words"), [(0, "Up to date"), (3.4, "3 s behind"), (7200, "7,200 s (120 min) behind")]
+        ("seconds", "words"), [(0, "Up to date"), (3.4, "3 s behind"), (7200, "120 minutes behind")]
     )
     def test_the_lag_is_shown_in_seconds(self, seconds: float, words: str) -> None:
         assert behind_in_words(seconds) == words
