@@ -3,9 +3,15 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tickets.api.gate.check_ins import CheckIns
+from tickets.api.gate.check_ins import CheckIns, LateCheckIns
+from tickets.api.gate.codes import Codes
 from tickets.api.views import TicketViewSet
 
 router = SimpleRouter()
 router.register("tickets", TicketViewSet, basename="ticket")
-urlpatterns = [*router.urls, path("check-ins/", CheckIns.as_view())]
+urlpatterns = [
+    *router.urls,
+    path("check-ins/", CheckIns.as_view(), name="check-ins"),
+    path("gate/check-ins/", LateCheckIns.as_view(), name="gate-check-ins"),
+    path("gate/codes/", Codes.as_view(), name="gate-codes"),
+]

@@ -75,3 +75,43 @@ def passage_in(body: dict[str, Any]) -> Passage:
     now = timezone.now()
     at: datetime | None = body["at"]
     return Passage(device=body["device"], nonce=body["nonce"], at=min(at, now) if at else now)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A typed code",
+            {"code": "K7WQ2MXA", "device": "Door 3", "nonce": "3f0c9b", "at": "2027-05-01T19:45:00Z"},
+        )
+    ]
+)
+class LateCheckInSerializer(CheckInSerializer):
+    """The ticket that somebody has shown while the device had no network."""
+
+    device = serializers.CharField(max_length=LONGEST, validators=[validate_text], help_text="Which one, and where.")
+    nonce = NonceField(help_text="The device's own name for this check-in, such as a UUID.")
+    at = serializers.DateTimeField(
+        validators=[validate_instant], help_text="When, by the device's clock. A time in the future counts as now."
+    )
+
+
+@extend_schema_field({"anyOf": [{"$ref": "#/components/schemas/Problem"}, {"type": "null"}]})
+class ProblemField(serializers.DictField):
+    """Why a check-in was refused: the problem that it would have been answered by itself."""
+
+
+class ReportedSerializer(serializers.Serializer[Any]):
+    """What became of a late check-in."""
+
+    nonce = serializers.CharField(allow_null=True, help_text="That of the request.")
+    outcome = serializers.ChoiceField(
+        choices=["taken", "repeated", "refused"], help_text="`repeated`: it was taken before, under the same nonce."
+    )
+    ticket = serializers.UUIDField(allow_null=True, help_text="The ticket's id, if it is checked in now.")
+    problem = ProblemField(allow_null=True)
+
+
+class ReportSerializer(serializers.Serializer[Any]):
+    """The answers to late check-ins, in the order of the request."""
+
+    results = ReportedSerializer(many=True)

@@ -235,7 +235,7 @@ def test_the_examples_of_the_document_are_carried_out(client: APIClient) -> None
                 assert answer.status_code in {200, 201}, (name, answer.json())
                 sent += 1
 
-    assert sent == 6
+    assert sent == 7
 
 
 def test_an_issued_ticket_is_answered_with_its_etag(client: APIClient) -> None:

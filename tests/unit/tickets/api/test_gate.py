@@ -8,8 +8,11 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from events.feed.cursor import FeedCursor
+from events.relay.flush import give_positions_without_redis
 from tests.rest import LIST, client_with, client_with_all
 from tests.tickets import issue, recorded, rows
+from tickets.gate.code_list import hash_of
 from tickets.gate.signed_code import signed
 from tickets.models import CheckIn, KeptAnswer, Ticket
 
@@ -217,3 +220,129 @@ def test_who_may_not_see_tickets_is_told_when_and_where_but_no_code() -> None:
     assert admitted.json() == {"id": str(ticket.id), "status": "checked_in", "version": 2}
     assert (refused.status_code, refused.json()["device"]) == (409, "Door 3")
     assert ticket.code not in refused.content.decode()
+
+
+class TestLateCheckIns:
+    ADDRESS = "/api/gate/check-ins/"
+
+    def test_each_is_answered_on_its_own(self, client: APIClient) -> None:
+        fresh, used, canceled = (issue(time_zone="UTC") for _ in range(3))
+        used.check_in()
+        canceled.cancel()
+        entries = [
+            {"code": fresh.code, "device": "Door 3", "nonce": "n1", "at": "2026-05-01T18:00:00Z"},
+            {"qr": signed(fresh.code), "device": "Door 3", "nonce": "n1", "at": "2026-05-01T18:00:00Z"},
+            {"code": fresh.code, "device": "Door 4", "nonce": "n1", "at": "2026-05-01T18:02:00Z"},
+            {"code": used.code, "device": "Door 3", "nonce": "n2", "at": AT},
+            {"code": canceled.code, "device": "Door 3", "nonce": "n3", "at": AT},
+            {"code": "NOSUCH", "device": "Door 3", "nonce": "n4", "at": AT},
+            {"code": fresh.code, "device": "Door 3", "at": AT},
+            {"code": used.code, "device": "Door 3", "nonce": "n1", "at": AT},
+        ]
+
+        results = post(client, entries, self.ADDRESS).json()["results"]
+
+        kinds = [found["problem"]["type"].removeprefix("urn:problem:") for found in results[2:]]
+        assert [(found["nonce"], found["outcome"]) for found in results[:3]] == [
+            ("n1", "taken"),
+            ("n1", "repeated"),
+            ("n1", "refused"),
+        ]
+        assert [found["ticket"] for found in results[:3]] == [str(fresh.id), str(fresh.id), None]
+        used_first, *_ = (found["problem"] for found in results[2:])
+        assert (used_first["checked_in_at"], used_first["device"]) == ("2026-05-01T18:00:00Z", "Door 3")
+        assert kinds == [
+            "already-checked-in",
+            "already-checked-in",
+            "already-canceled",
+            "unknown-code",
+            "about:blank",
+            "nonce-reused",
+        ]
+        assert results[6]["problem"]["errors"].keys() == {"nonce"}
+        assert CheckIn.objects.get(ticket=fresh).at == datetime(2026, 5, 1, 18, 0, tzinfo=UTC)
+        assert CheckIn.objects.count() == 2
+
+    @pytest.mark.parametrize("body", [{}, [{}] * 101])
+    def test_another_body_is_refused(self, client: APIClient, body: Any) -> None:
+        assert post(client, body, self.ADDRESS).status_code == 400
+
+
+class TestCodes:
+    ADDRESS = "/api/gate/codes/"
+
+    def statuses(self, answer: Any, *tickets: Ticket) -> list[str | None]:
+        page = answer.json()
+        return [page["codes"].get(hash_of(ticket.code_key, page["salt"])) for ticket in tickets]
+
+    def page(self, client: APIClient, **parameters: Any) -> Any:
+        return client.get(self.ADDRESS, parameters)
+
+    def test_a_list_begins_with_all_and_goes_on_with_what_has_changed(self, client: APIClient) -> None:
+        tickets = [issue(seat=str(seat)) for seat in range(4)]
+        tickets[0].cancel()
+        give_positions_without_redis([0])
+        [replacement] = Ticket.objects.filter(replaces=tickets[0])
+
+        first = self.page(client, limit=3)
+        second = self.page(client, limit=3, since=first.json()["next"])
+        tickets[1].check_in()
+        late = issue(seat="late")
+        give_positions_without_redis([0])
+        third = self.page(client, limit=3, since=second.json()["next"])
+        fourth = self.page(client, limit=3, since=third.json()["next"])
+
+        assert (first.status_code, first.json()["has_more"], second.json()["has_more"]) == (200, True, False)
+        assert self.statuses(first, *tickets[:3]) == ["canceled", "issued", "issued"]
+        assert self.statuses(second, tickets[3], replacement) == ["issued", "issued"]
+        assert self.statuses(third, tickets[1], late) == ["checked_in", "issued"]
+        assert (third.json()["has_more"], fourth.json()["codes"]) == (False, {})
+        assert self.page(client).json()["salt"] != first.json()["salt"]
+
+    def test_what_is_committed_while_the_table_is_read_follows(self, client: APIClient) -> None:
+        ticket = issue()
+        give_positions_without_redis([0])
+
+        first = self.page(client, limit=1)
+        ticket.cancel()  # Behind the reader, and without a position for now.
+        second = self.page(client, since=first.json()["next"])
+        before = self.page(client, since=second.json()["next"])
+        give_positions_without_redis([0])
+        after = self.page(client, since=before.json()["next"])
+
+        assert self.statuses(first, ticket) == ["issued"]
+        assert (self.statuses(before, ticket), self.statuses(after, ticket)) == ([None], ["canceled"])
+
+    def test_it_has_no_code_and_nothing_of_a_person(self, client: APIClient) -> None:
+        ticket = issue()
+
+        shown = self.page(client).content.decode()
+
+        assert [text for text in (ticket.code, ticket.holder_name, "@", str(ticket.id)) if text in shown] == []
+
+    def test_it_has_the_tickets_of_a_venue_and_an_evening(self, client: APIClient) -> None:
+        here, there, later = issue(), issue(venue="Elsewhere"), issue(starts_at=datetime(2027, 5, 3, tzinfo=UTC))
+        chosen = {"venue": here.venue, "starts_from": "2027-05-01", "starts_to": "2027-05-01"}
+
+        first = self.page(client, **chosen)
+        there.check_in()
+        here.check_in()
+        give_positions_without_redis([0])
+        second = self.page(client, since=first.json()["next"], **chosen)
+
+        assert self.statuses(first, here, there, later) == ["issued", None, None]
+        assert self.statuses(second, here, there) == ["checked_in", None]
+
+    @pytest.mark.parametrize("since", ["x", "0" * 32 + ".00000000.MA.", "0" * 32 + f".{'0' * 8}.MA.x"])
+    def test_a_cursor_of_another_list_is_refused(self, client: APIClient, since: str) -> None:
+        answer = self.page(client, since=since)
+
+        assert (answer.status_code, answer.json()["errors"].keys()) == (400, {"since"})
+
+    def test_a_list_of_a_log_that_was_restored_has_to_begin_again(self, client: APIClient) -> None:
+        salt, filters, _, _ = self.page(client).json()["next"].split(".")
+        ahead = FeedCursor((17,))
+
+        answer = self.page(client, since=f"{salt}.{filters}.{ahead}.")
+
+        assert (answer.status_code, answer.json()["type"]) == (410, "urn:problem:list-outdated")
