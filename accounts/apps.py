@@ -1,14 +1,6 @@
-"""Register the app, and the admin with a site of our own."""
+"""Register the app."""
 
 from django.apps import AppConfig
-from django.contrib.admin import apps as admin_apps
-
-
-class AdminConfig(admin_apps.AdminConfig):
-    """Django's admin; INSTALLED_APPS names this in its place."""
-
-    default = False
-    default_site = "accounts.admin_site.AdminSite"
 
 
 class AccountsConfig(AppConfig):

@@ -1,9 +1,18 @@
-"""Register the project as an app, so that Django finds its commands, checks and templates."""
+"""Register the project as an app, so that Django finds its commands, checks and templates; and its admin."""
 
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
+
+
+class AdminConfig(admin_apps.AdminConfig):
+    """Django's admin; INSTALLED_APPS names this in its place."""
+
+    default = False
+    default_site = "config.admin.site.AdminSite"
 
 
 class ConfigConfig(AppConfig):
+    default = True
     name = "config"
     label = "config"
 

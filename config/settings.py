@@ -62,6 +62,7 @@ SECURE_CSP: dict[str, list[str]] = {
     "script-src": [CSP.SELF, CSP.NONCE],
     "style-src": [CSP.SELF, CSP.NONCE],
     "img-src": [CSP.SELF],
+    "font-src": [CSP.SELF],
     "connect-src": [CSP.SELF],
     "form-action": [CSP.SELF],
     "base-uri": [CSP.NONE],
@@ -84,7 +85,9 @@ API_USER_PER_MINUTE = env.int("API_USER_PER_MINUTE", default=6_000)
 API_ADDRESS_PER_MINUTE = env.int("API_ADDRESS_PER_MINUTE", default=6_000)
 
 INSTALLED_APPS = [
-    "accounts.apps.AdminConfig",
+    "config",  # Before the admin and its theme, whose templates it replaces.
+    "unfold.apps.BasicAppConfig",
+    "config.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -102,7 +105,6 @@ INSTALLED_APPS = [
     "readmodel",
     "readmodel.tickets",
     "accounts",
-    "config",
 ]
 
 MIDDLEWARE = [
@@ -242,6 +244,15 @@ SECOND_FACTOR_FOR_STAFF = env.switch("SECOND_FACTOR_FOR_STAFF", default=False)
 OTP_TOTP_ISSUER = "Tickets"
 LOGIN_URL = "log_in"
 LOGIN_REDIRECT_URL = "search"
+
+# The admin's theme. Its colours are in config/static/config/admin/admin.css.
+UNFOLD = {
+    "SITE_TITLE": "Tickets",
+    "SITE_HEADER": "Tickets",
+    "SITE_SYMBOL": "confirmation_number",
+    "COLORS": {},
+    "SIDEBAR": {"navigation": "config.admin.navigation.navigation"},
+}
 
 # The languages of the pages and the admin; REST is in English.
 LANGUAGE_CODE = "en"

@@ -13,6 +13,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.second_factor.devices import remove
 
@@ -27,7 +29,15 @@ admin.site.unregister([User, Group, StaticDevice, TOTPDevice])
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    filter_horizontal = []
+    readonly_fields = ["last_login", "date_joined"]
     actions = ["remove_second_factor"]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().formfield_for_manytomany(db_field, request, **kwargs | to_tick())
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
         fields = list(super().get_readonly_fields(request, obj))
@@ -52,6 +62,11 @@ class UserAdmin(DjangoUserAdmin):
 
 @admin.register(Group)
 class GroupAdmin(auth_admin.GroupAdmin):
+    filter_horizontal = []
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
+        return super().formfield_for_manytomany(db_field, request, **kwargs | to_tick())
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser
 
@@ -60,6 +75,11 @@ class GroupAdmin(auth_admin.GroupAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:  # noqa: ARG002
         return request.user.is_superuser
+
+
+def to_tick() -> dict[str, Any]:
+    """Show rights as a list to tick: Django's own pair of lists can't be read aloud."""
+    return {"widget": UnfoldAdminCheckboxSelectMultipleWidget(), "help_text": ""}
 
 
 def may_do_more(user: User, request: HttpRequest) -> bool:

@@ -1,7 +1,8 @@
-"""Show tickets in the admin: a form issues them, an action cancels them, and nobody edits or deletes them."""
+"""Show tickets in the admin: a form issues them, buttons change them in the domain's ways, and nobody deletes them."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -10,20 +11,27 @@ from django.contrib.admin.views.main import ChangeList
 from django.db import transaction
 from django.db.models import Field, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget
 
+from tickets.admin.filters import CurrencyFilter, ShowDayFilter, StatusFilter, VenueFilter
+from tickets.admin.history import chain, timeline
 from tickets.admin.import_page import import_page
+from tickets.admin.issue_form import IssueForm
+from tickets.admin.transition_view import transition_page
+from tickets.admin.transitions import TRANSITIONS, Transition
 from tickets.admin.venue_times import TicketList, VenueTimeFormField
 from tickets.exceptions import TicketError
 from tickets.models import Ticket
 from tickets.values.defaults import default_time_zone
 from tickets.values.venue_time import at_venue, in_words, time_zones
 
-LOCAL_TIME = (
+LOCAL_TIME = _(
     "The local time at the venue. Where the clocks are put back and show it twice, add the offset: 02:30+01:00."
 )
 
@@ -35,9 +43,14 @@ else:
 
 @admin.register(Ticket)
 class TicketAdmin(TicketModelAdmin):
-    list_display = ["code", "title", "venue", "starts", "holder_name", "amount", "status"]
-    list_filter = ["status", "starts_at", "currency"]
-    search_fields = ["code", "title", "venue", "holder_name", "holder_email"]
+    form = IssueForm
+    list_display = ["code", "badge", "title", "venue", "starts", "seat", "holder_name", "amount"]
+    list_filter = [StatusFilter, VenueFilter, ShowDayFilter, CurrencyFilter]
+    list_filter_submit = True
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ["code", "title", "venue", "holder_name", "holder_email", "seat"]
+    search_help_text = _("Code, title, venue, holder, e-mail address, seat")
     date_hierarchy = "starts_at"
     fields = [
         "code",
@@ -52,9 +65,9 @@ class TicketAdmin(TicketModelAdmin):
         "currency",
     ]
     readonly_fields = [
+        "badge",
         "starts",
         "amount",
-        "status",
         "replaced_ticket",
         "replacement_ticket",
         "id",
@@ -73,15 +86,35 @@ class TicketAdmin(TicketModelAdmin):
         found, may_have_duplicates = super().get_search_results(request, queryset, search_term)
         return found | queryset.filter(id__in=Ticket.objects.with_code(search_term)), may_have_duplicates
 
-    def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> list[Any]:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> list[Any]:
         if not obj:
-            return self.fields
+            return [*self.fields, "confirmed"] if request.method == "POST" else self.fields
         return [*(name for name in self.fields if name not in self.shown_instead), *self.readonly_fields]
 
     def get_urls(self) -> list[URLPattern]:
         # Atomic by itself: many rows would wait in the request's transaction.
-        view = transaction.non_atomic_requests(self.admin_site.admin_view(self.import_view))
-        return [path("import/", view, name="tickets_ticket_import"), *super().get_urls()]
+        import_view = transaction.non_atomic_requests(self.admin_site.admin_view(self.import_view))
+        transitions = [
+            path(f"<uuid:ticket_id>/{each.name.replace('_', '-')}/", self._view_of(each), name=_url_name(each))
+            for each in TRANSITIONS
+        ]
+        return [path("import/", import_view, name="tickets_ticket_import"), *transitions, *super().get_urls()]
+
+    def _view_of(self, transition: Transition) -> Any:
+        def view(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
+            return transition_page(request, self, transition, str(ticket_id))
+
+        return self.admin_site.admin_view(view)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the ticket with its history, and with a button for each change that it allows to this person."""
+        ticket = self.get_object(request, object_id) if self.has_view_permission(request) else None
+        context = dict(extra_context or {})
+        if ticket:
+            context |= {"timeline": timeline(ticket), "chain": chain(ticket), "transitions": _offered(request, ticket)}
+        return super().change_view(request, object_id, form_url, context)
 
     def import_view(self, request: HttpRequest) -> TemplateResponse:
         return import_page(request, self.admin_site)
@@ -94,7 +127,9 @@ class TicketAdmin(TicketModelAdmin):
             kwargs |= {"form_class": VenueTimeFormField, "help_text": LOCAL_TIME}
         if db_field.name == "time_zone":
             zones = [(name, name) for name in sorted(time_zones())]
-            return forms.ChoiceField(choices=zones, initial=default_time_zone(), help_text="The venue's.")
+            return forms.ChoiceField(
+                choices=zones, initial=default_time_zone(), widget=UnfoldAdminSelectWidget, help_text=_("The venue's.")
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:  # noqa: ARG002
@@ -112,7 +147,8 @@ class TicketAdmin(TicketModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Ticket, form: "ModelForm[Ticket]", change: bool) -> None:  # noqa: ARG002, FBT001
         """Issue the form's ticket."""
-        Ticket.issue(id=obj.id, **form.cleaned_data)
+        given = {name: value for name, value in form.cleaned_data.items() if name != "confirmed"}
+        Ticket.issue(id=obj.id, **given)
         obj.refresh_from_db()
 
     @admin.action(description="Cancel selected tickets and issue replacements", permissions=["cancel"])
@@ -143,29 +179,46 @@ class TicketAdmin(TicketModelAdmin):
             self.log_change(request, ticket, f"Canceled; replaced by {replacement.code}.")
             self.message_user(request, f"ticket {ticket.code} is canceled; its replacement is {replacement.code}")
 
-    @admin.display(ordering="starts_at")
+    @admin.display(description=_("status"), ordering="status")
+    def badge(self, ticket: Ticket) -> SafeString:
+        return format_html('<span class="admin-badge {}">{}</span>', ticket.status, ticket.get_status_display())
+
+    @admin.display(description=_("starts"), ordering="starts_at")
     def starts(self, ticket: Ticket) -> str:
         return _in_words(ticket.starts_at, ticket)
 
-    @admin.display(description="price", ordering="price")
+    @admin.display(description=_("price"), ordering="price")
     def amount(self, ticket: Ticket) -> str:
         return f"{ticket.price:,f} {ticket.currency}"
 
-    @admin.display()
+    @admin.display(description=_("created"))
     def created(self, ticket: Ticket) -> str:
         return _in_words(ticket.created_at, ticket)
 
-    @admin.display()
+    @admin.display(description=_("updated"))
     def updated(self, ticket: Ticket) -> str:
         return _in_words(ticket.updated_at, ticket)
 
-    @admin.display(description="replaces")
+    @admin.display(description=_("replaces"))
     def replaced_ticket(self, ticket: Ticket) -> SafeString | None:
         return _link(ticket.replaces) if ticket.replaces else None
 
-    @admin.display(description="replacement")
+    @admin.display(description=_("replacement"))
     def replacement_ticket(self, ticket: Ticket) -> SafeString | None:
         return _link(ticket.replacement) if hasattr(ticket, "replacement") else None
+
+
+def _url_name(transition: Transition) -> str:
+    return f"tickets_ticket_{transition.name}"
+
+
+def _offered(request: HttpRequest, ticket: Ticket) -> list[tuple[Transition, str]]:
+    """Return the changes that the ticket's status allows, and this person may make, each with the URL of its page."""
+    return [
+        (each, reverse(f"admin:{_url_name(each)}", args=[ticket.id]))
+        for each in TRANSITIONS
+        if ticket.status in each.sources and request.user.has_perm(each.permission)
+    ]
 
 
 def _in_words(instant: datetime, ticket: Ticket) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.views.main import ChangeList
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import INPUT_CLASSES
 
 from tickets.values.venue_time import is_complete
 
@@ -27,8 +29,9 @@ class VenueTimeFormField(forms.MultiValueField):
 
     def __init__(self, **options: Any) -> None:
         # The admin's own widget says to enter times in the server's time zone.
-        date_attributes = {"type": "date", "aria-label": "Date"}
-        time_attributes = {"placeholder": "20:00", "aria-label": "Time", "size": "12"}
+        look = {"class": " ".join(INPUT_CLASSES)}
+        date_attributes: dict[str, Any] = {**look, "type": "date", "aria-label": _("Date")}
+        time_attributes: dict[str, Any] = {**look, "placeholder": "20:00", "aria-label": _("Time"), "size": "12"}
         options["widget"] = forms.SplitDateTimeWidget(
             date_format="%Y-%m-%d", date_attrs=date_attributes, time_attrs=time_attributes
         )

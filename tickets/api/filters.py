@@ -1,19 +1,14 @@
 """Filter the list of tickets by the parameters of ListParameters."""
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
-from functools import reduce
-from operator import or_
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Q, Value
 from django.db.models.functions import Left, Upper
 
+from tickets.models import shows
 from tickets.models.queries import TicketQuerySet
-from tickets.values.defaults import default_time_zone
-from tickets.values.venue_time import beginnings_of
-
-A_DAY = timedelta(days=1)
 
 type Filter = Callable[[TicketQuerySet, Any], TicketQuerySet]
 
@@ -50,24 +45,11 @@ def _with_code(tickets: TicketQuerySet, code: str) -> TicketQuerySet:
 
 
 def _starting_from(tickets: TicketQuerySet, start: date | datetime) -> TicketQuerySet:
-    return tickets.filter(Q(starts_at__gte=start) if isinstance(start, datetime) else _compared("gte", start))
+    return tickets.filter(Q(starts_at__gte=start) if isinstance(start, datetime) else shows.is_from(start))
 
 
 def _starting_to(tickets: TicketQuerySet, end: date | datetime) -> TicketQuerySet:
-    return tickets.filter(Q(starts_at__lte=end) if isinstance(end, datetime) else _compared("lt", end + A_DAY))
-
-
-def _compared(how: str, day: date) -> Q:
-    """Compare with the beginning of the day at each ticket's venue, and first with the earliest or latest of these."""
-    beginnings = beginnings_of(day)
-    outermost = min(beginnings) if how == "gte" else max(beginnings)
-    at_venue = (Q(**{f"starts_at__{how}": start}, time_zone__in=_stored(names)) for start, names in beginnings.items())
-    return Q(**{f"starts_at__{how}": outermost}) & reduce(or_, at_venue)
-
-
-def _stored(time_zones: list[str]) -> list[str]:
-    """Add how the zone of tickets from before there were zones is stored, if it is one of these."""
-    return [*time_zones, ""] if default_time_zone() in time_zones else time_zones
+    return tickets.filter(Q(starts_at__lte=end) if isinstance(end, datetime) else shows.is_to(end))
 
 
 FILTERS: Mapping[str, Filter] = {

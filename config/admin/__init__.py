@@ -1,0 +1,1 @@
+"""The admin as a whole: its site, its theme and its navigation."""

@@ -1,0 +1,66 @@
+"""The admin's navigation: to each person, what that person may open."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+class Page(NamedTuple):
+    """A page of the admin: its icon is one of the theme's, and one of the permissions opens it."""
+
+    title: Any
+    url_name: str
+    icon: str
+    permissions: tuple[str, ...] = ()
+
+
+PAGES: Mapping[Any, tuple[Page, ...]] = {
+    _("Box office"): (
+        Page(
+            _("Tickets"),
+            "admin:tickets_ticket_changelist",
+            "confirmation_number",
+            ("tickets.view_ticket", "tickets.change_ticket"),
+        ),
+        Page(_("Import"), "admin:tickets_ticket_import", "upload_file", ("tickets.add_ticket",)),
+        Page(_("Search"), "search", "search", ("tickets.view_ticket",)),
+    ),
+    _("Events"): (
+        Page(_("Log"), "admin:events_logentry_changelist", "list_alt", ("events.view_logentry",)),
+        Page(_("Dead letters"), "admin:events_deadletter_changelist", "report", ("events.view_deadletter",)),
+        Page(_("Dead letters by error"), "admin:events_deadletter_by_error", "bug_report", ("events.view_deadletter",)),
+        Page(
+            _("What was done to them"),
+            "admin:events_deadletteraction_changelist",
+            "history",
+            ("events.view_deadletteraction",),
+        ),
+    ),
+    _("Accounts"): (
+        Page(_("Users"), "admin:auth_user_changelist", "person", ("auth.view_user", "auth.change_user")),
+        Page(_("Groups"), "admin:auth_group_changelist", "group", ("auth.view_group", "auth.change_group")),
+        Page(
+            _("API tokens"), "admin:accounts_token_changelist", "key", ("accounts.view_token", "accounts.change_token")
+        ),
+    ),
+}
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the groups of pages, in the theme's form."""
+    groups = (
+        {"title": title, "separator": True, "items": [_item(page) for page in pages if _may_open(page, request)]}
+        for title, pages in PAGES.items()
+    )
+    return [group for group in groups if group["items"]]
+
+
+def _item(page: Page) -> dict[str, Any]:
+    return {"title": page.title, "icon": page.icon, "link": reverse_lazy(page.url_name)}
+
+
+def _may_open(page: Page, request: HttpRequest) -> bool:
+    return any(request.user.has_perm(permission) for permission in page.permissions)

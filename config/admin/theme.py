@@ -1,0 +1,60 @@
+"""Give every class of the admin the theme, whether it knows of it or not."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin import ActionLocation
+from django.contrib.admin import ModelAdmin as DjangoModelAdmin
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
+from unfold.admin import ModelAdmin
+
+if TYPE_CHECKING:
+    AnyModelAdmin = DjangoModelAdmin[Any]
+else:
+    AnyModelAdmin = DjangoModelAdmin
+
+
+class ThemedAdmin(ModelAdmin):  # type: ignore[misc]
+    """The theme's behaviour; what an admin class defines itself takes precedence."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return _without_frames(super().changelist_view(request, extra_context))
+
+    def changeform_view(self, request: HttpRequest, *arguments: Any, **options: Any) -> HttpResponse:
+        return _without_frames(super().changeform_view(request, *arguments, **options))
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer no buttons that open a related row: the policy of the pages forbids frames."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        widget = getattr(field, "widget", None)
+        if isinstance(widget, RelatedFieldWidgetWrapper):
+            widget.can_add_related = widget.can_change_related = False
+            widget.can_delete_related = widget.can_view_related = False
+        return field
+
+    def message_user(self, request: HttpRequest, message: Any, *arguments: Any, **options: Any) -> None:
+        """Begin sentences with a capital letter, as Django's own templates do."""
+        super().message_user(request, capfirst(message), *arguments, **options)
+
+    def get_action_choices(
+        self,
+        request: HttpRequest,
+        default_choices: Any = None,
+        action_location: ActionLocation = ActionLocation.CHANGE_LIST,
+    ) -> Any:
+        """Offer the actions of the place that is shown, which the theme does not tell apart."""
+        return DjangoModelAdmin.get_action_choices(self, request, default_choices, action_location)
+
+
+def _without_frames(response: HttpResponse) -> HttpResponse:
+    """Take back that the theme lets frames of our own show its pages, which it needs for pop-ups."""
+    del response["X-Frame-Options"]
+    return response
+
+
+def themed(admin_class: type[AnyModelAdmin]) -> type[AnyModelAdmin]:
+    """Return the class with the theme."""
+    if issubclass(admin_class, ThemedAdmin):
+        return admin_class
+    return type(admin_class.__name__, (admin_class, ThemedAdmin), {"__module__": admin_class.__module__})

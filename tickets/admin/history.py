@@ -1,0 +1,82 @@
+"""A ticket's history as its events tell it: the timeline, who was faster, and the chain of replacements."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from django.utils.translation import gettext_lazy as _
+
+from events.models import LogEntry
+from tickets.models import Ticket
+
+LONGEST_CHAIN = 20
+SHOWN_CHANGES = 100
+OF_EVERY_EVENT = {"version", "updated_at", "created_at"}
+KINDS = {
+    "ticket.issued": _("issued"),
+    "ticket.updated": _("corrected"),
+    "ticket.checked_in": _("checked in"),
+    "ticket.check_in_undone": _("check-in undone"),
+    "ticket.canceled": _("canceled"),
+    "ticket.reinstated": _("reinstated"),
+    "ticket.corrected": _("made equal to its events"),
+    "ticket.redacted": _("personal data removed"),
+}
+
+
+class Change(NamedTuple):
+    """An event of a ticket, for a person: what happened, who did it and why, and which fields it changed."""
+
+    event: LogEntry
+    what: Any
+    at: datetime
+    actor: str
+    reason: str
+    fields: list[tuple[str, Any, Any]]
+    """The name of each field with its value before and after."""
+
+
+def timeline(ticket: Ticket) -> list[Change]:
+    """Return what has happened to the ticket, the newest first."""
+    return list(reversed(list(_changes(ticket, from_version=0))))[:SHOWN_CHANGES]
+
+
+def changes_since(ticket: Ticket, version: int) -> list[Change]:
+    """Return what others have changed since a person saw this version."""
+    return [change for change in _changes(ticket, from_version=version) if change.event.aggregate_version > version]
+
+
+def _changes(ticket: Ticket, *, from_version: int) -> Iterator[Change]:
+    about = LogEntry.objects.filter(aggregate_type="ticket", subject=str(ticket.id))
+    before: Mapping[str, Any] = {}
+    for entry in about.filter(aggregate_version__gte=from_version).order_by("aggregate_version"):
+        payload = msgspec.json.decode(entry.data)
+        after = payload.get("ticket", {})
+        fields = [(name, before[name], value) for name, value in after.items() if _is_changed(name, value, before)]
+        yield Change(
+            event=entry,
+            what=KINDS.get(entry.type, entry.type),
+            at=entry.time,
+            actor=entry.actor,
+            reason=payload.get("reason", ""),
+            fields=fields,
+        )
+        before = after
+
+
+def _is_changed(name: str, value: Any, before: Mapping[str, Any]) -> bool:
+    return name in before and name not in OF_EVERY_EVENT and before[name] != value
+
+
+def chain(ticket: Ticket) -> list[Ticket]:
+    """Return the tickets that were replaced by each other up to this one and after it, the oldest first."""
+    earlier: list[Ticket] = []
+    later: list[Ticket] = []
+    current: Ticket | None = ticket
+    while (current := current.replaces if current else None) and len(earlier) < LONGEST_CHAIN:
+        earlier.append(current)
+    current = ticket
+    while (current := Ticket.objects.filter(replaces=current).first()) and len(later) < LONGEST_CHAIN:
+        later.append(current)
+    return [*reversed(earlier), ticket, *later] if earlier or later else []

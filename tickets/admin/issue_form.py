@@ -1,0 +1,31 @@
+"""The form that issues a ticket. What is odd about the ticket has to be confirmed."""
+
+from typing import TYPE_CHECKING
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldBooleanWidget
+
+from tickets.models import Ticket
+from tickets.models.shows import oddities
+
+if TYPE_CHECKING:
+    TicketForm = forms.ModelForm[Ticket]
+else:
+    TicketForm = forms.ModelForm  # Not generic at run time.
+
+
+class IssueForm(TicketForm):
+    confirmed = forms.BooleanField(
+        label=gettext_lazy("I know, and want it all the same"), required=False, widget=UnfoldBooleanWidget
+    )
+
+    def _post_clean(self) -> None:
+        """Look for oddities last of all, when the ticket has the form's values."""
+        super()._post_clean()  # type: ignore[misc]
+        if not self.errors and not self.cleaned_data.get("confirmed"):
+            found = list(oddities(self.instance, Ticket.objects.all()))
+            if found:
+                self.add_error(None, [ValidationError(text) for text in [*found, _("Please confirm this.")]])
