@@ -1,6 +1,6 @@
 # `make` lists the targets. `make check` and `make unit` need no server; `make test` and `make demo` start their own.
 
-.PHONY: help check format test unit demo docs messages lock requirements
+.PHONY: help check format test unit faults demo docs messages lock requirements
 
 MANAGE = env SECRET_KEY=check DATABASE_URL=sqlite://:memory: uv run manage.py
 
@@ -26,6 +26,9 @@ test:  ## Run all tests, on real servers that it starts.
 
 unit:  ## Run the tests that need no server.
 	uv run pytest tests/unit
+
+faults:  ## Break each part of the running service, and kill each process at each of its steps. CI runs this last.
+	uv run python -m tests.faults.driver --cover
 
 demo:  ## Start everything on this machine, with sample tickets.
 	uv run manage.py up --demo

@@ -47,7 +47,10 @@ def run(options: argparse.Namespace, servers: Servers) -> int:
                 _keep_logs(options, installation, schedule)
                 stage.renew()
     console.print(f"{failed} schedules failed")
-    return 1 if failed else 0
+    never = [f"{fault} {target}".strip() for fault, target in missed.left()] if options.cover else []
+    if never:
+        console.print(f"never happened: {never}", markup=False)
+    return 1 if failed or never else 0
 
 
 class Missed:
@@ -65,8 +68,11 @@ class Missed:
         """Yield the planned schedules, and then, some times over, others with what has not happened."""
         yield from planned
         for attempt in range(ATTEMPTS if again else 0):
-            wanted = [(FAULTS[fault], target) for (fault, target), is_missing in self.missing.items() if is_missing]
-            yield from packed(f"again-{attempt}", wanted)
+            yield from packed(f"again-{attempt}", [(FAULTS[fault], target) for fault, target in self.left()])
+
+    def left(self) -> list[tuple[str, str]]:
+        """Return the faults and targets that have not happened in any schedule."""
+        return [pair for pair, is_missing in self.missing.items() if is_missing]
 
 
 def _write(options: argparse.Namespace, result: Result) -> None:

@@ -111,8 +111,10 @@ class Program:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process has come to its end, and is not started again: a rebuild."""
-        return self.process is not None and not self.is_wanted and not self.process.is_alive()
+        """Whether it is a rebuild that has ended; other processes start again, also those that are held for a while."""
+        if self.role != "rebuild" or self.process is None:
+            return False
+        return not self.is_wanted and not self.process.is_alive()
 
     def arm(self, number: int, signum: int) -> None:
         """Let the process send itself the signal at this step."""

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, NamedTuple
 
 import psutil
@@ -87,10 +87,13 @@ class Stage:
         errors: list[str] = []
         turns: dict[str, threading.Lock] = defaultdict(threading.Lock)  # Of faults at steps of one role.
 
+        def turn(strike: Strike) -> AbstractContextManager[object]:
+            return turns[FAULTS[strike.fault].who] if AT_A_STEP in strike.fault else nullcontext()
+
         def run(harm: Harm) -> None:
             try:
                 _wait_until_moment(load, harm.strike.moment)
-                with turns[FAULTS[harm.strike.fault].who], harmed(harm):
+                with turn(harm.strike), harmed(harm):
                     self._last(harm.strike)
             except Exception as error:  # noqa: BLE001 (the thread's outermost block)
                 errors.append(f"the driver failed at {harm.strike}: {error!r}")

@@ -23,7 +23,7 @@ AT_A_STEP = "at a step"
 KILLED_AT_A_STEP = f"killed {AT_A_STEP}"
 FIRST, LAST = 0.25, 1.0
 """Between these seconds of the load the faults begin."""
-LATER_SECONDS = 2.5
+LATER_SECONDS = 5.0
 """How long after its cause a process may come to a step."""
 MOST_FAULTS = 3
 MOST_FAULTS_OF_COVER = 10
