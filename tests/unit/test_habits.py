@@ -25,8 +25,10 @@ def test_the_hooks_run_the_commands_of_make_check() -> None:
     assert {(hook["language"], hook["pass_filenames"]) for hook in hooks} == {("system", False)}
 
 
-def test_ci_runs_make_check_and_then_the_tests_of_the_readme() -> None:
-    assert (ROOT / ".ci/run").read_text().splitlines()[-2:] == ["make check", *commands_of("test")]
+def test_ci_runs_make_check_the_tests_of_the_readme_and_the_fault_matrix() -> None:
+    commands = [line for line in (ROOT / ".ci/run").read_text().splitlines() if not line.startswith("#")]
+
+    assert commands[-3:] == ["make check", *commands_of("test"), *commands_of("faults")]
     assert "&& uv run pytest\n" in (ROOT / "README.md").read_text()
 
 
