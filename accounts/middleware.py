@@ -30,6 +30,7 @@ READS = {
     "admin:tickets_ticket_correct": "ticket",
     "admin:tickets_ticket_reinstate": "ticket",
     "admin:events_logentry_change": "event",
+    "admin:events_logentry_way": "event",
     "admin:events_deadletter_change": "dead letter",
     "admin:events_deadletter_edit": "dead letter",
     "admin:events_deadletteraction_change": "action on a dead letter",

@@ -206,6 +206,8 @@ READMODEL_AUDIT_PER_SECOND = env.int("READMODEL_AUDIT_PER_SECOND", default=200)
 TICKETS_REINSTATE_SECONDS = env.int("TICKETS_REINSTATE_SECONDS", default=3600)
 # By which the QR codes of tickets are known; the first one signs.
 TICKETS_QR_KEYS = env.list("TICKETS_QR_KEYS", default=[])
+# Font files for the scripts that printed tickets lack.
+TICKETS_FONTS = env.list("TICKETS_FONTS", default=[])
 # Of venues for which none is given.
 TICKETS_TIME_ZONE = env.str("TICKETS_TIME_ZONE", default="UTC")
 ACCESS_SYSTEM_URL = env.str("ACCESS_SYSTEM_URL", default="")
@@ -329,5 +331,9 @@ LOGGING = {
         "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["correlation", "refusals"]}
     },
     "root": {"handlers": ["console"], "level": env.log_level("LOG_LEVEL", default="INFO")},
-    "loggers": {"httpx": {"level": "WARNING"}, "elastic_transport": {"level": "ERROR"}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "elastic_transport": {"level": "ERROR"},
+        "fontTools": {"level": "WARNING"},
+    },
 }

@@ -8,18 +8,9 @@ from django.http import HttpRequest
 
 from events.admin.dead_letter_detail import may_see_payloads
 from events.admin.dead_letters import DeadLetterAdmin
+from events.admin.log_entries import LogEntryAdmin
 from events.admin.read_only import ReadOnlyAdmin
 from events.models import DeadLetter, DeadLetterAction, LogEntry
-
-
-class LogEntryAdmin(ReadOnlyAdmin):
-    """Shows events. They are facts, which nobody edits."""
-
-    list_display = ["position", "type", "subject", "aggregate_version", "actor", "time"]
-    list_filter = ["type"]
-    list_select_related = ["place"]
-    search_fields = ["=event_id", "=subject", "=correlation_id"]
-    ordering = ["-id"]
 
 
 class DeadLetterActionAdmin(ReadOnlyAdmin):

@@ -63,8 +63,8 @@ def detail_context(letter: DeadLetter, request: HttpRequest) -> dict[str, Any]:
     behind, is_full = queued_behind(letter), may_see_payloads(request)
     return {
         "entry": entry,
-        "letter_facts": list(_facts(letter, [name for name in LETTER_FACTS if is_full or name != "error"])),
-        "event_facts": list(_facts(entry, [name for name in EVENT_FACTS if is_full or name != "extensions"])),
+        "letter_facts": list(facts(letter, [name for name in LETTER_FACTS if is_full or name != "error"])),
+        "event_facts": list(facts(entry, [name for name in EVENT_FACTS if is_full or name != "extensions"])),
         "behind": behind[:SHOWN_BEHIND],
         "behind_count": behind.count(),
         "trail": list(_trail(letter, is_full=is_full)),
@@ -76,12 +76,12 @@ def detail_context(letter: DeadLetter, request: HttpRequest) -> dict[str, Any]:
 def _contents(letter: DeadLetter, entry: LogEntry | None) -> dict[str, Any]:
     return {
         "entry_url": reverse("admin:events_logentry_change", args=[entry.id]) if entry else "",
-        "payload": _shown(pretty(entry.data)) if entry else "",
+        "payload": shown(pretty(entry.data)) if entry else "",
         "is_lost": letter.event_id is not None and entry is None,
-        "edited": _shown(pretty(letter.edited_data)) if letter.edited_data else "",
+        "edited": shown(pretty(letter.edited_data)) if letter.edited_data else "",
         "difference": list(_difference(entry.data, letter.edited_data)) if entry and letter.edited_data else [],
-        "foreign_fields": _shown(pretty(msgspec.json.encode(letter.fields).decode())) if letter.fields else "",
-        "traceback": _shown(letter.traceback),
+        "foreign_fields": shown(pretty(msgspec.json.encode(letter.fields).decode())) if letter.fields else "",
+        "traceback": shown(letter.traceback),
     }
 
 
@@ -90,15 +90,15 @@ def _trail(letter: DeadLetter, *, is_full: bool) -> Iterator[tuple[DeadLetterAct
         yield action, printable(action.detail) if is_full else ""
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     return printable(cut(text, LONGEST_SHOWN))
 
 
-def _facts(row: DeadLetter | LogEntry | None, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+def facts(row: DeadLetter | LogEntry | None, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
     for name in names:
         value = getattr(row, name, None)
         if value not in (None, ""):
-            yield name.replace("_", " "), _shown(value) if isinstance(value, str) else value
+            yield name.replace("_", " "), shown(value) if isinstance(value, str) else value
 
 
 def _difference(before: str, after: str) -> Iterator[_Line]:

@@ -18,6 +18,7 @@ from events.groups import checkpoint
 from events.groups.members import GroupMembers, members_of_groups
 from events.groups.ownership import RETRYING
 from events.models import Checkpoint, DeadLetter, LogEntry
+from events.processes.pooled_sessions import release_sessions
 from events.relay import divergence
 from events.stream.interface import Stream
 from events.stream.tail import EMPTY
@@ -101,6 +102,7 @@ def trace(stream: Stream, row: LogEntry) -> Trace:
 def _trace_stream(stream: Stream, row: LogEntry) -> str:
     if row.position is None:
         return "not yet: it has no position, which relay_events gives"
+    release_sessions()  # The stream may take its time to answer.
     try:
         return _find_on_stream(stream, row.partition, row.position, row.event_id)
     except StreamUnavailable as error:
@@ -181,6 +183,7 @@ def _describe_owner(members: GroupMembers, partition: int) -> str:
 def _find_effect(group: str, envelope: Envelope) -> str:
     if not _is_handled_by(group, envelope.type):
         return ""
+    release_sessions()
     try:
         with closing(load_subscriber(group)) as subscriber:
             return subscriber.find_effect(envelope)
