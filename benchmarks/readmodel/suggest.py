@@ -32,7 +32,7 @@ CHANGES_PER_SECOND = 200
 PATH = "/api/search/tickets/suggestions/"
 SYLLABLES = ("ka", "lo", "mi", "ren", "sta", "vé", "ton", "dra", "el", "ös", "pa", "qui", "zo", "na", "be", "ří")
 
-chance = random.Random(1)  # noqa: S311 (the same tickets each time)
+chance = random.Random(1)  # The same tickets each time.
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def sample_ticket(number: int) -> dict[str, Any]:
 
 def word(number: int) -> str:
     """Return the word with this number."""
-    syllables = random.Random(number)  # noqa: S311 (the same word each time)
+    syllables = random.Random(number)  # The same word each time.
     return "".join(syllables.choices(SYLLABLES, k=syllables.randint(2, 4))).capitalize()
 
 
