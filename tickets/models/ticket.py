@@ -96,6 +96,7 @@ class Ticket(FSMModelMixin, models.Model):
             ("reinstate_ticket", "Can reinstate a canceled ticket"),
             ("check_in_ticket", "Can check in ticket"),
             ("undo_check_in_ticket", "Can undo a ticket's check-in"),
+            ("export_ticket", "Can export tickets"),
         ]
         indexes = [  # For the filters of the REST interface.
             models.Index(Upper("holder_email"), name="tickets_ticket_email"),
