@@ -22,6 +22,7 @@ READS = {
     "ticket": "ticket",
     "ticket-detail": "ticket",
     "admin:tickets_ticket_change": "ticket",
+    "admin:tickets_ticket_export": "export of tickets",
     "admin:tickets_ticket_history": "history of a ticket",
     "admin:tickets_ticket_cancel": "ticket",
     "admin:tickets_ticket_void": "ticket",

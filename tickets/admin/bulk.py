@@ -4,6 +4,7 @@ The chosen tickets are kept in a draft of the job, so that the page which asks f
 was chosen is what is done.
 """
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -22,7 +23,7 @@ READ_AT_ONCE = 5_000
 class BulkActions:
     """The actions, for the admin of the tickets."""
 
-    actions = ["cancel_selected", "check_in_selected"]
+    actions: Sequence[Any] | None = ["cancel_selected", "check_in_selected"]
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("tickets.cancel_ticket")

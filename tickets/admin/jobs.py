@@ -26,8 +26,9 @@ from tickets.models.details import LONGEST_REASON, validated_reason
 
 if TYPE_CHECKING:
     JobModelAdmin = admin.ModelAdmin[Job]
+    JobModelForm = forms.ModelForm[Job]
 else:
-    JobModelAdmin = admin.ModelAdmin  # Not generic at run time.
+    JobModelAdmin, JobModelForm = admin.ModelAdmin, forms.ModelForm  # Not generic at run time.
 
 admin.site.unregister(DBTaskResult)  # A job says what its tasks have done.
 SHOWN_TICKETS = 10
@@ -35,7 +36,7 @@ REFUSALS_PER_PAGE = 50
 VIEW_PERMISSION = "tickets.view_ticket"
 
 
-class ConfirmForm(forms.ModelForm[Job] if TYPE_CHECKING else forms.ModelForm):
+class ConfirmForm(JobModelForm):
     class Meta:
         model = Job
         fields = ["reason", "replace"]

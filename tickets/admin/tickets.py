@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from tickets.admin.bulk import BulkActions
+from tickets.admin.export import Exports
 from tickets.admin.filters import CurrencyFilter, ShowDayFilter, StatusFilter, VenueFilter
 from tickets.admin.history import chain, timeline
 from tickets.admin.import_page import import_page
@@ -41,7 +42,7 @@ else:
 
 
 @admin.register(Ticket)
-class TicketAdmin(BulkActions, TicketModelAdmin):
+class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
     form = IssueForm
     list_display = ["code", "badge", "title", "venue", "starts", "seat", "holder_name", "amount"]
     list_filter = [StatusFilter, VenueFilter, ShowDayFilter, CurrencyFilter]

@@ -60,8 +60,8 @@ class TicketBulk(GenericAPIView[Job]):
     @property
     def required_permission(self) -> str:
         """The one for the action that is asked for; for an unknown one, that to cancel."""
-        is_known = self.request.user.is_authenticated and isinstance(self.request.data, dict)
-        kind = str(self.request.data.get("action")) if is_known else ""
+        body = self.request.data if self.request.user.is_authenticated else {}
+        kind = str(body.get("action")) if isinstance(body, dict) else ""
         return ACTIONS.get(kind, ACTIONS[JobKind.CANCEL]).permission
 
     @extend_schema(
@@ -142,7 +142,7 @@ class JobViewSet(viewsets.GenericViewSet[Job]):
         refused = JobItem.objects.filter(job=self.get_object(), outcome=Outcome.REFUSED)
         parameters = read_parameters(request, PageParameters)
         page = page_of(refused, parameters, order=Order("", is_descending=False, newest_first=False), key="ticket_id")
-        results = JobRefusalSerializer(page.rows, many=True).data
+        results = [JobRefusalSerializer(item).data for item in page.rows]
         return Response({**page.links(request), "has_more": page.has_more, "results": results})
 
     @extend_schema(
@@ -162,4 +162,4 @@ class JobViewSet(viewsets.GenericViewSet[Job]):
 
     def _kind_of_job(self) -> str:
         """Return the job's kind; raise Http404 if the user has no such job."""
-        return str(get_object_or_404(self.get_queryset().values_list("kind", flat=True), pk=self.kwargs["pk"]))
+        return get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"]).kind
