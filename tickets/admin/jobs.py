@@ -18,6 +18,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 from django_tasks_db.models import DBTaskResult
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 
 from tickets.jobs.actions import ACTIONS
 from tickets.jobs.starting import confirm, stop
@@ -40,7 +41,10 @@ class ConfirmForm(JobModelForm):
     class Meta:
         model = Job
         fields = ["reason", "replace"]
-        widgets = {"reason": forms.Textarea({"rows": 3, "maxlength": LONGEST_REASON})}
+        widgets = {
+            "reason": UnfoldAdminTextareaWidget({"rows": 2, "dir": "auto", "maxlength": LONGEST_REASON}),
+            "replace": UnfoldBooleanWidget,
+        }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

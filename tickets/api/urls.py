@@ -5,8 +5,8 @@ from rest_framework.routers import SimpleRouter
 
 from tickets.api.gate.check_ins import CheckIns, LateCheckIns
 from tickets.api.gate.codes import Codes
-from tickets.api.printed import TicketPage, TicketQRCode
 from tickets.api.jobs.views import JobViewSet, TicketBulk
+from tickets.api.printed import TicketPage, TicketQRCode
 from tickets.api.views import TicketViewSet
 
 router = SimpleRouter()
