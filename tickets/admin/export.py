@@ -1,7 +1,7 @@
 """Export the tickets of the admin's list, as it is filtered and searched, as CSV or for Excel."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -18,6 +18,13 @@ from django.views.decorators.http import require_GET
 from tickets.export import csv_file, workbook
 from tickets.models import Ticket
 
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
+    TicketModelAdmin = ModelAdmin[Ticket]
+else:
+    TicketModelAdmin = object  # It is mixed into an admin class.
+
 PERMISSIONS = ("tickets.view_ticket", "tickets.export_ticket")
 
 
@@ -32,16 +39,16 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-class Exports:
+class Exports(TicketModelAdmin):
     """The addresses of the exports, for the admin of the tickets."""
 
-    def get_urls(self: Any) -> list[URLPattern]:
+    def get_urls(self) -> list[URLPattern]:
         # Reading 100,000 tickets takes some time, in which no transaction should be open.
         view = transaction.non_atomic_requests(self.admin_site.admin_view(require_GET(self.export_view)))
         ours = [path(f"export.{name}", view, {"name": name}, name="tickets_ticket_export") for name in FORMATS]
-        return [*ours, *super().get_urls()]  # type: ignore[misc]
+        return [*ours, *super().get_urls()]
 
-    def export_view(self: Any, request: HttpRequest, name: str) -> HttpResponseBase:
+    def export_view(self, request: HttpRequest, name: str) -> HttpResponseBase:
         if not request.user.has_perms(PERMISSIONS):
             raise PermissionDenied
         try:
@@ -56,5 +63,10 @@ class Exports:
 
 async def _in_turn(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Make each part in the request's thread when it is sent: of a plain iterator the server would collect all."""
-    while (chunk := await sync_to_async(next)(chunks, None)) is not None:
+
+    @sync_to_async
+    def made() -> bytes:
+        return next(chunks, b"")
+
+    while chunk := await made():
         yield chunk
