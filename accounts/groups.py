@@ -11,6 +11,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         "tickets.reinstate_ticket",
         "tickets.check_in_ticket",
         "tickets.undo_check_in_ticket",
+        "tickets.export_ticket",
     ),
     "gate": (
         "tickets.view_ticket",

@@ -21,7 +21,13 @@ logger = logging.getLogger(__name__)
 READS = {
     "ticket": "ticket",
     "ticket-detail": "ticket",
+    "check_in_ticket": "ticket",
+    "undo_check_in_ticket": "ticket",
+    "correct_ticket": "ticket",
+    "cancel_ticket": "ticket",
+    "reinstate_ticket": "ticket",
     "admin:tickets_ticket_change": "ticket",
+    "admin:tickets_ticket_export": "export of tickets",
     "admin:tickets_ticket_history": "history of a ticket",
     "admin:tickets_ticket_cancel": "ticket",
     "admin:tickets_ticket_void": "ticket",

@@ -80,6 +80,7 @@ WEB_BODY_BYTES = env.int("WEB_BODY_BYTES", default=1_000_000)
 WEB_BODY_SECONDS = env.float("WEB_BODY_SECONDS", default=10.0)
 WEB_UPLOAD_BYTES = env.int("WEB_UPLOAD_BYTES", default=10_000_000)
 WEB_UPLOAD_SECONDS = env.float("WEB_UPLOAD_SECONDS", default=60.0)
+WEB_BULK_BYTES = env.int("WEB_BULK_BYTES", default=5_000_000)
 WEB_BODIES_BYTES = env.int("WEB_BODIES_BYTES", default=64_000_000)
 API_USER_PER_MINUTE = env.int("API_USER_PER_MINUTE", default=6_000)
 API_ADDRESS_PER_MINUTE = env.int("API_ADDRESS_PER_MINUTE", default=6_000)
@@ -100,6 +101,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_totp",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_tasks_db",
     "events",
     "tickets",
     "readmodel",
@@ -195,6 +197,9 @@ CACHES: dict[str, Any] = {
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     },
 }
+
+# Jobs that change many tickets; `manage.py run_jobs` runs them.
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 ELASTICSEARCH_URL = env.str("ELASTICSEARCH_URL", default="http://localhost:9200")
 READMODEL_PROJECTIONS = ["readmodel.tickets.documents.TicketDocuments", "readmodel.tickets.timeline.Timeline"]
@@ -293,6 +298,7 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "Tickets", "description": "Issue, show, correct, cancel and check in tickets, in the database."},
         {"name": "Gate", "description": "Let people in, also from devices that have no network for a while."},
+        {"name": "Jobs", "description": "Cancel or check in many tickets, and follow the progress."},
         {"name": "Search", "description": "Find tickets in the read model, which is about a second behind."},
         {"name": "Events", "description": "Read the log of what has happened to the tickets."},
     ],
@@ -335,5 +341,8 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "elastic_transport": {"level": "ERROR"},
         "fontTools": {"level": "WARNING"},
+        # They tell each slice of a job.
+        "django.tasks": {"level": "WARNING"},
+        "django_tasks_db": {"level": "WARNING"},
     },
 }

@@ -12,6 +12,7 @@ from config.web.requests.language import choose_language
 
 urlpatterns = [
     path("", include("readmodel.tickets.pages.urls")),
+    path("", include("config.box_office.urls")),
     path("lookup/", lookup, name="lookup"),
     path("language/", choose_language, name="set_language"),
     path("", include("accounts.urls")),

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 
 class TicketError(Exception):
-    """A ticket could not be changed."""
+    """A ticket could not be changed. `kind` is the last part of the type of the REST interface's problem."""
 
+    kind = ""
     facts: Mapping[str, str | None] = {}
     """What a program needs to know of it, by name; nothing personal."""
 
@@ -19,9 +20,13 @@ class TicketError(Exception):
 class TransitionRefused(TicketError):
     """The ticket's status does not allow this change."""
 
+    kind = "transition-refused"
+
 
 class AlreadyCheckedIn(TransitionRefused):
     """The ticket was checked in before."""
+
+    kind = "already-checked-in"
 
     def __init__(self, message: str, *, outline: str, at: datetime | None, device: str) -> None:
         super().__init__(message, outline=outline)
@@ -31,6 +36,8 @@ class AlreadyCheckedIn(TransitionRefused):
 class AlreadyCanceled(TransitionRefused):
     """The ticket is canceled, so nobody can be let in with it."""
 
+    kind = "already-canceled"
+
     def __init__(self, message: str, *, outline: str, at: datetime) -> None:
         super().__init__(message, outline=outline)
         self.facts = {"canceled_at": _written(at)}
@@ -39,17 +46,25 @@ class AlreadyCanceled(TransitionRefused):
 class NonceReused(TicketError):
     """The device has reported the check-in of another ticket under this nonce: make a new one for each."""
 
+    kind = "nonce-reused"
+
 
 class UnknownCode(TicketError):
     """There is no ticket with this code."""
+
+    kind = "unknown-code"
 
 
 class NotGenuine(TicketError):
     """This QR code was not made by this service, or its key is no longer known. Type the ticket's code."""
 
+    kind = "qr-not-genuine"
+
 
 class ConcurrentChange(TicketError):
     """Somebody else has changed the ticket since it was read: read it again, then decide again."""
+
+    kind = "concurrent-change"
 
 
 class DeletionRefused(TicketError):

@@ -4,7 +4,6 @@ REST framework's synchronous views run in a thread: they check permission and pa
 them build the responses, and wait without a thread.
 """
 
-import copy
 import time
 from collections.abc import Callable
 from functools import partial, wraps
@@ -12,8 +11,6 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import msgspec
-from django.contrib.auth.middleware import AuthenticationMiddleware
-from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -26,6 +23,7 @@ from rest_framework.views import APIView
 from config.feed.problems import TooManyClients, TooManyStreams, refused_cursors
 from config.feed.serializers import FeedParameters, PageSerializer, StreamParameters
 from config.web.limits.places import give_back_place
+from config.web.requests.fresh import with_fresh_user
 from events.feed import pages as feed
 from events.feed.cursor import FeedCursor
 from events.feed.follower import Follower, current_follower
@@ -201,13 +199,5 @@ async def _is_allowed(request: HttpRequest) -> bool:
 
 
 def _check_again(request: HttpRequest) -> StreamStart | HttpResponseBase:
-    """Look up the session, the token and the user's permissions anew; the request itself caches them."""
-    fresh = copy.copy(request)
-    vars(fresh).pop("_cached_user", None)
-    for middleware in (SessionMiddleware, AuthenticationMiddleware):
-        middleware(_nothing).process_request(fresh)
-    return _stream_start(fresh, follower=None)
-
-
-def _nothing(_: HttpRequest) -> Any:
-    """Stand in for the next handler, which a middleware must be given; it is never called."""
+    """Look up the session, the token and the user's permissions anew."""
+    return _stream_start(with_fresh_user(request), follower=None)

@@ -56,7 +56,7 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
                 password = _start_engines_and_prepare(data, engines, supervisor, narrator)
                 with narrator.meanwhile("The service starts …"):
                     _start_programs(supervisor, port)
-                narrator.tell("The relay, the consumers and the web server run")
+                narrator.tell("The relay, the consumers, the worker and the web server run")
                 if not answers(port, "/readyz"):
                     narrator.tell("[red]The service is not ready: run `manage.py doctor` for the reasons[/]")
                 receiver_url = "" if "ACCESS_SYSTEM_URL" in named else ours["ACCESS_SYSTEM_URL"]

@@ -23,10 +23,17 @@ BYTES_AT_ONCE = 65_536
 """The most that is buffered for one client, unless one event is larger: clients may be slow, and many."""
 
 type IsAllowed = Callable[[], Awaitable[bool]]
+type Write = Callable[[FeedEvent], Iterable[bytes]]
+"""Returns the lines of an event, in parts that are joined."""
+
+
+def whole(event: FeedEvent) -> Iterator[bytes]:
+    yield f"event: {event.type}\ndata: ".encode()
+    yield event.json  # A large event is in memory once for all clients.
 
 
 async def server_sent(
-    cursor: FeedCursor, wanted: FeedFilter, *, reader: object, is_allowed: IsAllowed
+    cursor: FeedCursor, wanted: FeedFilter, *, reader: object, is_allowed: IsAllowed, write: Write = whole
 ) -> AsyncIterator[bytes]:
     """Stream until the user loses the permission, which every other heartbeat checks, or the log can't be read."""
     release_thread()
@@ -36,14 +43,14 @@ async def server_sent(
             return
         yield b"retry: %d\n%b" % (RETRY_MILLISECONDS, _resume_at(cursor))
         try:
-            async for chunk in _chunks(follower, cursor, wanted=wanted, is_allowed=is_allowed):
+            async for chunk in _chunks(follower, cursor, wanted=wanted, is_allowed=is_allowed, write=write):
                 yield chunk
         except (Error, CursorRefused) as error:
             logger.warning("a client's event stream ends: %s", error)
 
 
 async def _chunks(
-    follower: Follower, cursor: FeedCursor, *, wanted: FeedFilter, is_allowed: IsAllowed
+    follower: Follower, cursor: FeedCursor, *, wanted: FeedFilter, is_allowed: IsAllowed, write: Write
 ) -> AsyncIterator[bytes]:
     must_check = cycle((False, True))
     heartbeat_at = time.monotonic() + conf.feed_heartbeat_seconds
@@ -56,7 +63,7 @@ async def _chunks(
             yield b": alive\n" + _resume_at(cursor)
             heartbeat_at = time.monotonic() + conf.feed_heartbeat_seconds
         events, reached = await _next(follower, cursor, wanted)
-        for chunk in _packed(_messages(cursor, events)):
+        for chunk in _packed(_messages(cursor, events, write)):
             yield chunk
         if reached == cursor:
             await follower.wait_beyond(cursor, seconds=heartbeat_at - time.monotonic())
@@ -81,11 +88,11 @@ async def _next(follower: Follower, cursor: FeedCursor, wanted: FeedFilter) -> t
     return events, cursor
 
 
-def _messages(cursor: FeedCursor, events: Iterable[FeedEvent]) -> Iterator[bytes]:
+def _messages(cursor: FeedCursor, events: Iterable[FeedEvent], write: Write) -> Iterator[bytes]:
     for event in events:
         cursor = cursor.moved(event.partition, event.position, event.mark)
-        yield f"id: {cursor}\nevent: {event.type}\ndata: ".encode()
-        yield event.json  # A large event is in memory once for all clients.
+        yield f"id: {cursor}\n".encode()
+        yield from write(event)
         yield b"\n\n"
 
 

@@ -1,5 +1,5 @@
-"""Tickets in the admin: issue, cancel and import them."""
+"""Tickets in the admin: issue, change and import them; the jobs that change many."""
 
-from tickets.admin import tickets
+from tickets.admin import jobs, tickets
 
-__all__ = ["tickets"]
+__all__ = ["jobs", "tickets"]

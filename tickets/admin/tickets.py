@@ -1,12 +1,11 @@
-"""Show tickets in the admin: a form issues them, buttons change them in the domain's ways, and nobody deletes them."""
+"""Show tickets in the admin: a form issues them, buttons and actions change them, and nobody deletes them."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db import transaction
 from django.db.models import Field, QuerySet
@@ -19,6 +18,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from tickets.admin.bulk import BulkActions
+from tickets.admin.export import Exports
 from tickets.admin.filters import CurrencyFilter, ShowDayFilter, StatusFilter, VenueFilter
 from tickets.admin.history import chain, timeline
 from tickets.admin.import_page import import_page
@@ -26,7 +27,6 @@ from tickets.admin.issue_form import IssueForm
 from tickets.admin.transition_view import transition_page
 from tickets.admin.transitions import TRANSITIONS, Transition
 from tickets.admin.venue_times import TicketList, VenueTimeFormField
-from tickets.exceptions import TicketError
 from tickets.models import Ticket
 from tickets.values.defaults import default_time_zone
 from tickets.values.venue_time import at_venue, in_words, time_zones
@@ -42,7 +42,7 @@ else:
 
 
 @admin.register(Ticket)
-class TicketAdmin(TicketModelAdmin):
+class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
     form = IssueForm
     list_display = ["code", "badge", "title", "venue", "starts", "seat", "holder_name", "amount"]
     list_filter = [StatusFilter, VenueFilter, ShowDayFilter, CurrencyFilter]
@@ -77,7 +77,6 @@ class TicketAdmin(TicketModelAdmin):
     ]
     shown_instead = {"starts_at", "time_zone", "price", "currency"}
     """Fields of the form; a ticket shows `starts` and `amount` in their place."""
-    actions = ["cancel_selected"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Ticket], search_term: str
@@ -142,42 +141,11 @@ class TicketAdmin(TicketModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:  # noqa: ARG002
         return False
 
-    def has_cancel_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("tickets.cancel_ticket")
-
     def save_model(self, request: HttpRequest, obj: Ticket, form: "ModelForm[Ticket]", change: bool) -> None:  # noqa: ARG002, FBT001
         """Issue the form's ticket."""
         given = {name: value for name, value in form.cleaned_data.items() if name != "confirmed"}
         Ticket.issue(id=obj.id, **given)
         obj.refresh_from_db()
-
-    @admin.action(description="Cancel selected tickets and issue replacements", permissions=["cancel"])
-    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> TemplateResponse | None:
-        """Ask first; then cancel the tickets one by one, so that one refusal does not stop the others."""
-        if "confirmed" not in request.POST:
-            return self._confirmation(request, queryset)
-        for ticket in queryset.order_by("id"):
-            self._cancel(request, ticket)
-        return None
-
-    def _confirmation(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> TemplateResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Cancel tickets?",
-            "opts": self.opts,
-            "tickets": queryset,
-            "action_checkbox_name": ACTION_CHECKBOX_NAME,
-        }
-        return TemplateResponse(request, "admin/tickets/cancel_confirmation.html", context)
-
-    def _cancel(self, request: HttpRequest, ticket: Ticket) -> None:
-        try:
-            replacement = ticket.cancel()
-        except TicketError as error:
-            self.message_user(request, str(error), messages.ERROR)
-        else:
-            self.log_change(request, ticket, f"Canceled; replaced by {replacement.code}.")
-            self.message_user(request, f"ticket {ticket.code} is canceled; its replacement is {replacement.code}")
 
     @admin.display(description=_("status"), ordering="status")
     def badge(self, ticket: Ticket) -> SafeString:

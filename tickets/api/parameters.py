@@ -29,7 +29,7 @@ class DayOrTimeField(serializers.Field[date | datetime, str, str, Any]):
 
     def to_internal_value(self, data: str) -> date | datetime:
         try:
-            found = (parse_date(data) or parse_datetime(data)) if data.isascii() else None
+            found = (parse_date(data) or parse_datetime(data)) if _is_plain(data) else None
         except ValueError:
             found = None
         if found is None or (isinstance(found, datetime) and found.tzinfo is None):
@@ -42,6 +42,11 @@ class DayOrTimeField(serializers.Field[date | datetime, str, str, Any]):
 
     def to_representation(self, value: date | datetime) -> str:
         return value.isoformat()
+
+
+def _is_plain(data: Any) -> bool:
+    """Tell whether it is a text in ASCII; a filter in a body may have anything."""
+    return isinstance(data, str) and data.isascii()
 
 
 class LimitField(serializers.IntegerField):
@@ -87,10 +92,10 @@ class ShowParameters(serializers.Serializer[Any]):
         return attrs
 
 
-class ListParameters(ShowParameters):
-    """Which tickets to list, in which order, and from where on."""
+class FilterParameters(serializers.Serializer[Any]):
+    """Which tickets are meant."""
 
-    status = serializers.ChoiceField(choices=Status.values, required=False, help_text="Only tickets with this status.")
+    status = serializers.ChoiceField(choices=Status.choices, required=False, help_text="Only tickets with this status.")
     venue = serializers.CharField(required=False, min_length=1, help_text="Only tickets of this venue.")
     starts_from = DayOrTimeField(
         required=False, help_text="Only tickets that start on or after this day at the venue, or at or after this time."
@@ -114,6 +119,14 @@ class ListParameters(ShowParameters):
         min_length=1,
         help_text="Only the ticket with this code, in any case, with or without spaces and hyphens.",
     )
+
+    def validate_venue(self, venue: str) -> str:
+        return normalized(venue)
+
+
+class ListParameters(FilterParameters, ShowParameters):
+    """Which tickets to list, in which order, and from where on."""
+
     ordering = serializers.ChoiceField(
         choices=ORDERS,
         required=False,
@@ -128,9 +141,6 @@ class ListParameters(ShowParameters):
     ending_before = serializers.UUIDField(
         required=False, help_text="Answer the tickets before the one with this id, which was the first one of a page."
     )
-
-    def validate_venue(self, venue: str) -> str:
-        return normalized(venue)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "starting_after" in attrs and "ending_before" in attrs:

@@ -5,12 +5,15 @@ from rest_framework.routers import SimpleRouter
 
 from tickets.api.gate.check_ins import CheckIns, LateCheckIns
 from tickets.api.gate.codes import Codes
+from tickets.api.jobs.views import JobViewSet, TicketBulk
 from tickets.api.printed import TicketPage, TicketQRCode
 from tickets.api.views import TicketViewSet
 
 router = SimpleRouter()
 router.register("tickets", TicketViewSet, basename="ticket")
+router.register("jobs", JobViewSet, basename="job")
 urlpatterns = [
+    path("tickets/bulk/", TicketBulk.as_view(), name="tickets-bulk"),
     *router.urls,
     path("tickets/<uuid:ticket_id>/ticket.pdf", TicketPage.as_view(), name="ticket-pdf"),
     path("tickets/<uuid:ticket_id>/ticket.png", TicketQRCode.as_view(), name="ticket-png"),

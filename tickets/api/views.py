@@ -65,8 +65,9 @@ class TicketViewSet(viewsets.GenericViewSet[Ticket]):
         """
         parameters = read_parameters(request, ListParameters)
         representation = Representation.chosen_by(parameters)
-        page = page_of(filtered(representation.select(Ticket.objects.all()), parameters), parameters)
-        results = TicketSerializer(page.tickets, many=True, representation=representation).data
+        tickets = representation.select(Ticket.objects.all())
+        page = page_of(filtered(tickets, parameters), parameters, among=Ticket.objects.all())
+        results = TicketSerializer(page.rows, many=True, representation=representation).data
         return Response({**page.links(request), "has_more": page.has_more, "results": results})
 
     @extend_schema(

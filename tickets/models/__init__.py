@@ -1,5 +1,5 @@
 """The tables: tickets, whose changes record events, their ways through the gates, the files that were
-imported, and the requests that were answered under a key.
+imported, the requests that were answered under a key, and the jobs that change many tickets.
 
 In:   issue(), cancel(), check_in(), from the REST views, the admin and the import.
 Out:  the changed rows, and record(*events), in one unit of work.
@@ -9,6 +9,7 @@ Next: events/recording
 from tickets.models.check_in import CheckIn, Passage
 from tickets.models.details import Correction, Status, TicketDetails, TicketFields
 from tickets.models.imported_file import ImportedFile
+from tickets.models.job import Job, JobItem, JobKind, JobState, Outcome
 from tickets.models.kept_answer import KeptAnswer
 from tickets.models.ticket import Ticket
 
@@ -16,7 +17,12 @@ __all__ = [
     "CheckIn",
     "Correction",
     "ImportedFile",
+    "Job",
+    "JobItem",
+    "JobKind",
+    "JobState",
     "KeptAnswer",
+    "Outcome",
     "Passage",
     "Status",
     "Ticket",

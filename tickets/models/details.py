@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from tickets.values.texts import normalized
 from tickets.values.validators import validate_text
@@ -46,16 +48,17 @@ class TicketFields(TicketDetails):
 
 
 class Status(models.TextChoices):
-    ISSUED = "issued", "issued"
-    CHECKED_IN = "checked_in", "checked in"
-    CANCELED = "canceled", "canceled"
+    ISSUED = "issued", gettext_lazy("issued")
+    CHECKED_IN = "checked_in", gettext_lazy("checked in")
+    CANCELED = "canceled", gettext_lazy("canceled")
 
 
 def validated_reason(text: str) -> str:
     """Return the reason as it is recorded; raise ValidationError."""
     reason = normalized(text)
     if len(reason) > LONGEST_REASON:
-        raise ValidationError({"reason": f"This reason has {len(reason)} characters; {LONGEST_REASON} are allowed."})
+        too_long = _("This reason has %(number)s characters; %(most)s are allowed.")
+        raise ValidationError({"reason": too_long % {"number": len(reason), "most": LONGEST_REASON}})
     try:
         validate_text(reason)
     except ValidationError as error:

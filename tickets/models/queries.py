@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tickets.exceptions import ConcurrentChange, DeletionRefused
 from tickets.values.codes import key_of, unused_codes
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def taken_code(code: str) -> str:
-    return f"A ticket with the code {code} already exists."
+    return _("A ticket with the code %(code)s already exists.") % {"code": code}
 
 
 class TicketQuerySet(models.QuerySet["Ticket"]):
@@ -57,7 +58,9 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         keys = [key_of(code) for code in codes if code]
         for key, count in Counter(keys).items():
             if count > 1:
-                raise ValidationError({"code": f"The code {key} is given to {count} tickets."})
+                raise ValidationError(
+                    {"code": _("The code %(code)s is given to %(number)s tickets.") % {"code": key, "number": count}}
+                )
         if taken := self.filter(code_key__in=keys).first():
             raise ValidationError({"code": taken_code(taken.code)})
 

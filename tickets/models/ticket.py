@@ -17,6 +17,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Replace, Upper
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from uuid_utils.compat import uuid7
 
@@ -96,6 +97,7 @@ class Ticket(FSMModelMixin, models.Model):
             ("reinstate_ticket", "Can reinstate a canceled ticket"),
             ("check_in_ticket", "Can check in ticket"),
             ("undo_check_in_ticket", "Can undo a ticket's check-in"),
+            ("export_ticket", "Can export tickets"),
         ]
         indexes = [  # For the filters of the REST interface.
             models.Index(Upper("holder_email"), name="tickets_ticket_email"),
@@ -285,7 +287,7 @@ class Ticket(FSMModelMixin, models.Model):
     def _to_reinstated(self) -> None:
         seconds = settings.TICKETS_REINSTATE_SECONDS
         if timezone.now() > self.updated_at + timedelta(seconds=seconds):
-            limit = f"It was canceled more than {seconds} s ago: issue a new ticket."
+            limit = _("It was canceled more than %(seconds)s s ago: issue a new ticket.") % {"seconds": seconds}
             raise TransitionRefused(f"ticket {self.code} can't be reinstated. {limit}", outline=limit)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG002 (Django's signature)
@@ -314,7 +316,9 @@ class Ticket(FSMModelMixin, models.Model):
         return self.check_ins.filter(undone_at=None).first()
 
     def _refusal(self) -> TransitionRefused:
-        return TransitionRefused(self.history(), outline=f"The ticket is already {self.get_status_display()}.")
+        return TransitionRefused(
+            self.history(), outline=_("The ticket is already %(status)s.") % {"status": self.get_status_display()}
+        )
 
     def history(self) -> str:
         """Return a sentence that explains to a person why the ticket can't be changed in this way."""

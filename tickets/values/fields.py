@@ -10,6 +10,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from tickets.values.money import DECIMALS, as_written, is_plain
 from tickets.values.texts import normalized
@@ -61,8 +63,14 @@ class PriceField(_Own, models.DecimalField):  # type: ignore[type-arg]
         decimals = DECIMALS.get(currency)
         written = as_written(price, currency)
         if decimals is not None and -int(written.as_tuple().exponent) > decimals:
-            few = f"{decimals} decimals" if decimals else "no decimals"
-            raise ValidationError(f"{currency} has {few}; write {price:.{decimals}f}, for example.", code="decimals")
+            few = ngettext(
+                "%(currency)s has %(decimals)s decimal; write %(example)s, for example.",
+                "%(currency)s has %(decimals)s decimals; write %(example)s, for example.",
+                decimals,
+            )
+            none = _("%(currency)s has no decimals; write %(example)s, for example.")
+            values = {"currency": currency, "decimals": decimals, "example": f"{price:.{decimals}f}"}
+            raise ValidationError((few if decimals else none) % values, code="decimals")
         return written
 
 

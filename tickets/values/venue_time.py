@@ -7,10 +7,13 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 MINUTE = timedelta(minutes=1)
 WITH_MINUTES = re.compile(r"[Tt ]\s*(?:\d\d?:\d\d|\d{4})(?![.,])")
 """Python reads 2027-05-01 as midnight, and 20.30 as 20 hours and 0.3 seconds."""
-INCOMPLETE = "Write the hours and the minutes of this time, for example 2027-05-01T20:00."
+INCOMPLETE = gettext_lazy("Write the hours and the minutes of this time, for example 2027-05-01T20:00.")
 
 
 class NoSuchTime(Exception):
@@ -29,11 +32,10 @@ def instant_of(local: datetime, time_zone: str) -> datetime:
     if first.utcoffset() == second.utcoffset():
         return first.astimezone(UTC)
     if first.astimezone(UTC).astimezone(first.tzinfo).replace(tzinfo=None) != local:
-        raise NoSuchTime(f"The clocks in {time_zone} are put forward and skip this time; write another one.")
-    raise NoSuchTime(
-        f"The clocks in {time_zone} are put back and show this time twice; write {first.isoformat()} or "
-        f"{second.isoformat()}."
-    )
+        skipped = _("The clocks in %(zone)s are put forward and skip this time; write another one.")
+        raise NoSuchTime(skipped % {"zone": time_zone})
+    twice = _("The clocks in %(zone)s are put back and show this time twice; write %(first)s or %(second)s.")
+    raise NoSuchTime(twice % {"zone": time_zone, "first": first.isoformat(), "second": second.isoformat()})
 
 
 def beginnings_of(day: date) -> Mapping[datetime, list[str]]:

@@ -18,9 +18,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 
-from config.web.answers.problems import API, problem, respond
+from config.web.answers.problems import API, respond
 from events.processes.database_errors import describe
 from events.transient import is_transient
+from tickets.api.problem_details import problem
 
 logger = logging.getLogger(__name__)
 

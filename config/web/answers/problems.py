@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from events.exceptions import VersionTaken
+from tickets.api.problem_details import problem
 from tickets.api.visibility import may_see_tickets
 from tickets.exceptions import (
     AlreadyCanceled,
@@ -43,44 +44,44 @@ class Conflict(exceptions.APIException):
     """The request contradicts what is stored."""
 
     status_code = HTTPStatus.CONFLICT
-    default_code = "transition-refused"
+    default_code = TransitionRefused.kind
 
 
 class ConcurrentConflict(Conflict):
     """Another request changed the same data; a retry may succeed."""
 
-    default_code = "concurrent-change"
+    default_code = ConcurrentChange.kind
 
 
 class CheckedInConflict(Conflict):
     """Somebody was let in with the ticket before."""
 
-    default_code = "already-checked-in"
+    default_code = AlreadyCheckedIn.kind
 
 
 class CanceledConflict(Conflict):
     """Nobody is let in with a canceled ticket."""
 
-    default_code = "already-canceled"
+    default_code = AlreadyCanceled.kind
 
 
 class NoSuchCode(exceptions.NotFound):
     """There is no ticket with the code."""
 
-    default_code = "unknown-code"
+    default_code = UnknownCode.kind
 
 
 class Unacceptable(exceptions.APIException):
     """The QR code's text was not signed by this service."""
 
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY
-    default_code = "qr-not-genuine"
+    default_code = NotGenuine.kind
 
 
 class SameNonce(Unacceptable):
     """The nonce belongs to the check-in of another ticket."""
 
-    default_code = "nonce-reused"
+    default_code = NonceReused.kind
 
 
 ANSWERS: Mapping[type[TicketError], type[exceptions.APIException]] = {
@@ -150,17 +151,5 @@ def _by_field(detail: Any) -> dict[str, Any]:
     return detail if isinstance(detail, dict) else {"non_field_errors": detail}
 
 
-def problem(status: int, detail: str, *, kind: str = "", **members: Any) -> dict[str, Any]:
-    """Return problem details; `kind` names a type of our own, of which clients may know."""
-    title = kind.replace("-", " ").capitalize() or HTTPStatus(status).phrase
-    return {
-        "type": f"urn:problem:{kind}" if kind else "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        **members,
-    }
-
-
-def respond(problem: dict[str, Any]) -> HttpResponse:
-    return JsonResponse(problem, status=problem["status"], content_type=PROBLEM_CONTENT_TYPE)
+def respond(answer: dict[str, Any]) -> HttpResponse:
+    return JsonResponse(answer, status=answer["status"], content_type=PROBLEM_CONTENT_TYPE)

@@ -6,9 +6,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
-from config.web.answers.problems import API, problem, respond
+from config.web.answers.problems import API, respond
 from config.web.limits.rates import seconds_refused
 from config.web.requests.addresses import client_address
+from tickets.api.problem_details import problem
 
 TOO_MANY = "Your address sends more requests than the service takes from one; try again in {} seconds."
 

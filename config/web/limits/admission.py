@@ -12,11 +12,12 @@ from django.conf import settings
 from django.utils.csp import build_policy
 
 from config.web.answers.error_pages import error_page
-from config.web.answers.problems import API, PROBLEM_CONTENT_TYPE, problem
+from config.web.answers.problems import API, PROBLEM_CONTENT_TYPE
 from config.web.asgi_types import Application, Message, Receive, Scope, Send
 from config.web.health.views import LIVENESS_PATH, answer_liveness
 from config.web.limits.places import PLACE, Place
 from config.web.limits.request_body import Memory, Refused, RequestBody, header
+from tickets.api.problem_details import problem
 
 type Answer = tuple[bytes, list[tuple[bytes, bytes]]]
 """A body and headers."""

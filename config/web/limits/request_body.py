@@ -12,6 +12,7 @@ from tickets.csv_import.permits import has_permit
 
 DISCONNECT = "http.disconnect"
 UPLOAD = b"multipart/form-data"
+BULK = "/api/tickets/bulk/"
 SMALL_BYTES = 65_536
 """So much of each body is not counted, so that ordinary requests succeed while others fill the memory."""
 
@@ -31,10 +32,12 @@ class Limit(NamedTuple):
 
 
 def limit_of(scope: Scope) -> Limit:
-    """Return what a request's body may take: a file of somebody who may import files more than others."""
+    """Return what a request's body may take: a file of somebody who may import files, and a list of ids, are larger."""
     is_upload = header(scope, b"content-type").lower().startswith(UPLOAD)
     if is_upload and has_permit(scope["query_string"]):
         return Limit(settings.WEB_UPLOAD_BYTES, settings.WEB_UPLOAD_SECONDS)
+    if scope["path"] == BULK:
+        return Limit(settings.WEB_BULK_BYTES, settings.WEB_BODY_SECONDS)
     return Limit(settings.WEB_BODY_BYTES, settings.WEB_BODY_SECONDS)
 
 

@@ -1,6 +1,7 @@
 """The web pages: search the tickets, and show a ticket's history."""
 
 import json
+from functools import partial
 from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any
@@ -13,9 +14,11 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 from django.utils.translation import gettext as _
 
+from events.consistency_token import InvalidToken, read_token
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.consistency.lag import seconds_behind
-from readmodel.exceptions import InvalidSearch
+from readmodel.consistency.reads import consistent_reads
+from readmodel.exceptions import InvalidSearch, StateNotReached
 from readmodel.tickets.documents import TicketDocuments
 from readmodel.tickets.pages import labels
 from readmodel.tickets.pages.decorators import page
@@ -27,6 +30,8 @@ from readmodel.tickets.search.search import SearchPage, search
 
 UNAVAILABLE = RetryLater, TargetLost
 EXAMPLES = 3
+WRITTEN = "written"
+"""The parameter of a ticket's page with the token of a write that it has to show."""
 
 
 @page
@@ -82,7 +87,7 @@ def _examples() -> dict[str, Any]:
 def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     """Show a ticket and its timeline; a script that has the page already gets it only if it has changed."""
     try:
-        history = history_of(ticket_id)
+        history = _newest_history(ticket_id, request.GET.get(WRITTEN, ""))
     except UNAVAILABLE as error:
         return _ticket_unavailable(request, ticket_id, error)
     tag = _tag_of(history)
@@ -98,6 +103,16 @@ def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     context |= {"headers": json.dumps({"If-None-Match": tag})}
     is_known = history.ticket or history.events
     return render(request, template, context, status=HTTPStatus.OK if is_known else HTTPStatus.NOT_FOUND)
+
+
+def _newest_history(ticket_id: UUID, written: str) -> History:
+    """Return the history with the write that a consistency token names, or, if that does not come in time, without."""
+    if not written:
+        return history_of(ticket_id)
+    try:
+        return consistent_reads(TicketDocuments).read(read_token(written), partial(history_of, ticket_id))
+    except (InvalidToken, StateNotReached):
+        return history_of(ticket_id)
 
 
 def _ticket_unavailable(request: HttpRequest, ticket_id: UUID, error: Exception) -> HttpResponse:

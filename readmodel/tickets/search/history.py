@@ -32,6 +32,11 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     replacement: _Document | None
     events: Sequence[_Document]
 
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether the timeline, which has an index of its own, lacks the ticket's newest event."""
+        return bool(self.ticket and self.events and self.events[0]["version"] < self.ticket["version"])
+
 
 def history_of(ticket_id: UUID) -> History:
     """Return the history; raise RetryLater if Elasticsearch can't answer, TargetLost if there is no index yet."""

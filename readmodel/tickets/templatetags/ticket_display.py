@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, QueryDict
 from django.template import Context, Library
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -50,6 +50,16 @@ def ticket_address(context: Context, ticket_id: UUID | str) -> str:
     return _with_query(
         reverse("ticket", args=[ticket_id]), urlencode({SEARCH: text}) if (text := _search(context)) else ""
     )
+
+
+@register.simple_tag(takes_context=True)
+def action_address(context: Context, name: str, ticket_id: UUID | str) -> str:
+    """Return the address of a page that changes the ticket, "" if there is none; it keeps the query of the search."""
+    try:
+        address = reverse(name, args=[ticket_id])
+    except NoReverseMatch:
+        return ""
+    return _with_query(address, urlencode({SEARCH: text}) if (text := _search(context)) else "")
 
 
 @register.simple_tag(takes_context=True)

@@ -15,6 +15,8 @@ from events.models import DeadLetterAction, LogEntry
 from tests.integration.accounts.calls import Call, Row, all_calls, line_of, list_of, table
 from tests.letters import letter, park
 from tests.tickets import issue
+from tickets.jobs.starting import begin
+from tickets.models import Job
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stream")]
 LOG_INS = ("/log-in/?", "/admin/login/?")
@@ -26,9 +28,12 @@ def ids() -> dict[str, Any]:
     park("a")
     ticket, user, caller = issue(), User.objects.create_user("somebody"), User.objects.create_user("caller")
     User.objects.create_superuser("root")
+    job = begin(Job(kind="cancel", asked_by=caller), [ticket.id])
     return {
         "/tickets/": ticket.id,
         "/api/tickets/": ticket.id,
+        "/api/jobs/": job.id,
+        "/admin/tickets/job/": job.id,
         "/admin/tickets/ticket/": ticket.id,
         "/admin/events/logentry/": LogEntry.objects.earliest("id").id,
         "/admin/events/deadletter/": letter().id,

@@ -90,6 +90,7 @@ WORDS = [
     "id",
     "__all__",
     "cancel_selected",
+    "check_in_selected",
     "delete_selected",
     "retry_selected",
     "discard_selected",

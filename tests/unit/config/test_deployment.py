@@ -34,7 +34,7 @@ def services() -> dict[str, Any]:
     return dict(compose["services"])
 
 
-def test_supervisord_in_production_runs_the_relay_and_the_consumers(tmp_path: Path) -> None:
+def test_supervisord_in_production_runs_the_relay_the_consumers_and_the_worker(tmp_path: Path) -> None:
     configuration = tmp_path / "supervisord.conf"
     configuration.write_text(PRODUCTION.format(logs=tmp_path, root=ROOT))
     options = ServerOptions()
@@ -47,6 +47,7 @@ def test_supervisord_in_production_runs_the_relay_and_the_consumers(tmp_path: Pa
         "relay": "python manage.py relay_events",
         "consumer-readmodel": "python manage.py consume_events readmodel",
         "consumer-access": "python manage.py consume_events access",
+        "worker": "python manage.py run_jobs",
     }
     assert all(program.autostart and Path(program.directory).resolve() == ROOT for program in programs.values())
 
@@ -63,8 +64,8 @@ def test_docker_runs_only_commands_that_exist(services: dict[str, Any]) -> None:
     ours = {name: service for name, service in services.items() if "build" in service}
     commands = {service["command"][2] for service in ours.values() if "command" in service}
 
-    assert ours.keys() == {"web", "relay", "consumer-readmodel", "consumer-access", "migrate"}
-    assert commands == {"relay_events", "consume_events", "migrate"}
+    assert ours.keys() == {"web", "relay", "consumer-readmodel", "consumer-access", "worker", "migrate"}
+    assert commands == {"relay_events", "consume_events", "run_jobs", "migrate"}
     assert commands <= get_commands().keys()
 
 

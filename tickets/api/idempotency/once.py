@@ -7,7 +7,7 @@ again with the same key. REST framework has checked the user's permission before
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.db import connections
 from rest_framework.request import Request
@@ -15,8 +15,8 @@ from rest_framework.response import Response
 
 from events.consistency_token import HEADER as CONSISTENCY_TOKEN
 from tickets.api.idempotency.keys import KeyInFlight, KeyReused, RequestKey
-from tickets.api.idempotency.rebuilding import rebuilt
-from tickets.models import KeptAnswer, Ticket
+from tickets.api.idempotency.rebuilding import Rebuilt, rebuilt
+from tickets.models import KeptAnswer
 
 REPLAYED_HEADER = "Idempotent-Replayed"
 STATE_HEADER = "Idempotent-State"
@@ -28,25 +28,38 @@ class Earlier(NamedTuple):
     places: Mapping[str, int]
 
 
-type Change = Callable[..., Sequence[Ticket] | Earlier]
-type Show = Callable[[Request, Sequence[Ticket]], Response]
+class Changed(Protocol):
+    """A ticket or a job."""
+
+    @property
+    def id(self) -> Any: ...
+    @property
+    def version(self) -> int: ...
 
 
-def once(show: Show) -> Callable[[Change], Callable[..., Response]]:
+type Change[Row] = Callable[..., Sequence[Row] | Earlier]
+type Show[Row] = Callable[[Request, Sequence[Row]], Response]
+type Rebuild = Callable[[Mapping[str, int]], Rebuilt[Any]]
+
+
+def once[Row: Changed](
+    show: Show[Row], *, rebuild: Rebuild = rebuilt
+) -> Callable[[Change[Row]], Callable[..., Response]]:
     """Decorate a method that changes tickets and returns those to answer; `show` answers them, at first and again.
 
-    A method that finds by itself that the change was made before returns Earlier.
+    A method that finds by itself that the change was made before returns Earlier. `rebuild` finds what was answered at
+    first, by ids and versions.
     """
 
-    def decorate(change: Change) -> Callable[..., Response]:
+    def decorate(change: Change[Row]) -> Callable[..., Response]:
         @wraps(change)
         def answered(view: Any, request: Request, **arguments: Any) -> Response:
             key = RequestKey.of(request)
             if key and (kept := _kept(key)):
-                return _replayed(request, show, dict(kept.tickets))
+                return _replayed(request, show, rebuild(dict(kept.tickets)))
             done = change(view, request, **arguments)
             if isinstance(done, Earlier):
-                return _replayed(request, show, done.places)
+                return _replayed(request, show, rebuild(done.places))
             if key:
                 _keep(key, done)
             return show(request, done)
@@ -79,15 +92,14 @@ def _is_locked_now(key: RequestKey) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _keep(key: RequestKey, tickets: Sequence[Ticket]) -> None:
+def _keep(key: RequestKey, rows: Sequence[Changed]) -> None:
     KeptAnswer.objects.remove_expired()
-    pairs = [[str(ticket.id), ticket.version] for ticket in tickets]
+    pairs = [[str(row.id), row.version] for row in rows]
     KeptAnswer.objects.create(key_digest=key.key_digest, request_digest=key.request_digest, tickets=pairs)
 
 
-def _replayed(request: Request, show: Show, places: Mapping[str, int]) -> Response:
-    found = rebuilt(places)
-    response = show(request, found.tickets)
+def _replayed(request: Request, show: Show[Any], found: Rebuilt[Any]) -> Response:
+    response = show(request, found.rows)
     response[REPLAYED_HEADER] = "true"
     if found.is_newer:
         response[STATE_HEADER] = "current"

@@ -19,15 +19,15 @@ from tickets.models import Ticket
 AGGREGATE_TYPE = aggregate_type_of(type_of(TicketIssued).name)
 
 
-class Rebuilt(NamedTuple):
-    """The tickets as they were, whether some are newer, and the consistency token of what is shown."""
+class Rebuilt[Row](NamedTuple):
+    """What was answered as it was, whether some of it is newer, and the consistency token of what is shown."""
 
-    tickets: Sequence[Ticket]
+    rows: Sequence[Row]
     is_newer: bool
     token: str
 
 
-def rebuilt(places: Mapping[str, int]) -> Rebuilt:
+def rebuilt(places: Mapping[str, int]) -> Rebuilt[Ticket]:
     """Return the tickets as they were with these versions."""
     entries = _entries_at(places)
     missing = [ticket_id for ticket_id in places if ticket_id not in entries]

@@ -63,3 +63,35 @@ document.addEventListener("keydown", (event) => {
     walk(event.key === "ArrowDown" ? 1 : -1);
   }
 });
+
+// The page of a ticket follows the ticket's events. Each brings a token, with which the page asks for itself again.
+const live = document.getElementById("live");
+const ASK_AGAIN_MILLISECONDS = 5000;
+
+function refresh(token) {
+  const history = document.getElementById("history");
+  const values = token ? { written: token } : {};
+  htmx.ajax("GET", history.getAttribute("hx-get"), { source: history, target: "#history", swap: "outerHTML", values });
+}
+
+function follow() {
+  const source = new EventSource(live.dataset.source);
+  const show = (isLive) => {
+    const text = isLive ? live.dataset.on : live.dataset.off;
+    if (live.textContent !== text) live.textContent = text;
+    live.classList.toggle("off", !isLive);
+  };
+  source.onopen = () => { show(true); refresh(); };
+  source.onmessage = (event) => refresh(event.data);
+  source.onerror = () => {
+    show(false);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => { refresh(); follow(); }, ASK_AGAIN_MILLISECONDS);
+  };
+  addEventListener("pagehide", () => source.close(), { once: true });
+}
+
+if (live && live.dataset.source) {
+  follow();
+  addEventListener("pageshow", (event) => { if (event.persisted) follow(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+}

@@ -29,11 +29,6 @@ def client_with(*permissions: str) -> Client:
     return client
 
 
-def cancel(client: Client, *tickets: Ticket, **more: str) -> str:
-    chosen = {"action": "cancel_selected", "_selected_action": [str(ticket.id) for ticket in tickets]}
-    return client.post(LIST, chosen | more, follow=True).content.decode()
-
-
 def test_tickets_are_listed_and_found() -> None:
     client = client_with("view_ticket")
     issue(code="WANTED", title="Les Misérables")
@@ -235,40 +230,3 @@ def test_importing_needs_the_permission_to_issue_tickets() -> None:
     assert upload(client, HEADER + GOOD_ROW, button="import").status_code == 403
     assert "Import tickets" not in client.get(LIST).content.decode()
     assert rows() == []
-
-
-def test_cancelling_asks_first() -> None:
-    client = client_with("view_ticket", "cancel_ticket")
-    ticket = issue()
-    before = rows()
-
-    page = cancel(client, ticket)
-
-    assert "Cancel tickets?" in page
-    assert ticket.code in page
-    assert rows() == before
-
-
-def test_one_refused_cancellation_does_not_stop_the_others() -> None:
-    client = client_with("view_ticket", "cancel_ticket")
-    first, gone, last = Ticket.issue_many([FIELDS] * 3)
-    gone.check_in()
-
-    page = cancel(client, first, gone, last, confirmed="yes")
-
-    status = dict(Ticket.objects.values_list("code", "status"))
-    assert (status[first.code], status[gone.code], status[last.code]) == ("canceled", "checked_in", "canceled")
-    assert Ticket.objects.count() == 5
-    assert f"Ticket {gone.code} is already checked in" in page
-    assert f"Ticket {last.code} is canceled; its replacement is" in page
-    assert [type(event).__name__ for event in recorded()[4:]] == ["TicketCanceled", "TicketIssued"] * 2
-
-
-def test_cancelling_needs_its_permission() -> None:
-    client = client_with("view_ticket", "add_ticket", "change_ticket")
-    ticket = issue()
-    before = rows()
-
-    cancel(client, ticket, confirmed="yes")
-
-    assert rows() == before

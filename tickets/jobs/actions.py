@@ -1,0 +1,65 @@
+"""What each kind of job does to a ticket, which permission it needs, and how a refusal is told."""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import NamedTuple
+
+from django.core.exceptions import ValidationError
+
+from tickets.exceptions import TicketError
+from tickets.models import Job, JobKind, Ticket
+
+REFUSALS = (TicketError, ValidationError)
+
+
+class Action(NamedTuple):
+    permission: str
+    change: Callable[[Job, Ticket], object]
+    """Raise one of REFUSALS if the ticket can't be changed."""
+
+
+class Refusal(NamedTuple):
+    """Why a ticket was not changed, as the REST interface tells it for a single one."""
+
+    status: int
+    kind: str
+    detail: str
+    facts: Mapping[str, str | None] = {}
+
+    @classmethod
+    def of(cls, error: Exception) -> "Refusal":
+        if isinstance(error, TicketError):
+            return cls(HTTPStatus.CONFLICT, error.kind, str(error), error.facts)
+        messages = error.messages if isinstance(error, ValidationError) else [str(error)]
+        return cls(HTTPStatus.BAD_REQUEST, "", " ".join(messages))
+
+
+UNKNOWN = Refusal(HTTPStatus.NOT_FOUND, "", "There is no ticket with this id.")
+FORBIDDEN = Refusal(HTTPStatus.FORBIDDEN, "", "Who asked for this job may not do it any more.")
+FAILED = Refusal(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "",
+    "The service failed on this ticket several times and went on with the next one; the worker's log says why.",
+)
+
+
+def _cancel(job: Job, ticket: Ticket) -> None:
+    if job.replace:
+        ticket.cancel(job.reason)
+    else:
+        ticket.void(job.reason)
+
+
+def _check_in(_job: Job, ticket: Ticket) -> None:
+    ticket.check_in()
+
+
+ACTIONS: Mapping[str, Action] = {
+    JobKind.CANCEL: Action("tickets.cancel_ticket", _cancel),
+    JobKind.CHECK_IN: Action("tickets.check_in_ticket", _check_in),
+}
+
+
+def may(job: Job) -> bool:
+    """Tell whether the one who asked for the job may do it now."""
+    return job.asked_by is not None and job.asked_by.has_perm(ACTIONS[job.kind].permission)

@@ -1,0 +1,60 @@
+"""Begin, confirm, hand on and stop jobs; each in the caller's transaction."""
+
+from collections.abc import Iterable
+from itertools import batched
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from tickets.jobs.tasks import run_job
+from tickets.models import Job, JobItem, JobState
+
+MOST_TICKETS = 100_000
+ITEMS_AT_ONCE = 5_000
+
+
+class TooManyTickets(Exception):
+    """A job has more tickets than one may have."""
+
+    def __init__(self) -> None:
+        super().__init__(f"These are more than {MOST_TICKETS:,} tickets, the most of one job; divide them.")
+
+
+def begin(job: Job, ticket_ids: Iterable[UUID]) -> Job:
+    """Store the job with its tickets, a batch at a time; raise TooManyTickets. Start it, unless it is a draft."""
+    with transaction.atomic():
+        job.save(force_insert=True)
+        for batch in batched(ticket_ids, ITEMS_AT_ONCE, strict=False):
+            JobItem.objects.bulk_create(JobItem(job=job, ticket_id=ticket_id) for ticket_id in batch)
+            job.total += len(batch)
+            if job.total > MOST_TICKETS:
+                raise TooManyTickets
+        job.save(update_fields=["total"])
+        if job.state != JobState.DRAFT:
+            hand_on(job)
+    return job
+
+
+def confirm(job: Job) -> bool:
+    """Start a draft as it is now; tell whether it was one still."""
+    given = {name: getattr(job, name) for name in ("reason", "replace", "correlation_id")}
+    with transaction.atomic():
+        is_draft = Job.objects.filter(id=job.id, state=JobState.DRAFT).update(**given, state=JobState.WAITING) == 1
+        if is_draft:
+            hand_on(job)
+    return is_draft
+
+
+def hand_on(job: Job) -> None:
+    """Enqueue the job's next task, which alone may go on with it; the caller's transaction has the job's row."""
+    task = run_job.enqueue(str(job.id))
+    Job.objects.filter(id=job.id).update(task_id=task.id, heartbeat_at=Now())
+
+
+def stop(job: Job) -> None:
+    """Leave the rest of the job's tickets as they are; when this has returned, no further one is changed."""
+    unfinished = Job.objects.unfinished().filter(id=job.id)
+    unfinished.update(state=JobState.STOPPED, finished_at=timezone.now())
+    job.refresh_from_db()
