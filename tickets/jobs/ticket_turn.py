@@ -42,7 +42,7 @@ class TicketTurn(Turn):
 
 def _changed(job: Job, item: JobItem) -> Refusal | None:
     """Change the item's ticket; return why it can't be changed."""
-    ticket = Ticket.objects.select_for_update(no_key=True).filter(id=item.ticket_id).first()
+    ticket = Ticket.objects.select_for_update(no_key=True).filter(id__in=[item.ticket_id]).first()
     if ticket is None:
         return UNKNOWN
     try:
