@@ -1,6 +1,7 @@
 """Show jobs in the admin: how far each is, and which tickets it could not change; confirm drafts and stop jobs."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,10 +21,14 @@ from django.views.decorators.http import require_GET, require_POST
 from django_tasks_db.models import DBTaskResult
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 
-from tickets.jobs.actions import ACTIONS
+from tickets.csv_import.importing import ImportReport
+from tickets.csv_import.rows import Row, read_rows
+from tickets.jobs.actions import PERMISSIONS
+from tickets.jobs.file_turn import source_of
 from tickets.jobs.starting import confirm, stop
-from tickets.models import Job, JobItem, JobKind, JobState, Outcome, Ticket
+from tickets.models import Job, JobFile, JobItem, JobKind, JobState, Outcome, Ticket
 from tickets.models.details import LONGEST_REASON, validated_reason
+from tickets.values.venue_time import at_venue, in_words
 
 if TYPE_CHECKING:
     JobModelAdmin = admin.ModelAdmin[Job]
@@ -32,6 +37,7 @@ else:
     JobModelAdmin, JobModelForm = admin.ModelAdmin, forms.ModelForm  # Not generic at run time.
 
 admin.site.unregister(DBTaskResult)  # A job says what its tasks have done.
+WAITING_FOR_A_PERSON = {JobState.DRAFT, JobState.CHECKED}
 SHOWN_TICKETS = 10
 REFUSALS_PER_PAGE = 50
 VIEW_PERMISSION = "tickets.view_ticket"
@@ -113,6 +119,8 @@ class JobAdmin(JobModelAdmin):
             "page": page,
             "refusals": list(_with_tickets(page.object_list)),
             "may_stop": _may(request, job),
+            "may_confirm": job.state == JobState.CHECKED and _may(request, job) and job.asked_by_id == request.user.pk,
+            **_of_import(job),
         }
         return self._page(request, "change_form", str(job), context)
 
@@ -132,7 +140,7 @@ class JobAdmin(JobModelAdmin):
         if not (self.has_view_permission(request) and _may(request, job)):
             raise PermissionDenied
         form = ConfirmForm(request.POST or None, instance=job)
-        if job.state != JobState.DRAFT:
+        if job.state not in WAITING_FOR_A_PERSON or (job.kind == JobKind.IMPORT and request.method != "POST"):
             return _to_page(job)
         if request.method == "POST" and form.is_valid():
             job.correlation_id = getattr(request, "correlation_id", "")
@@ -156,7 +164,7 @@ class JobAdmin(JobModelAdmin):
 
 
 def _may(request: HttpRequest, job: Job) -> bool:
-    return request.user.has_perm(ACTIONS[job.kind].permission)
+    return request.user.has_perm(PERMISSIONS[job.kind])
 
 
 def _to_page(job: Job) -> HttpResponseBase:
@@ -166,6 +174,23 @@ def _to_page(job: Job) -> HttpResponseBase:
 def _with_tickets(items: Any) -> Iterator[tuple[JobItem, Ticket | None]]:
     """Yield items with their tickets, which are read by one query."""
     found = list(items)
-    tickets = Ticket.objects.in_bulk([item.ticket_id for item in found])
+    tickets = Ticket.objects.in_bulk([item.ticket_id for item in found if item.ticket_id])
     for item in found:
-        yield item, tickets.get(item.ticket_id)
+        yield item, tickets.get(item.ticket_id) if item.ticket_id else None
+
+
+def _of_import(job: Job) -> Mapping[str, Any]:
+    """Return what the page of an import has besides: its report, and the first rows as long as there is the file."""
+    if job.kind != JobKind.IMPORT:
+        return {}
+    report = ImportReport(**job.counts) if job.counts else None
+    file = JobFile.objects.filter(job=job).first()
+    if file is None:
+        return {"report": report}
+    source = source_of(file)
+    first = [row for row in islice(read_rows(source), SHOWN_TICKETS) if isinstance(row, Row)]
+    return {"report": report, "file": file, "note": source.note, "first_rows": [_shown(row) for row in first]}
+
+
+def _shown(row: Row) -> Mapping[str, Any]:
+    return {**row.values, "starts": in_words(at_venue(row.draft.starts_at, row.draft.time_zone))}

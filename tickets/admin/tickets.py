@@ -7,11 +7,10 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db import transaction
 from django.db.models import Field, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -91,8 +90,7 @@ class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
         return [*(name for name in self.fields if name not in self.shown_instead), *self.readonly_fields]
 
     def get_urls(self) -> list[URLPattern]:
-        # Atomic by itself: many rows would wait in the request's transaction.
-        import_view = transaction.non_atomic_requests(self.admin_site.admin_view(self.import_view))
+        import_view = self.admin_site.admin_view(self.import_view)
         transitions = [
             path(f"<uuid:ticket_id>/{each.name.replace('_', '-')}/", self._view_of(each), name=_url_name(each))
             for each in TRANSITIONS
@@ -115,7 +113,7 @@ class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
             context |= {"timeline": timeline(ticket), "chain": chain(ticket), "transitions": _offered(request, ticket)}
         return super().change_view(request, object_id, form_url, context)
 
-    def import_view(self, request: HttpRequest) -> TemplateResponse:
+    def import_view(self, request: HttpRequest) -> HttpResponseBase:
         return import_page(request, self.admin_site)
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:  # noqa: ARG002

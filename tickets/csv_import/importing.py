@@ -22,6 +22,7 @@ from tickets.values.codes import key_of
 ROWS_PER_CHUNK = 1_000
 ALL_COLUMNS = TICKET_COLUMNS + OPTIONAL_COLUMNS
 NOWHERE = Place(0, 0)
+REPEATED = "An earlier row of the file has this code, with other values."
 
 
 @dataclass
@@ -55,14 +56,16 @@ class Import:
         self.tell = tell
         self.first_begun: int | None = None
         """How many rows of the file earlier imports have written; those without a code are not issued again."""
+        self._codes: dict[str, int] = {}
+        """The codes of the rows that were checked, with a hash of the other values."""
 
-    def all_or_nothing(self, source: Source, *, only_check: bool = False) -> ImportReport:
+    def all_or_nothing(self, source: Source) -> ImportReport:
         """Write the whole file in one transaction, or nothing if a row is bad; raise NoTicketFile."""
         with unit_of_work():
             imported = self._begin(source)
             for chunk in batched(read_rows(source), ROWS_PER_CHUNK, strict=False):
                 self._write(chunk, imported)
-            if self.report.bad or only_check:
+            if self.report.bad:
                 transaction.set_rollback(True, using=database.alias())
         if self.report.bad:
             self.report = ImportReport(bad=self.report.bad)
@@ -72,8 +75,36 @@ class Import:
         """Write the good rows, one transaction per chunk; raise NoTicketFile."""
         for chunk in batched(read_rows(source), ROWS_PER_CHUNK, strict=False):
             with unit_of_work():
-                self._write(chunk, self._begin(source))
+                self.write(chunk, source)
         return self.report
+
+    def write(self, chunk: Sequence[Row | BadRow], source: Source) -> None:
+        """Write the good ones of these rows, in the caller's unit of work."""
+        self._write(chunk, self._begin(source))
+
+    def check(self, chunk: Sequence[Row | BadRow], digest: str) -> None:
+        """Count what writing these rows would do, and tell the bad ones; the codes of the rows before are known."""
+        if self.first_begun is None:
+            self._look_up(digest)
+        checked = [self._repeated(row) if isinstance(row, Row) else row for row in self._compare_with_stored(chunk)]
+        good = [row for row in checked if isinstance(row, Row)]
+        self._note(checked)
+        self.report.issued += len(good)
+        self.report.canceled += sum(row.status == Status.CANCELED for row in good)
+        self.report.checked_in += sum(row.status == Status.CHECKED_IN for row in good)
+
+    def _look_up(self, digest: str) -> None:
+        imported = ImportedFile.objects.filter(digest=digest).first()
+        self.first_begun = imported.rows if imported else 0
+        self.report.imported_before = imported.at if imported else None
+
+    def _repeated(self, row: Row) -> Row | BadRow | None:
+        """Return None for a row that an earlier chunk has too, and a bad row if that one has other values."""
+        key, values = key_of(row.draft.code), hash(tuple(map(str, row.values.values())))
+        if not key or key not in self._codes:
+            self._codes[key] = values
+            return row
+        return None if self._codes[key] == values else BadRow(row.place, [f"code: {REPEATED}"])
 
     def _begin(self, source: Source) -> ImportedFile:
         """Lock and return what is known of the file; another import of it waits until this transaction ends."""
@@ -85,13 +116,16 @@ class Import:
 
     def _write(self, chunk: Sequence[Row | BadRow], imported: ImportedFile) -> None:
         checked = self._compare_with_stored(chunk)
+        self._note(checked)
+        self._issue([row for row in checked if isinstance(row, Row)])
+        imported.rows = max(imported.rows, chunk[-1].place.row)
+        imported.save(update_fields=["rows"])
+
+    def _note(self, checked: Sequence[Row | BadRow | None]) -> None:
         for bad in (row for row in checked if isinstance(row, BadRow)):
             self.report.bad += 1
             self.tell(bad)
         self.report.known += sum(row is None for row in checked)
-        self._issue([row for row in checked if isinstance(row, Row)])
-        imported.rows = max(imported.rows, chunk[-1].place.row)
-        imported.save(update_fields=["rows"])
 
     def _issue(self, rows: Sequence[Row]) -> None:
         Ticket.issue_drafts([row.draft for row in rows])

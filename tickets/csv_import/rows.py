@@ -64,20 +64,29 @@ class BadRow:
         return f"{self.place}: {' '.join(self.problems)}"
 
 
-def read_rows(source: Source) -> Iterator[Row | BadRow]:
-    """Yield the file's rows as they are read; raise NoTicketFile if its first line is not the header.
+def read_rows(source: Source, *, after: int = 0) -> Iterator[Row | BadRow]:
+    """Yield the file's rows after the given one as they are read; raise NoTicketFile if the first line is no header.
 
     A file whose quotes do not match ends with a bad row, since the rows after it can't be told apart.
     """
     text = source.text()
     records = _records(text, source.delimiter)
-    header = next(records, None)
-    if header is None:
-        raise NoTicketFile(f"The file is empty. Its first line must name the columns: {','.join(TICKET_COLUMNS)}")
-    columns = _columns(header, source)
+    columns = _columns_in(records, source)
     for record in records:
+        if record.place.row <= after:
+            continue
         yield record if isinstance(record, BadRow) else _row(record, columns, source)
     text.detach()
+
+
+def count_rows(source: Source) -> int:
+    """Count the rows without looking at their values; raise NoTicketFile if there is no header."""
+    text = source.text()
+    records = _records(text, source.delimiter)
+    _columns_in(records, source)
+    count = sum(1 for _ in records)
+    text.detach()
+    return count
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,13 @@ def _records(lines: Iterable[str], delimiter: str) -> Iterator[_Record | BadRow]
         yield BadRow(
             place, [f"This is not valid CSV ({error}), and the rest was not read; check that the quotes match."]
         )
+
+
+def _columns_in(records: Iterator[_Record | BadRow], source: Source) -> list[str]:
+    header = next(records, None)
+    if header is None:
+        raise NoTicketFile(f"The file is empty. Its first line must name the columns: {','.join(TICKET_COLUMNS)}")
+    return _columns(header, source)
 
 
 def _columns(header: _Record | BadRow, source: Source) -> list[str]:

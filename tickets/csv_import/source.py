@@ -60,7 +60,7 @@ def examine(
 ) -> Source:
     """Return the file, which can seek, with what was not named found out; raise NoTicketFile."""
     found = encoding or _encoding_of(file)
-    source = Source(file, _known(found), delimiter, _digest_of(file), time_zone)
+    source = Source(file, _known(found), delimiter, digest_of(file), time_zone)
     return source._replace(delimiter=delimiter or _delimiter_of(source, set(columns)))
 
 
@@ -104,7 +104,7 @@ def _encoding_by_content(file: IO[bytes]) -> str:
     return WINDOWS
 
 
-def _digest_of(file: IO[bytes]) -> str:
+def digest_of(file: IO[bytes]) -> str:
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # a progress bar reads it too
     file.seek(0)

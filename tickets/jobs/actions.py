@@ -7,7 +7,8 @@ from typing import NamedTuple
 from django.core.exceptions import ValidationError
 
 from tickets.exceptions import TicketError
-from tickets.models import Job, JobKind, Ticket
+from tickets.models import Job, JobItem, JobKind, Outcome, Ticket
+from tickets.models.job import LONGEST_DETAIL
 
 REFUSALS = (TicketError, ValidationError)
 
@@ -26,6 +27,10 @@ class Refusal(NamedTuple):
     detail: str
     facts: Mapping[str, str | None] = {}
 
+    def item(self, job: Job) -> JobItem:
+        """Return a refused item without a ticket."""
+        return JobItem(job=job, outcome=Outcome.REFUSED, status=self.status, detail=self.detail[:LONGEST_DETAIL])
+
     @classmethod
     def of(cls, error: Exception) -> "Refusal":
         if isinstance(error, TicketError):
@@ -39,7 +44,7 @@ FORBIDDEN = Refusal(HTTPStatus.FORBIDDEN, "", "Who asked for this job may not do
 FAILED = Refusal(
     HTTPStatus.INTERNAL_SERVER_ERROR,
     "",
-    "The service failed on this ticket several times and went on with the next one; the worker's log says why.",
+    "The service failed on this several times, and left it as it is; the worker's log says why.",
 )
 
 
@@ -60,6 +65,12 @@ ACTIONS: Mapping[str, Action] = {
 }
 
 
+PERMISSIONS: Mapping[str, str] = {
+    **{kind: action.permission for kind, action in ACTIONS.items()},
+    JobKind.IMPORT: "tickets.add_ticket",
+}
+
+
 def may(job: Job) -> bool:
     """Tell whether the one who asked for the job may do it now."""
-    return job.asked_by is not None and job.asked_by.has_perm(ACTIONS[job.kind].permission)
+    return job.asked_by is not None and job.asked_by.has_perm(PERMISSIONS[job.kind])

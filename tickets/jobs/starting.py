@@ -1,7 +1,8 @@
 """Begin, confirm, hand on and stop jobs; each in the caller's transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import batched
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -9,10 +10,18 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from tickets.jobs.tasks import run_job
-from tickets.models import Job, JobItem, JobState
+from tickets.models import Job, JobFile, JobItem, JobState
 
 MOST_TICKETS = 100_000
 ITEMS_AT_ONCE = 5_000
+FROM_THE_BEGINNING: Mapping[str, Any] = {
+    "state": JobState.WAITING,
+    "is_confirmed": True,
+    "done": 0,
+    "refused": 0,
+    "counts": {},
+    "finished_at": None,
+}
 
 
 class TooManyTickets(Exception):
@@ -38,13 +47,24 @@ def begin(job: Job, ticket_ids: Iterable[UUID]) -> Job:
 
 
 def confirm(job: Job) -> bool:
-    """Start a draft as it is now; tell whether it was one still."""
+    """Start a draft, or write the file that was checked; tell whether the job waited for that still."""
     given = {name: getattr(job, name) for name in ("reason", "replace", "correlation_id")}
     with transaction.atomic():
-        is_draft = Job.objects.filter(id=job.id, state=JobState.DRAFT).update(**given, state=JobState.WAITING) == 1
-        if is_draft:
+        waiting = Job.objects.filter(id=job.id, state__in=(JobState.DRAFT, JobState.CHECKED))
+        has_waited = waiting.update(**given, **FROM_THE_BEGINNING) == 1
+        if has_waited:
             hand_on(job)
-    return is_draft
+    return has_waited
+
+
+def begin_import(job: Job, file: JobFile) -> Job:
+    """Store the job with its file, and let a worker check it."""
+    with transaction.atomic():
+        job.save(force_insert=True)
+        file.job = job
+        file.save(force_insert=True)
+        hand_on(job)
+    return job
 
 
 def hand_on(job: Job) -> None:

@@ -8,6 +8,6 @@ from django.tasks import TaskContext, task
 @task(takes_context=True)
 def run_job(context: "TaskContext[..., None]", job_id: str) -> None:
     """Work off a slice of the job, if this is its newest task."""
-    from tickets.jobs.running import Run  # noqa: PLC0415 (it enqueues this task)
+    from tickets.jobs.running import run  # noqa: PLC0415 (it enqueues this task)
 
-    Run(UUID(job_id), UUID(context.task_result.id)).work()
+    run(UUID(job_id), UUID(context.task_result.id))

@@ -79,10 +79,11 @@ def adopt_abandoned() -> None:
 
 
 def delete_old() -> None:
-    """Delete jobs that ended long ago, drafts that nobody confirmed, and the tasks' rows."""
+    """Delete jobs that ended long ago, drafts and files that nobody confirmed, and the tasks' rows."""
     now = timezone.now()
     ended = Job.objects.filter(finished_at__lt=now - timedelta(days=KEPT_DAYS))
-    drafts = Job.objects.filter(state=JobState.DRAFT, created_at__lt=now - timedelta(days=DRAFT_DAYS))
+    unconfirmed = (JobState.DRAFT, JobState.CHECKED)
+    drafts = Job.objects.filter(state__in=unconfirmed, created_at__lt=now - timedelta(days=DRAFT_DAYS))
     for jobs in (ended, drafts):
         jobs.delete()
     DBTaskResult.objects.exclude(status=TaskResultStatus.READY).filter(

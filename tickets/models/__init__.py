@@ -9,7 +9,7 @@ Next: events/recording
 from tickets.models.check_in import CheckIn, Passage
 from tickets.models.details import Correction, Status, TicketDetails, TicketFields
 from tickets.models.imported_file import ImportedFile
-from tickets.models.job import Job, JobItem, JobKind, JobState, Outcome
+from tickets.models.job import Job, JobFile, JobItem, JobKind, JobState, Outcome
 from tickets.models.kept_answer import KeptAnswer
 from tickets.models.ticket import Ticket
 
@@ -18,6 +18,7 @@ __all__ = [
     "Correction",
     "ImportedFile",
     "Job",
+    "JobFile",
     "JobItem",
     "JobKind",
     "JobState",

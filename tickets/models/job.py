@@ -1,4 +1,4 @@
-"""The tables of jobs, which change many tickets, and of the tickets that each job has."""
+"""The tables of jobs, which change or import many tickets, and of the tickets or files that each job has."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 class JobKind(models.TextChoices):
     CANCEL = "cancel", _("cancel")
     CHECK_IN = "check_in", _("check in")
+    IMPORT = "import", _("import")
 
 
 class JobState(models.TextChoices):
@@ -42,6 +43,8 @@ class JobState(models.TextChoices):
     RUNNING = "running", _("running")
     FINISHED = "finished", _("finished")
     STOPPED = "stopped", _("stopped")
+    CHECKED = "checked", _("checked")
+    """The file of an import has no mistake, and nothing is written before somebody confirms it."""
 
 
 class Outcome(models.TextChoices):
@@ -51,7 +54,7 @@ class Outcome(models.TextChoices):
 
 
 class Job(models.Model):
-    """A change of many tickets that was asked for by one person, and how far it is.
+    """A change of many tickets, or an import of a file, that was asked for by one person, and how far it is.
 
     The worker changes each ticket in a transaction with its item and the counts here. `task_id` names the one task
     that may go on with the job: a worker that was taken for dead is refused by it.
@@ -70,9 +73,14 @@ class Job(models.Model):
     reason = models.CharField(_("reason"), max_length=LONGEST_REASON, blank=True)
     replace = models.BooleanField(_("with replacements"), default=True)
     """Whether a cancelled ticket gets a replacement."""
+    is_confirmed = models.BooleanField(default=False)
+    """Whether an import writes rows; before, it only checks them."""
+    counts = models.JSONField(default=dict)
+    """What an import has found or done, as in ImportReport."""
     correlation_id = models.CharField(max_length=128, blank=True)
     """Of the request that asked; the events get it too."""
     total = models.PositiveIntegerField(_("tickets"), default=0)
+    """Or rows of a file."""
     done = models.PositiveIntegerField(_("done"), default=0)
     refused = models.PositiveIntegerField(_("refused"), default=0)
     task_id = models.UUIDField(null=True)
@@ -101,7 +109,7 @@ class Job(models.Model):
 
     @property
     def is_finished(self) -> bool:
-        return self.state in {JobState.FINISHED, JobState.STOPPED}
+        return self.state in {JobState.FINISHED, JobState.STOPPED, JobState.CHECKED}
 
     @property
     def version(self) -> int:
@@ -113,12 +121,34 @@ class Job(models.Model):
         return self.version * 100 // self.total if self.total else 100
 
 
+class JobFile(models.Model):
+    """The file that a job imports, until it is imported; any worker can read it, on whatever machine."""
+
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="file")
+    name = models.CharField(max_length=200)
+    content = models.BinaryField()
+    encoding = models.CharField(max_length=20)
+    delimiter = models.CharField(max_length=1)
+    time_zone = models.CharField(max_length=50, blank=True)
+    row = models.PositiveIntegerField(default=0)
+    """The last row that is written."""
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class JobItem(models.Model):
-    """A ticket of a job, and what has become of it; a refusal has the members of a problem (RFC 9457)."""
+    """A ticket of a job, and what has become of it; a refusal has the members of a problem (RFC 9457).
+
+    An import has items for bad rows alone, without a ticket.
+    """
 
     id = models.BigAutoField(primary_key=True)
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="items")
-    ticket_id: "models.UUIDField[UUID, UUID]" = models.UUIDField()
+    ticket_id: "models.UUIDField[UUID | None, UUID | None]" = models.UUIDField(null=True)
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.OPEN)
     status = models.PositiveSmallIntegerField(null=True)
     kind = models.CharField(max_length=50, blank=True)

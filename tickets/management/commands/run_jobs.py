@@ -12,7 +12,7 @@ from events.processes.database_errors import describe
 from events.processes.migrations import expect_migrated
 from events.processes.shutdown import Interrupted
 from events.processes.throttled_log import ThrottledLog
-from tickets.jobs.running import shutdown
+from tickets.jobs.turn import shutdown
 from tickets.jobs.worker import JobWorker
 
 logger = logging.getLogger("tickets.jobs")

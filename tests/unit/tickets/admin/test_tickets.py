@@ -3,9 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.signing import TimestampSigner
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
@@ -161,51 +159,6 @@ def test_tickets_can_not_be_edited_or_deleted() -> None:
     assert rows() == before
 
 
-HEADER = "code;title;venue;starts_at;time_zone;seat;holder_name;holder_email;price;currency;status\r\n"
-GOOD_ROW = "A1;Café;Halle;01.05.2027 20:00;Europe/Berlin;;José;jose@example.org;49,90;EUR;issued\r\n"
-
-
-def upload(client: Client, content: str, *, button: str, **more: str) -> HttpResponse:
-    file = SimpleUploadedFile("tickets.csv", content.encode("cp1252"))
-    return client.post(f"{LIST}import/", {"file": file, button: "yes", **more})
-
-
-def test_a_file_is_checked_and_then_imported() -> None:
-    client = client_with("view_ticket", "add_ticket")
-
-    checked = upload(client, HEADER + GOOD_ROW, button="check")
-    after_check = rows()
-    imported = upload(client, HEADER + GOOD_ROW, button="import")
-
-    assert "The file can be imported, with this result: 1 issued" in checked.content.decode()
-    assert after_check == []
-    assert "1 issued, 0 of them canceled" in imported.content.decode()
-    assert "read as cp1252" in imported.content.decode()
-    assert [(ticket.title, str(ticket.price)) for ticket in Ticket.objects.all()] == [("Café", "49.90")]
-    assert LogEntry.objects.get().actor == "clerk"
-    assert "This file was imported before" in upload(client, HEADER + GOOD_ROW, button="import").content.decode()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (HEADER + GOOD_ROW + "<b>;;;;;;;;;;", "line 3: "),
-        (HEADER + GOOD_ROW + "<b>;;;;;;;;;;", "code: A code has letters A to Z"),
-        (HEADER.replace("seat", "row"), "&#x27;seat&#x27; is missing."),
-        (HEADER + "x" * 2_000_000, "at most 2,000,000 can be imported here"),
-        ("x" * 200_000, "field larger than field limit"),
-        ("", "The submitted file is empty."),
-    ],
-)
-def test_a_file_with_a_mistake_is_refused_as_a_whole(content: str, message: str) -> None:
-    response = upload(client_with("view_ticket", "add_ticket"), content, button="import")
-
-    assert response.status_code == 400
-    assert message in response.content.decode()
-    assert "<b>" not in response.content.decode()
-    assert rows() == []
-
-
 def test_only_those_to_whom_the_page_was_shown_send_a_large_file(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,12 +174,3 @@ def test_only_those_to_whom_the_page_was_shown_send_a_large_file(
     assert {limit(query) for query in ("", "permit=", f"permit={forged}", permit[:-1])} == {settings.WEB_BODY_BYTES}
     monkeypatch.setattr(permits, "VALID_SECONDS", -1)
     assert limit(permit) == settings.WEB_BODY_BYTES
-
-
-def test_importing_needs_the_permission_to_issue_tickets() -> None:
-    client = client_with("view_ticket", "change_ticket", "cancel_ticket")
-
-    assert client.get(f"{LIST}import/").status_code == 403
-    assert upload(client, HEADER + GOOD_ROW, button="import").status_code == 403
-    assert "Import tickets" not in client.get(LIST).content.decode()
-    assert rows() == []

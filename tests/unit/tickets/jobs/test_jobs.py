@@ -14,7 +14,8 @@ from rest_framework.test import APIClient
 from events.models import LogEntry
 from tests.rest import LIST, client_with, client_with_all
 from tests.tickets import FIELDS, issue
-from tickets.jobs import actions, running
+from tickets.jobs import actions, ticket_turn, turn
+from tickets.jobs.running import run
 from tickets.jobs.starting import TooManyTickets, begin, hand_on
 from tickets.jobs.worker import JobWorker, adopt_abandoned, delete_old
 from tickets.models import Job, JobItem, JobState, Passage, Ticket
@@ -193,7 +194,7 @@ def test_a_refused_check_in_says_when_and_where_the_ticket_was_used(client: APIC
 
 class TestWorker:
     def test_a_job_is_worked_off_in_slices_in_turn_with_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(running, "SLICE", 2)
+        monkeypatch.setattr(ticket_turn, "SLICE", 2)
         long, short = started(issued(5)), started(issued(1))
         worker = JobWorker()
 
@@ -206,7 +207,7 @@ class TestWorker:
 
     @pytest.mark.parametrize("loss", ["permission", "deactivated", "deleted"])
     def test_the_rest_is_refused_when_the_asker_may_not_go_on(self, monkeypatch: pytest.MonkeyPatch, loss: str) -> None:
-        monkeypatch.setattr(running, "SLICE", 1)
+        monkeypatch.setattr(ticket_turn, "SLICE", 1)
         tickets = issued(3)
         job = started(tickets)
         JobWorker().take_turn()
@@ -230,7 +231,6 @@ class TestWorker:
         tickets = issued(2)
         job = started(tickets)
         mine = UUID(str(Job.objects.get(id=job.id).task_id))
-        late = running.Run(job.id, mine)
         cancel = actions.ACTIONS["cancel"].change
 
         def lose_the_job_meanwhile(found: Job, ticket: Ticket) -> None:
@@ -239,7 +239,7 @@ class TestWorker:
 
         actions.ACTIONS["cancel"] = actions.Action("tickets.cancel_ticket", lose_the_job_meanwhile)  # type: ignore[index]
         try:
-            late.work()
+            run(job.id, mine)
         finally:
             actions.ACTIONS["cancel"] = actions.Action("tickets.cancel_ticket", cancel)  # type: ignore[index]
 
@@ -264,7 +264,7 @@ class TestWorker:
     def test_a_ticket_on_which_workers_die_again_and_again_is_refused_alone(self) -> None:
         tickets = issued(2)
         job = started(tickets)
-        Job.objects.update(stalls=running.MOST_STALLS)
+        Job.objects.update(stalls=turn.MOST_STALLS)
 
         run_all()
 
@@ -274,7 +274,7 @@ class TestWorker:
 
     def test_the_worker_ends_after_the_ticket_in_hand(self, monkeypatch: pytest.MonkeyPatch) -> None:
         job = started(issued(2))
-        monkeypatch.setattr(running.shutdown, "requested", True)
+        monkeypatch.setattr(turn.shutdown, "requested", True)
 
         JobWorker().take_turn()
 
