@@ -15,12 +15,12 @@ from config.web.limits.admission import limited  # noqa: E402
 from config.web.limits.slow_clients import cut_off_slow_clients  # noqa: E402
 from config.web.requests.asgi_request import CompleteRequest  # noqa: E402 (these need the settings and the models)
 from config.web.requests.documented import load_documented_operations  # noqa: E402
+from config.web.server.handlers import chosen_by_view  # noqa: E402
 from config.web.server.protocols import http_alone  # noqa: E402
 from config.web.server.static_files import with_static_files  # noqa: E402
 from readmodel.index.client import load_client  # noqa: E402
 
-django_application.request_class = CompleteRequest
-served = with_static_files(limited(django_application))
+served = with_static_files(limited(chosen_by_view(django_application, CompleteRequest)))
 application = cut_off_slow_clients(with_headers(http_alone(served)))
 load_client()
 load_documented_operations()
