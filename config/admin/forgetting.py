@@ -24,13 +24,12 @@ from accounts import security_log
 from events.exceptions import EventError, PartitionsMissing
 from events.operations.forgetting.find import count_mentions, extent, person_meant
 from events.operations.forgetting.leftovers import leftovers
-from events.operations.forgetting.report import report
+from events.operations.forgetting.report import Report, report
 from events.operations.forgetting.run import forget
 from events.operations.forgetting.search import prove
 from events.personal_data import Person
-from events.stream.interface import Stream, open_stream
+from events.stream.interface import open_stream
 
-FORGET, REPORT = "events.forget_person", "events.report_person"
 FAILURES = (EventError, ImproperlyConfigured, PartitionsMissing)
 
 
@@ -41,6 +40,9 @@ class PersonForm(forms.Form):
         help_text=gettext_lazy("Of a ticket, its holder is meant."),
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off", "dir": "auto"}),
     )
+
+
+class ForgetForm(PersonForm):
     names = forms.BooleanField(
         label=gettext_lazy("Remove the person's name also from free texts about others, such as reasons"),
         required=False,
@@ -55,87 +57,74 @@ def urls(site: AdminSite) -> list[URLPattern]:
         return non_atomic_requests(site.admin_view(lambda request: view(request, site)))
 
     return [
-        path("forgetting/", page(person_page), name="forgetting"),
-        path("forgetting/forget/", page(forget_page), name="forgetting_forget"),
+        path("forgetting/", page(forget_page), name="forgetting"),
         path("forgetting/report/", page(report_page), name="forgetting_report"),
     ]
 
 
-def person_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """Ask for the person; show how much there is of whom was named, and ask whether to go on."""
-    if not (request.user.has_perm(FORGET) or request.user.has_perm(REPORT)):
-        raise PermissionDenied
-    form = PersonForm(request.POST if request.method == "POST" else None)
-    found: Mapping[str, Any] = {}
-    if form.is_valid():
-        try:
-            found = _extent(person_meant(form.cleaned_data["person"]))
-        except FAILURES as error:
-            form.add_error("person", str(error))
-        else:
-            security_log.write("person_looked_for", rows=found["rows"], events=found["events"])
-    return _page(request, site, "person.html", form=form, found=found)
+def forget_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """Ask for the person; show how much there is, and ask again; then forget, and show the proof and what is left."""
+    _expect(request, "events.forget_person")
+    form = ForgetForm(request.POST if request.method == "POST" else None)
+    title = _("Forget a person")
+    if not form.is_valid():
+        return _page(request, site, "ask.html", title=title, form=form)
+    try:
+        person = person_meant(form.cleaned_data["person"])
+        if "confirmed" in request.POST:
+            return _page(request, site, "forgotten.html", title=title, **_forget(person, form.cleaned_data["names"]))
+        return _page(request, site, "confirm.html", title=title, form=form, found=_extent(person))
+    except FAILURES as error:
+        form.add_error("person", str(error))
+        return _page(request, site, "ask.html", title=title, form=form)
 
 
 def _extent(person: Person) -> Mapping[str, Any]:
     found = extent(person)
     named = Person(person.identity, found.names)
     mentions = count_mentions(named) if found.names else 0
+    security_log.write("person_looked_for", rows=found.rows, events=found.events)
     return {"rows": found.rows, "events": found.events, "mentions": mentions, "person": person.identity}
 
 
-def forget_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """Forget the person, and show the proof and what is left."""
-    form = _confirmed(request, FORGET)
-    try:
-        with closing(open_stream()) as stream:
-            context = _forget(person_meant(form.cleaned_data["person"]), stream, names=form.cleaned_data["names"])
-    except FAILURES as error:
-        form.add_error("person", str(error))
-        return _page(request, site, "person.html", form=form, found={})
-    return _page(request, site, "forgotten.html", **context)
-
-
-def _forget(person: Person, stream: Stream, *, names: bool) -> dict[str, Any]:
+def _forget(person: Person, names: bool) -> dict[str, Any]:  # noqa: FBT001 (a form's field)
     named = Person(person.identity, extent(person).names)
-    outcome = forget(named, stream, names=names)
-    proof = prove(named, stream)
-    is_finished = not outcome.problems and all(place.is_clean for place in proof)
-    security_log.write("person_forgotten", events=outcome.events, is_finished=is_finished)
-    return {
-        "outcome": outcome,
-        "proof": proof,
-        "is_finished": is_finished,
-        "leftovers": list(leftovers(stream)),
-    }
+    with closing(open_stream()) as stream:
+        outcome = forget(named, stream, names=names)
+        proof = prove(named, stream)
+        is_finished = not outcome.problems and all(place.is_clean for place in proof)
+        security_log.write("person_forgotten", events=outcome.events, is_finished=is_finished)
+        left = list(leftovers(stream))
+    return {"outcome": outcome, "proof": proof, "is_finished": is_finished, "leftovers": left}
 
 
 def report_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """Answer all that is stored of the person, as a file of JSON."""
-    form = _confirmed(request, REPORT)
-    try:
-        with closing(open_stream()) as stream:
-            found = report(person_meant(form.cleaned_data["person"]), stream)
-    except FAILURES as error:
-        form.add_error("person", str(error))
-        return _page(request, site, "person.html", form=form, found={})
+    """Ask for the person, and answer all that is stored as a file of JSON."""
+    _expect(request, "events.report_person")
+    form = PersonForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            with closing(open_stream()) as stream:
+                return _as_file(report(person_meant(form.cleaned_data["person"]), stream))
+        except FAILURES as error:
+            form.add_error("person", str(error))
+    return _page(request, site, "report.html", title=_("What is stored of a person"), form=form)
+
+
+def _as_file(found: Report) -> HttpResponse:
     security_log.write("person_reported", entries=found.count)
     text = msgspec.json.format(msgspec.json.encode(found, enc_hook=str), indent=2)
     disposition = {"Content-Disposition": 'attachment; filename="person.json"'}
     return HttpResponse(text, content_type="application/json", headers=disposition)
 
 
-def _confirmed(request: HttpRequest, permission: str) -> PersonForm:
-    """Return what was confirmed; raise PermissionDenied also for who did not come from the page that asks."""
-    form = PersonForm(request.POST)
-    if not (request.user.has_perm(permission) and request.method == "POST" and form.is_valid()):
+def _expect(request: HttpRequest, permission: str) -> None:
+    if not request.user.has_perm(permission):
         raise PermissionDenied
-    return form
 
 
 def _page(request: HttpRequest, site: AdminSite, template: str, **context: Any) -> TemplateResponse:
     form = context.get("form")
-    may = {"forget": request.user.has_perm(FORGET), "report": request.user.has_perm(REPORT)}
-    context |= {**site.each_context(request), "title": _("Forget a person"), "may": may}
     status = HTTPStatus.BAD_REQUEST if form is not None and form.errors else HTTPStatus.OK
+    context |= site.each_context(request)
     return TemplateResponse(request, f"config/forgetting/{template}", context, status=status)

@@ -25,6 +25,7 @@ PAGES: Mapping[Any, tuple[Page, ...]] = {
             "confirmation_number",
             ("tickets.view_ticket", "tickets.change_ticket"),
         ),
+        Page(_("Jobs"), "admin:tickets_job_changelist", "pending_actions", ("tickets.view_ticket",)),
         Page(_("Import"), "admin:tickets_ticket_import", "upload_file", ("tickets.add_ticket",)),
         Page(_("Search"), "search", "search", ("tickets.view_ticket",)),
     ),
@@ -41,7 +42,8 @@ PAGES: Mapping[Any, tuple[Page, ...]] = {
         ),
     ),
     _("Persons"): (
-        Page(_("Forget a person"), "admin:forgetting", "person_off", ("events.forget_person", "events.report_person")),
+        Page(_("Forget a person"), "admin:forgetting", "person_off", ("events.forget_person",)),
+        Page(_("What is stored of a person"), "admin:forgetting_report", "folder_shared", ("events.report_person",)),
     ),
     _("Accounts"): (
         Page(_("Users"), "admin:auth_user_changelist", "person", ("auth.view_user", "auth.change_user")),
