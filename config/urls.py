@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from config.metrics.views import metrics
 from config.web.answers.api_docs import api_docs, redoc
+from config.web.gate import gate_page, worker
 from config.web.health.views import healthz, readyz
 from config.web.lookup import lookup
 from config.web.requests.language import choose_language
@@ -14,6 +15,8 @@ urlpatterns = [
     path("", include("readmodel.tickets.pages.urls")),
     path("", include("config.box_office.urls")),
     path("lookup/", lookup, name="lookup"),
+    path("gate/", gate_page, name="gate"),
+    path("gate/worker.js", worker, name="gate-worker"),
     path("language/", choose_language, name="set_language"),
     path("", include("accounts.urls")),
     path("admin/", admin.site.urls),

@@ -22,7 +22,10 @@ class WrongDocuments(models.Model):
         db_table = "readmodel_wrong_documents"
         verbose_name_plural = "wrong documents"
         default_permissions = ()
-        permissions = [("view_metrics", "Can view metrics")]
+        permissions = [
+            ("view_metrics", "Can view metrics"),
+            ("rebuild_readmodel", "Can rebuild the read model"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["projection", "kind", "is_repaired"], name="readmodel_wrong_documents_kind"

@@ -34,7 +34,7 @@ WORD = re.compile(r"[^\W\d_]{2}")
 NAMES = {"Tickets", "API", "PDF", "PNG", "Authorization:", "Bearer", "app-", "model-"}
 """They are the same in all languages, or classes of CSS."""
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-KEYWORDS: Any = {**DEFAULT_KEYWORDS, "gettext_lazy": None, **PLURALS}
+KEYWORDS: Any = {**DEFAULT_KEYWORDS, "gettext_lazy": None, "gettext_noop": None, **PLURALS}
 
 
 def collected() -> Catalog:
@@ -42,8 +42,9 @@ def collected() -> Catalog:
     catalog = Catalog()
     for path in sources():
         for _, function, texts, _ in _marked_in(path):
-            context, message = _message_of(function, texts)
-            catalog.add(message, context=context)
+            if texts:  # Else it is a variable.
+                context, message = _message_of(function, texts)
+                catalog.add(message, context=context)
     return catalog
 
 

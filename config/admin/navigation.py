@@ -25,10 +25,12 @@ PAGES: Mapping[Any, tuple[Page, ...]] = {
             "confirmation_number",
             ("tickets.view_ticket", "tickets.change_ticket"),
         ),
+        Page(_("Jobs"), "admin:tickets_job_changelist", "pending_actions", ("tickets.view_ticket",)),
         Page(_("Import"), "admin:tickets_ticket_import", "upload_file", ("tickets.add_ticket",)),
         Page(_("Search"), "search", "search", ("tickets.view_ticket",)),
     ),
     _("Events"): (
+        Page(_("Operations"), "admin:operations", "monitoring", ("events.view_consumergroup",)),
         Page(_("Log"), "admin:events_logentry_changelist", "list_alt", ("events.view_logentry",)),
         Page(_("Dead letters"), "admin:events_deadletter_changelist", "report", ("events.view_deadletter",)),
         Page(_("Dead letters by error"), "admin:events_deadletter_by_error", "bug_report", ("events.view_deadletter",)),
@@ -38,6 +40,10 @@ PAGES: Mapping[Any, tuple[Page, ...]] = {
             "history",
             ("events.view_deadletteraction",),
         ),
+    ),
+    _("Persons"): (
+        Page(_("Forget a person"), "admin:forgetting", "person_off", ("events.forget_person",)),
+        Page(_("What is stored of a person"), "admin:forgetting_report", "folder_shared", ("events.report_person",)),
     ),
     _("Accounts"): (
         Page(_("Users"), "admin:auth_user_changelist", "person", ("auth.view_user", "auth.change_user")),

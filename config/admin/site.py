@@ -7,6 +7,8 @@ from django.urls import URLPattern, URLResolver
 from unfold.sites import UnfoldAdminSite
 
 from accounts.admin_site import AdminSite as SiteOfAccounts
+from config.admin import forgetting
+from config.admin.operations import views as operations
 from config.admin.theme import themed
 
 
@@ -16,4 +18,4 @@ class AdminSite(SiteOfAccounts, UnfoldAdminSite):  # type: ignore[misc]
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Leave out the theme's search for the names of models, which the navigation lists."""
-        return admin.AdminSite.get_urls(self)
+        return [*operations.urls(self), *forgetting.urls(self), *admin.AdminSite.get_urls(self)]

@@ -1,10 +1,10 @@
 """Tell an open page of a ticket that the ticket has changed, by server-sent events from the feed of the log.
 
 Each event's data is a consistency token: the page asks for itself again with it, and gets the ticket as it is after the
-event. All pages of a process share one reader of the log.
+event. The first one is of the newest event, which the page may lack. All pages of a process share a reader of the log.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from http import HTTPStatus
 from uuid import UUID
@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
+from config.box_office.news import token_of_newest
 from config.web.limits.places import give_back_place
 from config.web.requests.fresh import with_fresh_user
 from events.consistency_token import Newest, token_naming
@@ -44,14 +45,22 @@ async def live_ticket(request: HttpRequest, ticket_id: UUID) -> HttpResponseBase
         busy = HTTPStatus.SERVICE_UNAVAILABLE
         return HttpResponse(status=busy, content_type="text/plain", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     cursor = await in_thread(_cursor_of, request.headers.get("Last-Event-ID", ""))
+    newest = await in_thread(token_of_newest, ticket_id)
     give_back_place(request)
     wanted = FeedFilter(subjects=frozenset({str(ticket_id)}))
-    is_allowed = partial(_is_allowed, request)
+    news = server_sent(cursor, wanted, reader=reader, is_allowed=partial(_is_allowed, request), write=_token_of)
     return StreamingHttpResponse(
-        server_sent(cursor, wanted, reader=reader, is_allowed=is_allowed, write=_token_of),
+        _with_newest(newest, news),
         content_type=CONTENT_TYPE,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+async def _with_newest(token: str, news: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if token:
+        yield f"data: {token}\n\n".encode()
+    async for chunk in news:
+        yield chunk
 
 
 def _may_see(request: HttpRequest) -> bool:
@@ -63,7 +72,7 @@ async def _is_allowed(request: HttpRequest) -> bool:
 
 
 def _cursor_of(last_event_id: str) -> FeedCursor:
-    """Return where the page was interrupted, or the log's end: the page asks for itself once as soon as it listens."""
+    """Return where the page was interrupted, or the log's end."""
     try:
         cursor = FeedCursor.parse(last_event_id) if last_event_id else feed.end()
         feed.expect_known(cursor)

@@ -17,6 +17,7 @@ class ConsumerGroup(PinnedModel):
 
     class Meta:
         db_table = "events_group"
+        permissions = [("pause_consumergroup", "Can pause and resume consumer groups")]
 
     def __str__(self) -> str:
         return f"{self.name}, paused" if self.paused else self.name

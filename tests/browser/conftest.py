@@ -23,10 +23,11 @@ collect_ignore_glob = [] if DRIVER else ["test_*.py"]
 
 @pytest.fixture(scope="package")
 def chrome() -> Iterator[Chrome]:
-    """A browser whose time zone is Europe/Berlin."""
+    """A browser of a person with British English, whose time zone is Europe/Berlin."""
     options = ChromeOptions()
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=en"):
         options.add_argument(argument)
+    options.add_experimental_option("prefs", {"intl.accept_languages": "en-GB,en"})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = Chrome(options, Service(DRIVER, env=os.environ | {"TZ": "Europe/Berlin"}))
     yield driver

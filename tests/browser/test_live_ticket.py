@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from io import StringIO
 
 import httpx
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 from selenium.webdriver import Chrome
 
+from events.consistency_token import read_token
 from events.stream.interface import Stream
 from tests.browser.sample import ReadModel
 from tests.browser.visitor import PHONE, Visitor
 from tests.network.feed_server import SETTINGS, Server, serving
+from tests.processes import start
 from tests.tickets import issue
 from tickets.models import Ticket
 
@@ -24,9 +24,7 @@ from tickets.models import Ticket
 @pytest.fixture(scope="module")
 def server(django_db_setup: None, read_model: ReadModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = str(tmp_path_factory.mktemp("static"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("django.conf.settings.STATIC_ROOT", folder)
-        call_command("collectstatic", interactive=False, stdout=StringIO())
+    assert start("manage.py", "collectstatic", "--no-input", "--verbosity", "0", STATIC_ROOT=folder).wait() == 0
     with serving(DJANGO_SETTINGS_MODULE=SETTINGS, STATIC_ROOT=folder, HTTPS_ONLY="false") as server:
         yield server
 
@@ -113,11 +111,12 @@ def test_a_stream_needs_the_permission_and_ends_with_the_log_in(server: Server, 
     with httpx.stream("GET", url, cookies=cookies, timeout=30) as stream:
         assert (stream.headers["content-type"], stream.headers["x-accel-buffering"]) == ("text/event-stream", "no")
         lines = stream.iter_lines()
-        assert next(lines).startswith("retry: ")
-        last_id = next(lines).removeprefix("id: ")
+        newest = next(line for line in lines if line.startswith("data: "))
+        last_id = next(line for line in lines if line.startswith("id: ")).removeprefix("id: ")
         ticket.check_in()
         token = next(line for line in lines if line.startswith("data: "))
-        assert "José" not in token
+        assert read_token(token.removeprefix("data: ")).events == (("ticket.checked_in", str(ticket.id), 2),)
+        assert token != newest
         Session.objects.all().delete()
         assert not any(line.startswith("data: ") for line in lines)  # It ends.
     clerk.force_login(User.objects.get())

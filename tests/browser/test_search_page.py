@@ -163,3 +163,74 @@ def test_pages_are_accessible_and_fit_a_phone(visitor: Visitor) -> None:
 
         assert visitor.violations() == [], path
         assert visitor.width == PHONE[0], path
+
+
+def test_the_first_page_shows_what_is_coming_up(visitor: Visitor) -> None:
+    visitor.open("/")
+    shows = visitor.texts(".shows .title")
+
+    assert visitor.text("#found h2") == "Coming up"
+    assert len(shows) == 20
+    assert all("Issued" in counts for counts in visitor.texts(".shows .counts"))
+    visitor.click(".shows .title")
+    visitor.sees(lambda page: page.texts(".chip bdi") != [])
+    assert {visitor.text(".results a.title")} == {shows[0]}
+    assert set(visitor.parameters) == {"q", "venue", "starts_from", "starts_to"}
+    assert visitor.complaints() == []
+
+
+def test_suggestions_are_chosen_by_keyboard(visitor: Visitor) -> None:
+    visitor.open("/")
+    visitor.press(*"phil")
+    visitor.sees(lambda page: page.texts(".suggestions [role=option]"))
+    assert visitor.find("#q").get_attribute("aria-expanded") == "true"
+    assert visitor.violations() == []
+
+    visitor.press(Keys.ARROW_DOWN)
+    option = visitor.find("[aria-selected=true]")
+    text = option.get_attribute("data-text")
+    assert visitor.find("#q").get_attribute("aria-activedescendant") == option.get_attribute("id")
+    visitor.press(Keys.ENTER)
+    visitor.sees(lambda page: page.parameters == {"q": [text]})
+    assert visitor.find("#q").get_attribute("value") == text
+    assert not visitor.find("#suggestions").is_displayed()
+
+    visitor.retype("wein")
+    visitor.sees(lambda page: page.find("#suggestions").is_displayed())
+    visitor.press(Keys.ESCAPE)
+    assert not visitor.find("#suggestions").is_displayed()
+    visitor.press(Keys.ARROW_DOWN)  # With the list closed, the key goes to the results.
+    visitor.sees(lambda page: "title" in page.chrome.switch_to.active_element.get_attribute("class"))
+    assert not any("Content Security Policy" in text for text in visitor.complaints())
+
+
+def test_dates_and_further_venues_are_filters_that_stay(visitor: Visitor) -> None:
+    visitor.open("/?starts_from=2027-03-01&starts_to=2027-03-31")
+    found = visitor.text("#count")
+    assert found not in {"300 tickets", "No tickets"}
+    assert visitor.texts(".chip bdi") == ["from Mon, 1 Mar 2027", "to Wed, 31 Mar 2027"]
+
+    visitor.click("#status-issued")
+    visitor.sees(lambda page: len(page.texts(".chip bdi")) == 3)
+    assert visitor.find("[name=starts_from]").get_attribute("value") == "2027-03-01"
+    visitor.click(".clear")
+    visitor.sees(lambda page: page.text("#count") == "300 tickets")
+
+    visitor.find("#venue-q").send_keys("carneg")
+    visitor.sees(lambda page: page.texts("#venues-found .label"))
+    assert all("Carnegie" in venue for venue in visitor.texts("#venues-found .label"))
+    venue = visitor.texts("#venues-found .label")[0]
+    visitor.click("#venues-found input")
+    visitor.sees(lambda page: page.texts(".chip bdi") == [venue])
+    assert visitor.parameters == {"venue": [venue]}
+    assert visitor.complaints() == []
+
+
+def test_the_viewer_s_own_time_stands_beside_the_venue_s_where_it_differs(visitor: Visitor) -> None:
+    visitor.open("/?q=carnegie&sort=starts_at")
+    times = visitor.texts(".results .when p:first-child")
+
+    assert times
+    assert any("your time" in time for time in times)
+    visitor.open("/?q=kölner&sort=starts_at")
+    assert not any("your time" in time for time in visitor.texts(".results .when p:first-child"))

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils import translation
 from django.utils.decorators import method_decorator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -35,7 +36,8 @@ class _Printed(APIView):
             raise refusal_at_gate(ticket)
         ending = kind.rpartition("/")[2]
         disposition = f'inline; filename="ticket-{ticket.code}.{ending}"'
-        return HttpResponse(draw(ticket), content_type=kind, headers={"Content-Disposition": disposition})
+        with translation.override(translation.get_language_from_request(self.request)):
+            return HttpResponse(draw(ticket), content_type=kind, headers={"Content-Disposition": disposition})
 
 
 class TicketPage(_Printed):

@@ -9,6 +9,7 @@ from functools import cache
 from http import HTTPStatus
 
 from django.conf import settings
+from django.utils import translation
 from django.utils.csp import build_policy
 
 from config.web.answers.error_pages import error_page
@@ -17,6 +18,7 @@ from config.web.asgi_types import Application, Message, Receive, Scope, Send
 from config.web.health.views import LIVENESS_PATH, answer_liveness
 from config.web.limits.places import PLACE, Place
 from config.web.limits.request_body import Memory, Refused, RequestBody, header
+from config.web.requests.language import language_in
 from tickets.api.problem_details import problem
 
 type Answer = tuple[bytes, list[tuple[bytes, bytes]]]
@@ -60,7 +62,7 @@ def _messages(content: bytes, body: RequestBody) -> Receive:
 
 async def _refuse(refused: Refused, scope: Scope, body: RequestBody, send: Send) -> None:
     """Answer with a problem or a page. The web server closes the connection if the body has not arrived completely."""
-    content, headers = _problem(refused) if scope["path"].startswith(API) else _page(refused)
+    content, headers = _problem(refused) if scope["path"].startswith(API) else _page(refused, scope)
     headers = [*headers, (b"content-length", str(len(content)).encode())]
     if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
@@ -72,18 +74,20 @@ async def _refuse(refused: Refused, scope: Scope, body: RequestBody, send: Send)
 
 
 def _problem(refused: Refused) -> Answer:
-    return json.dumps(problem(refused.status, refused.detail)).encode(), [
+    return json.dumps(problem(refused.status, str(refused))).encode(), [
         (b"content-type", PROBLEM_CONTENT_TYPE.encode())
     ]
 
 
-def _page(refused: Refused) -> Answer:
+def _page(refused: Refused, scope: Scope) -> Answer:
     policy = build_policy(settings.SECURE_CSP).encode()  # The page has a style of the service's own.
     headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-security-policy", policy)]
-    return _rendered(refused.status, refused.detail), headers
+    language = language_in(header(scope, b"accept-language").decode("latin-1"))
+    with translation.override(language):
+        return _rendered(refused.status, refused.detail(), language), headers
 
 
 @cache
-def _rendered(status: HTTPStatus, detail: str) -> bytes:
+def _rendered(status: HTTPStatus, detail: str, language: str) -> bytes:  # noqa: ARG001 (the page is in it)
     """Render a page once: the event loop has no time for it at each of many requests."""
     return error_page(status, detail).encode()

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext_noop
 
 from config.web.limits.request_body import Refused
 
@@ -13,7 +14,7 @@ PLACE = "tickets.place"
 """The key of a request's place in the ASGI scope."""
 LOOK_TWICE = 2
 """The event loop asks the web server in its first turn, and hears the answer in the second."""
-BUSY = "The server has as many requests as it can work on; try again later."
+BUSY = gettext_noop("The server has as many requests as it can work on; try again later.")
 
 type Disconnection = asyncio.Future[Any]
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from django.conf import settings
+from django.utils.translation import gettext, gettext_noop
 
 from config.web.asgi_types import Message, Receive, Scope
 from tickets.csv_import.permits import has_permit
@@ -20,10 +21,16 @@ SMALL_BYTES = 65_536
 class Refused(Exception):
     """The process does not serve the request."""
 
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, status: HTTPStatus, text: str, **values: str) -> None:
+        """`text` has places for the values, and is marked for translation."""
+        super().__init__(text % values)
         self.status = status
-        self.detail = detail
+        self._text = text
+        self._values = values
+
+    def detail(self) -> str:
+        """Return the reason in the current language."""
+        return gettext(self._text) % self._values
 
 
 class Limit(NamedTuple):
@@ -54,7 +61,10 @@ class Memory:
     def take(self, size: int) -> None:
         """Raise Refused if there is no room for so many bytes."""
         if size and self._bytes + size > settings.WEB_BODIES_BYTES:
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "The server receives too many large bodies; try again later.")
+            raise Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                gettext_noop("The server receives too many large bodies; try again later."),
+            )
         self._bytes += size
 
     def give_back(self, size: int) -> None:
@@ -80,10 +90,10 @@ class RequestBody:
             async with asyncio.timeout(self._limit.seconds):
                 is_whole = await self._read_parts()
         except TimeoutError as error:
-            too_slow = f"The body did not arrive within {self._limit.seconds:g} seconds."
-            raise Refused(HTTPStatus.REQUEST_TIMEOUT, too_slow) from error
+            too_slow = gettext_noop("The body did not arrive within %(seconds)s seconds.")
+            raise Refused(HTTPStatus.REQUEST_TIMEOUT, too_slow, seconds=f"{self._limit.seconds:g}") from error
         if not is_whole:  # The client is gone, or sent chunks that the web server can't tell apart.
-            raise Refused(HTTPStatus.BAD_REQUEST, "The body broke off, or its chunks are malformed.")
+            raise Refused(HTTPStatus.BAD_REQUEST, gettext_noop("The body broke off, or its chunks are malformed."))
         body, self._parts = b"".join(self._parts), []
         return body
 
@@ -125,8 +135,8 @@ class RequestBody:
 
     def _refuse_beyond_limit(self, size: int) -> None:
         if size > self._limit.bytes:
-            too_large = f"The body is too large; send at most {self._limit.bytes:,} bytes."
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
+            too_large = gettext_noop("The body is too large; send at most %(bytes)s bytes.")
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large, bytes=f"{self._limit.bytes:,}")
 
 
 async def _awaited(receive: Receive) -> Message:

@@ -14,6 +14,8 @@ from django.views.i18n import set_language
 choose_language = transaction.non_atomic_requests(require_POST(set_language))
 """Django's view keeps the choice in a cookie, and leads back to the page, if that is one of this service."""
 REST = "/api/"
+PRINTED = (".pdf", ".png")
+"""What a person reads, though its address is one of REST."""
 REGIONS = {"en": ("us", "ca", "au", "nz", "ie", "in", "za", "gb"), "de": ("at", "lu", "de")}
 """Regions that write dates, numbers or prices in their own way; the header could have any text. Babel misplaces the
 apostrophes of Switzerland."""
@@ -23,17 +25,27 @@ class LanguageMiddleware(LocaleMiddleware):
     """Django's middleware, which also looks at the region, and leaves REST in English."""
 
     def process_request(self, request: HttpRequest) -> None:
-        if request.path.startswith(REST):
+        if _is_rest(request):
             translation.activate(settings.LANGUAGE_CODE)
         else:
             translation.activate(language_of(request))
         request.LANGUAGE_CODE = translation.get_language() or settings.LANGUAGE_CODE
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if request.path.startswith(REST):
+        if _is_rest(request):
             return response
         patch_vary_headers(response, ("Cookie",))
         return super().process_response(request, response)
+
+
+def _is_rest(request: HttpRequest) -> bool:
+    return request.path.startswith(REST) and not request.path.endswith(PRINTED)
+
+
+def language_in(accepted: str) -> str:
+    """Return the first language of the header Accept-Language that the pages have."""
+    codes = (tag.partition("-")[0] for tag, _ in parse_accept_lang_header(accepted))
+    return next((code for code in codes if code in REGIONS), settings.LANGUAGE_CODE)
 
 
 def language_of(request: HttpRequest) -> str:

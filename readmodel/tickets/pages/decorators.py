@@ -1,4 +1,4 @@
-"""Rules of every web page: it needs a log-in and the permission to see tickets."""
+"""Rules of every web page: it needs a log-in and a permission, mostly the one to see tickets."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -18,9 +18,9 @@ RETRY_AFTER_SECONDS = 5
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
-def page[**P](view: View[P]) -> View[P]:
-    """Turn a view into a page: read-only, without a transaction, and never cached."""
-    guarded = login_required(_refuse_strangers(view))
+def page[**P](view: View[P], permission: str = PERMISSION) -> View[P]:
+    """Turn a view into a page: for those with the permission, read-only, without a transaction, and never cached."""
+    guarded = login_required(_refuse_strangers(view, permission))
 
     @wraps(view)
     def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -35,11 +35,11 @@ def page[**P](view: View[P]) -> View[P]:
     return transaction.non_atomic_requests(never_cache(require_safe(answer)))
 
 
-def _refuse_strangers[**P](view: View[P]) -> View[P]:
+def _refuse_strangers[**P](view: View[P], permission: str) -> View[P]:
     @wraps(view)
     def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        if not request.user.has_perm(PERMISSION):
-            return render(request, "403.html", {"permission": PERMISSION}, status=HTTPStatus.FORBIDDEN)
+        if not request.user.has_perm(permission):
+            return render(request, "403.html", {"permission": permission}, status=HTTPStatus.FORBIDDEN)
         return view(request, *args, **kwargs)
 
     return answer

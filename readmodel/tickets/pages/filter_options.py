@@ -6,7 +6,7 @@ import msgspec
 from django.http import QueryDict
 
 from readmodel.tickets.pages.labels import FACETS, STATUSES, label_of
-from readmodel.tickets.pages.search_form import FILTERS
+from readmodel.tickets.pages.search_form import DATES, FILTERS
 from readmodel.tickets.search.facets import Bucket, Facet
 from readmodel.tickets.search.search import SearchPage
 
@@ -65,6 +65,16 @@ def filter_options_of(name: str, facet: Facet, parameters: QueryDict) -> FilterO
         values.sort(key=ORDERS[name])
     choices = [_choice_of(name, Bucket(value, counts.get(value, 0)), chosen) for value in values]
     return FilterOptions(name, str(FACETS[name]), choices, facet.others)
+
+
+def chosen_dates(parameters: QueryDict) -> list[Choice]:
+    """Return the first and the last day that are chosen."""
+    days = {name: parameters.get(name, "") for name in DATES}
+    return [
+        Choice(value=day, label=label_of(name, day), count=0, is_chosen=True, removed={name: None})
+        for name, day in days.items()
+        if day
+    ]
 
 
 def _with_currency(value: str, facet: Facet) -> str:

@@ -23,6 +23,12 @@ EVENTS = {
     "ticket.corrected": gettext_lazy("Corrected"),
     "ticket.redacted": gettext_lazy("Personal data removed"),
 }
+SUGGESTED = {
+    "title": gettext_lazy("Title"),
+    "venue": gettext_lazy("Venue"),
+    "holder_name": gettext_lazy("Holder"),
+    "code": gettext_lazy("Code"),
+}
 SORTS = {
     "": gettext_lazy("Best match"),
     "starts_at": gettext_lazy("Earliest first"),
@@ -62,6 +68,10 @@ def label_of(facet: str, value: str) -> str:
             return _month_in(value)
         case "price":
             return _prices_in(value)
+        case "starts_from":
+            return gettext("from %(day)s") % {"day": written.day(date.fromisoformat(value))}
+        case "starts_to":
+            return gettext("to %(day)s") % {"day": written.day(date.fromisoformat(value))}
         case _:
             return value
 

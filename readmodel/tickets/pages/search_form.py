@@ -11,16 +11,18 @@ from readmodel.exceptions import InvalidSearch
 from readmodel.tickets.search.query import FACETS, SearchQuery
 
 MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 SMALLEST = Decimal("0.001")
+DATES = ("starts_from", "starts_to")
 FILTERS = ("status", "venue", "month", "currency", "price")
-SINGLE = ("q", "month", "currency", "price", "sort", "page")
+SINGLE = ("q", "month", *DATES, "currency", "price", "sort", "page")
 PRICE = re.compile(r"(\d{1,8})-(\d{0,8}) ([A-Z]{3})", re.ASCII)
 
 
 def query_from(parameters: QueryDict) -> SearchQuery:
     """Return the query; raise InvalidSearch with a message for each invalid parameter."""
     _refuse_repetition(parameters)
-    starts_from, starts_to = _days_of(parameters.get("month", ""))
+    starts_from, starts_to = _period_of(parameters)
     price_min, price_max, currency = _prices_of(parameters.get("price", ""))
     return SearchQuery(
         q=parameters.get("q", ""),
@@ -46,6 +48,15 @@ def _refuse_repetition(parameters: QueryDict) -> None:
 
 def _given(parameters: QueryDict, name: str) -> list[str]:
     return [value for value in parameters.getlist(name) if value]
+
+
+def _period_of(parameters: QueryDict) -> tuple[str, str]:
+    """Return the days from which and to which tickets start: within the month, and within the dates."""
+    of_month = _days_of(parameters.get("month", ""))
+    start, end = (parameters.get(name, "") for name in DATES)
+    if not all(DAY.fullmatch(day) for day in (start, end) if day):
+        raise InvalidSearch(dict.fromkeys(DATES, _("Write a date such as 2027-05-01.")))
+    return max(of_month[0], start), min(filter(None, (of_month[1], end)), default="")
 
 
 def _days_of(month: str) -> tuple[str, str]:

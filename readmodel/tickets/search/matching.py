@@ -32,6 +32,12 @@ def text_clause(query: SearchQuery) -> Clause:
     return {"match_none": {}} if query.typed else {"match_all": {}}
 
 
+def clauses_of_venue(query: SearchQuery) -> list[Clause]:
+    """Match documents whose venue has all the words that were typed to find a venue."""
+    words, fields = query.words_of_venue, ["folded_venue"]
+    return [*(whole_word(word, fields) for word in words[:-1]), *(started_word(word, fields) for word in words[-1:])]
+
+
 def code_clause(kind: str, words: Sequence[Word]) -> Clause:
     """Match the whole code (`term`) or its beginning (`prefix`), however it is typed."""
     return {kind: {"folded_whole_code": {"value": "".join(word.joined for word in words)}}}

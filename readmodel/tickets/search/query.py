@@ -79,6 +79,8 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
     sort: str = ""
     fields: Sequence[str] = []
     facets: Sequence[str] = []
+    venue_words: str = ""
+    """Only tickets whose venue has these words, the last of which may be unfinished."""
     keeps_choices: bool = False
     """Also count the values that pass no filter, so that a page can keep its choices in place."""
     page: int = 1
@@ -101,6 +103,10 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def words(self) -> list[Word]:
         return words_in(self.typed)
+
+    @property
+    def words_of_venue(self) -> list[Word]:
+        return words_in(CONTROL_CHARACTERS.sub(" ", self.venue_words))
 
     @property
     def order(self) -> str:
@@ -128,7 +134,7 @@ def text_errors(query: SearchQuery, max_length: int = MAX_QUERY_LENGTH) -> Error
         yield "q", _("At most %(most)s characters, not %(number)s.") % {"most": max_length, "number": length}
     elif SURROGATES.search(query.q):
         yield "q", _("This is not valid text; it must be UTF-8.")
-    elif len(query.words) > MAX_WORDS:
+    elif max(len(query.words), len(query.words_of_venue)) > MAX_WORDS:
         yield "q", _("At most %(most)s words, not %(number)s.") % {"most": MAX_WORDS, "number": len(query.words)}
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from readmodel.tickets.search.facets import aggregations_of
 from readmodel.tickets.search.filters import clauses_of_filters
-from readmodel.tickets.search.matching import FIELDS, text_clause
+from readmodel.tickets.search.matching import FIELDS, clauses_of_venue, text_clause
 from readmodel.tickets.search.query import HIGHLIGHTS, RELEVANCE, SearchQuery
 
 # Elasticsearch refuses a search that takes longer, rather than answering a part of the hits.
@@ -16,7 +16,7 @@ def request_for(query: SearchQuery) -> dict[str, Any]:
     filters = clauses_of_filters(query)
     # Filters of requested facets apply after the aggregations, since a facet ignores its own filter.
     chosen = {name: clause for name, clause in filters.items() if name in query.facets}
-    always = [clause for name, clause in filters.items() if name not in chosen]
+    always = [clause for name, clause in filters.items() if name not in chosen] + clauses_of_venue(query)
     request: dict[str, Any] = {
         "query": {"bool": {"filter": always, "must": text_clause(query)}},
         "sort": _sort_by(query.order),

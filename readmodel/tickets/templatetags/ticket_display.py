@@ -1,6 +1,7 @@
 """Template tags and filters that show tickets."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from html import unescape
 from urllib.parse import urlencode
@@ -14,7 +15,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from readmodel.search.highlighting import END_MARK, MARK
 from readmodel.tickets.pages import labels
+from readmodel.tickets.search.query import MAX_QUERY_LENGTH
 from readmodel.tickets.search.search import Hit
+from readmodel.tickets.search.upcoming import Show
 from tickets.values import written
 
 register = Library()
@@ -27,6 +30,12 @@ MARKS = re.compile(f"({MARK}|{END_MARK})")
 def highlighted(hit: Hit, name: str) -> SafeString:
     """Show a field with its matches marked; everything else is escaped here, whatever Elasticsearch has sent."""
     [html, *_] = hit.highlights.get(name) or [escape(hit.document[name])]
+    return marked_text(html)
+
+
+@register.simple_tag
+def marked_text(html: str) -> SafeString:
+    """Show a text whose matches are marked; everything else is escaped here."""
     pieces = MARKS.split(html)  # text, mark, text, end of mark, text, ...
     whole = "".join(piece if MARKS.fullmatch(piece) else escape(unescape(piece)) for piece in pieces)
     return mark_safe(whole)  # noqa: S308 (each piece is escaped above, or one of the two marks)
@@ -34,8 +43,12 @@ def highlighted(hit: Hit, name: str) -> SafeString:
 
 @register.simple_tag
 def moment(text: str, time_zone: str) -> SafeString:
-    """Show an instant as the local time at the venue; documents of earlier releases have no time zone."""
-    return format_html('<time datetime="{}">{}</time>', text, labels.moment_in(text, time_zone or "UTC"))
+    """Show an instant as the local time at the venue; documents of earlier releases have no time zone.
+
+    pages.js adds the time of the viewer's own zone where that differs.
+    """
+    zone = time_zone or "UTC"
+    return format_html('<time datetime="{}" data-zone="{}">{}</time>', text, zone, labels.moment_in(text, zone))
 
 
 @register.simple_tag
@@ -87,6 +100,24 @@ def status_name(status: str) -> str:
 @register.filter
 def event_name(kind: str) -> str:
     return str(labels.EVENTS.get(kind, kind))
+
+
+@register.filter
+def suggested_name(field: str) -> str:
+    return str(labels.SUGGESTED[field])
+
+
+@register.filter
+def count_in(status: str, counts: Mapping[str, int]) -> str:
+    return written.number(counts.get(status, 0))
+
+
+@register.simple_tag
+def show_address(show: Show) -> str:
+    """Return the address of the search for the tickets of a show."""
+    day = show.starts_at[:10]
+    query = {"q": show.title[:MAX_QUERY_LENGTH], "venue": show.venue, "starts_from": day, "starts_to": day}
+    return _with_query(reverse("search"), urlencode(query))
 
 
 @register.filter

@@ -34,6 +34,8 @@ def ids() -> dict[str, Any]:
         "/api/tickets/": ticket.id,
         "/api/jobs/": job.id,
         "/admin/tickets/job/": job.id,
+        "/admin/operations/groups/": "access",
+        "/admin/operations/projections/": "tickets",
         "/admin/tickets/ticket/": ticket.id,
         "/admin/events/logentry/": LogEntry.objects.earliest("id").id,
         "/admin/events/deadletter/": letter().id,

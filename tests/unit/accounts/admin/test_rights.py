@@ -106,6 +106,31 @@ def test_the_groups_have_their_permissions() -> None:
         assert user.get_all_permissions() == set(permissions)
 
 
+def test_groups_of_an_earlier_release_get_what_is_new_and_keep_what_an_administrator_changed() -> None:
+    migration = import_module("accounts.migrations.0004_new_permissions")
+    new = {name for names in migration.NEW.values() for name in names}
+    taken = "events.retry_deadletter"
+    for group in Group.objects.filter(name__in=GROUPS):
+        group.permissions.remove(
+            *Permission.objects.filter(codename__in=[name.split(".")[1] for name in (*new, taken)])
+        )
+    Group.objects.get(name="gate").permissions.add(Permission.objects.get(codename="cancel_ticket"))
+    Group.objects.get(name="box office").delete()
+
+    migration.add_permissions(apps, SimpleNamespace(connection=connection))
+
+    has = {}
+    for name in ("auditor", "gate", "operator"):
+        user = person(name)
+        user.groups.add(Group.objects.get(name=name))
+        has[name] = user.get_all_permissions()
+    assert has["operator"] == {*GROUPS["operator"]} - {taken}
+    assert has["auditor"] == {*GROUPS["auditor"]}
+    assert has["gate"] == {*GROUPS["gate"], "tickets.cancel_ticket"}
+    assert not Group.objects.filter(name="box office").exists()
+    assert all(new <= {name for names in GROUPS.values() for name in names} for new in map(set, migration.NEW.values()))
+
+
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == "security"]
 

@@ -68,6 +68,7 @@ def test_the_page_has_the_signed_code_whatever_the_holder_s_script_is(client: AP
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/pdf")
     assert answer.headers["Content-Disposition"] == f'inline; filename="ticket-{ticket.code}.pdf"'
     assert texts_in(image_in(answer.content)) == [signed(ticket.code)]
+    assert b"/Lang (de)" in answer.content
 
 
 @pytest.mark.parametrize("name", ["ticket.pdf", "ticket.png"])

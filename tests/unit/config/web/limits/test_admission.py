@@ -101,15 +101,21 @@ def test_a_body_that_is_too_large_is_refused_before_the_application(
     asyncio.run(scenario())
 
 
+TOO_LARGE = [(b"content-length", b"1000001")]
+
+
 def test_a_page_s_body_that_is_too_large_is_answered_with_a_page() -> None:
     async def scenario() -> None:
-        client = Client(Server(), path="/log-in/", headers=[(b"content-length", b"1000001")])
+        client = Client(Server(), path="/log-in/", headers=TOO_LARGE)
 
         assert await client.status() == 413
         headers = dict(client.sent[0]["headers"])
         assert headers[b"content-type"] == b"text/html; charset=utf-8"
         assert b"style-src 'self'" in headers[b"content-security-policy"]
         assert b"The body is too large; send at most 1,000,000 bytes." in client.sent[1]["body"]
+        german = Client(Server(), path="/log-in/", headers=[*TOO_LARGE, (b"accept-language", b"de-DE,de;q=0.9")])
+        assert await german.status() == 413
+        assert "Die Anfrage ist zu groß; senden Sie höchstens".encode() in german.sent[1]["body"]
 
     asyncio.run(scenario())
 

@@ -299,7 +299,8 @@ class TestDisplay:
         ],
     )
     def test_an_instant_is_shown_as_the_local_time_at_the_venue(self, zone: str, shown: str) -> None:
-        assert moment("2027-05-01T20:00:00Z", zone) == f'<time datetime="2027-05-01T20:00:00Z">{shown}</time>'
+        expected = f'<time datetime="2027-05-01T20:00:00Z" data-zone="{zone or "UTC"}">{shown}</time>'
+        assert moment("2027-05-01T20:00:00Z", zone) == expected
 
     def test_prices_are_grouped_and_have_their_currency_s_decimals(self) -> None:
         assert [amount(*price) for price in (("40000", "KRW"), ("1.250", "KWD"), ("1250.00", "EUR"))] == [

@@ -1,0 +1,114 @@
+"""Test the gate's page in a real browser: with a network, without one, and with one again."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.utils import timezone
+
+from events.stream.interface import Stream
+from tests.browser.visitor import PHONE, Visitor
+from tests.tickets import issue
+from tests.waiting import wait_until
+from tickets.gate.signed_code import signed
+from tickets.models import CheckIn, Passage, Ticket
+
+CAMERA = """
+const [picture, done] = [new Image(), arguments[1]];
+picture.src = arguments[0];
+picture.decode().then(() => {
+    const canvas = Object.assign(document.createElement("canvas"), {width: 800, height: 800});
+    const draw = () => canvas.getContext("2d").drawImage(picture, 100, 50);
+    setInterval(draw, 50);
+    navigator.mediaDevices.getUserMedia = async () => canvas.captureStream();
+}).then(done);
+"""
+"""Hold a picture before a camera that the computer does not have."""
+FORGOTTEN = "indexeddb,cache_storage,service_workers"
+
+
+@pytest.fixture
+def tickets(visitor: Visitor, stream: Stream) -> Iterator[list[Ticket]]:
+    """Four tickets of this evening, and the page with their list; what it keeps is forgotten in the end."""
+    tonight = [issue(starts_at=timezone.now(), time_zone="UTC", seat=f"Seat {seat}") for seat in range(4)]
+    visitor.resize(*PHONE)
+    visitor.open("/gate/")
+    visitor.find("[name=device]").send_keys("Door 3")
+    visitor.chrome.execute_script(
+        "document.querySelector('[name=day]').value = arguments[0]", f"{timezone.now():%Y-%m-%d}"
+    )
+    visitor.click("#where button")
+    visitor.sees(lambda page: page.text("#list").startswith("4 codes"))
+    yield tonight
+    visitor.chrome.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": visitor.url, "storageTypes": FORGOTTEN})
+
+
+def take(visitor: Visitor, text: str) -> tuple[str, str]:
+    """Type a code, and return the answer once it is there."""
+    visitor.chrome.execute_script("document.querySelector('#answer .word').textContent = '…'")
+    visitor.find("#typed").send_keys(text)
+    visitor.click("#code button")
+    visitor.sees(lambda page: page.text("#answer .word") != "…")
+    return visitor.text("#answer .word"), visitor.text("#answer .why")
+
+
+def cut(visitor: Visitor, *, is_cut: bool) -> None:
+    """Take the network away from the page, or give it back."""
+    conditions = {"offline": is_cut, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    visitor.chrome.execute_cdp_cmd("Network.enable", {})
+    visitor.chrome.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
+
+
+def test_an_evening_with_and_without_a_network(visitor: Visitor, tickets: list[Ticket]) -> None:
+    first, second, third, elsewhere = tickets
+    assert take(visitor, f" {first.code.lower()} ") == ("Let in", f"{first.title}, Seat 0")
+    word, why = take(visitor, signed(first.code))
+    assert (word, "Door 3" in why) == ("Already used", True)
+    assert take(visitor, "NOSUCH")[0] == "Not on the list"
+    visitor.click("#undo")
+    visitor.sees(lambda page: page.text("#answer .word") == "Check-in undone")
+    assert Ticket.objects.get(id=first.id).status == "issued"
+    visitor.sees(lambda page: page.chrome.execute_async_script("caches.match('/gate/').then(arguments[0])") is not None)
+
+    cut(visitor, is_cut=True)
+    try:
+        began = timezone.now()
+        visitor.open("/gate/")
+        visitor.sees(lambda page: page.text("#list").startswith("4 codes"))
+        answers = [take(visitor, text)[0] for text in (second.code, signed(third.code), elsewhere.code, second.code)]
+        assert answers == ["Let in", "Let in", "Let in", "Already used"]
+        visitor.sees(lambda page: page.text("#waiting") == "· 3 waiting to be sent")
+        ended = timezone.now()
+        Ticket.objects.get(id=elsewhere.id).check_in(Passage(device="Door 4", nonce="x"))
+        visitor.open("/gate/")  # The queue outlives the page.
+        visitor.sees(lambda page: page.text("#waiting") == "· 3 waiting to be sent")
+    finally:
+        cut(visitor, is_cut=False)
+
+    visitor.sees(lambda page: page.text("#waiting") == "")
+    wait_until(lambda: CheckIn.objects.filter(device="Door 3", undone_at=None).count() == 2)
+    late = CheckIn.objects.filter(device="Door 3", undone_at=None)
+    assert {check_in.ticket_id for check_in in late} == {second.id, third.id}
+    assert all(began <= check_in.at <= ended <= check_in.recorded_at for check_in in late)
+    [conflict] = visitor.texts("#conflicts li")
+    assert (elsewhere.code in conflict, "Already used" in conflict, "Door 4" in conflict) == (True, True, True)
+
+
+def test_the_page_is_accessible_and_fits_a_phone(visitor: Visitor, tickets: list[Ticket]) -> None:
+    visitor.complaints()
+    for text in (tickets[0].code, tickets[0].code, "NOSUCH"):
+        take(visitor, text)
+
+        assert visitor.violations() == [], text
+        assert visitor.width == PHONE[0], text
+    assert [text for text in visitor.complaints() if "Content Security Policy" in text] == []
+
+
+def test_a_qr_code_is_read_by_the_camera(visitor: Visitor, tickets: list[Ticket]) -> None:
+    visitor.chrome.execute_async_script(CAMERA, f"/api/tickets/{tickets[0].id}/ticket.png")
+
+    visitor.click("#scan")
+
+    visitor.sees(lambda page: page.text("#answer .word") == "Let in")
+    assert Ticket.objects.get(id=tickets[0].id).status == "checked_in"
+    visitor.click("#scan")
+    visitor.sees(lambda page: not page.find("#camera").is_displayed())
