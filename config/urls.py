@@ -11,6 +11,8 @@ from config.web.health.views import healthz, readyz
 from config.web.lookup import lookup
 from config.web.requests.language import choose_language
 
+admin.autodiscover()
+
 urlpatterns = [
     path("", include("readmodel.tickets.pages.urls")),
     path("", include("config.box_office.urls")),

@@ -1,4 +1,7 @@
-"""Answer a ticket as a file: a page for its holder, and its QR code."""
+"""Answer a ticket as a file: a page for its holder, and its QR code.
+
+The first answer loads fpdf2 and fontTools, which would make each start of the web server half as long again.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +19,6 @@ from rest_framework.views import APIView
 
 from tickets.models import Status, Ticket
 from tickets.models.check_in import refusal_at_gate
-from tickets.printing.page import pdf_of
-from tickets.printing.qr_code import png_of
 
 PDF, PNG = "application/pdf", "image/png"
 
@@ -54,6 +55,8 @@ class TicketPage(_Printed):
 
         A cancelled ticket is a 409 `urn:problem:already-canceled`.
         """
+        from tickets.printing.page import pdf_of  # noqa: PLC0415 (see above)
+
         return self.answer(ticket_id, pdf_of, PDF)
 
 
@@ -71,4 +74,6 @@ class TicketQRCode(_Printed):
 
         A cancelled ticket is a 409 `urn:problem:already-canceled`.
         """
+        from tickets.printing.qr_code import png_of  # noqa: PLC0415 (see above)
+
         return self.answer(ticket_id, png_of, PNG)

@@ -7,7 +7,6 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from django.db.models import QuerySet
-from xlsxwriter import Workbook
 
 from tickets.export.rows import COLUMNS, Cell, batches_of, cells_of
 from tickets.models import Ticket
@@ -29,6 +28,8 @@ def chunks_of(tickets: QuerySet[Ticket]) -> Iterator[bytes]:
 
 
 def _write(file: IO[bytes], tickets: QuerySet[Ticket]) -> None:
+    from xlsxwriter import Workbook  # noqa: PLC0415 (no start of a web server waits for it)
+
     with Workbook(file, {"constant_memory": True}) as book:
         sheet = book.add_worksheet("tickets")
         sheet.freeze_panes(1, 0)

@@ -44,18 +44,31 @@ def test_django_has_nothing_to_object_to_the_documented_settings_of_production()
     assert said == "System check identified no issues (1 silenced).\n"
 
 
-def test_a_command_starts_without_the_libraries_of_the_web() -> None:
+def modules_after(statement: str) -> set[str]:
+    """Return what a new process has loaded after the statement."""
     loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, django; django.setup(); print(*sys.modules)"],
+        [sys.executable, "-c", f"import sys, django; {statement}; print(*sys.modules)"],
         cwd=ROOT,
         env=environment(DJANGO_SETTINGS_MODULE="config.settings"),
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-    ).stdout.split()
+    )
+    return set(loaded.stdout.split())
+
+
+def test_a_command_starts_without_the_libraries_of_the_web() -> None:
+    loaded = modules_after("django.setup()")
 
     assert "tickets.models" in loaded
     assert {"rest_framework.fields", "drf_spectacular.extensions", "elasticsearch", "granian"}.isdisjoint(loaded)
+
+
+def test_a_web_process_starts_without_the_libraries_of_rare_files() -> None:
+    loaded = modules_after("import config.asgi")
+
+    assert "tickets.api.printed" in loaded
+    assert {"fpdf", "fontTools", "PIL", "xlsxwriter"}.isdisjoint(loaded)
 
 
 ABSENT = "postgres://user:secret@127.0.0.1:1/tickets"
