@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from tickets.csv_import.permits import new_permit
 from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS, count_rows
@@ -31,7 +31,7 @@ NO_FILE = "file"
 
 
 class ImportForm(forms.Form):
-    file = forms.FileField(label=gettext_lazy("File"), widget=forms.FileInput({"accept": ".csv,.txt"}))
+    file = forms.FileField(label=gettext_lazy("File"), widget=UnfoldAdminFileFieldWidget({"accept": ".csv,.txt"}))
     encoding = forms.ChoiceField(
         label=gettext_lazy("Encoding"),
         choices=[FOUND_OUT, *((name, name) for name in ENCODINGS)],
@@ -98,7 +98,7 @@ def import_page(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase
         "permit": new_permit(),
         "columns": TICKET_COLUMNS,
         "optional": OPTIONAL_COLUMNS,
-        "most": LARGEST_FILE,
+        "most": f"{LARGEST_FILE:,}",
     }
     status = HTTPStatus.BAD_REQUEST if form.is_bound else HTTPStatus.OK
     return TemplateResponse(request, "admin/tickets/import.html", context, status=status)

@@ -16,7 +16,7 @@ REFUSALS = (TicketError, ValidationError)
 class Action(NamedTuple):
     permission: str
     change: Callable[[Job, Ticket], object]
-    """Raise one of REFUSALS if the ticket can't be changed."""
+    """Raise one of REFUSALS if the ticket can't be changed, and leave it as it is then."""
 
 
 class Refusal(NamedTuple):

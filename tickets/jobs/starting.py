@@ -33,6 +33,7 @@ class TooManyTickets(Exception):
 
 def begin(job: Job, ticket_ids: Iterable[UUID]) -> Job:
     """Store the job with its tickets, a batch at a time; raise TooManyTickets. Start it, unless it is a draft."""
+    job.is_confirmed = job.state != JobState.DRAFT
     with transaction.atomic():
         job.save(force_insert=True)
         for batch in batched(ticket_ids, ITEMS_AT_ONCE, strict=False):
@@ -41,7 +42,7 @@ def begin(job: Job, ticket_ids: Iterable[UUID]) -> Job:
             if job.total > MOST_TICKETS:
                 raise TooManyTickets
         job.save(update_fields=["total"])
-        if job.state != JobState.DRAFT:
+        if job.is_confirmed:
             hand_on(job)
     return job
 

@@ -46,8 +46,7 @@ def _changed(job: Job, item: JobItem) -> Refusal | None:
     if ticket is None:
         return UNKNOWN
     try:
-        with transaction.atomic():
-            ACTIONS[job.kind].change(job, ticket)
+        ACTIONS[job.kind].change(job, ticket)
     except REFUSALS as error:
         return Refusal.of(error)
     return None

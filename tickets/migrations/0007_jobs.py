@@ -8,30 +8,9 @@ from django.conf import settings
 from django.db import migrations, models
 
 
-def let_the_box_office_export(apps, schema_editor):
-    """Give the group that accounts has made the new permission, which Django makes only after all migrations."""
-    using = schema_editor.connection.alias
-    group = apps.get_model("auth", "Group").objects.using(using).filter(name="box office").first()
-    if group:
-        kind, _ = (
-            apps.get_model("contenttypes", "ContentType")
-            .objects.using(using)
-            .get_or_create(app_label="tickets", model="ticket")
-        )
-        values = {"name": "Can export tickets"}
-        permission, _ = (
-            apps.get_model("auth", "Permission")
-            .objects.using(using)
-            .get_or_create(content_type=kind, codename="export_ticket", defaults=values)
-        )
-        group.permissions.add(permission)
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("tickets", "0008_check_in_version"),
-        ("auth", "0012_alter_user_first_name_max_length"),
-        ("contenttypes", "0002_remove_content_type_name"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -162,5 +141,4 @@ class Migration(migrations.Migration):
                 condition=models.Q(("outcome", "refused")), fields=["job", "id"], name="tickets_jobitem_refused"
             ),
         ),
-        migrations.RunPython(let_the_box_office_export, migrations.RunPython.noop),
     ]
