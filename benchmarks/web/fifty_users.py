@@ -32,6 +32,8 @@ from tests.acceptance.service import manage, up
 
 TIMEOUT_SECONDS = 30.0
 PAUSE_SECONDS = 0.2
+COMING_SECONDS = 20.0
+"""Within this time they come and log in, which is slow on purpose."""
 SHARED_TICKETS = 5
 RIGHT = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED}
 PASSWORD = "only for this benchmark"  # noqa: S105 (of a service that this command starts)
@@ -104,6 +106,7 @@ class _User:
 
     def work(self, until: float) -> None:
         with self.client:
+            time.sleep(random.uniform(0, COMING_SECONDS))
             self.log_in()
             while time.monotonic() < until:
                 random.choice(self.actions())()
