@@ -31,7 +31,7 @@ NOT_SHOWN = re.compile(r"<!--.*?-->|<!doctype html>|<(script|style)\b.*?</\1>", 
 TAG = re.compile(r"<[^<>]*>")
 ATTRIBUTE = re.compile(r"""\b(?:title|placeholder|aria-label|alt)="([^"]*)""")
 WORD = re.compile(r"[^\W\d_]{2}")
-NAMES = {"Tickets", "API", "PDF", "PNG", "Authorization:", "Bearer", "app-", "model-"}
+NAMES = {"Tickets", "UTC", "API", "PDF", "PNG", "Authorization:", "Bearer", "app-", "model-"}
 """They are the same in all languages, or classes of CSS."""
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 KEYWORDS: Any = {**DEFAULT_KEYWORDS, "gettext_lazy": None, "gettext_noop": None, **PLURALS}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest
-from django.urls import reverse_lazy
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 
@@ -57,15 +57,19 @@ PAGES: Mapping[Any, tuple[Page, ...]] = {
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of pages, in the theme's form."""
-    groups = (
-        {"title": title, "separator": True, "items": [_item(page) for page in pages if _may_open(page, request)]}
-        for title, pages in PAGES.items()
-    )
-    return [group for group in groups if group["items"]]
+    allowed = {title: [page for page in pages if _may_open(page, request)] for title, pages in PAGES.items()}
+    links = {page.url_name: reverse(page.url_name) for pages in allowed.values() for page in pages}
+    above = [link for link in links.values() if request.path.startswith(link) and link != "/"]
+    open_link = max(above, key=len, default="")
+    return [
+        {"title": title, "separator": True, "items": [_item(page, links[page.url_name], open_link) for page in pages]}
+        for title, pages in allowed.items()
+        if pages
+    ]
 
 
-def _item(page: Page) -> dict[str, Any]:
-    return {"title": page.title, "icon": page.icon, "link": reverse_lazy(page.url_name)}
+def _item(page: Page, link: str, open_link: str) -> dict[str, Any]:
+    return {"title": page.title, "icon": page.icon, "link": link, "active": link == open_link}
 
 
 def _may_open(page: Page, request: HttpRequest) -> bool:

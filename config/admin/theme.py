@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.admin import ActionLocation
 from django.contrib.admin import ModelAdmin as DjangoModelAdmin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.forms import SplitDateTimeWidget
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 if TYPE_CHECKING:
@@ -25,12 +27,15 @@ class ThemedAdmin(ModelAdmin):  # type: ignore[misc]
         return _without_frames(super().changeform_view(request, *arguments, **options))
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer no buttons that open a related row: the policy of the pages forbids frames."""
+        """Offer no buttons that open a related row: the policy forbids frames. Name both parts of a time."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         widget = getattr(field, "widget", None)
         if isinstance(widget, RelatedFieldWidgetWrapper):
             widget.can_add_related = widget.can_change_related = False
             widget.can_delete_related = widget.can_view_related = False
+        if isinstance(widget, SplitDateTimeWidget):
+            for part, label in zip(widget.widgets, (_("Date"), _("Time")), strict=True):
+                part.attrs.setdefault("aria-label", label)
         return field
 
     def message_user(self, request: HttpRequest, message: Any, *arguments: Any, **options: Any) -> None:
@@ -44,7 +49,8 @@ class ThemedAdmin(ModelAdmin):  # type: ignore[misc]
         action_location: ActionLocation = ActionLocation.CHANGE_LIST,
     ) -> Any:
         """Offer the actions of the place that is shown, which the theme does not tell apart."""
-        return DjangoModelAdmin.get_action_choices(self, request, default_choices, action_location)
+        choices = default_choices or [("", _("Select action"))]
+        return DjangoModelAdmin.get_action_choices(self, request, choices, action_location)
 
 
 def _without_frames(response: HttpResponse) -> HttpResponse:

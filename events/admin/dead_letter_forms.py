@@ -9,6 +9,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from events.models import DeadLetter
 
@@ -18,7 +19,7 @@ ANY = "any"
 class StateFilter(admin.SimpleListFilter):
     """Shows open letters, unless another state is chosen."""
 
-    title = "state"
+    title = _("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
@@ -26,7 +27,7 @@ class StateFilter(admin.SimpleListFilter):
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         first, *others = super().choices(changelist)
-        yield {**first, "display": "open"}
+        yield {**first, "display": _("open")}
         yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
@@ -37,7 +38,7 @@ class StateFilter(admin.SimpleListFilter):
 
 class DiscardForm(forms.Form):
     reason = forms.CharField(
-        widget=AdminTextareaWidget(attrs={"rows": 3}), help_text="For later readers of the letter."
+        widget=AdminTextareaWidget(attrs={"rows": 3}), help_text=_("For later readers of the letter.")
     )
     up_to = forms.IntegerField(widget=forms.HiddenInput)
     """The id of the last letter when the form was shown: later ones are not discarded unseen."""
@@ -48,4 +49,4 @@ class EditForm(forms.Form):
         strip=False,
         widget=AdminTextareaWidget(attrs={"rows": 30, "dir": "ltr", "spellcheck": "false"}),
     )
-    retry = forms.BooleanField(label="Retry it at once", required=False)
+    retry = forms.BooleanField(label=_("Retry it at once"), required=False)

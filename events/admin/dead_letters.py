@@ -14,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+from django.utils.translation import gettext_lazy as _
 
 from events.admin.dead_letter_detail import detail_context, may_see_payloads
 from events.admin.dead_letter_forms import DiscardForm, EditForm, StateFilter
@@ -88,12 +89,14 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             context |= detail_context(letter, request) | {"may_edit": may_edit and letter.event_id}
         return super().change_view(request, object_id, form_url, context)
 
-    @list_and_page_action(on_the_page="Retry it", in_the_list="Retry selected events", permission="retry")
+    @list_and_page_action(on_the_page=_("Retry it"), in_the_list=_("Retry selected events"), permission="retry")
     def retry_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
         outcome = dead_letter_actions.retry(letters, request.user.get_username())
         self._tell(request, outcome, "marked to be retried")
 
-    @list_and_page_action(on_the_page="Discard it", in_the_list="Discard selected events", permission="discard")
+    @list_and_page_action(
+        on_the_page=_("Discard this event"), in_the_list=_("Discard selected events"), permission="discard"
+    )
     def discard_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
         """Show what will be discarded, and ask for the reason."""
         form = DiscardForm(request.POST) if "reason" in request.POST else DiscardForm(initial={"up_to": _last(letters)})
@@ -114,7 +117,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             count | {"url": f"{listed}?{urlencode({name: count[name] for name in ('group', 'type', 'error_type')})}"}
             for count in by_error(open_letters())
         ]
-        return self._page(request, "by_error.html", title="Dead letters by error", counts=counts)
+        return self._page(request, "by_error.html", title=_("Dead letters by error"), counts=counts)
 
     def edit_view(self, request: HttpRequest, letter_id: int) -> HttpResponse:
         """Show the payload in a form, and store the edited one."""
@@ -133,7 +136,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(letter_page)
         if form.is_valid() and self._edit(request, letter, form):
             return HttpResponseRedirect(letter_page)
-        return self._page(request, "edit.html", title="Edit the payload", letter=letter, form=form, may_retry=may_retry)
+        return self._page(
+            request, "edit.html", title=_("Edit the payload"), letter=letter, form=form, may_retry=may_retry
+        )
 
     def _edit(self, request: HttpRequest, letter: DeadLetter, form: EditForm) -> bool:
         payload, retry = form.cleaned_data["payload"], form.cleaned_data["retry"]
@@ -154,7 +159,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         return self._page(
             request,
             "discard.html",
-            title="Discard dead letters?",
+            title=_("Discard dead letters?"),
             form=form,
             count=(count := still_open.count()),
             closed_count=letters.count() - count,
@@ -163,7 +168,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             posted=[(name, value) for name, value in posted if name not in {"csrfmiddlewaretoken", *form.fields}],
         )
 
-    def _page(self, request: HttpRequest, template: str, *, title: str, **context: Any) -> TemplateResponse:
+    def _page(self, request: HttpRequest, template: str, *, title: Any, **context: Any) -> TemplateResponse:
         site = self.admin_site.each_context(request)
         context |= {**site, "title": title, "opts": self.opts, "media": self.media}
         return TemplateResponse(request, f"admin/events/deadletter/{template}", context)
@@ -180,20 +185,20 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         if not all(allowed.get(name, True) for name in posted_actions(request)):
             raise PermissionDenied
 
-    @admin.display(description="state", ordering="state")
+    @admin.display(description=_("state"), ordering="state")
     def colored_state(self, letter: DeadLetter) -> SafeString:
         return format_html('<span class="letter-state {}">{}</span>', letter.state, letter.state)
 
-    @admin.display(description="event", ordering="type")
+    @admin.display(description=_("event"), ordering="type")
     def event(self, letter: DeadLetter) -> SafeString:
         subject = letter.subject or letter.entry_id
         return format_html("{}<br><small>{}</small>", letter.type or "foreign entry", printable(subject))
 
-    @admin.display(description="error")
+    @admin.display(description=_("error"))
     def short_error(self, letter: DeadLetter) -> str:
         return printable(letter.error[:LONGEST_ERROR]) + "..." * (len(letter.error) > LONGEST_ERROR)
 
-    @admin.display(description="age", ordering="-parked_at")
+    @admin.display(description=_("age"), ordering="-parked_at")
     def age(self, letter: DeadLetter) -> str:
         return timesince(letter.parked_at, depth=1)
 

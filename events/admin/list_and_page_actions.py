@@ -10,7 +10,7 @@ HAS_ACTIONS_ON_A_PAGE = hasattr(admin, "ActionLocation")
 
 
 def list_and_page_action[Action: Callable[..., Any]](
-    *, on_the_page: str, in_the_list: str, permission: str
+    *, on_the_page: Any, in_the_list: Any, permission: str
 ) -> Callable[[Action], Action]:
     """Describe an admin action for both places; its permission's check is `has_<permission>_permission`."""
     if not HAS_ACTIONS_ON_A_PAGE:

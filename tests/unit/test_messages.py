@@ -33,10 +33,6 @@ def test_the_compiled_file_has_these_translations(translated: Catalog) -> None:
     assert messages.GERMAN.with_suffix(".mo").read_bytes() == messages.compiled(translated)
 
 
-NOT_YET = ("events/templates/admin", "tickets/templates/admin")
-TEMPLATES = [path for path in messages.templates() if not str(path.relative_to(messages.ROOT)).startswith(NOT_YET)]
-
-
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(messages.ROOT)))
+@pytest.mark.parametrize("template", messages.templates(), ids=lambda path: str(path.relative_to(messages.ROOT)))
 def test_a_template_shows_no_word_that_is_not_marked(template: Path) -> None:
     assert messages.unmarked_in(template) == []
