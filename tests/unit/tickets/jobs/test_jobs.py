@@ -201,7 +201,30 @@ def test_a_refused_check_in_says_when_and_where_the_ticket_was_used(client: APIC
     assert (refusal["type"], refusal["device"]) == ("urn:problem:already-checked-in", "Door 3")
 
 
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+class DyingTurn(ticket_turn.TicketTurn):
+    """Dies when a ticket is changed and its item is written, before the job counts it."""
+
+    def count(self, **_: Any) -> None:
+        raise Killed
+
+
 class TestWorker:
+    def test_a_worker_that_dies_leaves_a_ticket_changed_and_counted_or_neither(self) -> None:
+        tickets = issued(2)
+        job = started(tickets)
+
+        with pytest.raises(Killed):
+            DyingTurn(job, Job.objects.filter(id=job.id)).take()
+        after = statuses(tickets), JobItem.objects.filter(outcome="open").count(), Job.objects.get().done
+        run_all()
+
+        assert after == (["issued", "issued"], 2, 0)
+        assert (statuses(tickets), Job.objects.get().done) == (["canceled", "canceled"], 2)
+
     def test_a_job_is_worked_off_in_slices_in_turn_with_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(ticket_turn, "SLICE", 2)
         long, short = started(issued(5)), started(issued(1))
