@@ -3,8 +3,9 @@
 import django.core.validators
 import django.utils.timezone
 import django_fsm
-import tickets.values.validators
 from django.db import migrations, models
+
+import tickets.values.validators
 
 
 class Migration(migrations.Migration):
