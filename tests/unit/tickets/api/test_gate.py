@@ -167,7 +167,7 @@ class TestNonce:
             "type": "urn:problem:already-checked-in",
             "title": "Already checked in",
             "status": 409,
-            "detail": f"ticket {ticket.code} is already checked in, Fri 1 May 2026, 20:01 CEST (UTC+2) at Door 3",
+            "detail": f"ticket {ticket.code} is already checked in, Fri, 1 May 2026, 20:01 CEST (UTC+2) at Door 3",
             "checked_in_at": "2026-05-01T18:01:02Z",
             "device": "Door 3",
         }
