@@ -27,6 +27,8 @@ READS = {
     "cancel_ticket": "ticket",
     "reinstate_ticket": "ticket",
     "admin:tickets_ticket_change": "ticket",
+    "admin:tickets_job_change": "job",
+    "admin:tickets_job_confirm": "tickets of a job",
     "admin:tickets_ticket_export": "export of tickets",
     "admin:tickets_ticket_history": "history of a ticket",
     "admin:tickets_ticket_cancel": "ticket",

@@ -257,7 +257,6 @@ UNFOLD = {
     "SITE_TITLE": "Tickets",
     "SITE_HEADER": "Tickets",
     "SITE_SYMBOL": "confirmation_number",
-    "COLORS": {},
     "SIDEBAR": {"navigation": "config.admin.navigation.navigation"},
 }
 

@@ -7,6 +7,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.tokens.scopes import SCOPES
 from accounts.tokens.token import Token, TokenQuerySet
@@ -23,7 +25,7 @@ class TokenForm(TokenModelForm):
         choices=[(scope, f"{scope}: {meaning}") for scope, meaning in SCOPES.items()],
         widget=forms.CheckboxSelectMultiple,
         required=False,
-        help_text="Without one, the token may do all that its user may.",
+        help_text=gettext_lazy("Without one, the token may do all that its user may."),
     )
 
     class Meta:
@@ -67,16 +69,16 @@ class TokenAdmin(TokenModelAdmin):
     def response_add(self, request: HttpRequest, obj: Token, post_url_continue: str | None = None) -> HttpResponse:  # noqa: ARG002
         """Show the token, this once."""
         site = self.admin_site.each_context(request)
-        context = {**site, "title": "Copy the token now", "opts": self.opts, "token": obj}
+        context = {**site, "title": _("Copy the token now"), "opts": self.opts, "token": obj}
         return TemplateResponse(request, "admin/accounts/token/made.html", context)
 
-    @admin.action(description="Revoke selected tokens", permissions=["revoke"])
+    @admin.action(description=gettext_lazy("Revoke selected tokens"), permissions=["revoke"])
     def revoke_selected(self, request: HttpRequest, tokens: TokenQuerySet) -> None:
-        self.message_user(request, f"revoked: {tokens.revoke('admin')}")
+        self.message_user(request, _("revoked: %(number)s") % {"number": tokens.revoke("admin")})
 
-    @admin.display(description="scopes")
+    @admin.display(description=gettext_lazy("scopes"))
     def shown_scopes(self, token: Token) -> str:
-        return ", ".join(token.scopes) or "all that the user may do"
+        return ", ".join(token.scopes) or _("all that the user may do")
 
 
 def _id_of(request: HttpRequest) -> int:

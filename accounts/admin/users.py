@@ -11,6 +11,8 @@ from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -43,11 +45,11 @@ class UserAdmin(DjangoUserAdmin):
         fields = list(super().get_readonly_fields(request, obj))
         return fields if request.user.is_superuser else [*fields, "is_superuser", "groups", "user_permissions"]
 
-    @admin.action(description="Remove the second factor of selected users", permissions=["give_rights"])
+    @admin.action(description=gettext_lazy("Remove the second factor of selected users"), permissions=["give_rights"])
     def remove_second_factor(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in users:
             remove(user)
-        self.message_user(request, f"without a second factor: {users.count()}")
+        self.message_user(request, _("without a second factor: %(number)s") % {"number": users.count()})
 
     def has_give_rights_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser

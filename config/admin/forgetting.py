@@ -72,7 +72,9 @@ def forget_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
     try:
         person = person_meant(form.cleaned_data["person"])
         if "confirmed" in request.POST:
-            return _page(request, site, "forgotten.html", title=title, **_forget(person, form.cleaned_data["names"]))
+            return _page(
+                request, site, "forgotten.html", title=title, **_forget(person, names=form.cleaned_data["names"])
+            )
         return _page(request, site, "confirm.html", title=title, form=form, found=_extent(person))
     except FAILURES as error:
         form.add_error("person", str(error))
@@ -87,7 +89,7 @@ def _extent(person: Person) -> Mapping[str, Any]:
     return {"rows": found.rows, "events": found.events, "mentions": mentions, "person": person.identity}
 
 
-def _forget(person: Person, names: bool) -> dict[str, Any]:  # noqa: FBT001 (a form's field)
+def _forget(person: Person, *, names: bool) -> dict[str, Any]:
     named = Person(person.identity, extent(person).names)
     with closing(open_stream()) as stream:
         outcome = forget(named, stream, names=names)

@@ -7,8 +7,8 @@ import msgspec
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from config.box_office.doubts import doubts_about, doubts_at_the_gate
 from config.box_office.forms import CancelForm, ChangeForm, CorrectionForm, ReasonForm
-from tickets.doubts import doubts_about
 from tickets.models import Status, Ticket
 
 type Text = str | Promise
@@ -36,11 +36,11 @@ def _cancel(ticket: Ticket, form: CancelForm) -> None:
 
 
 def _doubts_of_cancel(ticket: Ticket, form: CancelForm) -> list[str]:
-    return doubts_about(ticket, form.cleaned_data["seat"], is_valid_afterwards=form.is_replaced)
+    return doubts_about(ticket, form.cleaned_data["seat"]) if form.is_replaced else []
 
 
 def _doubts_of_correction(ticket: Ticket, form: CorrectionForm) -> list[str]:
-    return doubts_about(ticket, form.cleaned_data["seat"], is_valid_afterwards="seat" in form.changed_data)
+    return doubts_about(ticket, form.cleaned_data["seat"] if "seat" in form.changed_data else "")
 
 
 ACTIONS: Mapping[str, Action] = {
@@ -49,7 +49,7 @@ ACTIONS: Mapping[str, Action] = {
         source=Status.ISSUED,
         form=ChangeForm,
         carry_out=lambda ticket, _form: ticket.check_in(),
-        doubts=lambda ticket, _form: doubts_about(ticket),
+        doubts=lambda ticket, _form: doubts_at_the_gate(ticket),
         title=_("Check in"),
         button=_("Check in"),
         explanation=_("The holder goes in. The ticket can't be used again."),
@@ -60,7 +60,7 @@ ACTIONS: Mapping[str, Action] = {
         source=Status.CHECKED_IN,
         form=ReasonForm,
         carry_out=lambda ticket, form: ticket.undo_check_in(form.cleaned_data["reason"]),
-        doubts=lambda ticket, _form: doubts_about(ticket),
+        doubts=lambda ticket, _form: doubts_at_the_gate(ticket),
         title=_("Undo the check-in"),
         button=_("Undo the check-in"),
         explanation=_("The holder did not go in after all. The ticket can be used again."),

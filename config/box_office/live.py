@@ -35,10 +35,10 @@ RETRY_AFTER_SECONDS = 10
 @require_GET
 async def live_ticket(request: HttpRequest, ticket_id: UUID) -> HttpResponseBase:
     """Stream the ticket's news until the user logs out, loses the permission, or goes away."""
-    if not isinstance(request, ASGIRequest):
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)  # A server with a thread for each request has none for this.
     if not await in_thread(_may_see, request):
         return HttpResponse(status=HTTPStatus.FORBIDDEN, content_type="text/plain")
+    if not isinstance(request, ASGIRequest):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)  # A server with a thread for each request has none for this.
     reader = ("page", request.user.pk)
     follower = current_follower()
     if follower.is_full() or follower.is_full_for(reader):

@@ -13,6 +13,8 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.waiting import wait_until
 
+ABORTED = ("htmx:afterRequest", "htmx:sendAbort")
+"""How htmx reports a request that a newer one has replaced: typing on is no error."""
 DESK = 1280, 900
 PHONE = 360, 740
 
@@ -106,7 +108,8 @@ class Visitor:
 
     def complaints(self) -> list[str]:
         """Return new messages in the browser's console, including violations of the Content Security Policy."""
-        return [entry["message"] for entry in self.chrome.get_log("browser")]
+        messages = [entry["message"] for entry in self.chrome.get_log("browser")]
+        return [text for text in messages if not any(name in text for name in ABORTED)]
 
     def photograph(self, path: Path) -> None:
         self.chrome.save_screenshot(str(path))

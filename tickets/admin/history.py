@@ -1,7 +1,6 @@
 """A ticket's history as its events tell it: the timeline, who was faster, and the chain of replacements."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from events.models import LogEntry
 from tickets.models import Ticket
+from tickets.values.venue_time import at_venue
+from tickets.values.written import moment
 
 LONGEST_CHAIN = 20
 SHOWN_CHANGES = 100
@@ -30,10 +31,11 @@ class Change(NamedTuple):
 
     event: LogEntry
     what: Any
-    at: datetime
+    when: str
+    """At the venue, as all times of the ticket."""
     actor: str
     reason: str
-    fields: list[tuple[str, Any, Any]]
+    fields: list[tuple[Any, Any, Any]]
     """The name of each field with its value before and after."""
 
 
@@ -53,16 +55,20 @@ def _changes(ticket: Ticket, *, from_version: int) -> Iterator[Change]:
     for entry in about.filter(aggregate_version__gte=from_version).order_by("aggregate_version"):
         payload = msgspec.json.decode(entry.data)
         after = payload.get("ticket", {})
-        fields = [(name, before[name], value) for name, value in after.items() if _is_changed(name, value, before)]
+        changed = [(name, before[name], value) for name, value in after.items() if _is_changed(name, value, before)]
         yield Change(
             event=entry,
             what=KINDS.get(entry.type, entry.type),
-            at=entry.time,
+            when=moment(at_venue(entry.time, ticket.time_zone)),
             actor=entry.actor,
             reason=payload.get("reason", ""),
-            fields=fields,
+            fields=[(_label_of(name), old, new) for name, old, new in changed],
         )
         before = after
+
+
+def _label_of(name: str) -> Any:
+    return getattr(Ticket._meta.get_field(name), "verbose_name", name)
 
 
 def _is_changed(name: str, value: Any, before: Mapping[str, Any]) -> bool:

@@ -28,7 +28,8 @@ from tickets.jobs.file_turn import source_of
 from tickets.jobs.starting import confirm, stop
 from tickets.models import Job, JobFile, JobItem, JobKind, JobState, Outcome, Ticket
 from tickets.models.details import LONGEST_REASON, validated_reason
-from tickets.values.venue_time import at_venue, in_words
+from tickets.values import written
+from tickets.values.venue_time import at_venue
 
 if TYPE_CHECKING:
     JobModelAdmin = admin.ModelAdmin[Job]
@@ -193,4 +194,4 @@ def _of_import(job: Job) -> Mapping[str, Any]:
 
 
 def _shown(row: Row) -> Mapping[str, Any]:
-    return {**row.values, "starts": in_words(at_venue(row.draft.starts_at, row.draft.time_zone))}
+    return {**row.values, "starts": written.moment(at_venue(row.draft.starts_at, row.draft.time_zone))}

@@ -28,7 +28,8 @@ from tickets.admin.transitions import TRANSITIONS, Transition
 from tickets.admin.venue_times import TicketList, VenueTimeFormField
 from tickets.models import Ticket
 from tickets.values.defaults import default_time_zone
-from tickets.values.venue_time import at_venue, in_words, time_zones
+from tickets.values.venue_time import at_venue, time_zones
+from tickets.values.written import moment, price
 
 LOCAL_TIME = _(
     "The local time at the venue. Where the clocks are put back and show it twice, add the offset: 02:30+01:00."
@@ -155,7 +156,7 @@ class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
 
     @admin.display(description=_("price"), ordering="price")
     def amount(self, ticket: Ticket) -> str:
-        return f"{ticket.price:,f} {ticket.currency}"
+        return price(ticket.price, ticket.currency)
 
     @admin.display(description=_("created"))
     def created(self, ticket: Ticket) -> str:
@@ -188,7 +189,7 @@ def _offered(request: HttpRequest, ticket: Ticket) -> list[tuple[Transition, str
 
 
 def _in_words(instant: datetime, ticket: Ticket) -> str:
-    return in_words(at_venue(instant, ticket.time_zone))
+    return moment(at_venue(instant, ticket.time_zone))
 
 
 def _link(ticket: Ticket) -> SafeString:

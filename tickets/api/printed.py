@@ -25,14 +25,15 @@ PDF, PNG = "application/pdf", "image/png"
 
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
 class _Printed(APIView):
+    queryset = Ticket.objects.all()
     required_permission = "tickets.view_ticket"
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002 (REST framework's signature)
         return super().perform_content_negotiation(request, force=True)  # `Accept` names no JSON: that is for problems.
 
-    def answer(self, ticket_id: UUID, draw: Callable[[Ticket], bytes], kind: str) -> HttpResponse:
+    def answer(self, pk: UUID, draw: Callable[[Ticket], bytes], kind: str) -> HttpResponse:
         """Return the file; raise AlreadyCanceled for a ticket that lets nobody in."""
-        ticket = get_object_or_404(Ticket, id=ticket_id)
+        ticket = get_object_or_404(self.queryset, id=pk)
         if ticket.status == Status.CANCELED:
             raise refusal_at_gate(ticket)
         ending = kind.rpartition("/")[2]
@@ -50,14 +51,14 @@ class TicketPage(_Printed):
         summary="Show a ticket as PDF",
         responses={(200, PDF): OpenApiTypes.BINARY},
     )
-    def get(self, request: Request, ticket_id: UUID) -> HttpResponse:  # noqa: ARG002 (REST framework's signature)
+    def get(self, request: Request, pk: UUID) -> HttpResponse:  # noqa: ARG002 (REST framework's signature)
         """Show the ticket as a page of the size A5 with its signed QR code, in the language of `Accept-Language`.
 
         A cancelled ticket is a 409 `urn:problem:already-canceled`.
         """
         from tickets.printing.page import pdf_of  # noqa: PLC0415 (see above)
 
-        return self.answer(ticket_id, pdf_of, PDF)
+        return self.answer(pk, pdf_of, PDF)
 
 
 class TicketQRCode(_Printed):
@@ -69,11 +70,11 @@ class TicketQRCode(_Printed):
         summary="Show a ticket's QR code as PNG",
         responses={(200, PNG): OpenApiTypes.BINARY},
     )
-    def get(self, request: Request, ticket_id: UUID) -> HttpResponse:  # noqa: ARG002 (REST framework's signature)
+    def get(self, request: Request, pk: UUID) -> HttpResponse:  # noqa: ARG002 (REST framework's signature)
         """Show the signed QR code with the ticket's code below it; there is nothing else in it.
 
         A cancelled ticket is a 409 `urn:problem:already-canceled`.
         """
         from tickets.printing.qr_code import png_of  # noqa: PLC0415 (see above)
 
-        return self.answer(ticket_id, png_of, PNG)
+        return self.answer(pk, png_of, PNG)

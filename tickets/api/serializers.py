@@ -148,7 +148,7 @@ class TicketPartSerializer(TicketSerializer):
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         fields = super().get_fields()
         for field in fields.values():
-            field.required = False
+            field.required = field.read_only = False  # The document calls members required that only the service sets.
         return fields
 
 

@@ -15,8 +15,8 @@ router.register("jobs", JobViewSet, basename="job")
 urlpatterns = [
     path("tickets/bulk/", TicketBulk.as_view(), name="tickets-bulk"),
     *router.urls,
-    path("tickets/<uuid:ticket_id>/ticket.pdf", TicketPage.as_view(), name="ticket-pdf"),
-    path("tickets/<uuid:ticket_id>/ticket.png", TicketQRCode.as_view(), name="ticket-png"),
+    path("tickets/<uuid:pk>/ticket.pdf", TicketPage.as_view(), name="ticket-pdf"),
+    path("tickets/<uuid:pk>/ticket.png", TicketQRCode.as_view(), name="ticket-png"),
     path("check-ins/", CheckIns.as_view(), name="check-ins"),
     path("gate/check-ins/", LateCheckIns.as_view(), name="gate-check-ins"),
     path("gate/codes/", Codes.as_view(), name="gate-codes"),

@@ -11,6 +11,8 @@ from tickets.gate.signed_code import code_in
 from tickets.models import Passage, Ticket
 from tickets.values.codes import key_of
 
+SEVERAL = "Several tickets have this code, in different spellings: type upper and lower case and hyphens as printed."
+
 
 class Admission(NamedTuple):
     """The ticket with which somebody was let in, and the version that it had after that."""
@@ -25,15 +27,12 @@ def ticket_with(*, code: str = "", qr: str = "") -> UUID:
     """Return the id of the ticket with this code, in any spelling, or QR code; raise UnknownCode or NotGenuine."""
     if qr:
         code = code_in(qr)
-    found = Ticket.objects.with_code(code).values_list("code", "id")
-    # Early releases may have issued codes that differ in nothing but their spelling.
-    exact = [ticket_id for spelling, ticket_id in found if spelling == code or len(found) == 1]
-    if not exact:
-        raise UnknownCode(f"There is no ticket with the code {key_of(code)}." if not found else SEVERAL)
-    return exact[0]
-
-
-SEVERAL = "Several tickets have this code, in different spellings: type upper and lower case and hyphens as printed."
+    ids = dict(Ticket.objects.with_code(code).values_list("code", "id"))
+    if not ids:
+        raise UnknownCode(f"There is no ticket with the code {key_of(code)}.")
+    if len(ids) > 1 and code not in ids:  # Early releases have issued codes that differ in their spelling alone.
+        raise UnknownCode(SEVERAL)
+    return ids.get(code) or next(iter(ids.values()))
 
 
 def admit(ticket_id: UUID, passage: Passage) -> Admission:

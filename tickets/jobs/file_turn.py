@@ -86,8 +86,9 @@ class FileTurn(Turn):
                 return
             with unit_of_work():
                 self._import.write(chunk, source)
-                JobFile.objects.filter(id=self._file.id).update(row=chunk[-1].place.row)
                 self._count_chunk(chunk, before)
+                # After the job's row: who stops the job locks them in this order too.
+                JobFile.objects.filter(id=self._file.id).update(row=chunk[-1].place.row)
         self._is_complete = next(chunks, None) is None
 
     def _count_chunk(self, chunk: Chunk, before: dict[str, int]) -> None:

@@ -77,5 +77,7 @@ def hand_on(job: Job) -> None:
 def stop(job: Job) -> None:
     """Leave the rest of the job's tickets as they are; when this has returned, no further one is changed."""
     unfinished = Job.objects.unfinished().filter(id=job.id)
-    unfinished.update(state=JobState.STOPPED, finished_at=timezone.now())
+    with transaction.atomic():
+        if unfinished.update(state=JobState.STOPPED, finished_at=timezone.now()):
+            JobFile.objects.filter(job=job).delete()
     job.refresh_from_db()

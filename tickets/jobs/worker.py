@@ -27,7 +27,8 @@ DELETE_EVERY_SECONDS = 600
 KEPT_DAYS = 30
 """How long a job that has ended can be looked at."""
 DRAFT_DAYS = 1
-TASK_HOURS = 1
+TASK_DAYS = 1
+"""Longer than any task runs."""
 
 
 class JobWorker:
@@ -43,9 +44,9 @@ class JobWorker:
             adopt_abandoned()
         if self._deleting.is_due(DELETE_EVERY_SECONDS):
             delete_old()
-        before = _LibraryWorker(self._id)
-        before.run()
-        return before.has_run
+        worker = _LibraryWorker(self._id)
+        worker.run()
+        return worker.has_run
 
 
 class _LibraryWorker(Worker):
@@ -87,5 +88,5 @@ def delete_old() -> None:
     for jobs in (ended, drafts):
         jobs.delete()
     DBTaskResult.objects.exclude(status=TaskResultStatus.READY).filter(
-        started_at__lt=now - timedelta(hours=TASK_HOURS)
+        started_at__lt=now - timedelta(days=TASK_DAYS)
     ).delete()

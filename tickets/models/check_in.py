@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tickets.exceptions import AlreadyCanceled, AlreadyCheckedIn, TransitionRefused
 from tickets.models.details import Status
-from tickets.values.venue_time import at_venue, in_words
+from tickets.values import written
+from tickets.values.venue_time import at_venue
 
 if TYPE_CHECKING:
     from tickets.models.ticket import Ticket
@@ -54,17 +56,17 @@ class CheckIn(models.Model):
         ]
 
     def __str__(self) -> str:
-        place = f" at {self.device}" if self.device else ""
-        return f"{in_words(at_venue(self.at, self.ticket.time_zone))}{place}"
+        time = written.moment(at_venue(self.at, self.ticket.time_zone))
+        return _("%(time)s at %(device)s") % {"time": time, "device": self.device} if self.device else time
 
 
 def refusal_at_gate(ticket: "Ticket") -> TransitionRefused:
     """Return the error that says why nobody is let in with this ticket: when it was used and where, or canceled."""
-    outline = f"The ticket is already {ticket.get_status_display()}."
+    outline = _("The ticket is already %(status)s.") % {"status": ticket.get_status_display()}
     if ticket.status == Status.CANCELED:
         return AlreadyCanceled(ticket.history(), outline=outline, at=ticket.updated_at)
     last = ticket.last_check_in()
     if last is None:  # Its status was changed past the model.
         return AlreadyCheckedIn(ticket.history(), outline=outline, at=None, device="")
-    outline = f"The ticket is already checked in, {last}."
+    outline = _("The ticket is already checked in, %(passage)s.") % {"passage": last}
     return AlreadyCheckedIn(ticket.history(), outline=outline, at=last.at, device=last.device)

@@ -18,6 +18,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Replace, Upper
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from uuid_utils.compat import uuid7
 
@@ -53,7 +54,12 @@ class Ticket(FSMModelMixin, models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     code = LineField(
-        max_length=20, unique=True, blank=True, validators=[validate_code], help_text="Made where none is given."
+        gettext_lazy("code"),
+        max_length=20,
+        unique=True,
+        blank=True,
+        validators=[validate_code],
+        help_text=gettext_lazy("Made where none is given."),
     )
     code_key = models.GeneratedField(
         expression=Upper(Replace("code", Value("-"), Value(""))),
@@ -63,33 +69,43 @@ class Ticket(FSMModelMixin, models.Model):
     """What key_of() returns for the code."""
     code_twin = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     """0, except where earlier releases have issued several codes with the same key."""
-    title = LineField(max_length=200, validators=[validate_text])
-    venue = LineField(max_length=200, validators=[validate_text])
-    starts_at = VenueTimeField(validators=[validate_instant])
+    title = LineField(gettext_lazy("title"), max_length=200, validators=[validate_text])
+    venue = LineField(gettext_lazy("venue"), max_length=200, validators=[validate_text])
+    starts_at = VenueTimeField(gettext_lazy("starts at"), validators=[validate_instant])
     time_zone = models.CharField(
+        gettext_lazy("time zone"),
         max_length=50,
         blank=True,
         default="",
         db_default="",
         validators=[validate_time_zone],
-        help_text="The venue's, for example Europe/Berlin. Without one it is TICKETS_TIME_ZONE.",
+        help_text=gettext_lazy("The venue's, for example Europe/Berlin. Without one it is TICKETS_TIME_ZONE."),
     )
-    seat = LineField(max_length=50, blank=True, validators=[validate_text])
-    holder_name = LineField(max_length=200, validators=[validate_text])
-    holder_email = AddressField()
-    price = PriceField(max_digits=11, decimal_places=MOST_DECIMALS, validators=[MinValueValidator(0)])
-    currency = models.CharField(max_length=3, validators=[validate_currency], help_text="ISO 4217, for example EUR.")
-    status = FSMField(max_length=20, choices=Status, default=Status.ISSUED, protected=True)
+    seat = LineField(gettext_lazy("seat"), max_length=50, blank=True, validators=[validate_text])
+    holder_name = LineField(gettext_lazy("holder name"), max_length=200, validators=[validate_text])
+    holder_email = AddressField(gettext_lazy("holder email"))
+    price = PriceField(
+        gettext_lazy("price"), max_digits=11, decimal_places=MOST_DECIMALS, validators=[MinValueValidator(0)]
+    )
+    currency = models.CharField(
+        gettext_lazy("currency"),
+        max_length=3,
+        validators=[validate_currency],
+        help_text=gettext_lazy("ISO 4217, for example EUR."),
+    )
+    status = FSMField(gettext_lazy("status"), max_length=20, choices=Status, default=Status.ISSUED, protected=True)
     replaces = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, editable=False, related_name="replacement"
     )
-    version = models.PositiveIntegerField(default=1, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    version = models.PositiveIntegerField(gettext_lazy("version"), default=1, editable=False)
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(gettext_lazy("updated at"), default=timezone.now, editable=False)
 
     objects = TicketQuerySet.as_manager()
 
     class Meta:
+        verbose_name = gettext_lazy("ticket")
+        verbose_name_plural = gettext_lazy("tickets")
         ordering = ["-id"]
         required_db_features = ("supports_stored_generated_columns",)
         permissions = [

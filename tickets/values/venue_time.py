@@ -66,11 +66,6 @@ def at_venue(instant: datetime, time_zone: str) -> datetime:
         return instant.astimezone(UTC)
 
 
-def in_words(local: datetime) -> str:
-    """Write a time with its zone's abbreviation and offset: Sat 1 May 2027, 20:00 CEST (UTC+2)."""
-    return f"{local:%a} {local.day} {local:%b} {local.year}, {local:%H:%M} {zone_in_words(local)}"
-
-
 def zone_in_words(local: datetime) -> str:
     offset = _offset_in_words(local)
     name = local.tzname() or ""

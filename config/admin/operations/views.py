@@ -1,6 +1,5 @@
 """The operations page, its figures as JSON, and a page that asks for each button."""
 
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -63,7 +62,7 @@ def ask_first(request: HttpRequest, site: AdminSite, *, button: Button, of: str)
     letters = chosen_letters({**request.GET.dict(), "group": of}).count() if button.name == "retry" else None
     title = _("%(action)s: %(of)s") % {"action": button.label, "of": of}
     context = {**site.each_context(request), "title": title, "button": button, "of": of, "letters": letters}
-    return TemplateResponse(request, "config/operations/ask.html", context, status=HTTPStatus.OK)
+    return TemplateResponse(request, "config/operations/ask.html", context)
 
 
 def _expect(request: HttpRequest, *permissions: str) -> None:

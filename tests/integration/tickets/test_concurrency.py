@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -17,12 +18,14 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
+from config.web.requests.documented import load_documented_operations
 from events import unit_of_work
 from tests.locks import somebody_waits_for_a_lock
 from tests.tickets import FIELDS, issue, recorded
 from tests.waiting import PATIENCE_SECONDS, wait_until
-from tickets.exceptions import ConcurrentChange
-from tickets.models import Ticket
+from tickets.exceptions import ConcurrentChange, NonceReused
+from tickets.gate.admission import admit
+from tickets.models import Passage, Ticket
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
 
@@ -41,6 +44,12 @@ class BothView(APIView):
 
 
 urlpatterns = [path("api/both/", BothView.as_view()), path("api/", include("tickets.api.urls"))]
+
+
+@pytest.fixture(autouse=True)
+def _documented() -> None:
+    """Make the OpenAPI document before the threads, as a web process does at its start."""
+    load_documented_operations()
 
 
 def at_once(*tasks: Callable[[], Any]) -> list[Any]:
@@ -150,3 +159,42 @@ def test_an_import_that_loses_a_race_writes_nothing_and_reports_it(tmp_path: Pat
 
     assert [ticket.code for ticket in Ticket.objects.all()] == ["SAME"]
     assert len(recorded()) == 1
+
+
+@pytest.mark.parametrize(
+    ("nonces", "expected"),
+    [(["a", "a", "a"], [200, 200, 200]), (["a", "b", "c"], [200, 409, 409])],
+    ids=["one device repeats itself", "several devices"],
+)
+def test_a_ticket_is_checked_in_once_however_many_report_it(nonces: list[str], expected: list[int]) -> None:
+    ticket = issue()
+    meeting = Barrier(len(nonces))
+
+    def report(nonce: str) -> Any:
+        client = APIClient()
+        client.force_authenticate(User.objects.get())
+        meeting.wait(PATIENCE_SECONDS)
+        return client.post("/api/check-ins/", {"code": ticket.code, "device": "Door", "nonce": nonce}, format="json")
+
+    User.objects.create_superuser("usher")
+    answers = at_once(*(partial(report, nonce) for nonce in nonces))
+
+    assert sorted(answer.status_code for answer in answers) == expected
+    assert len({answer.content for answer in answers}) == len(set(expected))
+    assert [type(event).__name__ for event in recorded()] == ["TicketIssued", "TicketCheckedIn"]
+
+
+def test_a_nonce_is_taken_by_one_of_two_tickets() -> None:
+    tickets = issue(), issue()
+    meeting = Barrier(2)
+
+    def report(ticket: Ticket) -> str:
+        meeting.wait(PATIENCE_SECONDS)
+        try:
+            admit(ticket.id, Passage(device="Door", nonce="a"))
+        except NonceReused:
+            return "refused"
+        return "taken"
+
+    assert sorted(at_once(*(partial(report, ticket) for ticket in tickets))) == ["refused", "taken"]
+    assert sorted(Ticket.objects.values_list("status", flat=True)) == ["checked_in", "issued"]

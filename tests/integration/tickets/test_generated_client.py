@@ -17,6 +17,13 @@ from drf_spectacular.generators import SchemaGenerator
 from tests.rest import client_with_all
 
 NAME = "generated_client"
+CONFIGURATION = """
+post_hooks: []
+content_type_overrides:
+  application/pdf: application/octet-stream
+  image/png: application/octet-stream
+"""
+"""The generator knows files by one type alone."""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +31,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     folder = tmp_path_factory.mktemp("client")
     document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     (folder / "schema.json").write_text(json.dumps(document, default=str))
-    (folder / "config.yaml").write_text("post_hooks: []\n")
+    (folder / "config.yaml").write_text(CONFIGURATION)
     command = [
         *(sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"),
         *("--path", "schema.json", "--config", "config.yaml", "--output-path", NAME),

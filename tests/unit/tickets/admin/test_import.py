@@ -155,6 +155,15 @@ def test_a_code_that_the_file_repeats_is_found_wherever_it_is(client: Client, mo
     assert Job.objects.get().counts["known"] == 1
 
 
+def test_the_file_of_a_stopped_import_is_deleted(client: Client) -> None:
+    upload(client, HEADER + ROW)
+
+    client.post(f"{JOBS}{Job.objects.get().id}/stop/")
+    call_command("run_jobs", once=True)
+
+    assert (Job.objects.get().state, JobFile.objects.count(), rows()) == (JobState.STOPPED, 0, [])
+
+
 def test_an_import_on_which_workers_die_again_and_again_is_stopped(client: Client) -> None:
     upload(client, HEADER + ROW)
     Job.objects.update(stalls=turn.MOST_STALLS)

@@ -102,8 +102,8 @@ def test_times_and_prices_are_those_of_the_venue() -> None:
 
     for path in (LIST, f"{LIST}{ticket.id}/change/"):
         page = client.get(path).content.decode()
-        assert "Sun 2 May 2027, 05:00 JST (UTC+9)" in page
-        assert "1,000 JPY" in page
+        assert "Sun, 2 May 2027, 05:00 JST (UTC+9)" in page
+        assert "JPY\xa01,000" in page
 
 
 @pytest.mark.parametrize(

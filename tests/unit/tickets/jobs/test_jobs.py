@@ -1,22 +1,25 @@
 """Test jobs without a server: what the worker does, and what the REST interface says about it."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from rest_framework.test import APIClient
 
+from config.web.limits.request_body import limit_of
 from events.models import LogEntry
 from tests.rest import LIST, client_with, client_with_all
 from tests.tickets import FIELDS, issue
 from tickets.jobs import actions, ticket_turn, turn
 from tickets.jobs.running import run
-from tickets.jobs.starting import TooManyTickets, begin, hand_on
+from tickets.jobs.starting import MOST_TICKETS, TooManyTickets, begin, hand_on
 from tickets.jobs.worker import JobWorker, adopt_abandoned, delete_old
 from tickets.models import Job, JobItem, JobState, Passage, Ticket
 
@@ -126,6 +129,12 @@ class TestRest:
         assert (answer.status_code, [*answer.json()["errors"]]) == (400, [field])
         assert Job.objects.count() == JobItem.objects.count() == DBTaskResult.objects.count() == 0
 
+    def test_a_body_has_room_for_100_000_ids(self) -> None:
+        scope = {"path": BULK, "query_string": b"", "headers": []}
+
+        assert limit_of(scope).bytes > len(json.dumps({"action": "cancel", "ids": [NOBODY] * MOST_TICKETS}))
+        assert limit_of({**scope, "path": LIST}).bytes == settings.WEB_BODY_BYTES
+
     def test_each_action_needs_its_own_permission_and_a_filter_the_one_to_see_tickets(self) -> None:
         body = {"action": "check_in", "ids": [NOBODY]}
 
@@ -192,7 +201,30 @@ def test_a_refused_check_in_says_when_and_where_the_ticket_was_used(client: APIC
     assert (refusal["type"], refusal["device"]) == ("urn:problem:already-checked-in", "Door 3")
 
 
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+class DyingTurn(ticket_turn.TicketTurn):
+    """Dies when a ticket is changed and its item is written, before the job counts it."""
+
+    def count(self, **_: Any) -> None:
+        raise Killed
+
+
 class TestWorker:
+    def test_a_worker_that_dies_leaves_a_ticket_changed_and_counted_or_neither(self) -> None:
+        tickets = issued(2)
+        job = started(tickets)
+
+        with pytest.raises(Killed):
+            DyingTurn(job, Job.objects.filter(id=job.id)).take()
+        after = statuses(tickets), JobItem.objects.filter(outcome="open").count(), Job.objects.get().done
+        run_all()
+
+        assert after == (["issued", "issued"], 2, 0)
+        assert (statuses(tickets), Job.objects.get().done) == (["canceled", "canceled"], 2)
+
     def test_a_job_is_worked_off_in_slices_in_turn_with_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(ticket_turn, "SLICE", 2)
         long, short = started(issued(5)), started(issued(1))
