@@ -52,11 +52,25 @@ class Asked(NamedTuple):
 
 
 TOKEN = {HEADER: "its token"}
+CHANGE = {"version": "1", "is_confirmed": "on"} | {
+    name: FIELDS[name] for name in ("holder_name", "holder_email", "seat")
+}
 REQUESTS = [
     Asked("/", "elasticsearch"),
     Asked("/?q=x&facets=venue", "elasticsearch"),
     Asked(f"/tickets/{TICKET_ID}/", "elasticsearch"),
     Asked("/freshness/", "elasticsearch"),
+    Asked("/suggestions/?q=xy", "elasticsearch"),
+    Asked("/venues/?q=xy", "elasticsearch"),
+    Asked(f"/tickets/{TICKET_ID}/live/"),
+    Asked(f"/tickets/{TICKET_ID}/cancel/", "redis", {**CHANGE, "replacement": "with"}),
+    Asked(f"/tickets/{TICKET_ID}/check-in/", "redis", CHANGE),
+    Asked(f"/tickets/{TICKET_ID}/correct/", "redis", CHANGE | {"seat": "B7"}),
+    Asked(f"/tickets/{TICKET_ID}/undo-check-in/"),
+    Asked(f"/tickets/{TICKET_ID}/reinstate/"),
+    Asked("/gate/"),
+    Asked("/gate/worker.js"),
+    Asked("/language/", data={"language": "de"}),
     Asked("/lookup/?code=x"),
     Asked("/log-in/"),
     Asked("/log-in/code/"),
@@ -73,11 +87,21 @@ REQUESTS = [
     Asked("/api/tickets/", "redis", BODY),
     Asked(f"/api/tickets/{TICKET_ID}/cancel/", "redis", {}),
     Asked(f"/api/tickets/{TICKET_ID}/check-in/", "redis", {}),
+    Asked("/api/tickets/bulk/", data={"action": "cancel", "ids": [str(TICKET_ID)]}),
+    Asked(f"/api/tickets/{TICKET_ID}/undo-check-in/", data={}),
+    Asked(f"/api/tickets/{TICKET_ID}/reinstate/", data={}),
+    Asked(f"/api/tickets/{TICKET_ID}/ticket.pdf"),
+    Asked(f"/api/tickets/{TICKET_ID}/ticket.png"),
+    Asked("/api/check-ins/", "redis", {"code": "gate"}),
+    Asked("/api/gate/check-ins/", data=[]),
+    Asked("/api/gate/codes/"),
+    Asked("/api/jobs/"),
     Asked("/admin/tickets/ticket/add/", "redis", FORM),
     Asked("/api/events/"),
     Asked("/api/events/stream"),
     Asked("/api/schema/"),
     Asked("/api/docs/"),
+    Asked("/api/redoc/"),
     Asked("/healthz"),
     Asked("/readyz", "both"),
     Asked("/metrics", "both"),
@@ -116,7 +140,7 @@ def redis_server(settings: Settings) -> Iterator[AskingServer]:
 def test_no_request_that_asks_a_server_holds_a_session(
     client: Client, stream: Stream, asked: Asked, elasticsearch_server: AskingServer, redis_server: AskingServer
 ) -> None:
-    issue(id=TICKET_ID)
+    issue(id=TICKET_ID, code="GATE")
     connection.close()  # A request begins without a session.
     for server in (elasticsearch_server, redis_server):
         server.seen.clear()
@@ -135,7 +159,7 @@ def send(client: Client, asked: Asked) -> None:
     if asked.data is None:
         client.get(asked.path, headers=headers)
     else:
-        is_form = asked.path.startswith("/admin/")
+        is_form = not asked.path.startswith("/api/")
         client.post(asked.path, asked.data, **({} if is_form else {"content_type": "application/json"}))
     connection.close()
 
