@@ -1,6 +1,7 @@
 """Check the settings of the tickets at start-up; the access system itself may be down."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tickets.values.venue_time import time_zones
 from tickets.webhooks.signing import signers
+
+SHORTEST_KEY = 32
 
 
 @register
@@ -44,3 +47,18 @@ def check_access_system_secrets(**_: Any) -> Sequence[CheckMessage]:
     except ImproperlyConfigured as error:
         return [Error(str(error), hint="Give the receiver the same secret.", id="tickets.E002")]
     return []
+
+
+@register
+def check_qr_keys(**_: Any) -> Sequence[CheckMessage]:
+    if all(len(key) >= SHORTEST_KEY for key in settings.TICKETS_QR_KEYS):
+        return []
+    hint = "Write random characters, as in SECRET_KEY; several keys are separated by commas."
+    return [Error(f"TICKETS_QR_KEYS has a key with fewer than {SHORTEST_KEY} characters", hint=hint, id="tickets.E004")]
+
+
+@register
+def check_fonts(**_: Any) -> Sequence[CheckMessage]:
+    missing = [font for font in settings.TICKETS_FONTS if not Path(font).is_file()]
+    hint = "Name font files, TrueType or OpenType, separated by commas."
+    return [Error(f"TICKETS_FONTS: there is no file {font}", hint=hint, id="tickets.E005") for font in missing]
