@@ -32,17 +32,21 @@ def expect_no_lost_event(stream: Stream, partition: int) -> None:
     """Look back to the last entry of ours; store that the stream has diverged, and raise Diverged, if the log lacks it.
 
     The stream does not end with an entry of the log. Foreign entries behind one that the log has lost are evidence of
-    nothing, and must not hide it.
+    nothing, and must not hide it. If the stream is reset meanwhile, it was of the former one: nothing is stored.
     """
+    generation = expect_undiverged(partition)
     if lost := _lost(stream, partition):
-        Partition.objects.filter(number=partition, divergence="").update(divergence=_describe_lost(lost))
+        row = Partition.objects.filter(number=partition, divergence="", generation=generation)
+        row.update(divergence=_describe_lost(lost))
         expect_undiverged(partition)
 
 
-def expect_undiverged(partition: int) -> None:
-    """Raise Diverged if the stream of the partition has diverged, as stored."""
-    if found := current(partition):
+def expect_undiverged(partition: int) -> int:
+    """Raise Diverged if the stream of the partition has diverged, as stored; return the generation otherwise."""
+    found, generation = Partition.objects.values_list("divergence", "generation").get(number=partition)
+    if found:
         raise diverged(partition, found)
+    return generation
 
 
 def diverged(partition: int, found: str) -> Diverged:

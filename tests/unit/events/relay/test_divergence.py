@@ -10,11 +10,12 @@ from pytest_django import Settings
 from events import log, record, unit_of_work
 from events.exceptions import Diverged, ForeignEntries, UnknownSigningKey
 from events.models import LogEntry, Partition
+from events.operations.reset_stream import execute_reset, plan_reset
 from events.relay import divergence, signing_keys
 from events.relay import flush as relay
 from events.relay.turns import Relay
 from events.stream.interface import Stream
-from events.stream.tail import EMPTY
+from events.stream.tail import EMPTY, Tail
 from tests.things import ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db
@@ -188,6 +189,25 @@ class TestRestoredLogs:
         relay.flush_batch(restored, 0)
 
         assert log.last_position(0) == 2
+
+    def test_evidence_from_before_a_reset_is_not_stored_after_it(
+        self, restored: Stream, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.EVENTS_SUBSCRIBERS = {}
+        last_own = restored.last_own
+
+        def reset_meanwhile(partition: int) -> Tail | None:
+            found = last_own(partition)
+            monkeypatch.undo()
+            execute_reset(restored, plan_reset(restored, log_was_restored=True))
+            return found
+
+        monkeypatch.setattr(restored, "last_own", reset_meanwhile)
+
+        divergence.expect_no_lost_event(restored, 0)
+
+        assert restored.tail(0) == EMPTY
+        assert divergence.current(0) == ""
 
     def test_it_stays_diverged_when_it_has_caught_up(self, restored: Stream) -> None:
         make_things(9)
