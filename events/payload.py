@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
-from math import isfinite
 from typing import Any
 
 import msgspec
@@ -43,10 +42,17 @@ def _encode_as_read(event: Event) -> bytes:
         read = _decoder_of(type(event)).decode(data)
     except CAN_T_BE_ENCODED as error:
         raise _refusal(event, *_unencodable_part(event, error)) from error
-    if read != event or msgspec.json.encode(read) != data or ESCAPED_NUL.search(data):
+    if _differs(read, event) or msgspec.json.encode(read) != data or ESCAPED_NUL.search(data):
         for place, problem in _problems(event, read):
             raise _refusal(event, place, problem)
     return data
+
+
+def _differs(read: Event, event: Event) -> bool:
+    try:
+        return read != event
+    except InvalidOperation:  # A signaling NaN can't be compared.
+        return True
 
 
 @cache
@@ -99,7 +105,7 @@ def _unstorable(value: object, place: str) -> Iterator[Problem]:
     match value:
         case str() if REFUSED.search(value):
             yield place, "it has U+0000 or a lone surrogate, which PostgreSQL or JSON can't hold"
-        case float() | Decimal() if not isfinite(value):
+        case float() | Decimal() if not Decimal(value).is_finite():
             yield place, f"JSON has no number {value}"
         case dict():
             for name, inner in value.items():

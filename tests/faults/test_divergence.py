@@ -28,6 +28,7 @@ from tests.waiting import wait_until
 
 TABLES = (
     "tickets_ticket",
+    "tickets_checkin",
     "events_log",
     "events_waiting",  # After the log, whose trigger adds rows to it.
     "events_position",

@@ -65,6 +65,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"total": 5}, "total: 5 is not of the field's type: a reader gets '5'"),
     ({"total": 5.5}, "total: 5.5 is not of the field's type"),
     ({"total": Decimal("NaN")}, "total: JSON has no number NaN"),
+    ({"total": Decimal("sNaN")}, "total: JSON has no number sNaN"),
     ({"weight": float("inf")}, "weight: Expected `float`, got `null`"),
     ({"weight": 2**60 + 1}, "weight: 1152921504606846977 is not of the field's type"),
     ({"weight": Decimal("1.5")}, "weight: Expected `float`, got `str`"),

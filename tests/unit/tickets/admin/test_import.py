@@ -15,7 +15,7 @@ from tickets.jobs import file_turn, turn
 from tickets.jobs.worker import JobWorker
 from tickets.models import Job, JobFile, JobItem, JobState, Ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)  # The worker closes its session, even within a transaction.
 LIST, JOBS = "/admin/tickets/ticket/", "/admin/tickets/job/"
 HEADER = "code;title;venue;starts_at;time_zone;seat;holder_name;holder_email;price;currency;status\r\n"
 ROW = "A1;Café;Halle;01.05.2027 20:00;Europe/Berlin;;José;jose@example.org;49,90;EUR;issued\r\n"

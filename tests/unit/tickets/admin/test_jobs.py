@@ -12,7 +12,7 @@ from events.models import LogEntry
 from tests.tickets import FIELDS, issue
 from tickets.models import Job, JobItem, JobState, Ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)  # The worker closes its session, even within a transaction.
 LIST, JOBS = "/admin/tickets/ticket/", "/admin/tickets/job/"
 
 

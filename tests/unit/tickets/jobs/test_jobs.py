@@ -23,7 +23,7 @@ from tickets.jobs.starting import MOST_TICKETS, TooManyTickets, begin, hand_on
 from tickets.jobs.worker import JobWorker, adopt_abandoned, delete_old
 from tickets.models import Job, JobItem, JobState, Passage, Ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)  # The worker closes its session, even within a transaction.
 BULK, JOBS = f"{LIST}bulk/", "/api/jobs/"
 NOBODY = "0190a7c4-0000-7000-8000-000000000000"
 
