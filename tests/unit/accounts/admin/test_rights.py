@@ -107,6 +107,7 @@ def test_the_groups_have_their_permissions() -> None:
 
 
 def test_groups_of_an_earlier_release_get_what_is_new_and_keep_what_an_administrator_changed() -> None:
+    import_module("accounts.migrations.0003_groups").make_groups(apps, SimpleNamespace(connection=connection))
     migration = import_module("accounts.migrations.0004_new_permissions")
     new = {name for names in migration.NEW.values() for name in names}
     taken = "events.retry_deadletter"
