@@ -20,7 +20,7 @@ from tests.browser.visitor import Visitor
 from tests.network.gate import SECRET, Gate, opened_gate, status
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 DRIVER = shutil.which("chromedriver")
 if not DRIVER:
@@ -149,12 +149,12 @@ def retry_the_dead_letter(evening: Evening, canceled: str) -> None:
         page.open("/admin/operations/")
         return "Retry" in page.texts(".admin-button")
 
-    wait_until(lambda: has_letter(page), within_seconds=30)
+    wait_until(lambda: has_letter(page), within_seconds=60)
     evening.gate.answer = status(204)
     evening.gate.calls.clear()
     page.click("a[href*='/retry/']")
     page.click(".admin-buttons button.main")
-    wait_until(lambda: canceled in [str(ticket) for ticket in evening.gate.tickets], within_seconds=30)
+    wait_until(lambda: canceled in [str(ticket) for ticket in evening.gate.tickets], within_seconds=60)
 
 
 def cancel_the_gala(evening: Evening) -> None:
@@ -171,7 +171,7 @@ def cancel_the_gala(evening: Evening) -> None:
     page.find("[name=reason]").send_keys("The singer is ill")
     page.click("[name=replace]")  # Nobody gets another ticket.
     page.click(".admin-button.danger")
-    wait_until(lambda: page.texts("#job-progress .admin-badge.good"), within_seconds=120)
+    wait_until(lambda: page.texts("#job-progress .admin-badge.good"), within_seconds=240)
     assert f"{GALA} done, 0 refused, of {GALA}." in page.text("#job-progress")
     wait_until(lambda: evening.count(q="Gala", status="canceled") == GALA + 1, within_seconds=60)
 
@@ -205,7 +205,7 @@ def let_people_in(evening: Evening) -> None:
         "Already used",
     ]
     cut(page, is_cut=False)
-    wait_until(lambda: evening.ticket(code="TONIGHT3")["status"] == "checked_in", within_seconds=30)
+    wait_until(lambda: evening.ticket(code="TONIGHT3")["status"] == "checked_in", within_seconds=60)
     assert evening.ticket(code="TONIGHT4")["status"] == "issued"
 
 
@@ -233,5 +233,5 @@ def forget(evening: Evening, code: str) -> None:
     page.click(".admin-button.main")
     page.click(".admin-button.danger")
     page.sees(lambda page: page.path != "/admin/forgetting/" or "forgotten" in page.text("main, #content").lower())
-    wait_until(lambda: evening.count(q="lovelace") == 0, within_seconds=30)
+    wait_until(lambda: evening.count(q="lovelace") == 0, within_seconds=60)
     assert "Lovelace" not in evening.api.get("/api/tickets/", params={"code": code}).text
