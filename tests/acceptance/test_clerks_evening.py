@@ -1,6 +1,5 @@
 """A clerk works for an evening in a real browser, on the service as `manage.py up` runs it, and never needs a shell."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -11,20 +10,14 @@ from typing import NamedTuple
 import httpx
 import pytest
 from django.utils import timezone
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
 
 from config.supervisord.ports import free_port
 from tests.acceptance.service import manage, up
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import Visitor, opened_chrome
 from tests.network.gate import SECRET, Gate, opened_gate, status
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(600)
-
-DRIVER = shutil.which("chromedriver")
-if not DRIVER:
-    pytest.skip("there is no chromedriver (Debian: chromium and chromium-driver)", allow_module_level=True)
 
 PASSWORD = "a clerk's evening"
 CLERK = f"""
@@ -63,12 +56,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
         assert token
         url = f"http://127.0.0.1:{port}"
         api = stack.enter_context(httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30))
-        options = ChromeOptions()
-        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--lang=en"):
-            options.add_argument(argument)
-        options.add_experimental_option("prefs", {"download.default_directory": str(data.parent)})
-        chrome = Chrome(options, Service(DRIVER))
-        stack.callback(chrome.quit)
+        chrome = stack.enter_context(opened_chrome())
         yield Evening(Visitor(chrome, url), api, gate)
 
 
@@ -194,35 +182,19 @@ def let_people_in(evening: Evening) -> None:
     page.find("[name=device]").send_keys("Door 3")
     page.click("#where button")
     page.sees(lambda page: page.text("#list").startswith("3 codes"))
-    assert take(page, "tonight2") == "Let in"
+    assert page.check_in("tonight2")[0] == "Let in"
     page.sees(lambda page: page.chrome.execute_async_script("caches.match('/gate/').then(arguments[0])") is not None)
-    cut(page, is_cut=True)
+    page.cut_network(is_cut=True)
     page.open("/gate/")
     page.sees(lambda page: page.text("#list").startswith("3 codes"))
-    assert [take(page, code) for code in ("TONIGHT3", "TONIGHT2", "TONIGHT3")] == [
+    assert [page.check_in(code)[0] for code in ("TONIGHT3", "TONIGHT2", "TONIGHT3")] == [
         "Let in",
         "Already used",
         "Already used",
     ]
-    cut(page, is_cut=False)
+    page.cut_network(is_cut=False)
     wait_until(lambda: evening.ticket(code="TONIGHT3")["status"] == "checked_in", within_seconds=60)
     assert evening.ticket(code="TONIGHT4")["status"] == "issued"
-
-
-def take(page: Visitor, code: str) -> str:
-    """Type a code, and return the answer once it is there."""
-    page.chrome.execute_script("document.querySelector('#answer .word').textContent = '…'")
-    page.find("#typed").send_keys(code)
-    page.click("#code button")
-    page.sees(lambda page: page.text("#answer .word") != "…")
-    return page.text("#answer .word")
-
-
-def cut(page: Visitor, *, is_cut: bool) -> None:
-    """Take the network away from the page, or give it back."""
-    conditions = {"offline": is_cut, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-    page.chrome.execute_cdp_cmd("Network.enable", {})
-    page.chrome.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
 
 
 def forget(evening: Evening, code: str) -> None:

@@ -3,35 +3,24 @@
 Without `chromedriver` (Debian: chromium and chromium-driver) they are left out, and the test run ends by saying so.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 
 from tests.browser.sample import ReadModel, sample_read_model
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import DRIVER, Visitor, opened_chrome
 
-DRIVER = shutil.which("chromedriver")
 collect_ignore_glob = [] if DRIVER else ["test_*.py"]
 
 
 @pytest.fixture(scope="package")
 def chrome() -> Iterator[Chrome]:
-    """A browser of a person with British English, whose time zone is Europe/Berlin."""
-    options = ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=en"):
-        options.add_argument(argument)
-    options.add_experimental_option("prefs", {"intl.accept_languages": "en-GB,en"})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = Chrome(options, Service(DRIVER, env=os.environ | {"TZ": "Europe/Berlin"}))
-    yield driver
-    driver.quit()
+    with opened_chrome() as chrome:
+        yield chrome
 
 
 @pytest.fixture(scope="package")

@@ -42,39 +42,23 @@ def tickets(visitor: Visitor, stream: Stream) -> Iterator[list[Ticket]]:
     visitor.chrome.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": visitor.url, "storageTypes": FORGOTTEN})
 
 
-def take(visitor: Visitor, text: str) -> tuple[str, str]:
-    """Type a code, and return the answer once it is there."""
-    visitor.chrome.execute_script("document.querySelector('#answer .word').textContent = '…'")
-    visitor.find("#typed").send_keys(text)
-    visitor.click("#code button")
-    visitor.sees(lambda page: page.text("#answer .word") != "…")
-    return visitor.text("#answer .word"), visitor.text("#answer .why")
-
-
-def cut(visitor: Visitor, *, is_cut: bool) -> None:
-    """Take the network away from the page, or give it back."""
-    conditions = {"offline": is_cut, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-    visitor.chrome.execute_cdp_cmd("Network.enable", {})
-    visitor.chrome.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
-
-
 def test_an_evening_with_and_without_a_network(visitor: Visitor, tickets: list[Ticket]) -> None:
     first, second, third, elsewhere = tickets
-    assert take(visitor, f" {first.code.lower()} ") == ("Let in", f"{first.title}, Seat 0")
-    word, why = take(visitor, signed(first.code))
+    assert visitor.check_in(f" {first.code.lower()} ") == ("Let in", f"{first.title}, Seat 0")
+    word, why = visitor.check_in(signed(first.code))
     assert (word, "Door 3" in why) == ("Already used", True)
-    assert take(visitor, "NOSUCH")[0] == "Not on the list"
+    assert visitor.check_in("NOSUCH")[0] == "Not on the list"
     visitor.click("#undo")
     visitor.sees(lambda page: page.text("#answer .word") == "Check-in undone")
     assert Ticket.objects.get(id=first.id).status == "issued"
     visitor.sees(lambda page: page.chrome.execute_async_script("caches.match('/gate/').then(arguments[0])") is not None)
 
-    cut(visitor, is_cut=True)
+    visitor.cut_network(is_cut=True)
     try:
         began = timezone.now()
         visitor.open("/gate/")
         visitor.sees(lambda page: page.text("#list").startswith("4 codes"))
-        answers = [take(visitor, text)[0] for text in (second.code, signed(third.code), elsewhere.code, second.code)]
+        answers = [visitor.check_in(text)[0] for text in (second.code, signed(third.code), elsewhere.code, second.code)]
         assert answers == ["Let in", "Let in", "Let in", "Already used"]
         visitor.sees(lambda page: page.text("#waiting") == "· 3 waiting to be sent")
         ended = timezone.now()
@@ -82,7 +66,7 @@ def test_an_evening_with_and_without_a_network(visitor: Visitor, tickets: list[T
         visitor.open("/gate/")  # The queue outlives the page.
         visitor.sees(lambda page: page.text("#waiting") == "· 3 waiting to be sent")
     finally:
-        cut(visitor, is_cut=False)
+        visitor.cut_network(is_cut=False)
 
     visitor.sees(lambda page: page.text("#waiting") == "")
     wait_until(lambda: CheckIn.objects.filter(device="Door 3", undone_at=None).count() == 2)
@@ -96,7 +80,7 @@ def test_an_evening_with_and_without_a_network(visitor: Visitor, tickets: list[T
 def test_the_page_is_accessible_and_fits_a_phone(visitor: Visitor, tickets: list[Ticket]) -> None:
     visitor.complaints()
     for text in (tickets[0].code, tickets[0].code, "NOSUCH"):
-        take(visitor, text)
+        visitor.check_in(text)
 
         assert visitor.violations() == [], text
         assert visitor.width == PHONE[0], text

@@ -1,13 +1,17 @@
 """Operate a browser as a person does."""
 
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from axe_selenium_python import Axe
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
-from selenium.webdriver import Chrome, Keys
+from selenium.webdriver import Chrome, ChromeOptions, Keys
+from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
@@ -15,8 +19,22 @@ from tests.waiting import wait_until
 
 ABORTED = ("htmx:afterRequest", "htmx:sendAbort")
 """How htmx reports a request that a newer one has replaced: typing on is no error."""
+DRIVER = shutil.which("chromedriver")
 DESK = 1280, 900
 PHONE = 360, 740
+
+
+@contextmanager
+def opened_chrome() -> Iterator[Chrome]:
+    """Open a browser of a person with British English, whose time zone is Europe/Berlin."""
+    options = ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=en"):
+        options.add_argument(argument)
+    options.add_experimental_option("prefs", {"intl.accept_languages": "en-GB,en"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options, Service(DRIVER, env=os.environ | {"TZ": "Europe/Berlin"}))
+    yield driver
+    driver.quit()
 
 
 class Visitor:
@@ -110,6 +128,20 @@ class Visitor:
         """Return new messages in the browser's console, including violations of the Content Security Policy."""
         messages = [entry["message"] for entry in self.chrome.get_log("browser")]
         return [text for text in messages if not any(name in text for name in ABORTED)]
+
+    def cut_network(self, *, is_cut: bool) -> None:
+        """Take the network away from the page, or give it back."""
+        conditions = {"offline": is_cut, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.chrome.execute_cdp_cmd("Network.enable", {})
+        self.chrome.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
+
+    def check_in(self, text: str) -> tuple[str, str]:
+        """Type a code on the gate's page; return the answer's word and its reason once they are there."""
+        self.chrome.execute_script("document.querySelector('#answer .word').textContent = '…'")
+        self.find("#typed").send_keys(text)
+        self.click("#code button")
+        self.sees(lambda page: page.text("#answer .word") != "…")
+        return self.text("#answer .word"), self.text("#answer .why")
 
     def photograph(self, path: Path) -> None:
         self.chrome.save_screenshot(str(path))
