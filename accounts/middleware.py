@@ -25,6 +25,7 @@ READS = {
     "undo_check_in_ticket": "ticket",
     "correct_ticket": "ticket",
     "cancel_ticket": "ticket",
+    "void_ticket": "ticket",
     "reinstate_ticket": "ticket",
     "admin:tickets_ticket_change": "ticket",
     "admin:tickets_job_change": "job",

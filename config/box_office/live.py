@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
-from config.box_office.news import token_of_newest
+from config.box_office.tokens import token_of_newest
 from config.web.limits.places import give_back_place
 from config.web.requests.fresh import with_fresh_user
 from events.consistency_token import Newest, token_naming

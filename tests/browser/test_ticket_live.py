@@ -72,16 +72,15 @@ def test_the_page_moves_with_the_event_and_asks_for_nothing_in_between(
 def test_a_ticket_is_canceled_on_its_page_which_then_shows_it(
     visitor: Visitor, ticket: Ticket, read_model: ReadModel
 ) -> None:
-    visitor.click("#cancel")
+    visitor.click("#void")
     visitor.find("#id_reason").send_keys("Verkauft")
-    visitor.click("#id_replacement_1")
     assert visitor.violations() == []
     visitor.click(".change button")
     visitor.sees(lambda page: page.path == f"/tickets/{ticket.id}/")
     read_model.project()
 
     visitor.sees(lambda page: page.text(".facts .status") == "Canceled")
-    assert visitor.text(".notice.success") == "The ticket is canceled."
+    assert visitor.text(".notice.success") == f"Ticket {ticket.code} is canceled, without a replacement."
     assert visitor.parameters["search"] == ["q=phil"]
     visitor.sees(lambda page: page.texts(".timeline .reason") == ["Verkauft"])
     assert visitor.complaints() == []

@@ -18,14 +18,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from tickets.admin.bulk import BulkActions
+from tickets.admin.change_page import change_page
 from tickets.admin.export import Exports
 from tickets.admin.filters import CurrencyFilter, ShowDayFilter, StatusFilter, VenueFilter
-from tickets.admin.history import chain, timeline
 from tickets.admin.import_page import import_page
 from tickets.admin.issue_form import IssueForm
-from tickets.admin.transition_view import transition_page
-from tickets.admin.transitions import TRANSITIONS, Transition
 from tickets.admin.venue_times import TicketList, VenueTimeFormField
+from tickets.changes.changes import CHANGES, Change, changes_offered
+from tickets.changes.history import chain, timeline
 from tickets.models import Ticket
 from tickets.values.defaults import default_time_zone
 from tickets.values.venue_time import at_venue, time_zones
@@ -92,15 +92,14 @@ class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         import_view = self.admin_site.admin_view(self.import_view)
-        transitions = [
-            path(f"<uuid:ticket_id>/{each.name.replace('_', '-')}/", self._view_of(each), name=_url_name(each))
-            for each in TRANSITIONS
+        changes = [
+            path(f"<uuid:ticket_id>/{each.path}/", self._view_of(each), name=_url_name(each)) for each in CHANGES
         ]
-        return [path("import/", import_view, name="tickets_ticket_import"), *transitions, *super().get_urls()]
+        return [path("import/", import_view, name="tickets_ticket_import"), *changes, *super().get_urls()]
 
-    def _view_of(self, transition: Transition) -> Any:
+    def _view_of(self, change: Change) -> Any:
         def view(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
-            return transition_page(request, self, transition, str(ticket_id))
+            return change_page(request, self, change, str(ticket_id))
 
         return self.admin_site.admin_view(view)
 
@@ -111,7 +110,7 @@ class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
         ticket = self.get_object(request, object_id) if self.has_view_permission(request) else None
         context = dict(extra_context or {})
         if ticket:
-            context |= {"timeline": timeline(ticket), "chain": chain(ticket), "transitions": _offered(request, ticket)}
+            context |= {"timeline": timeline(ticket), "chain": chain(ticket), "changes": _offered(request, ticket)}
         return super().change_view(request, object_id, form_url, context)
 
     def import_view(self, request: HttpRequest) -> HttpResponseBase:
@@ -175,16 +174,15 @@ class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
         return _link(ticket.replacement) if hasattr(ticket, "replacement") else None
 
 
-def _url_name(transition: Transition) -> str:
-    return f"tickets_ticket_{transition.name}"
+def _url_name(change: Change) -> str:
+    return f"tickets_ticket_{change.name}"
 
 
-def _offered(request: HttpRequest, ticket: Ticket) -> list[tuple[Transition, str]]:
-    """Return the changes that the ticket's status allows, and this person may make, each with the URL of its page."""
+def _offered(request: HttpRequest, ticket: Ticket) -> list[tuple[Change, str]]:
+    """Return each change that the ticket's status allows, and this person may make, with the URL of its page."""
     return [
         (each, reverse(f"admin:{_url_name(each)}", args=[ticket.id]))
-        for each in TRANSITIONS
-        if ticket.status in each.sources and request.user.has_perm(each.permission)
+        for each in changes_offered(request.user, ticket.status)
     ]
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, QueryDict
 from django.template import Context, Library
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -66,12 +66,9 @@ def ticket_address(context: Context, ticket_id: UUID | str) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def action_address(context: Context, name: str, ticket_id: UUID | str) -> str:
-    """Return the address of a page that changes the ticket, "" if there is none; it keeps the query of the search."""
-    try:
-        address = reverse(name, args=[ticket_id])
-    except NoReverseMatch:
-        return ""
+def change_address(context: Context, name: str, ticket_id: UUID | str) -> str:
+    """Return the address of the page that makes this change of the ticket; it keeps the query of the search."""
+    address = reverse(f"{name}_ticket", args=[ticket_id])
     return _with_query(address, urlencode({SEARCH: text}) if (text := _search(context)) else "")
 
 

@@ -52,9 +52,7 @@ class Asked(NamedTuple):
 
 
 TOKEN = {HEADER: "its token"}
-CHANGE = {"version": "1", "is_confirmed": "on"} | {
-    name: FIELDS[name] for name in ("holder_name", "holder_email", "seat")
-}
+CHANGE = {"version": "1", "confirmed": "on"} | {name: FIELDS[name] for name in ("holder_name", "holder_email", "seat")}
 REQUESTS = [
     Asked("/", "elasticsearch"),
     Asked("/?q=x&facets=venue", "elasticsearch"),
@@ -63,7 +61,8 @@ REQUESTS = [
     Asked("/suggestions/?q=xy", "elasticsearch"),
     Asked("/venues/?q=xy", "elasticsearch"),
     Asked(f"/tickets/{TICKET_ID}/live/"),
-    Asked(f"/tickets/{TICKET_ID}/cancel/", "redis", {**CHANGE, "replacement": "with"}),
+    Asked(f"/tickets/{TICKET_ID}/cancel/", "redis", CHANGE),
+    Asked(f"/tickets/{TICKET_ID}/void/", "redis", CHANGE),
     Asked(f"/tickets/{TICKET_ID}/check-in/", "redis", CHANGE),
     Asked(f"/tickets/{TICKET_ID}/correct/", "redis", CHANGE | {"seat": "B7"}),
     Asked(f"/tickets/{TICKET_ID}/undo-check-in/"),

@@ -12,7 +12,7 @@ from tickets.values.venue_time import at_venue
 from tickets.values.written import moment
 
 LONGEST_CHAIN = 20
-SHOWN_CHANGES = 100
+SHOWN_HAPPENINGS = 100
 OF_EVERY_EVENT = {"version", "updated_at", "created_at"}
 KINDS = {
     "ticket.issued": _("issued"),
@@ -26,7 +26,7 @@ KINDS = {
 }
 
 
-class Change(NamedTuple):
+class Happening(NamedTuple):
     """An event of a ticket, for a person: what happened, who did it and why, and which fields it changed."""
 
     event: LogEntry
@@ -39,24 +39,24 @@ class Change(NamedTuple):
     """The name of each field with its value before and after."""
 
 
-def timeline(ticket: Ticket) -> list[Change]:
+def timeline(ticket: Ticket) -> list[Happening]:
     """Return what has happened to the ticket, the newest first."""
-    return list(reversed(list(_changes(ticket, from_version=0))))[:SHOWN_CHANGES]
+    return list(reversed(list(_happenings(ticket, from_version=0))))[:SHOWN_HAPPENINGS]
 
 
-def changes_since(ticket: Ticket, version: int) -> list[Change]:
+def happenings_since(ticket: Ticket, version: int) -> list[Happening]:
     """Return what others have changed since a person saw this version."""
-    return [change for change in _changes(ticket, from_version=version) if change.event.aggregate_version > version]
+    return [each for each in _happenings(ticket, from_version=version) if each.event.aggregate_version > version]
 
 
-def _changes(ticket: Ticket, *, from_version: int) -> Iterator[Change]:
+def _happenings(ticket: Ticket, *, from_version: int) -> Iterator[Happening]:
     about = LogEntry.objects.filter(aggregate_type="ticket", subject=str(ticket.id))
     before: Mapping[str, Any] = {}
     for entry in about.filter(aggregate_version__gte=from_version).order_by("aggregate_version"):
         payload = msgspec.json.decode(entry.data)
         after = payload.get("ticket", {})
         changed = [(name, before[name], value) for name, value in after.items() if _is_changed(name, value, before)]
-        yield Change(
+        yield Happening(
             event=entry,
             what=KINDS.get(entry.type, entry.type),
             when=moment(at_venue(entry.time, ticket.time_zone)),

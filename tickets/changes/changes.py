@@ -1,105 +1,113 @@
-"""What a clerk does with one ticket in the admin: each change has a button, a page that asks, and a permission."""
+"""The changes that a person makes of one ticket, each by a method of the ticket."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from tickets.admin.transition_forms import (
-    CancelForm,
-    CheckInForm,
-    CorrectForm,
-    ReasonForm,
-    TransitionForm,
-)
+from tickets.changes import doubts
+from tickets.changes.forms import ChangeForm, CorrectionForm, ReasonForm, ReplacementForm
 from tickets.models import Status, Ticket
-
-type Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transition:
-    """A change of a ticket. `carry_out` returns what is told to the person who asked for it."""
+class Change:
+    """A change: who may make it, of tickets in which status, by which form, and what the person reads."""
 
     name: str
-    label: Any
-    explanation: Any
+    label: Promise
+    explanation: Promise
     permission: str
     sources: tuple[Status, ...]
-    form: type[TransitionForm]
-    carry_out: Callable[[Ticket, Values], str]
+    form: type[ChangeForm]
+    doubts: Callable[[Ticket, Any], list[str]] = doubts.none
+    """Sentences that the person has to confirm, from the ticket and the valid form."""
+    carry_out: Callable[[Ticket, Any], str]
+    """Make the change, and return a sentence for the person who asked for it."""
     is_dangerous: bool = False
 
+    @property
+    def path(self) -> str:
+        """The last part of the address of its page."""
+        return self.name.replace("_", "-")
 
-def _cancel(ticket: Ticket, values: Values) -> str:
-    given = {name: values[name] for name in ("holder_name", "holder_email", "seat")}
-    corrections = {name: value for name, value in given.items() if value != getattr(ticket, name)}
-    replacement = ticket.cancel(values["reason"], **corrections)
+
+def changes_offered(user: Any, status: str) -> list[Change]:
+    """Return what the user may do with a ticket in this status."""
+    return [change for change in CHANGES if status in change.sources and user.has_perm(change.permission)]
+
+
+def _cancel(ticket: Ticket, form: ReplacementForm) -> str:
+    replacement = ticket.cancel(form.cleaned_data["reason"], **form.corrections)
     return _("Ticket %(code)s is canceled; its replacement is %(replacement)s.") % {
         "code": ticket.code,
         "replacement": replacement.code,
     }
 
 
-def _void(ticket: Ticket, values: Values) -> str:
-    ticket.void(values["reason"])
+def _void(ticket: Ticket, form: ReasonForm) -> str:
+    ticket.void(form.cleaned_data["reason"])
     return _("Ticket %(code)s is canceled, without a replacement.") % {"code": ticket.code}
 
 
-def _check_in(ticket: Ticket, values: Values) -> str:  # noqa: ARG001 (as all others)
+def _check_in(ticket: Ticket, form: ChangeForm) -> str:  # noqa: ARG001 (as all others)
     ticket.check_in()
     return _("Ticket %(code)s is checked in.") % {"code": ticket.code}
 
 
-def _undo_check_in(ticket: Ticket, values: Values) -> str:
-    ticket.undo_check_in(values["reason"])
+def _undo_check_in(ticket: Ticket, form: ReasonForm) -> str:
+    ticket.undo_check_in(form.cleaned_data["reason"])
     return _("Ticket %(code)s can be used again.") % {"code": ticket.code}
 
 
-def _correct(ticket: Ticket, values: Values) -> str:
-    changed = ticket.update(**{name: values[name] for name in ("holder_name", "holder_email", "seat")})
+def _correct(ticket: Ticket, form: CorrectionForm) -> str:
+    changed = ticket.update(**form.corrections)
     return (_("Ticket %(code)s is corrected.") if changed else _("Ticket %(code)s was like this already.")) % {
         "code": ticket.code
     }
 
 
-def _reinstate(ticket: Ticket, values: Values) -> str:
-    ticket.reinstate(values["reason"])
+def _reinstate(ticket: Ticket, form: ReasonForm) -> str:
+    ticket.reinstate(form.cleaned_data["reason"])
     return _("Ticket %(code)s is valid again.") % {"code": ticket.code}
 
 
-TRANSITIONS = (
-    Transition(
+CHANGES = (
+    Change(
         name="check_in",
         label=gettext_lazy("Check in"),
         explanation=gettext_lazy("The holder goes in now, and the ticket can't be used again."),
         permission="tickets.check_in_ticket",
         sources=(Status.ISSUED,),
-        form=CheckInForm,
+        form=ChangeForm,
+        doubts=doubts.about_the_time,
         carry_out=_check_in,
     ),
-    Transition(
+    Change(
         name="correct",
         label=gettext_lazy("Correct"),
         explanation=gettext_lazy("The ticket keeps its code."),
         permission="tickets.change_ticket",
         sources=(Status.ISSUED,),
-        form=CorrectForm,
+        form=CorrectionForm,
+        doubts=doubts.about_the_correction,
         carry_out=_correct,
     ),
-    Transition(
+    Change(
         name="cancel",
         label=gettext_lazy("Cancel and replace"),
         explanation=gettext_lazy("The ticket becomes void, and the holder gets a replacement with a new code."),
         permission="tickets.cancel_ticket",
         sources=(Status.ISSUED,),
-        form=CancelForm,
+        form=ReplacementForm,
+        doubts=doubts.about_the_replacement,
         carry_out=_cancel,
         is_dangerous=True,
     ),
-    Transition(
+    Change(
         name="void",
         label=gettext_lazy("Cancel without a replacement"),
         explanation=gettext_lazy("The ticket becomes void, for example because its price was refunded."),
@@ -109,16 +117,17 @@ TRANSITIONS = (
         carry_out=_void,
         is_dangerous=True,
     ),
-    Transition(
+    Change(
         name="undo_check_in",
         label=gettext_lazy("Undo the check-in"),
         explanation=gettext_lazy("The holder did not go in after all, and can use the ticket again."),
         permission="tickets.undo_check_in_ticket",
         sources=(Status.CHECKED_IN,),
         form=ReasonForm,
+        doubts=doubts.about_the_time,
         carry_out=_undo_check_in,
     ),
-    Transition(
+    Change(
         name="reinstate",
         label=gettext_lazy("Reinstate"),
         explanation=gettext_lazy(
@@ -127,6 +136,7 @@ TRANSITIONS = (
         permission="tickets.reinstate_ticket",
         sources=(Status.CANCELED,),
         form=ReasonForm,
+        doubts=doubts.about_the_ticket,
         carry_out=_reinstate,
     ),
 )
