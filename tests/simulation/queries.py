@@ -218,8 +218,11 @@ class Query:
         return len(self._statement("select", self._chosen))
 
     def aggregate(self, **aggregates: Aggregate) -> dict[str, Any]:
-        scopes = self._scopes(self._statement("select", self._chosen))
-        return {name: aggregate.of(scopes) for name, aggregate in aggregates.items()}
+        def run(transaction: Transaction | None) -> dict[str, Any]:
+            scopes = self._scopes(self._chosen(transaction))
+            return {name: aggregate.of(scopes) for name, aggregate in aggregates.items()}
+
+        return self._statement("select", run)
 
     # Writes
 
@@ -276,7 +279,11 @@ class Query:
         return model.server.statement(model.calls[verb], run, writes=verb != "select" or self._locks)
 
     def _select(self) -> list[Any]:
-        rows = self._statement("select", self._chosen)
+        """Return the results as of the statement: the process may stand still after it while the rows change."""
+        return self._statement("select", self._results)
+
+    def _results(self, transaction: Transaction | None) -> list[Any]:
+        rows = self._chosen(transaction)
         if self._is_grouped:
             return self._grouped(self._scopes(rows))
         return [self._shape(row) for row in rows]
