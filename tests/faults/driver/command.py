@@ -50,6 +50,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="the seed of the first one; the next have the next seeds")
     parser.add_argument("--fault", default="", help="let each schedule begin with this fault")
     parser.add_argument("--cover", action="store_true", help="run the few schedules that have every fault and step")
+    parser.add_argument("--try-checker", action="store_true", help="spoil everything at last; the checker must notice")
     parser.add_argument("--only", default="", metavar="SEED", help="run one schedule again, such as 17 or cover-1.3")
     parser.add_argument("--list", action="store_true", help="print the schedules, and run nothing")
     parser.add_argument("--results", type=Path, help="append each result to this file, as a line of JSON")

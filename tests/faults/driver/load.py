@@ -7,6 +7,8 @@ where EVENTS_FLUSH_ON_COMMIT is off.
 import random
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -64,14 +66,17 @@ class Load:
         self._threads = [threading.Thread(target=self._change, name="client") for _ in range(CLIENTS)]
         self._threads.append(threading.Thread(target=self._correct, name="operator"))
 
-    def start(self) -> None:
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let the writers change tickets until the block ends, also if it fails: the driver would never end."""
         for thread in self._threads:
             thread.start()
-
-    def stop(self) -> None:
-        self._must_stop.set()
-        for thread in self._threads:
-            thread.join()
+        try:
+            yield
+        finally:
+            self._must_stop.set()
+            for thread in self._threads:
+                thread.join()
 
     @property
     def longest_silence_seconds(self) -> float:

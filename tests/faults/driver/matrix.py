@@ -14,7 +14,7 @@ from rich.console import Console
 if not apps.ready:
     django.setup()
 
-from tests.faults.driver import soak
+from tests.faults.driver import soak, trial
 from tests.faults.driver.faults import FAULTS
 from tests.faults.driver.installation import Installation
 from tests.faults.driver.run import Result, Stage
@@ -31,6 +31,7 @@ def run(options: argparse.Namespace, servers: Servers) -> int:
     settings.EVENTS_FLUSH_ON_COMMIT = False  # Of this process, which corrects tickets and leaves the flush to others.
     logging.getLogger().setLevel(logging.CRITICAL)  # Of this process too: the failures are what is written.
     console, installation, failed = Console(highlight=False, soft_wrap=True), Installation(servers), 0
+    spoiled: list[str] = []
     with installation.running():
         if options.soak:
             return soak.run(options, installation)
@@ -46,11 +47,18 @@ def run(options: argparse.Namespace, servers: Servers) -> int:
                 failed += 1
                 _keep_logs(options, installation, schedule)
                 stage.renew()
+        if options.try_checker:
+            spoiled = trial.unnoticed(stage)
+            console.print(
+                f"the checker noticed {len(trial.SPOILS) - len(spoiled)} of {len(trial.SPOILS)} spoiled things"
+            )
     console.print(f"{failed} schedules failed")
     never = [f"{fault} {target}".strip() for fault, target in missed.left()] if options.cover else []
     if never:
         console.print(f"never happened: {never}", markup=False)
-    return 1 if failed or never else 0
+    if spoiled:
+        console.print(f"not noticed: {spoiled}", markup=False)
+    return 1 if failed or never or spoiled else 0
 
 
 class Missed:

@@ -58,12 +58,11 @@ class Stage:
         random.seed(schedule.seed)
         self.installation.forget_repairs()
         load = Load(self.installation)
-        load.start()
         harms = [Harm(self.installation, strike, schedule.seed) for strike in schedule.strikes]
-        failures = self._strike(schedule, harms, load)
-        ended_at = time.monotonic()
-        failures += self._wait_for_answers(load)
-        load.stop()
+        with load.running():
+            failures = self._strike(schedule, harms, load)
+            ended_at = time.monotonic()
+            failures += self._wait_for_answers(load)
         self.checker.promises += load.promises
         failures += [*load.refused, *self._rest(schedule)]
         equal_seconds = time.monotonic() - ended_at

@@ -1,8 +1,8 @@
 """Measure what a long run must keep flat: memory, descriptors, connections, sizes and latencies."""
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from statistics import median, quantiles
 from threading import Event, Thread
 from typing import NamedTuple
@@ -41,12 +41,14 @@ class Probe:
         self._must_stop = Event()
         self._thread = Thread(target=self._run, name="probe")
 
-    def start(self) -> None:
+    @contextmanager
+    def running(self) -> Iterator[None]:
         self._thread.start()
-
-    def stop(self) -> None:
-        self._must_stop.set()
-        self._thread.join()
+        try:
+            yield
+        finally:
+            self._must_stop.set()
+            self._thread.join()
 
     def take(self) -> list[float]:
         taken, self.seconds = self.seconds, []

@@ -49,17 +49,12 @@ def run(options: argparse.Namespace, installation: Installation) -> int:
     console, samples = Console(highlight=False, soft_wrap=True), []
     load = Load(installation, pause_seconds=CLIENTS / options.rate)
     probe = Probe(installation)
-    load.start()
-    probe.start()
-    try:
+    with load.running(), probe.running():
         for seconds in _measured(options.minutes * 60, installation):
             samples.append({"at": seconds, **sample(installation, latencies_since(load, probe, installation))})
             if options.results:
                 with options.results.open("a") as lines:
                     lines.write(json.dumps(samples[-1]) + "\n")
-    finally:
-        probe.stop()
-        load.stop()
     found = list(verdicts(samples))
     console.print("\n".join(table(found)), markup=False)
     console.print(f"{load.unanswered} requests were not answered; refused: {load.refused[:3]}", markup=False)

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from openpyxl import load_workbook
+from openpyxl.utils.escape import unescape
 
 from tests.tickets import FIELDS, issue
 from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS
@@ -21,6 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"),
 ]
 LIST = "/admin/tickets/ticket/"
+TEXTS = ("<&>\"'", "_x0041_", "_x000D_", "_x", "🎫", "&amp;")
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(1)", "＝1", "＠x")
 
 
@@ -73,8 +75,10 @@ def test_each_of_many_tickets_is_in_the_file_once(monkeypatch: pytest.MonkeyPatc
     tickets = Ticket.issue_many([FIELDS] * 5)
 
     chunks = list(csv_file.chunks_of(Ticket.objects.all()))
+    parts = list(workbook.chunks_of(Ticket.objects.all()))
 
-    assert len(chunks) == 4
+    assert (len(chunks), len(parts)) == (4, 4)
+    assert [cells[0] for cells in in_workbook(b"".join(parts))[1:]] == [ticket.code for ticket in tickets]
     assert [row["code"] for row in in_csv(b"".join(chunks))] == [ticket.code for ticket in tickets]
 
 
@@ -108,6 +112,16 @@ def test_exporting_needs_both_permissions(permission: str) -> None:
     client = client_with(permission)
 
     assert client.get(f"{LIST}export.csv").status_code == 403
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_any_text_is_in_the_workbook_as_it_is(text: str) -> None:
+    ticket = issue()
+    Ticket.objects.filter(id=ticket.id).update(title=text)
+
+    book = load_workbook(BytesIO(b"".join(workbook.chunks_of(Ticket.objects.all()))))
+
+    assert unescape(book.active["B2"].value) == text  # type: ignore[union-attr, index]
 
 
 def test_days_that_excel_does_not_have_are_texts() -> None:
