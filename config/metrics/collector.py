@@ -18,6 +18,7 @@ from readmodel.index.client import is_left_alone
 from readmodel.index.document_index import shared_index
 from readmodel.models import WrongDocuments
 from readmodel.projection import projections
+from tickets.models import Job
 
 SCRAPE_TIMEOUT_SECONDS = 1.0
 
@@ -35,6 +36,7 @@ class ServiceCollector(Collector):
             with _answering(readings, "elasticsearch", RetryLater, TargetLost):
                 _measure_indices(readings)
             _measure_repairs(readings)
+            _measure_jobs(readings)
         yield from readings
 
 
@@ -107,3 +109,8 @@ def _measure_repairs(readings: Readings) -> None:
     for found in WrongDocuments.objects.all():
         labels = {"projection": found.projection, "kind": found.kind, "repaired": found.is_repaired}
         readings.add("readmodel_wrong_documents_total", found.number, **labels)
+
+
+def _measure_jobs(readings: Readings) -> None:
+    readings.add("tickets_jobs_unfinished", Job.objects.unfinished().count())
+    readings.add("tickets_jobs_silent_seconds", Job.objects.silent_seconds())

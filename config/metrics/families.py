@@ -40,6 +40,10 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "events_group_paused": Family(("group",), "Whether somebody has paused the group."),
     "events_flush_breaker_open": Family((), "Whether this process leaves its events to the relay because Redis fails."),
+    "tickets_jobs_unfinished": Family((), "Jobs that wait for a worker, or that one works on."),
+    "tickets_jobs_silent_seconds": Family(
+        (), "How long no worker has done anything for the unfinished job that waits longest, 0 if there is none."
+    ),
     "readmodel_behind_seconds": Family(
         (), "Age of the oldest event that the searched tickets lack, 0 if they lack none."
     ),

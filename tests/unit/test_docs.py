@@ -106,9 +106,9 @@ def test_the_alerts_of_the_how_to_are_of_metrics_that_there_are() -> None:
     alerts = [rule["expr"] for rule in rules["groups"][0]["rules"]]
 
     assert scraped["scrape_configs"][0]["metrics_path"] == "/metrics"
-    assert len(alerts) == 4
-    named = [name for alert in alerts for name in re.findall(r"\b(?:events|readmodel|metrics)_\w+", alert)]
-    assert len(named) == 4
+    assert len(alerts) == 5
+    named = [name for alert in alerts for name in re.findall(r"\b(?:events|readmodel|metrics|tickets)_\w+", alert)]
+    assert len(named) == 5
     assert set(named) <= FAMILIES.keys()
 
 

@@ -119,6 +119,7 @@ class JobAdmin(JobModelAdmin):
             "job": job,
             "page": page,
             "refusals": list(_with_tickets(page.object_list)),
+            "is_quiet": _is_quiet(job),
             "may_stop": _may(request, job),
             "may_confirm": job.state == JobState.CHECKED and _may(request, job) and job.asked_by_id == request.user.pk,
             **_of_import(job),
@@ -130,7 +131,8 @@ class JobAdmin(JobModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         job = get_object_or_404(self.get_queryset(request), id=job_id)
-        response = TemplateResponse(request, "admin/tickets/job/progress.html", {"job": job})
+        context = {"job": job, "is_quiet": _is_quiet(job)}
+        response = TemplateResponse(request, "admin/tickets/job/progress.html", context)
         if job.is_finished:
             response["HX-Refresh"] = "true"
         return response
@@ -166,6 +168,11 @@ class JobAdmin(JobModelAdmin):
 
 def _may(request: HttpRequest, job: Job) -> bool:
     return request.user.has_perm(PERMISSIONS[job.kind])
+
+
+def _is_quiet(job: Job) -> bool:
+    """Tell whether no worker has the job, though it is not finished."""
+    return Job.objects.quiet().filter(id=job.id).exists()
 
 
 def _to_page(job: Job) -> HttpResponseBase:

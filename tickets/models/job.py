@@ -30,6 +30,11 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Filter unfinished jobs of which nothing was done for long, by the clock of the database."""
         return self.unfinished().filter(heartbeat_at__lt=Now() - timedelta(seconds=LEASE_SECONDS))
 
+    def silent_seconds(self) -> float:
+        """Return how long nothing was done of the unfinished job that waits longest, 0 if there is none."""
+        longest = self.unfinished().order_by("heartbeat_at").values_list("heartbeat_at", Now()).first()
+        return max((longest[1] - longest[0]).total_seconds(), 0.0) if longest else 0.0
+
 
 class JobKind(models.TextChoices):
     CANCEL = "cancel", _("cancel")

@@ -1,12 +1,14 @@
 """Test who may read /metrics, and what it answers while servers are down."""
 
 import secrets
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.models import Token
@@ -19,6 +21,7 @@ from events.relay import flush as relay
 from events.stream.interface import Stream
 from readmodel.models import WrongDocuments
 from tests.things import ThingMade
+from tickets.models import Job, JobKind, JobState
 
 pytestmark = pytest.mark.django_db
 
@@ -109,6 +112,19 @@ def test_an_open_breaker_of_this_process_is_reported(client: Client, token: str)
     assert scrape(client, token)["events_flush_breaker_open"] == {"": 1}
 
 
+def test_a_job_that_no_worker_takes_is_reported(client: Client, token: str) -> None:
+    found = scrape(client, token)
+    assert (found["tickets_jobs_unfinished"], found["tickets_jobs_silent_seconds"]) == ({"": 0}, {"": 0})
+    Job.objects.create(kind=JobKind.CANCEL, heartbeat_at=timezone.now() - timedelta(minutes=5))
+    Job.objects.create(kind=JobKind.CANCEL)
+    Job.objects.create(kind=JobKind.CANCEL, heartbeat_at=timezone.now() - timedelta(days=5), state=JobState.FINISHED)
+
+    found = scrape(client, token)
+
+    assert found["tickets_jobs_unfinished"] == {"": 2}
+    assert 300 <= found["tickets_jobs_silent_seconds"][""] < 3_600
+
+
 def test_repaired_documents_are_a_counter(client: Client, token: str) -> None:
     WrongDocuments.objects.create(projection="tickets", kind="altered", is_repaired=True, number=3)
 
@@ -148,5 +164,5 @@ def test_a_scrape_of_a_longer_log_needs_no_more_queries(client: Client, token: s
 
 def test_metric_names_follow_the_prometheus_conventions() -> None:
     for name, family in FAMILIES.items():
-        assert name.startswith(("events_", "readmodel_", "metrics_"))
+        assert name.startswith(("events_", "readmodel_", "metrics_", "tickets_"))
         assert family.documentation.endswith(".")

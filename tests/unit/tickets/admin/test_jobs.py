@@ -1,12 +1,14 @@
 """Test jobs in the admin: chosen in the list, confirmed, followed, and stopped."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
 from events.models import LogEntry
 from tests.tickets import FIELDS, issue
@@ -44,12 +46,16 @@ def test_all_that_a_filter_finds_is_changed_after_a_confirmation_that_repeats_no
     later = issue()
     started = client.post(asked.url, {"confirmed": "yes", "reason": "Rain"}, headers={"X-Request-ID": "confirmed"})
     waiting = client.get(started.url)
+    Job.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=1))
+    quiet = client.get(f"{JOBS}{Job.objects.get().id}/progress/")
     call_command("run_jobs", once=True)
 
     assert "Cancel 105 tickets?" in text_of(page)
     assert "These are the first 10." in text_of(page)
     assert page.content.decode().count(str(tickets[0].id)) == 0
     assert 'hx-trigger="every 2s"' in waiting.content.decode()
+    assert "No worker has done anything" not in text_of(waiting)
+    assert "No worker has done anything" in text_of(quiet)
     job = Job.objects.get()
     assert (job.state, job.done, job.refused, job.replace) == ("finished", 104, 1, False)
     assert {*Ticket.objects.filter(id__in=[other.id, later.id]).values_list("status", flat=True)} == {"issued"}
