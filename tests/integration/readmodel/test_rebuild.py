@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.tasks import TaskResultStatus
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
@@ -17,6 +18,7 @@ from events.stream.interface import Stream
 from readmodel import rebuild
 from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.subscriber import ReadModel
+from readmodel.tasks import rebuild_readmodel
 from readmodel.tickets.documents import TicketDocuments
 from readmodel.tickets.timeline import Timeline
 from tests.damage import Damage
@@ -63,6 +65,16 @@ def test_the_alias_moves_to_the_new_index(
     assert_the_read_model_equals_the_tickets(elasticsearch, alias)
     interval = elasticsearch.indices.get_settings(index=alias, name="index.refresh_interval", flat_settings=True)
     assert interval[f"{alias}-000002"]["settings"] == {"index.refresh_interval": "1s"}
+
+
+def test_a_worker_rebuilds_what_the_admin_has_asked_for(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:
+    task = rebuild_readmodel.enqueue("tickets")
+
+    call_command("run_jobs", once=True)
+
+    task.refresh()
+    assert task.status == TaskResultStatus.SUCCESSFUL
+    assert names(ticket_index) == ["000002", "000001"]
 
 
 def test_both_indices_are_fed_and_the_alias_can_move_back(
