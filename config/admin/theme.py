@@ -1,15 +1,23 @@
 """Give every class of the admin the theme, whether it knows of it or not."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin import ActionLocation
+from django.contrib.admin import ActionLocation, display
 from django.contrib.admin import ModelAdmin as DjangoModelAdmin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.db.models import Model
 from django.forms import SplitDateTimeWidget
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, checkbox
+
+KEY = "KEY"
 
 if TYPE_CHECKING:
     AnyModelAdmin = DjangoModelAdmin[Any]
@@ -42,6 +50,12 @@ class ThemedAdmin(ModelAdmin):  # type: ignore[misc]
         """Begin sentences with a capital letter, as Django's own templates do."""
         super().message_user(request, capfirst(message), *arguments, **options)
 
+    @display(description=ModelAdmin.action_checkbox.short_description)
+    def action_checkbox(self, obj: Model) -> SafeString:
+        """Return the box that chooses a row; the theme renders a template for each, a fifth of a list's time."""
+        before, after = _checkbox(get_language())
+        return format_html("{}{}{}", before, obj.pk, after)
+
     def get_action_choices(
         self,
         request: HttpRequest,
@@ -51,6 +65,13 @@ class ThemedAdmin(ModelAdmin):  # type: ignore[misc]
         """Offer the actions of the place that is shown, which the theme does not tell apart."""
         choices = default_choices or [("", _("Select action"))]
         return DjangoModelAdmin.get_action_choices(self, request, choices, action_location)
+
+
+@cache
+def _checkbox(language: str) -> tuple[SafeString, SafeString]:  # noqa: ARG001 (its label is in this language)
+    """Return what stands before and after a row's key."""
+    before, after = str(checkbox.render(ACTION_CHECKBOX_NAME, KEY)).split(KEY)
+    return mark_safe(before), mark_safe(after)  # noqa: S308 (a template's)
 
 
 def _without_frames(response: HttpResponse) -> HttpResponse:
