@@ -5,7 +5,7 @@ call them.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from events import database
 from events.conf import conf
 from events.event import Event
-from events.personal_data import Person
+from events.personal_data import Leftover, Person
 
 
 class Aggregate[Row: Model](ABC):
@@ -58,6 +58,10 @@ class Aggregate[Row: Model](ABC):
     def belongings(self, row: Row) -> Mapping[str, object]:  # noqa: ARG002
         """Return what other tables have about the row's person, for person_report."""
         return {}
+
+    def leftovers(self) -> Iterable[Leftover]:
+        """Name the places near the table in which data of a forgotten person may stay for a while."""
+        return ()
 
 
 def database_of(aggregate: Aggregate[Model]) -> str:

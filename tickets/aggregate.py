@@ -1,6 +1,6 @@
 """Let `verify_log` compare the tickets' table with their events, and `forget_person` redact it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from uuid import UUID
 
 import msgspec
@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from events.aggregates import Aggregate
 from events.event import Event
 from events.exceptions import Unprocessable
-from events.personal_data import Person, redacted
+from events.personal_data import Leftover, Person, redacted
 from tickets.events import TicketCorrected, TicketEvent, TicketRedacted
-from tickets.models import Ticket
+from tickets.models import JobFile, Ticket
 
 
 class TicketAggregate(Aggregate[Ticket]):
@@ -51,6 +51,14 @@ class TicketAggregate(Aggregate[Ticket]):
     def belongings(self, row: Ticket) -> Mapping[str, object]:
         passages = row.check_ins.order_by("at").values("at", "device", "recorded_at", "undone_at")
         return {"check_ins": list(passages)} if passages else {}
+
+    def leftovers(self) -> Iterator[Leftover]:
+        if count := JobFile.objects.count():
+            yield Leftover(
+                f"CSV files of imports that are not finished: {count}",
+                "they are imported or stopped; a worker deletes one that nobody confirms for a day",
+                "stop the job in the admin, which deletes its file",
+            )
 
 
 def _replacement_of(row: Ticket) -> UUID | None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from events import database
+from events.aggregates import load_aggregates
 from events.conf import conf
 from events.exceptions import StreamUnavailable
 from events.personal_data import Leftover
@@ -18,6 +19,8 @@ def leftovers(stream: Stream) -> Iterator[Leftover]:
     yield from _of_backups()
     yield from _of_postgresql() if database.connection().vendor == "postgresql" else _of_sqlite()
     yield from _of_redis(stream)
+    for aggregate in load_aggregates().values():
+        yield from aggregate.leftovers()
     for group in sorted(conf.subscribers):
         with closing(load_subscriber(group)) as subscriber:
             yield from subscriber.leftovers()

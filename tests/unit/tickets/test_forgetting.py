@@ -26,7 +26,7 @@ from tests.things import ThingMade
 from tests.tickets import issue
 from tickets.aggregate import TicketAggregate
 from tickets.events import FORGOTTEN_EMAIL, FORGOTTEN_NAME
-from tickets.models import Passage, Ticket
+from tickets.models import Job, JobFile, JobKind, JobState, Passage, Ticket
 
 THE_NAMESAKE = {"events_log": ["ada lovelace"], "tickets_ticket": ["ada lovelace"]}
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -173,6 +173,16 @@ def test_what_is_left_is_reported_and_is_a_failure() -> None:
 
     assert "left in, or could not be looked for in: table auth_user" in said
     assert ADA not in said
+
+
+def test_files_of_imports_that_wait_are_named() -> None:
+    issue(holder_email=ADA)
+    job = Job.objects.create(kind=JobKind.IMPORT, state=JobState.CHECKED)
+    JobFile.objects.create(job=job, name="gala.csv", content=b"ada", encoding="utf-8", delimiter=",")
+
+    assert "CSV files of imports that are not finished: 1" in forget(ADA)
+    JobFile.objects.all().delete()
+    assert "CSV files" not in forget(ADA)
 
 
 def test_without_redis_it_is_not_finished_and_goes_on_later() -> None:
