@@ -81,7 +81,8 @@ def latencies_since(load: Load, probe: Probe, installation: Installation) -> Lat
     """Take what was measured since the last call."""
     answers, load.latencies = load.latencies, []
     canceled, load.canceled_at = load.canceled_at, {}
-    arrived = {call.ticket: call.at for call in list(installation.servers.gate.calls)}
+    calls = list(installation.servers.gate.calls)
+    arrived = {call.ticket: call.at for call in reversed(calls)}  # A correction sends a later message of the ticket.
     installation.servers.gate.calls.clear()
     webhooks = [max(arrived[ticket] - at, 0.0) for ticket, at in canceled.items() if ticket in arrived]
     return Latencies(answers, webhooks, probe.take())
