@@ -3,6 +3,7 @@
 The texts stay in the order of their ids and have no line numbers, so that a change of the code changes few lines here.
 """
 
+import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,8 @@ from django.utils.translation.template import templatize
 ROOT = Path(__file__).resolve().parents[1]
 APPS = ("accounts", "config", "events", "readmodel", "tickets")
 GERMAN = ROOT / "locale/de/LC_MESSAGES/django.po"
+SAID_BY_DOCSTRINGS = ROOT / "tickets/exceptions.py"
+"""The docstrings of its classes are what a person reads."""
 PLURALS = {name: DEFAULT_KEYWORDS[name.removesuffix("_lazy")] for name in ("ngettext_lazy", "pgettext_lazy")}
 CHANGING = tuple(
     f'"{name}'.encode() for name in ("Project-", "Report-", "POT-", "PO-", "Last-", "Language-Team", "Generated-")
@@ -45,6 +48,8 @@ def collected() -> Catalog:
             if texts:  # Else it is a variable.
                 context, message = _message_of(function, texts)
                 catalog.add(message, context=context)
+    for docstring in _docstrings_of_classes(SAID_BY_DOCSTRINGS):
+        catalog.add(docstring)
     return catalog
 
 
@@ -65,6 +70,12 @@ def _marked_in(path: Path) -> Iterator[tuple[int, str, Any, list[str]]]:
     elif "gettext" not in text:
         return iter(())
     return extract_python(BytesIO(text.encode()), KEYWORDS, [], {"encoding": "utf-8"})
+
+
+def _docstrings_of_classes(path: Path) -> Iterator[str]:
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ClassDef):
+            yield str(ast.get_docstring(node))
 
 
 def _message_of(function: str, texts: Any) -> tuple[str | None, Any]:

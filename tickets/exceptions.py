@@ -3,18 +3,26 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from django.utils.translation import gettext
+
 
 class TicketError(Exception):
-    """A ticket could not be changed. `kind` is the last part of the type of the REST interface's problem."""
+    """A ticket could not be changed."""
 
     kind = ""
+    """The last part of the type of the REST interface's problem."""
     facts: Mapping[str, str | None] = {}
     """What a program needs to know of it, by name; nothing personal."""
 
     def __init__(self, message: str | None = None, *, outline: str = "") -> None:
         """`outline` says the same without what only those who may see the ticket may know."""
-        super().__init__(message or (self.__doc__ or "").strip())
-        self.outline = outline or (self.__doc__ or "").strip()
+        super().__init__(message or self.in_general())
+        self.outline = outline or self.in_general()
+
+    @classmethod
+    def in_general(cls) -> str:
+        """Return the class's docstring in the language of the reader; `make messages` collects those of this module."""
+        return gettext(str(cls.__doc__))
 
 
 class TransitionRefused(TicketError):

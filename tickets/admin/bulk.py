@@ -42,7 +42,7 @@ class BulkActions:
 
 def _ask(request: HttpRequest, kind: JobKind, tickets: QuerySet[Ticket]) -> HttpResponseBase | None:
     """Keep the chosen tickets in a draft, and lead to the page that asks for confirmation."""
-    job = Job(kind=kind, state=JobState.DRAFT, asked_by=cast("Any", request.user))
+    job = Job(kind=kind, state=JobState.DRAFT, asked_by=cast("Any", request.user), language=request.LANGUAGE_CODE)
     ids = tickets.order_by("id").values_list("id", flat=True).iterator(chunk_size=READ_AT_ONCE)
     try:
         begin(job, ids)

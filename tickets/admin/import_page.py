@@ -20,6 +20,7 @@ from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS, count_rows
 from tickets.csv_import.source import DELIMITERS, NoTicketFile, examine
 from tickets.jobs.starting import begin_import
 from tickets.models import Job, JobFile, JobKind, Ticket
+from tickets.values import written
 from tickets.values.venue_time import time_zones
 
 LARGEST_FILE = 9_500_000
@@ -57,7 +58,7 @@ class ImportForm(forms.Form):
         if file.size and file.size > LARGEST_FILE:
             raise ValidationError(
                 _("This file has %(size)s bytes, and at most %(most)s can be imported here; split it.")
-                % {"size": f"{file.size:,}", "most": f"{LARGEST_FILE:,}"}
+                % {"size": written.number(file.size), "most": written.number(LARGEST_FILE)}
             )
         return file
 
@@ -79,7 +80,7 @@ class ImportForm(forms.Form):
             delimiter=source.delimiter,
             time_zone=source.time_zone,
         )
-        job = Job(kind=JobKind.IMPORT, asked_by=cast("Any", request.user), total=total)
+        job = Job(kind=JobKind.IMPORT, asked_by=cast("Any", request.user), total=total, language=request.LANGUAGE_CODE)
         return begin_import(job, file)
 
 

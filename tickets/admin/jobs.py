@@ -147,6 +147,7 @@ class JobAdmin(JobModelAdmin):
             return _to_page(job)
         if request.method == "POST" and form.is_valid():
             job.correlation_id = getattr(request, "correlation_id", "")
+            job.language = request.LANGUAGE_CODE
             confirm(job)
             return _to_page(job)
         first = JobItem.objects.filter(job=job)[:SHOWN_TICKETS]

@@ -12,6 +12,7 @@ from itertools import batched
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from events import database, unit_of_work
 from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS, BadRow, Place, Row, read_rows
@@ -22,7 +23,6 @@ from tickets.values.codes import key_of
 ROWS_PER_CHUNK = 1_000
 ALL_COLUMNS = TICKET_COLUMNS + OPTIONAL_COLUMNS
 NOWHERE = Place(0, 0)
-REPEATED = "An earlier row of the file has this code, with other values."
 
 
 @dataclass
@@ -104,7 +104,8 @@ class Import:
         if not key or key not in self._codes:
             self._codes[key] = values
             return row
-        return None if self._codes[key] == values else BadRow(row.place, [f"code: {REPEATED}"])
+        repeated = _("An earlier row of the file has this code, with other values.")
+        return None if self._codes[key] == values else BadRow(row.place, [f"code: {repeated}"])
 
     def _begin(self, source: Source) -> ImportedFile:
         """Lock and return what is known of the file; another import of it waits until this transaction ends."""
@@ -157,5 +158,6 @@ class Import:
 def _difference(row: Row, stored: dict[str, Any]) -> BadRow | None:
     given = row.values
     different = [name for name in given if name != "code" and stored[name] != given[name]]
-    problems = [f"{name}: ticket {stored['code']} already exists, with {str(stored[name])!r}." for name in different]
+    there = _("ticket %(code)s already exists, with %(value)r.")
+    problems = [f"{name}: {there % {'code': stored['code'], 'value': str(stored[name])}}" for name in different]
     return BadRow(row.place, problems) if problems else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from tickets.csv_import.source import DIRECTIVE, NoTicketFile, Source, name_of
 from tickets.csv_import.spreadsheets import price_in, time_in
@@ -36,7 +37,8 @@ class Place:
     line: int
 
     def __str__(self) -> str:
-        return f"line {self.line}" if self.row == self.line else f"line {self.line} (row {self.row})"
+        text = _("line %(line)s") if self.row == self.line else _("line %(line)s (row %(row)s)")
+        return text % {"line": self.line, "row": self.row}
 
 
 @dataclass(frozen=True)
@@ -105,15 +107,15 @@ def _records(lines: Iterable[str], delimiter: str) -> Iterator[_Record | BadRow]
                 yield _Record(place, values)
             place = Place(place.row + 1, reader.line_num + 1)  # A quoted value may span several lines.
     except (csv.Error, UnicodeError) as error:
-        yield BadRow(
-            place, [f"This is not valid CSV ({error}), and the rest was not read; check that the quotes match."]
-        )
+        invalid = _("This is not valid CSV (%(error)s), and the rest was not read; check that the quotes match.")
+        yield BadRow(place, [invalid % {"error": error}])
 
 
 def _columns_in(records: Iterator[_Record | BadRow], source: Source) -> list[str]:
     header = next(records, None)
     if header is None:
-        raise NoTicketFile(f"The file is empty. Its first line must name the columns: {','.join(TICKET_COLUMNS)}")
+        empty = _("The file is empty. Its first line must name the columns: %(columns)s")
+        raise NoTicketFile(empty % {"columns": ",".join(TICKET_COLUMNS)})
     return _columns(header, source)
 
 
@@ -121,18 +123,32 @@ def _columns(header: _Record | BadRow, source: Source) -> list[str]:
     if isinstance(header, BadRow):
         raise NoTicketFile(str(header))
     names = [name_of(name) for name in _without_empty_ends(header.values)]
-    complaints = [
-        *(f"{name!r} is missing." for name in TICKET_COLUMNS if name not in names),
-        *(f"{name!r} is unknown." for name in names if name not in TICKET_COLUMNS + OPTIONAL_COLUMNS),
-        *(f"{name!r} is named more than once." for name in dict.fromkeys(names) if names.count(name) > 1),
-    ]
-    if complaints:
-        expected = (
-            f"The columns are {','.join(TICKET_COLUMNS)}, and {OPTIONAL_COLUMNS[0]} if you like. The file was read as "
-            f"{source.encoding} with the delimiter {source.delimiter!r}; name others if these are wrong."
-        )
-        raise NoTicketFile(f"{header.place}: {' '.join(complaints)} {expected}")
+    if complaints := list(_complaints_about(names)):
+        raise NoTicketFile(f"{header.place}: {' '.join(complaints)} {_expected(source)}")
     return names
+
+
+def _complaints_about(names: list[str]) -> Iterator[str]:
+    wrong = {
+        _("%(name)r is missing."): [name for name in TICKET_COLUMNS if name not in names],
+        _("%(name)r is unknown."): [name for name in names if name not in TICKET_COLUMNS + OPTIONAL_COLUMNS],
+        _("%(name)r is named more than once."): [name for name in dict.fromkeys(names) if names.count(name) > 1],
+    }
+    for text, columns in wrong.items():
+        yield from (text % {"name": name} for name in columns)
+
+
+def _expected(source: Source) -> str:
+    text = _(
+        "The columns are %(columns)s, and %(optional)s if you like. The file was read as %(encoding)s with the "
+        "delimiter %(delimiter)r; name others if these are wrong."
+    )
+    return text % {
+        "columns": ",".join(TICKET_COLUMNS),
+        "optional": OPTIONAL_COLUMNS[0],
+        "encoding": source.encoding,
+        "delimiter": source.delimiter,
+    }
 
 
 def _without_empty_ends(values: list[str]) -> list[str]:
@@ -146,13 +162,12 @@ def _row(record: _Record, columns: list[str], source: Source) -> Row | BadRow:
     if len(cells) > len(columns):
         cells = [*cells[: len(columns)], *_without_empty_ends(cells[len(columns) :])]
     if len(cells) != len(columns):
-        found = f"The row has {len(cells)} values for {len(columns)} columns; check its quotes and delimiters."
-        return BadRow(record.place, [found])
+        found = _("The row has %(values)s values for %(columns)s columns; check its quotes and delimiters.")
+        return BadRow(record.place, [found % {"values": len(cells), "columns": len(columns)}])
     values: Any = {name: value.strip() for name, value in zip(columns, cells, strict=True)}
     values["time_zone"] = values.get("time_zone") or source.time_zone
     status = values.pop("status")
-    problems = [] if status in TICKET_STATUSES else [f"status: {status!r} is not one of {', '.join(Status.values)}."]
-    problems = [*_convert(values, source), *problems]
+    problems = [*_convert(values, source), *_complaints_about_status(status)]
     try:
         draft = Ticket.draft(**values)
     except ValidationError as error:
@@ -160,6 +175,12 @@ def _row(record: _Record, columns: list[str], source: Source) -> Row | BadRow:
         refused = {column: messages for column, messages in error.message_dict.items() if column not in named}
         problems = [f"{column}: {' '.join(messages)}" for column, messages in refused.items()] + problems
     return BadRow(record.place, problems) if problems else Row(record.place, draft, status, columns)
+
+
+def _complaints_about_status(status: str) -> Iterator[str]:
+    if status not in TICKET_STATUSES:
+        wrong = _("%(status)r is not one of %(known)s.") % {"status": status, "known": ", ".join(Status.values)}
+        yield f"status: {wrong}"
 
 
 def _convert(values: dict[str, str], source: Source) -> Iterator[str]:

@@ -9,6 +9,8 @@ from io import TextIOWrapper
 from itertools import islice
 from typing import IO, NamedTuple
 
+from django.utils.translation import gettext as _
+
 CHUNK_BYTES = 1_000_000
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -48,7 +50,7 @@ class Source(NamedTuple):
         """Say which encoding was assumed, if the file does not prove it."""
         if self.encoding != WINDOWS:
             return ""
-        return "The file is not in UTF-8; it was read as cp1252 (Windows). If names look wrong, name its encoding."
+        return _("The file is not in UTF-8; it was read as cp1252 (Windows). If names look wrong, name its encoding.")
 
     def text(self) -> TextIOWrapper:
         # Bytes that are not valid become surrogates, which every field refuses: a bad row with its place and column.
@@ -69,7 +71,8 @@ def _known(encoding: str) -> str:
         name = codecs.lookup(encoding).name
         "".encode(name)
     except LookupError:
-        raise NoTicketFile(f"There is no encoding {encoding!r}; name one such as utf-8, cp1252 or utf-16.") from None
+        unknown = _("There is no encoding %(encoding)r; name one such as utf-8, cp1252 or utf-16.")
+        raise NoTicketFile(unknown % {"encoding": encoding}) from None
     return "utf-8-sig" if name == "utf-8" else name
 
 
@@ -80,7 +83,7 @@ def _encoding_of(file: IO[bytes]) -> str:
         if start.startswith(mark):
             return encoding
     if start in WORKBOOKS:
-        raise NoTicketFile("This is a spreadsheet program's own file; save the sheet as CSV.")
+        raise NoTicketFile(_("This is a spreadsheet program's own file; save the sheet as CSV."))
     if len(start) > 1 and 0 in start[:2]:
         return "utf-16-be" if start[0] == 0 else "utf-16-le"
     return _encoding_by_content(file)
@@ -100,7 +103,7 @@ def _encoding_by_content(file: IO[bytes]) -> str:
     if broken <= valid:
         return "utf-8"
     if not is_windows:
-        raise NoTicketFile("The file is neither in UTF-8 nor in cp1252; save it as UTF-8, or name its encoding.")
+        raise NoTicketFile(_("The file is neither in UTF-8 nor in cp1252; save it as UTF-8, or name its encoding."))
     return WINDOWS
 
 
@@ -117,7 +120,9 @@ def _delimiter_of(source: Source, columns: set[str]) -> str:
     try:
         lines = [line for line in islice(text, 20) if NAME.search(line)]
     except UnicodeError as error:
-        raise NoTicketFile(f"The file is not in {source.encoding}: {error.reason}; name its encoding.") from error  # type: ignore[attr-defined]
+        other = _("The file is not in %(encoding)s: %(reason)s; name its encoding.")
+        facts = {"encoding": source.encoding, "reason": getattr(error, "reason", "")}
+        raise NoTicketFile(other % facts) from error
     finally:
         text.detach()
         source.file.seek(0)

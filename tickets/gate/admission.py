@@ -4,14 +4,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.utils.translation import gettext as _
 
 from events import unit_of_work
 from tickets.exceptions import NonceReused, UnknownCode
 from tickets.gate.signed_code import code_in
 from tickets.models import Passage, Ticket
 from tickets.values.codes import key_of
-
-SEVERAL = "Several tickets have this code, in different spellings: type upper and lower case and hyphens as printed."
 
 
 class Admission(NamedTuple):
@@ -29,9 +28,14 @@ def ticket_with(*, code: str = "", qr: str = "") -> UUID:
         code = code_in(qr)
     ids = dict(Ticket.objects.with_code(code).values_list("code", "id"))
     if not ids:
-        raise UnknownCode(f"There is no ticket with the code {key_of(code)}.")
+        raise UnknownCode(_("There is no ticket with the code %(code)s.") % {"code": key_of(code)})
     if len(ids) > 1 and code not in ids:  # Early releases have issued codes that differ in their spelling alone.
-        raise UnknownCode(SEVERAL)
+        raise UnknownCode(
+            _(
+                "Several tickets have this code, in different spellings: "
+                "type upper and lower case and hyphens as printed."
+            )
+        )
     return ids.get(code) or next(iter(ids.values()))
 
 

@@ -5,6 +5,8 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from tickets.exceptions import TicketError
 from tickets.models import Job, JobItem, JobKind, Outcome, Ticket
@@ -24,12 +26,17 @@ class Refusal(NamedTuple):
 
     status: int
     kind: str
-    detail: str
+    detail: str | Promise
     facts: Mapping[str, str | None] = {}
+
+    @property
+    def text(self) -> str:
+        """The detail in the language that is active now, as long as it can be stored."""
+        return str(self.detail)[:LONGEST_DETAIL]
 
     def item(self, job: Job) -> JobItem:
         """Return a refused item without a ticket."""
-        return JobItem(job=job, outcome=Outcome.REFUSED, status=self.status, detail=self.detail[:LONGEST_DETAIL])
+        return JobItem(job=job, outcome=Outcome.REFUSED, status=self.status, detail=self.text)
 
     @classmethod
     def of(cls, error: Exception) -> "Refusal":
@@ -39,12 +46,12 @@ class Refusal(NamedTuple):
         return cls(HTTPStatus.BAD_REQUEST, "", " ".join(messages))
 
 
-UNKNOWN = Refusal(HTTPStatus.NOT_FOUND, "", "There is no ticket with this id.")
-FORBIDDEN = Refusal(HTTPStatus.FORBIDDEN, "", "Who asked for this job may not do it any more.")
+UNKNOWN = Refusal(HTTPStatus.NOT_FOUND, "", _("There is no ticket with this id."))
+FORBIDDEN = Refusal(HTTPStatus.FORBIDDEN, "", _("Who asked for this job may not do it any more."))
 FAILED = Refusal(
     HTTPStatus.INTERNAL_SERVER_ERROR,
     "",
-    "The service failed on this several times, and left it as it is; the worker's log says why.",
+    _("The service failed on this several times, and left it as it is; the worker's log says why."),
 )
 
 

@@ -8,9 +8,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tickets.jobs.tasks import run_job
 from tickets.models import Job, JobFile, JobItem, JobState
+from tickets.values import written
 
 MOST_TICKETS = 100_000
 ITEMS_AT_ONCE = 5_000
@@ -28,7 +30,8 @@ class TooManyTickets(Exception):
     """A job has more tickets than one may have."""
 
     def __init__(self) -> None:
-        super().__init__(f"These are more than {MOST_TICKETS:,} tickets, the most of one job; divide them.")
+        text = _("These are more than %(most)s tickets, the most of one job; divide them.")
+        super().__init__(text % {"most": written.number(MOST_TICKETS)})
 
 
 def begin(job: Job, ticket_ids: Iterable[UUID]) -> Job:
@@ -49,7 +52,7 @@ def begin(job: Job, ticket_ids: Iterable[UUID]) -> Job:
 
 def confirm(job: Job) -> bool:
     """Start a draft, or write the file that was checked; tell whether the job waited for that still."""
-    given = {name: getattr(job, name) for name in ("reason", "replace", "correlation_id")}
+    given = {name: getattr(job, name) for name in ("reason", "replace", "language", "correlation_id")}
     with transaction.atomic():
         waiting = Job.objects.filter(id=job.id, state__in=(JobState.DRAFT, JobState.CHECKED))
         has_waited = waiting.update(**given, **FROM_THE_BEGINNING) == 1

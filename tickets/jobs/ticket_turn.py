@@ -10,7 +10,6 @@ from events import unit_of_work
 from tickets.jobs.actions import ACTIONS, FAILED, FORBIDDEN, REFUSALS, UNKNOWN, Refusal
 from tickets.jobs.turn import Turn, shutdown
 from tickets.models import Job, JobItem, Outcome, Ticket
-from tickets.models.job import LONGEST_DETAIL
 
 SLICE = 100
 """So many tickets are worked off before another job has its turn, and permissions are looked at again."""
@@ -29,7 +28,7 @@ class TicketTurn(Turn):
             is_failing = False
 
     def refuse_rest(self) -> None:
-        values = {"outcome": Outcome.REFUSED, "status": FORBIDDEN.status, "detail": FORBIDDEN.detail}
+        values = {"outcome": Outcome.REFUSED, "status": FORBIDDEN.status, "detail": FORBIDDEN.text}
         with transaction.atomic():
             self.count(refused=self._open_items().update(**values))
 
@@ -55,6 +54,6 @@ def _changed(job: Job, item: JobItem) -> Refusal | None:
 def _settle(item: JobItem, refusal: Refusal | None) -> None:
     if refusal:
         item.status, item.kind, item.facts = refusal.status, refusal.kind, dict(refusal.facts)
-        item.detail = refusal.detail[:LONGEST_DETAIL]
+        item.detail = refusal.text
     item.outcome = Outcome.REFUSED if refusal else Outcome.DONE
     item.save(update_fields=["outcome", "status", "kind", "detail", "facts"])

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from events.processes.shutdown import Shutdown
 from events.recording.collector import Collector, collecting
@@ -43,11 +43,12 @@ class Turn(ABC):
 
     def take(self) -> None:
         try:
-            if may(self.job):
-                with _events_of(self.job):
-                    self.work_off()
-            else:
-                self.refuse_rest()
+            with translation.override(self.job.language):
+                if may(self.job):
+                    with _events_of(self.job):
+                        self.work_off()
+                else:
+                    self.refuse_rest()
             self._go_on()
         except Lost:
             logger.info("job %s was stopped, or taken up by another worker", self.job.id)

@@ -53,6 +53,14 @@ class Status(models.TextChoices):
     CANCELED = "canceled", gettext_lazy("canceled")
 
 
+HISTORIES = {
+    Status.ISSUED: gettext_lazy("ticket %(code)s is issued"),
+    Status.CHECKED_IN: gettext_lazy("ticket %(code)s is already checked in"),
+    Status.CANCELED: gettext_lazy("ticket %(code)s is already canceled"),
+}
+"""Why a ticket in this status can't be changed, as far as its row says."""
+
+
 def validated_reason(text: str) -> str:
     """Return the reason as it is recorded; raise ValidationError."""
     reason = normalized(text)

@@ -82,6 +82,8 @@ class Job(models.Model):
     """Whether an import writes rows; before, it only checks them."""
     counts = models.JSONField(default=dict)
     """What an import has found or done, as in ImportReport."""
+    language = models.CharField(max_length=10, default="en", db_default="en")
+    """Of the one who asked; refusals are written in it."""
     correlation_id = models.CharField(max_length=128, blank=True)
     """Of the request that asked; the events get it too."""
     total = models.PositiveIntegerField(_("tickets"), default=0)

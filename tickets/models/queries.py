@@ -20,6 +20,11 @@ def taken_code(code: str) -> str:
     return _("A ticket with the code %(code)s already exists.") % {"code": code}
 
 
+def _changed_meanwhile(ticket: "Ticket") -> ConcurrentChange:
+    facts = {"code": ticket.code, "version": ticket.version, "why": ConcurrentChange.in_general()}
+    return ConcurrentChange(_("ticket %(code)s, version %(version)s: %(why)s") % facts)
+
+
 class TicketQuerySet(models.QuerySet["Ticket"]):
     """Write tickets without recording events; only methods of Ticket, which record them, call these methods."""
 
@@ -39,7 +44,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         rows = self.select_for_update(no_key=True).order_by("id").in_bulk([ticket.id for ticket in tickets])
         for ticket in tickets:
             if ticket.id not in rows or rows[ticket.id].version != ticket.version:
-                raise ConcurrentChange(f"ticket {ticket.code}, version {ticket.version}: {ConcurrentChange.__doc__}")
+                raise _changed_meanwhile(ticket)
         return [rows[ticket.id] for ticket in tickets]
 
     def delete(self) -> NoReturn:

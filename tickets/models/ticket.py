@@ -35,7 +35,7 @@ from tickets.events import (
 )
 from tickets.exceptions import DeletionRefused, TransitionRefused
 from tickets.models.check_in import CheckIn, Passage, refusal_at_gate
-from tickets.models.details import Correction, Status, TicketDetails, TicketFields, validated_reason
+from tickets.models.details import HISTORIES, Correction, Status, TicketDetails, TicketFields, validated_reason
 from tickets.models.queries import TicketQuerySet, taken_code
 from tickets.values.defaults import default_time_zone
 from tickets.values.fields import AddressField, LineField, PriceField, VenueTimeField
@@ -304,7 +304,8 @@ class Ticket(FSMModelMixin, models.Model):
         seconds = settings.TICKETS_REINSTATE_SECONDS
         if timezone.now() > self.updated_at + timedelta(seconds=seconds):
             limit = _("It was canceled more than %(seconds)s s ago: issue a new ticket.") % {"seconds": seconds}
-            raise TransitionRefused(f"ticket {self.code} can't be reinstated. {limit}", outline=limit)
+            message = _("ticket %(code)s can't be reinstated. %(why)s") % {"code": self.code, "why": limit}
+            raise TransitionRefused(message, outline=limit)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG002 (Django's signature)
         raise DeletionRefused
@@ -338,12 +339,15 @@ class Ticket(FSMModelMixin, models.Model):
 
     def history(self) -> str:
         """Return a sentence that explains to a person why the ticket can't be changed in this way."""
-        already = "" if self.status == Status.ISSUED else "already "
-        replacement = type(self).objects.filter(replaces=self).first()
-        successor = f"; its replacement is {replacement.code}" if replacement else ""
-        passage = self.last_check_in() if self.status == Status.CHECKED_IN else None
-        where = f", {passage}" if passage else ""
-        return f"ticket {self.code} is {already}{self.get_status_display()}{where}{successor}"
+        facts: dict[str, object] = {"code": self.code}
+        text = str(HISTORIES[Status(self.status)])
+        if self.status == Status.CHECKED_IN and (passage := self.last_check_in()):
+            facts["passage"] = passage
+            text = _("ticket %(code)s is already checked in, %(passage)s")
+        if self.status == Status.CANCELED and (replacement := type(self).objects.filter(replaces=self).first()):
+            facts["replacement"] = replacement
+            text = _("ticket %(code)s is already canceled; its replacement is %(replacement)s")
+        return text % facts
 
     def state(self) -> TicketState:
         """Return the state that the ticket's events carry."""

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from events.models import LogEntry
 from tests.tickets import FIELDS, issue
@@ -80,6 +80,20 @@ def test_tickets_are_checked_in_and_the_form_asks_for_no_reason() -> None:
 
     assert "reason" not in page.content.decode()
     assert Ticket.objects.get().status == "checked_in"
+
+
+def test_a_refusal_is_written_in_the_language_of_the_one_who_asked() -> None:
+    client = client_with("view_ticket", "cancel_ticket")
+    client.cookies["django_language"] = "de"
+    ticket = issue()
+    asked = choose(client, "cancel_selected", ticket)
+    ticket.check_in()
+
+    started = client.post(asked.url, {"confirmed": "yes"})
+    with translation.override("en"):  # The worker's.
+        call_command("run_jobs", once=True)
+
+    assert f"Ticket {ticket.code} ist schon entwertet" in text_of(client.get(started.url))
 
 
 def test_nothing_starts_without_a_confirmation_the_permission_or_for_somebody_else() -> None:
