@@ -1,7 +1,7 @@
 """Read the parameters of the list and of a shown ticket; all that are wrong are refused in one answer."""
 
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any, Never, cast
 
 from django.utils.dateparse import parse_date, parse_datetime
 from drf_spectacular.utils import extend_schema_field
@@ -19,8 +19,12 @@ ORDERS = [
     f"{sign}{name}" for name in ("created_at", "starts_at", "title", "venue", "code", "price") for sign in ("", "-")
 ]
 MOST_TICKETS = 100
+MAX_NAME_LENGTH = 50
 DEFAULT_LIMIT = 25
-NO_DAY = "Write a date, such as 2027-05-01, or a time with its offset, such as 2027-05-01T20:00:00+02:00."
+NO_DAY = (
+    "Write a date, such as 2027-05-01, or a time with its offset, such as 2027-05-01T20:00:00+02:00 (in a URL, write + "
+    "as %2B)."
+)
 
 
 @extend_schema_field({"type": "string", "minLength": 10, "examples": ["2027-05-01", "2027-05-01T20:00:00+02:00"]})
@@ -58,6 +62,16 @@ class LimitField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class OneOfField(serializers.ChoiceField):
+    """A name of a few; the refusal of another one lists them."""
+
+    default_error_messages = {"invalid_choice": "{input} is unknown; use one of {known}."}
+
+    def fail(self, key: str, **values: Any) -> Never:
+        given = {name: repr(value)[:MAX_NAME_LENGTH] for name, value in values.items()}
+        super().fail(key, **given, known=", ".join(map(str, self.choices)))
+
+
 class NamesField(serializers.ListField):
     """A list of names: the parameter is repeated, or has several names separated by commas."""
 
@@ -65,7 +79,9 @@ class NamesField(serializers.ListField):
         known = cast("serializers.ChoiceField", self.child).choices
         names = [name for text in data for name in text.split(",") if name]
         if unknown := [name for name in names if name not in known]:
-            raise serializers.ValidationError(f"{unknown[0][:50]!r} is unknown; use one of {', '.join(known)}.")
+            raise serializers.ValidationError(
+                f"{unknown[0][:MAX_NAME_LENGTH]!r} is unknown; use one of {', '.join(known)}."
+            )
         return names
 
 
@@ -95,7 +111,7 @@ class ShowParameters(serializers.Serializer[Any]):
 class FilterParameters(serializers.Serializer[Any]):
     """Which tickets are meant."""
 
-    status = serializers.ChoiceField(choices=Status.choices, required=False, help_text="Only tickets with this status.")
+    status = OneOfField(choices=Status.choices, required=False, help_text="Only tickets with this status.")
     venue = serializers.CharField(required=False, min_length=1, help_text="Only tickets of this venue.")
     starts_from = DayOrTimeField(
         required=False, help_text="Only tickets that start on or after this day at the venue, or at or after this time."
@@ -127,7 +143,7 @@ class FilterParameters(serializers.Serializer[Any]):
 class ListParameters(FilterParameters, ShowParameters):
     """Which tickets to list, in which order, and from where on."""
 
-    ordering = serializers.ChoiceField(
+    ordering = OneOfField(
         choices=ORDERS,
         required=False,
         help_text="The order; `-` means descending. Without it: the newest ticket first.",

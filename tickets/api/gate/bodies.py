@@ -4,15 +4,19 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.timezone import is_naive
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from tickets.api.serializers import VenueTimeField
 from tickets.models import Passage
 from tickets.values.texts import normalized
 from tickets.values.validators import validate_instant, validate_text
 
 LONGEST = 100
 LONGEST_QR = 100
+NO_NONCE = f"A nonce has 1 to {LONGEST} visible ASCII characters, without spaces; send a UUID."
+NO_OFFSET = "Write this time with its offset, for example 2027-05-01T19:45:00+02:00, or with Z for UTC."
 NO_DEVICE = "Name the device too: a nonce is one of a device."
 ONE = "Give the code or the QR code's text, and not both."
 
@@ -22,13 +26,29 @@ class NonceField(serializers.RegexField):
     """The device's own name for a check-in."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(r"\A[!-~]+\Z", max_length=LONGEST, **options)
+        super().__init__(r"\A[!-~]+\Z", max_length=LONGEST, error_messages={"invalid": NO_NONCE}, **options)
+
+
+class DeviceField(serializers.CharField):
+    """A text as the ticket's texts: what it is measured by is what is stored, as composing can make a text longer."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return normalized(super().to_internal_value(data))
+
+
+class InstantField(VenueTimeField):
+    """A time with its offset: no venue says in which time zone a device's clock is."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if is_naive(value):
+            raise serializers.ValidationError(NO_OFFSET)
+        return super().enforce_timezone(value)
 
 
 class PassageSerializer(serializers.Serializer[Any]):
     """By which device somebody was let in, and when."""
 
-    device = serializers.CharField(
+    device = DeviceField(
         default="", max_length=LONGEST, allow_blank=True, validators=[validate_text], help_text="Which one, and where."
     )
     nonce = NonceField(
@@ -36,14 +56,11 @@ class PassageSerializer(serializers.Serializer[Any]):
         help_text="The device's own name for this check-in, such as a UUID: sent again with it, the request is "
         "answered as before, for ever.",
     )
-    at = serializers.DateTimeField(
+    at = InstantField(
         default=None,
         validators=[validate_instant],
         help_text="When, by the device's clock, if that was earlier. A time in the future counts as now.",
     )
-
-    def validate_device(self, device: str) -> str:
-        return normalized(device)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["nonce"] and not attrs["device"]:
@@ -88,9 +105,9 @@ def passage_in(body: dict[str, Any]) -> Passage:
 class LateCheckInSerializer(CheckInSerializer):
     """The ticket that somebody has shown while the device had no network."""
 
-    device = serializers.CharField(max_length=LONGEST, validators=[validate_text], help_text="Which one, and where.")
+    device = DeviceField(max_length=LONGEST, validators=[validate_text], help_text="Which one, and where.")
     nonce = NonceField(help_text="The device's own name for this check-in, such as a UUID.")
-    at = serializers.DateTimeField(
+    at = InstantField(
         validators=[validate_instant], help_text="When, by the device's clock. A time in the future counts as now."
     )
 

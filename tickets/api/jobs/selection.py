@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 
 from tickets.api.changes import ReasonSerializer
 from tickets.api.filters import filtered
-from tickets.api.parameters import FilterParameters
+from tickets.api.parameters import FilterParameters, OneOfField
 from tickets.api.serializers import EXAMPLE_ID
 from tickets.jobs.actions import ACTIONS
 from tickets.jobs.starting import MOST_TICKETS
@@ -77,7 +77,7 @@ class TicketFilter(FilterParameters):
 class BulkSerializer(ReasonSerializer):
     """What to do with which tickets."""
 
-    action = serializers.ChoiceField(choices=list(ACTIONS), help_text="What to do with each ticket.")
+    action = OneOfField(choices=list(ACTIONS), help_text="What to do with each ticket.")
     ids = IdsField(
         required=False, help_text=f"The tickets, {MOST_TICKETS:,} at most; one that is repeated counts once."
     )
@@ -86,9 +86,9 @@ class BulkSerializer(ReasonSerializer):
         default=True, help_text="Whether each cancelled ticket gets a replacement like it."
     )
 
-    def run_validation(self, data: Any = serializers.empty) -> Any:
+    def to_internal_value(self, data: Any) -> Any:
         try:
-            return super().run_validation(data)
+            return super().to_internal_value(data)
         except ValidationError as error:
             raise ValidationError(dict(_flat(error.detail))) from error
 

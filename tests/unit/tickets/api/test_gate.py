@@ -110,6 +110,10 @@ class TestWhichTicket:
             ({"code": "A", "device": "D", "nonce": "a b"}, {"nonce"}),
             ({"code": "A", "at": "yesterday"}, {"at"}),
             ({"code": "A", "at": "0001-01-01T00:00:00Z"}, {"at"}),
+            ({"code": "A", "at": "2026-05-01T18:00:00"}, {"at"}),
+            ({"code": "A", "at": "2026-05-01"}, {"at"}),
+            ({"code": "A", "at": "2026-05-01T18.30Z"}, {"at"}),
+            ({"code": "A", "device": "\u0958" * 51}, {"device"}),  # It is two characters when it is stored.
             ({"code": "A", "gate": "3"}, {"gate"}),
         ],
     )

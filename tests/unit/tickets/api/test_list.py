@@ -101,6 +101,17 @@ class TestFilters:
         assert response.status_code == 400
         assert response.json()["errors"].keys() == {name}
 
+    @pytest.mark.parametrize(
+        ("query", "advice"),
+        [
+            ("status=Issued", "'Issued' is unknown; use one of issued, checked_in, canceled."),
+            ("ordering=id", "use one of created_at, -created_at, starts_at"),
+            ("starts_from=2027-05-01T20:00:00+02:00", "in a URL, write + as %2B"),
+        ],
+    )
+    def test_a_refusal_says_what_to_write(self, client: APIClient, query: str, advice: str) -> None:
+        assert advice in client.get(f"{LIST}?{query}").text
+
     def test_a_former_parameter_is_refused_with_the_names_of_the_new_ones(self, client: APIClient) -> None:
         [message] = client.get(LIST, {"page_size": 10}).json()["errors"]["page_size"]
 

@@ -140,6 +140,28 @@ def test_a_wrong_body_of_the_api_is_refused(api: APIClient, body: str | bytes, s
     assert said in response.text
 
 
+@pytest.mark.parametrize(
+    "path", ["tickets/", "tickets/bulk/", "tickets/{}/cancel/", "tickets/{}/check-in/", "check-ins/"]
+)
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ("null", "non_field_errors"),
+        ('{"\\ud800": 1}', "?"),
+        ('[{"nonce": "a\\udfff"}]', "0.nonce"),
+        ('{"action": ["\\ud83d\\ude00", {"a": "\\ude00\\ud83d"}]}', "action.1.a"),
+        ('"\\ud800"', "non_field_errors"),
+    ],
+)
+def test_no_body_and_half_of_a_character_are_refused_by_name(api: APIClient, path: str, body: str, name: str) -> None:
+    [ticket_id, *_], *_ = rows()
+
+    response = api.generic("POST", f"/api/{path.format(ticket_id)}", body, content_type="application/json")
+
+    assert (response.status_code, response.headers["Content-Type"]) == (400, PROBLEM)
+    assert response.json()["errors"].keys() == {name}
+
+
 @pytest.mark.parametrize("action", ["cancel", "check-in"])
 @pytest.mark.parametrize("body", ['{"raison": "rain"}', "[]", "7", "{", DEEP])
 def test_a_wrong_body_of_an_action_is_refused(api: APIClient, action: str, body: str) -> None:
