@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 READS = {
     "ticket": "ticket",
     "ticket-detail": "ticket",
+    "ticket-pdf": "ticket",
+    "ticket-png": "ticket",
     "check_in_ticket": "ticket",
     "undo_check_in_ticket": "ticket",
     "correct_ticket": "ticket",
@@ -45,8 +47,8 @@ READS = {
     "admin:events_deadletteraction_change": "action on a dead letter",
 }
 """The calls that show what belongs to one person, by the names of their URLs."""
-SHOWING = {"GET", "POST"}
-"""A POST that changes nothing is answered 200, with the page."""
+SHOWING = {"GET": {HTTPStatus.OK}, "POST": {HTTPStatus.OK, HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT}}
+"""A POST that changes nothing is answered with the page."""
 
 
 class AccountsMiddleware:
@@ -106,5 +108,5 @@ def _note_answer(request: HttpRequest, response: HttpResponseBase) -> None:
         security_log.write("refused", level=logging.WARNING, method=request.method, path=request.path)
     elif response.status_code == HTTPStatus.UNAUTHORIZED and authentication.REFUSED not in request.META:
         security_log.write("not_logged_in", level=logging.WARNING, method=request.method, path=request.path)
-    elif called and called.view_name in READS and request.method in SHOWING and response.status_code == HTTPStatus.OK:
+    elif called and called.view_name in READS and response.status_code in SHOWING.get(request.method or "", ()):
         security_log.write("read", what=READS[called.view_name], which=",".join(map(str, called.kwargs.values())))

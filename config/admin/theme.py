@@ -3,9 +3,12 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.contrib.admin import ActionLocation, display
 from django.contrib.admin import ModelAdmin as DjangoModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Model
 from django.forms import SplitDateTimeWidget
@@ -18,6 +21,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, checkbox
 
 KEY = "KEY"
+NOT_FILTERED = _("The list can’t be searched or filtered like this, so it shows everything.")
+MAX_WORDS = 50
 
 if TYPE_CHECKING:
     AnyModelAdmin = DjangoModelAdmin[Any]
@@ -29,10 +34,19 @@ class ThemedAdmin(ModelAdmin):  # type: ignore[misc]
     """The theme's behaviour; what an admin class defines itself takes precedence."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list; say so if it can't be searched or filtered as the address says: Django shows all rows then."""
+        if ERROR_FLAG in request.GET:
+            self.message_user(request, NOT_FILTERED, messages.WARNING)
         return _without_frames(super().changelist_view(request, extra_context))
 
     def changeform_view(self, request: HttpRequest, *arguments: Any, **options: Any) -> HttpResponse:
         return _without_frames(super().changeform_view(request, *arguments, **options))
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        """Search for some words at most: each adds conditions to the query, and databases bound their number."""
+        if len(search_term.split()) > MAX_WORDS:
+            raise IncorrectLookupParameters
+        return super().get_search_results(request, queryset, search_term)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer no buttons that open a related row: the policy forbids frames. Name both parts of a time."""

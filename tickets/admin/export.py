@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -54,7 +55,7 @@ class Exports(TicketModelAdmin):
         try:
             tickets = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
-            return redirect("admin:tickets_ticket_changelist")
+            return redirect(f"{reverse('admin:tickets_ticket_changelist')}?{ERROR_FLAG}=1")
         form = FORMATS[name]
         file_name = f"tickets-{timezone.localdate():%Y-%m-%d}.{name}"
         headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}

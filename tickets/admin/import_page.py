@@ -72,6 +72,9 @@ class ImportForm(forms.Form):
         except NoTicketFile as error:
             self.add_error(NO_FILE, str(error))
             return None
+        if not total:
+            self.add_error(NO_FILE, _("This file has the names of the columns alone, and no tickets."))
+            return None
         source.file.seek(0)
         file = JobFile(
             name=str(uploaded.name)[-LONGEST_NAME:],

@@ -8,7 +8,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, BadRequest, ValidationError
 from django.utils.translation import gettext as _
 
 from tickets.changes.changes import Change
-from tickets.changes.history import Happening, happenings_since
+from tickets.changes.history import Happening, happenings_since, state_at
 from tickets.exceptions import ConcurrentChange, TransitionRefused
 from tickets.models import Ticket
 
@@ -67,8 +67,9 @@ class Attempt:
             return self._fail(HTTPStatus.BAD_REQUEST)
 
     def _too_late(self) -> str:
-        self.news = happenings_since(self.ticket, self.form.cleaned_data["version"])
-        self.form.show_version(self.ticket.version)
+        seen = self.form.cleaned_data["version"]
+        self.news = happenings_since(self.ticket, seen)
+        self.form.show_news(self.ticket, state_at(self.ticket, seen))
         return self._fail(HTTPStatus.CONFLICT)
 
     def _show(self, error: ValidationError) -> None:

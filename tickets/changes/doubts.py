@@ -30,7 +30,7 @@ def about_the_replacement(ticket: Ticket, form: ChangeForm) -> list[str]:
 
 
 def about_the_time(ticket: Ticket, form: ChangeForm) -> list[str]:  # noqa: ARG001
-    return _doubts(ticket, seat="") if ticket.starts_at + LONG_AFTER < timezone.now() else []
+    return _doubts(ticket, seat="") if ticket.starts_at < timezone.now() - LONG_AFTER else []
 
 
 def _doubts(ticket: Ticket, *, seat: str) -> list[str]:

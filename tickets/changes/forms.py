@@ -30,10 +30,14 @@ class ChangeForm(forms.Form):
     def offer_to_confirm(self) -> None:
         self.fields["confirmed"].widget = forms.CheckboxInput()
 
-    def show_version(self, version: int) -> None:
-        """Take what the person sees now for seen: the next attempt is about this version, and has its own doubts."""
+    def show_news(self, ticket: Ticket, seen: Mapping[str, Any]) -> None:
+        """Keep what the person has typed; a field that they left as they had `seen` it shows the ticket's value now.
+
+        The next attempt is about this version, and has its own doubts.
+        """
         typed = {name: self.data[name] for name in self.fields if name in self.data and name != "confirmed"}
-        self.data = {**typed, "version": version}
+        left = [name for name in CORRECTED if name in self.fields and self.cleaned_data[name] == seen.get(name)]
+        self.data = {**typed, **{name: getattr(ticket, name) for name in left}, "version": ticket.version}
 
 
 class ReasonForm(ChangeForm):

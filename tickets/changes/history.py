@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from events.models import LogEntry
@@ -49,10 +50,20 @@ def happenings_since(ticket: Ticket, version: int) -> list[Happening]:
     return [each for each in _happenings(ticket, from_version=version) if each.event.aggregate_version > version]
 
 
+def state_at(ticket: Ticket, version: int) -> Mapping[str, Any]:
+    """Return the ticket's fields as they were at this version; none if the log has no such event, or no longer."""
+    entry = _events_of(ticket).filter(aggregate_version=version).first()
+    state: Mapping[str, Any] = msgspec.json.decode(entry.data).get("ticket", {}) if entry else {}
+    return state
+
+
+def _events_of(ticket: Ticket) -> QuerySet[LogEntry]:
+    return LogEntry.objects.filter(aggregate_type="ticket", subject=str(ticket.id))
+
+
 def _happenings(ticket: Ticket, *, from_version: int) -> Iterator[Happening]:
-    about = LogEntry.objects.filter(aggregate_type="ticket", subject=str(ticket.id))
     before: Mapping[str, Any] = {}
-    for entry in about.filter(aggregate_version__gte=from_version).order_by("aggregate_version"):
+    for entry in _events_of(ticket).filter(aggregate_version__gte=from_version).order_by("aggregate_version"):
         payload = msgspec.json.decode(entry.data)
         after = payload.get("ticket", {})
         changed = [(name, before[name], value) for name, value in after.items() if _is_changed(name, value, before)]

@@ -12,6 +12,7 @@ from tickets.csv_import.source import DIRECTIVE, NoTicketFile, Source, name_of
 from tickets.csv_import.spreadsheets import price_in, time_in
 from tickets.models import Status, Ticket
 from tickets.values.money import DECIMALS
+from tickets.values.texts import from_cell
 
 TICKET_COLUMNS = (
     "code",
@@ -164,7 +165,7 @@ def _row(record: _Record, columns: list[str], source: Source) -> Row | BadRow:
     if len(cells) != len(columns):
         found = _("The row has %(values)s values for %(columns)s columns; check its quotes and delimiters.")
         return BadRow(record.place, [found % {"values": len(cells), "columns": len(columns)}])
-    values: Any = {name: value.strip() for name, value in zip(columns, cells, strict=True)}
+    values: Any = {name: from_cell(value.strip()) for name, value in zip(columns, cells, strict=True)}
     values["time_zone"] = values.get("time_zone") or source.time_zone
     status = values.pop("status")
     problems = [*_convert(values, source), *_complaints_about_status(status)]

@@ -27,7 +27,7 @@ WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How files of Excel, LibreOffice and Numbers begin."""
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 NAME = re.compile(r"\w")
-DIRECTIVE = re.compile(r"sep=(.?)\s*", re.IGNORECASE)
+DIRECTIVE = re.compile(r'sep=([^\r\n"]?)\s*', re.IGNORECASE)
 """Excel reads and writes it as a first line of its own."""
 
 
@@ -126,9 +126,11 @@ def _delimiter_of(source: Source, columns: set[str]) -> str:
     finally:
         text.detach()
         source.file.seek(0)
+    if lines and (found := DIRECTIVE.fullmatch(lines[0])):
+        if found[1]:
+            return found[1]
+        lines.pop(0)
     first = lines[0] if lines else ""
-    if (found := DIRECTIVE.fullmatch(first)) and found[1]:
-        return found[1]
     return max(DELIMITERS.values(), key=lambda delimiter: len(columns & _names_in(first, delimiter)))
 
 

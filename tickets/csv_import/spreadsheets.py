@@ -80,4 +80,6 @@ def price_in(text: str, *, delimiter: str, decimals: int) -> str:
         plain, fraction = re.sub("[.,]", "", number), Decimal(number.replace(",", ".")).normalize()
         unclear = _("%(text)s could be %(plain)s or %(fraction)s; write the one that is meant.")
         raise ValueError(unclear % {"text": text, "plain": plain, "fraction": f"{fraction:f}"})
-    return number.replace(",", ".") if re.fullmatch(r"[0-9]+,[0-9]+", number) else number or text
+    if re.fullmatch(r"[0-9]+,[0-9]+", number):
+        return number.replace(",", ".")
+    return number if re.fullmatch(r"[0-9.]+", number) else text

@@ -10,16 +10,15 @@ from django.db.models import QuerySet
 
 from tickets.export.rows import COLUMNS, Cell, batches_of, cells_of
 from tickets.models import Ticket
+from tickets.values.texts import as_cell
 
 CONTENT_TYPE = "text/csv; charset=utf-8"
-BEGINNINGS_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""A spreadsheet program would calculate a text that begins so, and may send it somewhere."""
 
 
 def chunks_of(tickets: QuerySet[Ticket]) -> Iterator[bytes]:
     yield BOM_UTF8 + _written([[*COLUMNS]])
     for batch in batches_of(tickets):
-        yield _written([_harmless(cell) for cell in cells_of(ticket)] for ticket in batch)
+        yield _written([_text_of(cell) for cell in cells_of(ticket)] for ticket in batch)
 
 
 def _written(rows: Iterable[list[str]]) -> bytes:
@@ -28,7 +27,5 @@ def _written(rows: Iterable[list[str]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _harmless(cell: Cell) -> str:
-    """Return the cell as text; an apostrophe before it says to spreadsheet programs that it is no formula."""
-    text = cell.isoformat() if isinstance(cell, datetime) else str(cell)
-    return f"'{text}" if text.startswith(BEGINNINGS_OF_FORMULAS) else text
+def _text_of(cell: Cell) -> str:
+    return as_cell(cell.isoformat() if isinstance(cell, datetime) else str(cell))

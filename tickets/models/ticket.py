@@ -170,8 +170,7 @@ class Ticket(FSMModelMixin, models.Model):
 
         Raise ValidationError, and otherwise as cancel() does.
         """
-        corrected = Ticket(**self.details() | changes)
-        corrected.validate()
+        corrected = self.copy(**changes)
         changed = [name for name in changes if getattr(corrected, name) != getattr(self, name)]
         if changed:
             with unit_of_work():
@@ -316,7 +315,7 @@ class Ticket(FSMModelMixin, models.Model):
     def copy(self, **corrections: Unpack[Correction]) -> "Ticket":
         """Return the ticket's replacement, not issued yet: the same details under a new id, but for the corrections.
 
-        Raise ValidationError; without corrections nothing is checked, as rules may have changed since it was issued.
+        Raise ValidationError; only the corrections are checked, as rules may have changed since it was issued.
         """
         copy = Ticket(**self.details() | corrections, replaces_id=self.id)
         if corrections:

@@ -12,6 +12,8 @@ REMOVED = re.compile(
 DIRECTION_MARKS = "\u061c\u200e\u200f"
 """They belong between letters of different directions; at the ends of a text they are left over from copying."""
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+FORMULA = re.compile("('*)[=+\\-@\t\r\n＝＋－＠]")
+"""A spreadsheet program would calculate a cell that begins so, and may send it somewhere."""
 BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols that show nothing."""
 
@@ -25,6 +27,17 @@ def normalized(text: str) -> str:
 def control_character(text: str) -> str:
     """Return the first character that controls a terminal or the direction of text, or "" if there is none."""
     return next(iter(CONTROLS.findall(text)), "")
+
+
+def as_cell(text: str) -> str:
+    """Return the text of a file's cell; an apostrophe before it says to spreadsheet programs that it is no formula."""
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def from_cell(text: str) -> str:
+    """Return the text of which as_cell() has made this one."""
+    is_marked = (found := FORMULA.match(text)) and found[1]
+    return text[1:] if is_marked else text
 
 
 def is_visible(text: str) -> bool:

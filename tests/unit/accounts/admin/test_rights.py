@@ -163,11 +163,14 @@ class TestSecurityLog:
         client = browser(root)
         caplog.clear()
 
-        Client().get(f"/api/tickets/{ticket.id}/", headers={"Authorization": f"Bearer {token}"})
+        for name in ("", "ticket.pdf", "ticket.png"):
+            Client().get(f"/api/tickets/{ticket.id}/{name}", headers={"Authorization": f"Bearer {token}"})
         client.get(reverse("admin:tickets_ticket_change", args=[ticket.id]))
         client.get("/lookup/", {"code": ticket.code})
+        for late in ("1", "9"):  # The page is shown again: a field is missing, or the ticket has changed.
+            client.post(f"/tickets/{ticket.id}/{'void' if late == '9' else 'correct'}/", {"version": late})
 
-        assert lines(caplog) == [f'read by="root" address="127.0.0.1" what="ticket" which="{ticket.id}"'] * 3
+        assert lines(caplog) == [f'read by="root" address="127.0.0.1" what="ticket" which="{ticket.id}"'] * 7
 
     @pytest.mark.usefixtures("stream")
     def test_it_has_who_read_which_dead_letter(self, caplog: pytest.LogCaptureFixture) -> None:

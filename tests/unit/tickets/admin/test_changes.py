@@ -103,6 +103,31 @@ def test_who_was_slower_is_told_who_did_what_and_keeps_what_was_typed() -> None:
     assert "is corrected" in again.text
 
 
+def test_a_field_that_the_slower_one_left_as_it_was_keeps_what_the_faster_one_wrote() -> None:
+    """Two clerks correct one ticket: one the name, the other the seat."""
+    ticket = issue()
+    client = client_with("view_ticket", "change_ticket")
+    seen = {"holder_name": ticket.holder_name, "holder_email": ticket.holder_email, "seat": ticket.seat, "version": "1"}
+    client.post(page_of(ticket, "correct"), {**seen, "holder_name": "Faster"})
+
+    late = client.post(page_of(ticket, "correct"), {**seen, "seat": "Row 1"})
+    shown = late.context["attempt"].form
+    client.post(page_of(ticket, "correct"), {name: shown[name].value() for name in seen})
+
+    assert (late.status_code, shown["holder_name"].value(), shown["seat"].value()) == (409, "Faster", "Row 1")
+    assert Ticket.objects.values_list("holder_name", "seat", "version").get() == ("Faster", "Row 1", 3)
+
+
+def test_a_ticket_of_the_calendars_last_day_is_checked_in() -> None:
+    """Earlier releases have issued such tickets."""
+    ticket = issue()
+    Ticket.objects.update(starts_at=datetime(9999, 12, 31, 23, 30, tzinfo=UTC))
+
+    response = client_with("view_ticket", "check_in_ticket").post(page_of(ticket, "check_in"), {"version": "1"})
+
+    assert (response.status_code, Ticket.objects.get().status) == (302, "checked_in")
+
+
 @pytest.mark.parametrize("version", ["", "0", "-1", "x", "9", "9" * 30, "²"])
 def test_a_version_that_nobody_has_seen_changes_nothing(version: str) -> None:
     ticket = issue()
@@ -187,12 +212,17 @@ def test_the_list_is_filtered_by_the_shows_own_day(query: str, found: set[str]) 
 
 
 @pytest.mark.parametrize(
-    "query", ["day_from=x", "day_from=9999-12-31", "status=odd", "currency=EURO", "venue=" + "x" * 300]
+    "query",
+    ["day_from=x", "day_from=9999-12-31", "status=odd", "currency=EURO", "venue=" + "x" * 300, "q=" + "a+" * 1000],
 )
-def test_a_filter_that_is_none_leads_back_to_the_list(query: str) -> None:
-    response = client_with("view_ticket").get(f"{LIST}?{query}")
+def test_a_filter_that_is_none_leads_back_to_the_list_which_says_so(query: str) -> None:
+    client = client_with("view_ticket", "export_ticket")
+
+    response, export = (client.get(f"{LIST}{name}?{query}") for name in ("", "export.csv"))
 
     assert (response.status_code, response.headers.get("Location")) == (302, f"{LIST}?e=1")
+    assert (export.status_code, export.headers.get("Location")) == (302, f"{LIST}?e=1")
+    assert "so it shows everything." in client.get(f"{LIST}?e=1").text
 
 
 def test_the_list_takes_the_same_number_of_queries_for_many_tickets() -> None:

@@ -101,6 +101,8 @@ def test_each_mistake_is_shown_by_its_row_and_nothing_is_written(client: Client,
         (HEADER.replace("seat", "row"), "&#x27;seat&#x27; is missing."),
         ("x" * 200_000, "field larger than field limit"),
         ("", "The submitted file is empty."),
+        (HEADER, "and no tickets."),
+        ('sep="\n' + HEADER, "is missing."),
     ],
 )
 def test_what_is_no_file_of_tickets_is_refused_at_once(client: Client, content: str, message: str) -> None:

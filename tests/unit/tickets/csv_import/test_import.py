@@ -13,6 +13,7 @@ from tests.tickets import issue, recorded, rows
 from tickets.csv_import import importing
 from tickets.csv_import.rows import TICKET_COLUMNS
 from tickets.csv_import.spreadsheets import price_in
+from tickets.export import csv_file
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +119,13 @@ class TestGoodFile:
 
         assert Ticket.objects.get().holder_name == "José Núñez"
 
+    def test_an_exported_file_is_known(self, import_csv: Run) -> None:
+        issue(code="-A", title="=1+1", seat="-1", holder_name="'@Ada")
+
+        said = import_csv(b"".join(csv_file.chunks_of(Ticket.objects.all())))
+
+        assert said.startswith("0 issued, 0 of them canceled, 0 checked in; 1 already known; 0 bad")
+
     def test_a_file_with_only_a_header_imports_nothing(self, import_csv: Run) -> None:
         assert import_csv(csv_of()) == "0 issued, 0 of them canceled, 0 checked in; 0 already known; 0 bad\n"
 
@@ -150,6 +158,7 @@ class TestGoodFile:
             (";", "utf-8", "sep=;\r\n", "13.05.2027 22:00", "25"),
             ("\t", "utf-16", "", "5/13/2027 10:00 PM", "25.00"),
             ("\t", "utf-16-le", "", "13/05/2027 22:00", "25.00"),
+            (";", "utf-8", "sep=\r\n", "13.05.2027 22:00", "25"),
             (",", "cp1252", "sep=,\r\n", "2027-05-13 22:00", "25.00"),
             ("\t", "utf-16", "\t\t\r\n", "2027/5/13 22:00", "25.00"),
             (";", "utf-8", ";;;\r\n", "2027. 05. 13. 22:00", "25"),
@@ -263,7 +272,7 @@ class TestBadRow:
             ({"starts_at": "31.02.2027 20:00"}, "starts_at: There is no such day or time"),
             ({"starts_at": "46508,83"}, "starts_at: This is a spreadsheet's number of a time"),
             ({"price": "1,250"}, "price: 1,250 could be 1250 or 1.25; write the one that is meant."),
-            ({"price": "€ 5"}, "price: “€5” value must be a decimal number."),
+            ({"price": "€ 5"}, "price: “€ 5” value must be a decimal number."),
             ({"price": "5.50", "currency": "JPY"}, "price: JPY has no decimals"),
             ({"price": "1_0"}, "price: “1_0” value must be a decimal number."),
             ({"price": "１０"}, "price: “１０” value must be a decimal number."),
@@ -349,6 +358,7 @@ class TestNoTicketFile:
         ("content", "message"),
         [
             (b"", "The file is empty. Its first line must name the columns: code,title,"),
+            (b'sep="\ncode;title\n', "'code' is missing."),
             (b"code;title;venue\n", "'starts_at' is missing. 'seat' is missing."),
             (csv_of().replace(b"seat", b"row"), "line 1: 'seat' is missing. 'row' is unknown. The columns are code,"),
             (csv_of().replace(b"seat", b"seat,seat"), "line 1: 'seat' is named more than once."),
@@ -361,6 +371,7 @@ class TestNoTicketFile:
         ],
         ids=[
             "empty",
+            "quote as delimiter",
             "semicolons",
             "unknown",
             "double",
@@ -397,6 +408,7 @@ class TestNoTicketFile:
         ("1,250,000", ",", 2, "1250000"),
         ("1250", ";", 2, "1250"),
         ("cheap", ";", 2, "cheap"),
+        ("25 EUR", ";", 2, "25 EUR"),
     ],
 )
 def test_prices_with_a_decimal_comma_are_read(text: str, delimiter: str, decimals: int, price: str) -> None:

@@ -16,6 +16,7 @@ from tests.tickets import FIELDS, issue
 from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS
 from tickets.export import csv_file, rows, workbook
 from tickets.models import Ticket
+from tickets.values.texts import as_cell, from_cell
 
 pytestmark = [
     pytest.mark.django_db,
@@ -23,7 +24,7 @@ pytestmark = [
 ]
 LIST = "/admin/tickets/ticket/"
 TEXTS = ("<&>\"'", "_x0041_", "_x000D_", "_x", "🎫", "&amp;")
-FORMULAS = ("=1+1", "+1", "-1", "@SUM(1)", "＝1", "＠x")
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(1)", "＝1", "＠x", "'=1", "''-1")
 
 
 def in_csv(content: bytes) -> list[dict[str, str]]:
@@ -67,7 +68,13 @@ def test_no_cell_is_a_formula(text: str) -> None:
     cells = next(book.active.iter_rows(min_row=2))  # type: ignore[union-attr]
 
     assert (row["title"], row["holder_name"]) == (f"'{text}", f"'{text}")
+    assert from_cell(row["title"]) == text
     assert [(cell.value, cell.data_type) for cell in (cells[1], cells[6])] == [(text, "s")] * 2
+
+
+@pytest.mark.parametrize("text", ["'round midnight", "''", "'", "", "a=b"])
+def test_an_apostrophe_of_the_text_itself_stays(text: str) -> None:
+    assert as_cell(text) == from_cell(text) == text
 
 
 def test_each_of_many_tickets_is_in_the_file_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,15 +163,18 @@ class TestIssue:
 
         assert message in refusal.value.message_dict["price"][0]
 
-    def test_what_is_stored_already_can_be_read_and_canceled(self) -> None:
+    def test_what_is_stored_already_can_be_read_corrected_and_canceled(self) -> None:
         """Earlier releases took any currency with two decimals, and any year."""
         ticket = issue()
         far = datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
         Ticket.objects.filter(id=ticket.id).update(price="1000.50", currency="XXX", starts_at=far, time_zone="")
 
-        replacement = Ticket.objects.get().cancel()
+        ticket = Ticket.objects.get()
+        ticket.update(seat="B 2")
+        replacement = ticket.cancel()
 
         stored = Ticket.objects.get(id=replacement.id)
+        assert stored.seat == "B 2"
         assert (str(stored.price), stored.currency, stored.starts_at, stored.time_zone) == (
             "1000.50",
             "XXX",
