@@ -28,7 +28,7 @@ unit:  ## Run the tests that need no server.
 	uv run pytest tests/unit
 
 faults:  ## Break each part of the running service, and kill each process at each of its steps. CI runs this last.
-	uv run python -m tests.faults.driver --cover
+	uv run python -m tests.faults.driver --cover --try-checker
 
 demo:  ## Start everything on this machine, with sample tickets.
 	uv run manage.py up --demo
