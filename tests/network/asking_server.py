@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from threading import Thread
 
 from config.supervisord.ports import LOOPBACK
+from tests.network.in_thread import in_thread
 
 
 class AskingServer(ThreadingTCPServer):
@@ -33,7 +33,5 @@ class _Handler(BaseRequestHandler):
 
 @contextmanager
 def asking_server(look: Callable[[], int]) -> Iterator[AskingServer]:
-    with AskingServer(look) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    with in_thread(AskingServer(look)) as server:
         yield server
-        server.shutdown()

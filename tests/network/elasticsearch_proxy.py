@@ -1,7 +1,6 @@
 """Run a proxy between clients and Elasticsearch that knows its requests: it refuses some, or parts of them."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 from config.supervisord.ports import LOOPBACK
+from tests.network.in_thread import in_thread
 
 CONTENT_TYPE = "application/vnd.elasticsearch+json;compatible-with=9"
 REJECTED = {"type": "es_rejected_execution_exception", "reason": "the queue of the node is full"}
@@ -161,7 +161,5 @@ def _rejected(pair: tuple[bytes, bytes]) -> dict[str, Any]:
 
 @contextmanager
 def running_elasticsearch_proxy(port: int) -> Iterator[ElasticsearchProxy]:
-    with ElasticsearchProxy(port) as proxy:
-        threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    with in_thread(ElasticsearchProxy(port)) as proxy:
         yield proxy
-        proxy.shutdown()

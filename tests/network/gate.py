@@ -6,11 +6,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from events.envelope import Envelope
+from tests.network.in_thread import in_thread
 from tests.ticket_events import envelope_of, ticket, ticket_id
 from tickets.events import TicketCanceled
 from tickets.webhooks.signing import new_secret, signers
@@ -155,8 +156,8 @@ def endless_body(code: int, part: bytes, *, pause_seconds: float = 0) -> Answer:
 
 @contextmanager
 def opened_gate() -> Iterator[Gate]:
-    with Gate() as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        yield server
-        server.closing.set()
-        server.shutdown()
+    with in_thread(Gate()) as server:
+        try:
+            yield server
+        finally:
+            server.closing.set()

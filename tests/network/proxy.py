@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from urllib.parse import urlsplit
 
+from tests.network.in_thread import in_thread
+
 CHUNK_BYTES = 65_536
 type Address = tuple[str, int] | str
 type Fault = Callable[[bytes], bytes]
@@ -141,10 +143,8 @@ def connected(upstream: Address) -> socket.socket:
 
 @contextmanager
 def running_proxy(upstream: Address) -> Iterator[Proxy]:
-    with Proxy(upstream) as proxy:
-        threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    with in_thread(Proxy(upstream)) as proxy:
         yield proxy
-        proxy.shutdown()
 
 
 def with_account(url: str, account: str) -> str:

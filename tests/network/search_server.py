@@ -1,13 +1,13 @@
 """A server that answers searches as Elasticsearch does, also with a refusal that a shared server must not be set to."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from config.supervisord.ports import LOOPBACK
+from tests.network.in_thread import in_thread
 
 # What Elasticsearch 9.5 answers if search.allow_expensive_queries is false; that setting is of a whole cluster.
 CAUSE = {
@@ -64,7 +64,5 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def answering(**how: bool) -> Iterator[_Server]:
-    with _Server(**how) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    with in_thread(_Server(**how)) as server:
         yield server
-        server.shutdown()

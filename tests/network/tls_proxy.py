@@ -2,13 +2,13 @@
 
 import select
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from ssl import SSLContext
 
 from config.supervisord.ports import LOOPBACK
+from tests.network.in_thread import in_thread
 
 CHUNK_BYTES = 65_536
 
@@ -43,7 +43,5 @@ class _Connection(BaseRequestHandler):
 @contextmanager
 def running_tls_proxy(upstream_port: int, context: SSLContext) -> Iterator[int]:
     """Run the proxy in front of a port on the loopback interface, and yield the proxy's own port."""
-    with TLSProxy(upstream_port, context) as proxy:
-        threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    with in_thread(TLSProxy(upstream_port, context)) as proxy:
         yield proxy.server_address[1]
-        proxy.shutdown()

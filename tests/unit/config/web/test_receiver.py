@@ -1,7 +1,6 @@
 """Test the receiver that `up` starts as an access system."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from config.web import receiver
+from tests.network.in_thread import in_thread
 from tickets.webhooks.signing import new_secret, signers
 
 OLD, NEW = signers([new_secret(), new_secret()])
@@ -20,11 +20,11 @@ OLD, NEW = signers([new_secret(), new_secret()])
 
 @pytest.fixture
 def access_system() -> Iterator[httpx.Client]:
-    with receiver.AccessReceiver(0, [OLD, NEW]) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", trust_env=False) as client:
-            yield client
-        server.shutdown()
+    with (
+        in_thread(receiver.AccessReceiver(0, [OLD, NEW])) as server,
+        httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", trust_env=False) as client,
+    ):
+        yield client
 
 
 def post(client: httpx.Client, body: bytes, *, by: Webhook = NEW, age: timedelta = timedelta(0)) -> httpx.Response:
