@@ -23,7 +23,8 @@ from tickets.aggregate import TicketAggregate
 from tickets.models import Status, Ticket
 
 CLIENTS = 3
-PAUSE_SECONDS = 0.09
+INTERVAL_SECONDS = 0.12
+"""Of a client's changes, if the answers do not take longer."""
 CORRECTION_SECONDS = 0.12
 ENDED_SHARE, CHECKED_IN_SHARE = 0.5, 0.3
 EXPECTED = {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.CONFLICT}
@@ -50,9 +51,9 @@ class Promise(NamedTuple):
 class Load:
     """All writers of one schedule; `promises` and `answered` grow while they run."""
 
-    def __init__(self, installation: Installation, pause_seconds: float = PAUSE_SECONDS) -> None:
+    def __init__(self, installation: Installation, interval_seconds: float = INTERVAL_SECONDS) -> None:
         self.installation = installation
-        self.pause_seconds = pause_seconds
+        self.interval_seconds = interval_seconds
         self.promises: list[Promise] = []
         self.answered: list[float] = []
         """When each change was answered, by the monotonic clock."""
@@ -86,7 +87,8 @@ class Load:
 
     def _change(self) -> None:
         own: list[UUID] = []
-        while not self._must_stop.wait(self.pause_seconds):
+        began = time.monotonic()
+        while not self._must_stop.wait(max(began + self.interval_seconds - time.monotonic(), 0.0)):
             began = time.monotonic()
             try:
                 if own and random.random() < ENDED_SHARE:

@@ -56,7 +56,7 @@ class Verdict(NamedTuple):
 def run(options: argparse.Namespace, installation: Installation) -> int:
     """Run the soak, and print its table; return 1 if something grows."""
     console, samples = Console(highlight=False, soft_wrap=True), []
-    load = Load(installation, pause_seconds=CLIENTS / options.rate)
+    load = Load(installation, interval_seconds=CLIENTS / options.rate)
     probe = Probe(installation)
     with load.running(), probe.running():
         for seconds in _measured(options.minutes * 60, installation):
@@ -66,6 +66,7 @@ def run(options: argparse.Namespace, installation: Installation) -> int:
                     lines.write(json.dumps(samples[-1]) + "\n")
     found = list(verdicts(samples))
     console.print("\n".join(table(found)), markup=False)
+    console.print(f"{len(load.answered):,} changes in {options.minutes:g} minutes", markup=False)
     console.print(f"{load.unanswered} requests were not answered; refused: {load.refused[:3]}", markup=False)
     endings = [ending for program in installation.programs for ending in program.take_endings()]
     console.print(f"processes that ended by themselves: {endings}", markup=False)
