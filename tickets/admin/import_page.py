@@ -88,8 +88,11 @@ class ImportForm(forms.Form):
 
 
 def import_page(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
-    """Show the form; take the file that was sent, and lead to its job. It needs the permission to issue tickets."""
-    if not request.user.has_perm("tickets.add_ticket"):
+    """Show the form; take the file that was sent, and lead to its job.
+
+    It needs the permissions to issue tickets, and to see them: the job shows the file's rows.
+    """
+    if not request.user.has_perms(("tickets.view_ticket", "tickets.add_ticket")):
         raise PermissionDenied
     form = ImportForm(request.POST or None, request.FILES or None)
     if form.is_valid() and (job := form.job_for(request)):

@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.models import User
 from django.db.models import Field, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -97,6 +98,12 @@ class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
         ]
         return [path("import/", import_view, name="tickets_ticket_import"), *changes, *super().get_urls()]
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
+        """Issue a person's tickets one after another, so that a second click finds the ticket of the first one."""
+        if request.method == "POST":
+            User.objects.select_for_update(no_key=True).filter(username=request.user.get_username()).first()
+        return super().add_view(request, form_url, extra_context)
+
     def _view_of(self, change: Change) -> Any:
         def view(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
             return change_page(request, self, change, str(ticket_id))
@@ -132,6 +139,10 @@ class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:  # noqa: ARG002
         """Start with an empty form: a link must not fill it in, and a wrong time in one is an error of Django's."""
         return {}
+
+    def has_view_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:  # noqa: ARG002
+        """Django also shows rows to those who may change them; over REST and on the pages that shows no holder."""
+        return request.user.has_perm("tickets.view_ticket")
 
     def has_change_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:  # noqa: ARG002
         return False

@@ -56,6 +56,7 @@ def _draw_qr_code(page: FPDF, ticket: Ticket) -> None:
     """Draw the QR code, and the code below."""
     page.image(image_of(ticket), page.w - MARGIN - QR_SIDE, MARGIN, QR_SIDE, QR_SIDE)
     page.set_font("sans", size=16)
+    page.set_font_size(min(16, 16 * (QR_SIDE - 2) / page.get_string_width(ticket.code)))  # An import's may be long.
     page.set_xy(page.w - MARGIN - QR_SIDE, MARGIN + QR_SIDE)
     page.cell(QR_SIDE, 8, ticket.code, align="C")
 

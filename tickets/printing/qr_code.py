@@ -12,6 +12,7 @@ from tickets.printing.fonts import SANS
 PIXELS = 600
 CODE_HEIGHT = 90
 QUIET_MODULES = 4
+MARGIN = 20
 
 
 def image_of(ticket: Ticket) -> Image.Image:
@@ -32,6 +33,8 @@ def png_of(ticket: Ticket) -> bytes:
     image = Image.new("L", (PIXELS, PIXELS + CODE_HEIGHT), 255)
     image.paste(image_of(ticket), (0, 0))
     font = ImageFont.truetype(SANS, CODE_HEIGHT / 2)
+    if (excess := font.getlength(ticket.code) / (PIXELS - 2 * MARGIN)) > 1:  # A code of an import may be long.
+        font = ImageFont.truetype(SANS, CODE_HEIGHT / 2 / excess)
     ImageDraw.Draw(image).text((PIXELS / 2, PIXELS + CODE_HEIGHT / 3), ticket.code, font=font, fill=0, anchor="mm")
     file = BytesIO()
     image.save(file, "PNG", optimize=True)

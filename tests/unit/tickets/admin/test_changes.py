@@ -168,6 +168,20 @@ def test_a_seat_that_is_sold_and_a_show_that_is_over_are_confirmed() -> None:
     assert "The show has begun already, or is over." in client.post(f"{LIST}add/", past).text
 
 
+def test_the_same_form_is_not_taken_twice_by_mistake() -> None:
+    """A second click, or going back and sending the form again."""
+    client = client_with("view_ticket", "add_ticket")
+    form = {**FORM, "code": "", "seat": ""}
+    client.post(f"{LIST}add/", form)
+
+    asked = client.post(f"{LIST}add/", form)
+    issued = Ticket.objects.count()
+    confirmed = client.post(f"{LIST}add/", {**form, "confirmed": "on"})
+
+    assert f"was issued just now: {Ticket.objects.earliest('id').code}" in asked.text
+    assert (issued, confirmed.status_code, Ticket.objects.count()) == (1, 302, 2)
+
+
 def test_a_ticket_shows_its_timeline_and_its_chain() -> None:
     first = issue()
     second = first.cancel("Sold back")

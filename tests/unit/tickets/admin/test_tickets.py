@@ -62,6 +62,16 @@ def test_a_ticket_is_issued_with_its_event() -> None:
     assert LogEntry.objects.get().actor == "clerk"
 
 
+@pytest.mark.parametrize("permission", ["change_ticket", "add_ticket"])
+def test_who_may_not_see_tickets_sees_none(permission: str) -> None:
+    """Django shows rows to those who may change them; and an import shows its rows."""
+    ticket, client = issue(), client_with(permission)
+
+    paths = ("", f"{ticket.id}/change/", f"{ticket.id}/correct/", f"{ticket.id}/history/", "import/")
+    assert [client.get(f"{LIST}{path}").status_code for path in paths] == [403] * len(paths)
+    assert f'href="{LIST}"' not in client.get("/admin/").text
+
+
 def test_the_form_asks_for_the_local_time_at_the_venue() -> None:
     page = client_with("add_ticket").get(f"{LIST}add/").content.decode()
 

@@ -59,6 +59,12 @@ def test_the_image_has_the_signed_code_and_nothing_else(client: APIClient) -> No
     assert texts_in(Image.open(BytesIO(answer.content))) == [signed(ticket.code)]
 
 
+def test_the_longest_code_fits_below_the_qr_code(client: APIClient) -> None:
+    image = Image.open(BytesIO(show(client, issue(code="W" * 20), "ticket.png").content))
+
+    assert [image.crop((x, 0, x + 10, image.height)).getextrema() for x in (0, image.width - 10)] == [(255, 255)] * 2
+
+
 @pytest.mark.parametrize("name", ["José Núñez", "محمد عبد الله", "שלום כהן", "山田太郎", "김철수 ฉัน"])
 def test_the_page_has_the_signed_code_whatever_the_holder_s_script_is(client: APIClient, name: str) -> None:
     ticket = issue(holder_name=name, title="W" * 200, venue="M" * 200, seat="")
