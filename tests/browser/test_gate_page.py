@@ -77,6 +77,34 @@ def test_an_evening_with_and_without_a_network(visitor: Visitor, tickets: list[T
     assert (elsewhere.code in conflict, "Already used" in conflict, "Door 4" in conflict) == (True, True, True)
 
 
+def test_what_the_server_has_said_counts_though_the_list_is_older(visitor: Visitor, tickets: list[Ticket]) -> None:
+    """Nobody is let in a second time because the network was there for a moment only."""
+    here, elsewhere, *_ = tickets
+    Ticket.objects.get(id=elsewhere.id).check_in(Passage(device="Door 4", nonce="x"))
+    assert visitor.check_in(elsewhere.code)[0] == "Already used"
+    visitor.cut_network(is_cut=True)
+    try:
+        assert [visitor.check_in(ticket.code)[0] for ticket in (elsewhere, here)] == ["Already used", "Let in"]
+        visitor.chrome.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/api/gate/codes/*"]})
+        visitor.cut_network(is_cut=False)
+        visitor.sees(lambda page: page.text("#waiting") == "")
+
+        assert visitor.check_in(here.code)[0] == "Already used"
+    finally:
+        visitor.chrome.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+        visitor.cut_network(is_cut=False)
+
+
+def test_the_day_of_an_earlier_evening_is_not_kept(visitor: Visitor, tickets: list[Ticket]) -> None:
+    visitor.chrome.execute_script("document.querySelector('[name=day]').value = '2026-01-01'")
+    visitor.click("#where button")
+    visitor.sees(lambda page: page.text("#list").startswith("0 codes"))
+
+    visitor.open("/gate/")
+
+    visitor.sees(lambda page: page.text("#list").startswith(f"{len(tickets)} codes"))
+
+
 def test_the_page_is_accessible_and_fits_a_phone(visitor: Visitor, tickets: list[Ticket]) -> None:
     visitor.complaints()
     for text in (tickets[0].code, tickets[0].code, "NOSUCH"):

@@ -30,10 +30,12 @@ export async function checkIn(text, { device, ...filter }) {
 
 async function decided(text, entry, { status, body }) {
   if (status === 200) {
-    await codes.mark(text, "checked_in");
+    await codes.mark([[text, "checked_in"]]);
     return { verdict: "admitted", ticket: body.id, entry, detail: [body.title, body.seat].filter(Boolean).join(", ") };
   }
-  return { verdict: verdictOf(body), at: body.checked_in_at ?? body.canceled_at, device: body.device };
+  const refusal = refusalOf(body);
+  await codes.mark([[text, STATUSES[refusal.verdict]]]);
+  return refusal;
 }
 
 const VERDICTS = {
@@ -42,7 +44,15 @@ const VERDICTS = {
   "urn:problem:unknown-code": "unlisted",
   "urn:problem:qr-not-genuine": "foreign",
 };
-export const verdictOf = (problem) => VERDICTS[problem.type] ?? "unreadable";
+const STATUSES = { used: "checked_in", canceled: "canceled" };
+
+// Return { verdict, at, device, detail }; what decides nothing about the ticket is told in the server's words.
+export function refusalOf(problem) {
+  const verdict = VERDICTS[problem.type];
+  const words = problem.errors ? Object.values(problem.errors).flat().join(" ") : problem.detail;
+  const at = problem.checked_in_at ?? problem.canceled_at;
+  return { verdict: verdict ?? "unknown", at, device: problem.device, detail: verdict ? "" : words };
+}
 
 async function offline(text, entry) {
   const waiting = state.queue.find((other) => codes.keyOf(textOf(other)) === codes.keyOf(text));
@@ -73,6 +83,8 @@ async function send(entries) {
   await save("queue", state.queue);
   const { body } = await post("/api/gate/check-ins/", entries.map(({ isSent, ...entry }) => entry));
   if (!body.results) throw new Unreachable();
+  const statuses = body.results.map(({ problem }) => (problem ? STATUSES[refusalOf(problem).verdict] : "checked_in"));
+  await codes.mark(entries.map((entry, index) => [textOf(entry), statuses[index]]));
   for (const [index, result] of body.results.entries()) {
     entries[index].ticket = result.ticket;
     if (result.problem) state.conflicts.push({ entry: entries[index], problem: result.problem });
@@ -93,7 +105,7 @@ export async function undo(last, filter) {
   if (state.queue.includes(entry) && !entry.isSent) {
     state.queue = state.queue.filter((other) => other !== entry);
     await save("queue", state.queue);
-    await codes.mark(textOf(entry), "issued");
+    await codes.mark([[textOf(entry), "issued"]]);
     return true;
   }
   if (state.queue.includes(entry)) await refresh(filter);
@@ -101,7 +113,7 @@ export async function undo(last, filter) {
   const path = `/api/tickets/${ticket}/undo-check-in/`;
   const answer = ticket && (await reached(() => post(path, {}, { "Idempotency-Key": `undo-${entry.nonce}` })));
   if (answer?.status !== 200) return false;
-  await codes.mark(textOf(entry), "issued");
+  await codes.mark([[textOf(entry), "issued"]]);
   return true;
 }
 

@@ -20,21 +20,24 @@ export async function statusOf(text) {
   return list && list.codes.get(await hashOf(text));
 }
 
-export async function mark(text, status) {
+// Note what the server has said of tickets, as pairs of text and status: the list may be older, and its update may fail.
+export async function mark(pairs) {
   if (!list) return;
-  list.codes.set(await hashOf(text), status);
+  for (const [text, status] of pairs) if (status) list.codes.set(await hashOf(text), status);
   await save("list", list);
 }
 
 // Get what is new; another venue or day begins another list, which replaces the old one once it is complete.
 export async function update(filter) {
   const wanted = JSON.stringify(filter);
-  const begun = list?.filter === wanted ? list : { filter: wanted, codes: new Map(), next: "" };
+  const fresh = () => ({ filter: wanted, codes: new Map(), next: "" });
+  let begun = list?.filter === wanted ? list : fresh();
   try {
     await fill(begun, filter);
   } catch (error) {
     if (error.status !== 400 && error.status !== 410) throw error;
-    await fill(Object.assign(begun, { codes: new Map(), next: "" }), filter); // The database was restored.
+    begun = fresh(); // The database was restored.
+    await fill(begun, filter);
   }
   list = begun;
   await save("list", list);

@@ -7,6 +7,7 @@ import { load, save } from "./storage.js";
 
 const SYNC_SECONDS = 15;
 const OFFLINE_SYNC_SECONDS = 3;
+const LONGEST_NIGHT_HOURS = 6; // After midnight the evening's list stays; the list of an earlier one would refuse everybody.
 const KINDS = { admitted: "good", admittedLater: "good", unknown: "unsure", unlisted: "unsure", undone: "unsure" };
 
 const find = (selector) => document.querySelector(selector);
@@ -15,6 +16,7 @@ const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[
 const timeOf = (at) => new Date(at).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 const where = find("#where").elements;
 const settings = () => ({ device: where.device.value.trim(), venue: where.venue.value, day: where.day.value });
+const dayBefore = (hours) => new Date(Date.now() - hours * 3600_000).toLocaleDateString("sv");
 const filter = () => ({ venue: where.venue.value, day: where.day.value });
 
 let last = null;
@@ -65,9 +67,8 @@ function showState() {
 }
 
 function item({ entry, problem }) {
-  const verdict = admission.verdictOf(problem);
-  const why = explain({ verdict, at: problem.checked_in_at ?? problem.canceled_at, device: problem.device });
-  const reason = `${texts[verdict]}. ${why}`;
+  const refusal = admission.refusalOf(problem);
+  const reason = `${texts[refusal.verdict]}. ${explain(refusal)}`;
   const code = codes.keyOf(admission.textOf(entry));
   const line = document.createElement("li");
   line.textContent = filled(texts.conflict, { code, time: timeOf(entry.at), reason });
@@ -108,7 +109,7 @@ async function undo() {
 async function restore() {
   const kept = await load("settings", {});
   where.device.value = kept.device ?? "";
-  where.day.value = kept.day ?? new Date().toLocaleDateString("sv");
+  where.day.value = kept.day >= dayBefore(LONGEST_NIGHT_HOURS) ? kept.day : dayBefore(0);
   if (kept.venue && ![...where.venue.options].some((option) => option.value === kept.venue)) where.venue.add(new Option(kept.venue));
   where.venue.value = kept.venue ?? "";
   await admission.open();
