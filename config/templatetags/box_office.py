@@ -9,5 +9,5 @@ register = Library()
 
 @register.simple_tag(takes_context=True)
 def offered_changes(context: Context, status: str) -> list[Change]:
-    """Return what the person of the request may do with a ticket in this status."""
-    return changes_offered(context["request"].user, status)
+    """Return what the page's person may do with a ticket in this status; a page without one offers nothing."""
+    return changes_offered(context["user"], status) if "user" in context else []
