@@ -1,6 +1,7 @@
 """Show jobs in the admin: how far each is, and which tickets it could not change; confirm drafts and stop jobs."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -29,6 +30,7 @@ from tickets.jobs.starting import confirm, stop
 from tickets.models import Job, JobFile, JobItem, JobKind, JobState, Outcome, Ticket
 from tickets.models.details import LONGEST_REASON, validated_reason
 from tickets.values import written
+from tickets.values.defaults import default_time_zone
 from tickets.values.venue_time import at_venue
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class ConfirmForm(JobModelForm):
 
 @admin.register(Job)
 class JobAdmin(JobModelAdmin):
-    list_display = ["kind", "state", "progress", "refused", "asked_by", "created_at", "finished_at"]
+    list_display = ["kind", "state", "progress", "refused", "asked_by", "asked_at", "ended_at"]
     list_filter = ["state", "kind"]
     list_select_related = ["asked_by"]
     actions = None
@@ -100,6 +102,14 @@ class JobAdmin(JobModelAdmin):
     def progress(self, job: Job) -> str:
         return f"{job.version:,} / {job.total:,}"
 
+    @admin.display(description=_("asked at"), ordering="created_at")
+    def asked_at(self, job: Job) -> str:
+        return _in_words(job.created_at)
+
+    @admin.display(description=_("finished at"), ordering="finished_at")
+    def ended_at(self, job: Job) -> str:
+        return _in_words(job.finished_at) if job.finished_at else ""
+
     def change_view(
         self,
         request: HttpRequest,
@@ -117,6 +127,8 @@ class JobAdmin(JobModelAdmin):
         page = Paginator(refused, REFUSALS_PER_PAGE).get_page(request.GET.get("p"))
         context = {
             "job": job,
+            "asked_at": self.asked_at(job),
+            "ended_at": self.ended_at(job),
             "page": page,
             "refusals": list(_with_tickets(page.object_list)),
             "is_quiet": _is_quiet(job),
@@ -165,6 +177,11 @@ class JobAdmin(JobModelAdmin):
     def _page(self, request: HttpRequest, name: str, title: Any, context: Mapping[str, Any]) -> TemplateResponse:
         shared = {**self.admin_site.each_context(request), "title": title, "opts": self.opts, **context}
         return TemplateResponse(request, f"admin/tickets/job/{name}.html", shared)
+
+
+def _in_words(instant: datetime) -> str:
+    """Write an instant with its zone: that of the venues, since a job has no venue of its own."""
+    return written.moment(at_venue(instant, default_time_zone()))
 
 
 def _may(request: HttpRequest, job: Job) -> bool:

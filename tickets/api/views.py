@@ -193,6 +193,8 @@ class TicketViewSet(viewsets.GenericViewSet[Ticket]):
         return [ticket]
 
     def _expected_ticket(self, request: Request, *, is_required: bool = False) -> Ticket:
+        """Lock the ticket: requests at the same moment are answered as if they had come one after the other."""
+        self.queryset = self.queryset.select_for_update(of=("self",), no_key=True)
         ticket = self.get_object()
         expect_state(request, ticket, is_required=is_required)
         return ticket

@@ -115,6 +115,21 @@ def test_many_requests_for_one_ticket_cancel_it_once() -> None:
     assert Ticket.objects.count() == 2
 
 
+@pytest.mark.parametrize(("expected", "statuses"), [('"1"', [200, 412, 412, 412]), ("*", [200, 200, 200, 200])])
+def test_corrections_at_once_are_answered_as_if_one_came_after_the_other(expected: str, statuses: list[int]) -> None:
+    ticket = issue()
+    root = User.objects.create_superuser("root")
+
+    def correct(seat: str) -> int:
+        client = APIClient(raise_request_exception=False)
+        client.force_authenticate(root)
+        body, headers = {"seat": seat}, {"If-Match": expected}
+        return client.patch(f"/api/tickets/{ticket.id}/", body, format="json", headers=headers).status_code
+
+    assert sorted(at_once(*(partial(correct, seat) for seat in "ABCD"))) == statuses
+    assert Ticket.objects.get(id=ticket.id).version == 1 + statuses.count(200)
+
+
 def test_a_deadlock_between_two_requests_ends_in_one_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BothView, "meeting", Barrier(2), raising=False)
     Ticket.issue_many([{**FIELDS, "code": "A"}, {**FIELDS, "code": "B"}])

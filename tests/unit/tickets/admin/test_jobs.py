@@ -67,6 +67,7 @@ def test_all_that_a_filter_finds_is_changed_after_a_confirmation_that_repeats_no
     assert "hx-trigger" not in shown.content.decode()
     assert client.get(f"{JOBS}{job.id}/progress/").headers["HX-Refresh"] == "true"
     assert "105 / 105" in text_of(client.get(JOBS))
+    assert [text_of(page).count(" UTC") for page in (shown, client.get(JOBS))] == [3, 2]  # With that of a check-in.
 
 
 def test_tickets_are_checked_in_and_the_form_asks_for_no_reason() -> None:
