@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from django.utils.translation import gettext_noop as _
+
 GROUPS: Mapping[str, Sequence[str]] = {
-    "box office": (
+    _("box office"): (
         "tickets.view_ticket",
         "tickets.add_ticket",
         "tickets.change_ticket",
@@ -13,11 +15,11 @@ GROUPS: Mapping[str, Sequence[str]] = {
         "tickets.undo_check_in_ticket",
         "tickets.export_ticket",
     ),
-    "gate": (
+    _("gate"): (
         "tickets.view_ticket",
         "tickets.check_in_ticket",
     ),
-    "auditor": (
+    _("auditor"): (
         "tickets.view_ticket",
         "events.view_logentry",
         "events.view_deadletter",
@@ -27,7 +29,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         "auth.view_user",
         "auth.view_group",
     ),
-    "operator": (
+    _("operator"): (
         "events.view_logentry",
         "events.view_deadletter",
         "events.view_deadletteraction",

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from events.conf import conf
 from events.envelope import Envelope
@@ -117,7 +118,8 @@ class Subscriber(ABC):
     def leftovers(self) -> Iterable[Leftover]:
         """Tell where data of a forgotten person stay for a while; called after `rewrite` and `redact`."""
         name = type(self).__name__
-        yield Leftover(f"what {name} has written or sent", "it is not known", "ask those who have received it")
+        written = _("what %(name)s has written or sent") % {"name": name}
+        yield Leftover(written, _("it is not known"), _("ask those who have received it"))
 
     def close(self) -> None:  # noqa: B027 (most have nothing to close)
         """Close connections; called once, when the consumer stops."""

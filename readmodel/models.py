@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from django.db import models
 from django.db.models import F
+from django.utils.translation import gettext_noop
 
 
 class WrongDocuments(models.Model):
@@ -23,8 +24,8 @@ class WrongDocuments(models.Model):
         verbose_name_plural = "wrong documents"
         default_permissions = ()
         permissions = [
-            ("view_metrics", "Can view metrics"),
-            ("rebuild_readmodel", "Can rebuild the read model"),
+            ("view_metrics", gettext_noop("Can view metrics")),
+            ("rebuild_readmodel", gettext_noop("Can rebuild the read model")),
         ]
         constraints = [
             models.UniqueConstraint(

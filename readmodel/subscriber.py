@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from django.db import close_old_connections
+from django.utils.translation import gettext as _
 
 from events.envelope import Envelope
 from events.event import Event
@@ -155,13 +156,10 @@ class ReadModel(Subscriber):
         document_id = index.projection.document_id(envelope)
         stored = index.stored_version(document_id)
         if stored is None:
-            return f"there is no document {document_id}"
+            return _("there is no document %(id)s") % {"id": document_id}
         version, repairs = divmod(stored, VERSION_STEP)
-        repaired = ", repaired" if repairs else ""
-        if version == envelope.aggregate_version:
-            return f"the document has this event's version, {version}{repaired}"
-        age = "a newer" if version > envelope.aggregate_version else "an older"
-        return f"the document has {age} version than this event's {envelope.aggregate_version}: {version}{repaired}"
+        effect = _effect(version, envelope.aggregate_version)
+        return _("%(effect)s, repaired") % {"effect": effect} if repairs else effect
 
     def forget(self) -> None:
         """Replace all indices by empty ones: they have versions of events that the restored log does not have."""
@@ -185,14 +183,14 @@ class ReadModel(Subscriber):
 
     def leftovers(self) -> Iterator[Leftover]:
         yield Leftover(
-            "Elasticsearch: former documents in the segments of the indices",
-            "the segments are merged",
+            _("Elasticsearch: former documents in the segments of the indices"),
+            _("the segments are merged"),
             "POST /INDEX/_forcemerge?max_num_segments=1",
         )
         yield Leftover(
-            "Elasticsearch: searches that go on by a cursor",
-            f"{KEEP_ALIVE_SECONDS} s after the last page of each was read",
-            "they end by themselves",
+            _("Elasticsearch: searches that go on by a cursor"),
+            _("%(seconds)s s after the last page of each was read") % {"seconds": KEEP_ALIVE_SECONDS},
+            _("they end by themselves"),
         )
 
     def close(self) -> None:
@@ -202,3 +200,13 @@ class ReadModel(Subscriber):
     def _index_of(self, envelope: Envelope) -> DocumentIndex:
         """Return the index of the first projection that handles the event."""
         return next(index for index in self._indices if envelope.type in index.projection.event_names)
+
+
+def _effect(stored: int, of_event: int) -> str:
+    if stored == of_event:
+        text = _("the document has this event's version, %(stored)s")
+    elif stored > of_event:
+        text = _("the document has a newer version than this event's %(of_event)s: %(stored)s")
+    else:
+        text = _("the document has an older version than this event's %(of_event)s: %(stored)s")
+    return text % {"stored": stored, "of_event": of_event}

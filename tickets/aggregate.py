@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from events.aggregates import Aggregate
 from events.event import Event
@@ -55,9 +56,9 @@ class TicketAggregate(Aggregate[Ticket]):
     def leftovers(self) -> Iterator[Leftover]:
         if count := JobFile.objects.count():
             yield Leftover(
-                f"CSV files of imports that are not finished: {count}",
-                "they are imported or stopped; a worker deletes one that nobody confirms for a day",
-                "stop the job in the admin, which deletes its file",
+                _("CSV files of imports that are not finished: %(number)s") % {"number": count},
+                _("they are imported or stopped; a worker deletes one that nobody confirms for a day"),
+                _("stop the job in the admin, which deletes its file"),
             )
 
 

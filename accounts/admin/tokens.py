@@ -22,7 +22,8 @@ else:
 
 class TokenForm(TokenModelForm):
     scopes = forms.MultipleChoiceField(
-        choices=[(scope, f"{scope}: {meaning}") for scope, meaning in SCOPES.items()],
+        label=gettext_lazy("Scopes"),
+        choices=lambda: [(scope, f"{scope}: {meaning}") for scope, meaning in SCOPES.items()],
         widget=forms.CheckboxSelectMultiple,
         required=False,
         help_text=gettext_lazy("Without one, the token may do all that its user may."),

@@ -18,6 +18,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from accounts.admin.rights import GroupFilter, RightsField, in_words
 from accounts.second_factor.devices import remove
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class UserAdmin(DjangoUserAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    list_filter = ["is_staff", "is_superuser", "is_active", ("groups", GroupFilter)]
     filter_horizontal = []
     readonly_fields = ["last_login", "date_joined"]
     actions = ["remove_second_factor"]
@@ -64,7 +66,12 @@ class UserAdmin(DjangoUserAdmin):
 
 @admin.register(Group)
 class GroupAdmin(auth_admin.GroupAdmin):
+    list_display = ["shown_name"]
     filter_horizontal = []
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def shown_name(self, group: Group) -> str:
+        return in_words(group)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         return super().formfield_for_manytomany(db_field, request, **kwargs | to_tick())
@@ -81,7 +88,7 @@ class GroupAdmin(auth_admin.GroupAdmin):
 
 def to_tick() -> dict[str, Any]:
     """Show rights as a list to tick: Django's own pair of lists can't be read aloud."""
-    return {"widget": UnfoldAdminCheckboxSelectMultipleWidget(), "help_text": ""}
+    return {"form_class": RightsField, "widget": UnfoldAdminCheckboxSelectMultipleWidget(), "help_text": ""}
 
 
 def may_do_more(user: User, request: HttpRequest) -> bool:

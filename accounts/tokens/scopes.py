@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext_lazy as _
+
 SCOPES = {
-    "tickets:read": "list and show tickets",
-    "tickets:write": "issue and correct tickets",
-    "tickets:cancel": "cancel tickets",
-    "tickets:reinstate": "reinstate cancelled tickets",
-    "tickets:check-in": "check tickets in",
-    "tickets:undo-check-in": "undo check-ins",
-    "search": "search tickets",
-    "events:read": "read the log of events",
-    "metrics:read": "read the metrics",
+    "tickets:read": _("list and show tickets"),
+    "tickets:write": _("issue and correct tickets"),
+    "tickets:cancel": _("cancel tickets"),
+    "tickets:reinstate": _("reinstate cancelled tickets"),
+    "tickets:check-in": _("check tickets in"),
+    "tickets:undo-check-in": _("undo check-ins"),
+    "search": _("search tickets"),
+    "events:read": _("read the log of events"),
+    "metrics:read": _("read the metrics"),
 }
 BY_PERMISSION = {
     "tickets.view_ticket": "tickets:read",

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts import security_log
 from accounts.tokens.scopes import BY_PERMISSION, SCOPES, unknown
@@ -19,9 +20,10 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 def validate_scopes(scopes: Any) -> None:
     if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
-        raise ValidationError("Scopes are a list of names.")
+        raise ValidationError(_("Scopes are a list of names."))
     if names := unknown(scopes):
-        raise ValidationError(f"There is no scope {', '.join(names)}; the scopes are {', '.join(SCOPES)}.")
+        unknown_ones = {"names": ", ".join(names), "known": ", ".join(SCOPES)}
+        raise ValidationError(_("There is no scope %(names)s; the scopes are %(known)s."), params=unknown_ones)
 
 
 class TokenQuerySet(models.QuerySet["Token"]):
@@ -37,19 +39,25 @@ class TokenQuerySet(models.QuerySet["Token"]):
 class Token(models.Model):
     """A secret by which a program acts as its user. Only its hash is stored; a revoked one stays, as a record."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=100, help_text="What uses it, for example: turnstile 3.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("user"), on_delete=models.CASCADE, related_name="api_tokens"
+    )
+    name = models.CharField(_("name"), max_length=100, help_text=_("What uses it, for example: turnstile 3."))
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    start = models.CharField(max_length=SHOWN_LENGTH, editable=False)
+    start = models.CharField(_("start"), max_length=SHOWN_LENGTH, editable=False)
     """The first characters of the text."""
     scopes = models.JSONField(
-        default=list, blank=True, validators=[validate_scopes], help_text="None: all that the user may do."
+        _("scopes"),
+        default=list,
+        blank=True,
+        validators=[validate_scopes],
+        help_text=_("None: all that the user may do."),
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
-    last_used_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True, help_text=_("Empty: never."))
+    last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
     """Noted once a minute at most."""
-    revoked_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
 
     text = ""
     """The secret, of a token that was made just now; it is not stored."""
@@ -58,10 +66,13 @@ class Token(models.Model):
 
     class Meta:
         db_table = "accounts_token"
+        verbose_name = _("token")
+        verbose_name_plural = _("tokens")
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.name} of {self.user} ({self.start}…)"
+        text = str(_("%(name)s of %(user)s (%(start)s…)"))
+        return text % {"name": self.name, "user": self.user, "start": self.start}
 
     @classmethod
     def issue(cls, *, user: Any, name: str, scopes: Iterable[str] = (), expires_at: datetime | None = None) -> "Token":
@@ -73,7 +84,7 @@ class Token(models.Model):
     def clean(self) -> None:
         """Refuse an end that has passed: such a token would never be accepted."""
         if self.expires_at and self.expires_at <= timezone.now():
-            raise ValidationError({"expires_at": "This has passed already; name a time in the future."})
+            raise ValidationError({"expires_at": _("This has passed already; name a time in the future.")})
 
     def store(self) -> None:
         """Store a new token under a new text. Raise ValidationError."""

@@ -5,22 +5,32 @@ from typing import Any
 from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from events.admin.dead_letter_detail import may_see_payloads
 from events.admin.dead_letters import DeadLetterAdmin
 from events.admin.log_entries import LogEntryAdmin
 from events.admin.read_only import ReadOnlyAdmin
 from events.models import DeadLetter, DeadLetterAction, LogEntry
+from events.texts.times import in_words
 
 
 class DeadLetterActionAdmin(ReadOnlyAdmin):
     """Shows the trail of all dead letters, also of those that were deleted with their target."""
 
-    list_display = ["at", "letter_id", "action", "actor", "detail"]
+    list_display = ["time", "number", "action", "actor", "detail"]
     list_filter = ["action"]
     search_fields = ["=letter_id", "=actor"]
     ordering = ["-id"]
-    fields = ["at", "letter_id", "action", "actor", "detail"]
+    fields = ["time", "number", "action", "actor", "detail"]
+
+    @admin.display(description=_("at"), ordering="at")
+    def time(self, action: DeadLetterAction) -> str:
+        return in_words(action.at)
+
+    @admin.display(description=_("dead letter"), ordering="letter_id")
+    def number(self, action: DeadLetterAction) -> int:
+        return int(action.letter_id)
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [name for name in self.list_display if name != "detail" or may_see_payloads(request)]

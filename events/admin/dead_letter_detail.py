@@ -1,6 +1,7 @@
 """The content of the admin's page of a dead letter."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,7 +11,9 @@ from django.urls import reverse
 from events.dead_letters.payload_text import compare, cut, pretty
 from events.dead_letters.queries import queued_behind
 from events.models import DeadLetter, DeadLetterAction, LogEntry
+from events.models.dead_letters import WORDS
 from events.texts.printable import printable
+from events.texts.times import in_words
 
 LONGEST_SHOWN = 50_000
 LONGEST_LINE = 2_000
@@ -95,10 +98,19 @@ def shown(text: str) -> str:
 
 
 def facts(row: DeadLetter | LogEntry | None, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the name of each field that has a value, with the value as a person reads it."""
     for name in names:
         value = getattr(row, name, None)
-        if value not in (None, ""):
-            yield name.replace("_", " "), shown(value) if isinstance(value, str) else value
+        if row and value not in (None, ""):
+            yield str(getattr(row._meta.get_field(name), "verbose_name", name)), _in_words(name, value)
+
+
+def _in_words(name: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return in_words(value)
+    if name == "state":
+        return WORDS[value]
+    return shown(value) if isinstance(value, str) else value
 
 
 def _difference(before: str, after: str) -> Iterator[_Line]:

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from events.models import DeadLetter
+from events.models.dead_letters import WORDS
 
 ANY = "any"
 
@@ -22,8 +23,8 @@ class StateFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        return [*((state, state) for state in DeadLetter.State.values), (ANY, ANY)]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [*((state, WORDS[state]) for state in DeadLetter.State.values), (ANY, _("any"))]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         first, *others = super().choices(changelist)

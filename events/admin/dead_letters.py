@@ -92,7 +92,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     @list_and_page_action(on_the_page=_("Retry it"), in_the_list=_("Retry selected events"), permission="retry")
     def retry_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
         outcome = dead_letter_actions.retry(letters, request.user.get_username())
-        self._tell(request, outcome, "marked to be retried")
+        self._tell(request, outcome, _("marked to be retried"))
 
     @list_and_page_action(
         on_the_page=_("Discard this event"), in_the_list=_("Discard selected events"), permission="discard"
@@ -105,7 +105,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         seen = letters.filter(id__lte=form.cleaned_data["up_to"])
         reason = form.cleaned_data["reason"]
         outcome = dead_letter_actions.discard(seen, request.user.get_username(), reason=reason)
-        self._tell(request, outcome, "discarded")
+        self._tell(request, outcome, _("discarded"))
         return None
 
     def by_error_view(self, request: HttpRequest) -> HttpResponse:
@@ -132,7 +132,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         try:
             form = EditForm(request.POST or None, initial={"payload": draft(expect_editable(letter))})
         except EditRefused as error:
-            self.message_user(request, f"This dead letter can't be edited: {error}", messages.ERROR)
+            self.message_user(request, _("This dead letter can't be edited: %(why)s") % {"why": error}, messages.ERROR)
             return HttpResponseRedirect(letter_page)
         if form.is_valid() and self._edit(request, letter, form):
             return HttpResponseRedirect(letter_page)
@@ -148,7 +148,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             for place, problem in error.problems.items():
                 form.add_error("payload", printable(f"{place}: {problem}"))
             return False
-        self.message_user(request, "edited, and marked to be retried" if retry else "edited; it is still parked")
+        self.message_user(request, _("edited, and marked to be retried") if retry else _("edited; it is still parked"))
         return True
 
     def _ask_for_reason(
@@ -173,8 +173,10 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         context |= {**site, "title": title, "opts": self.opts, "media": self.media}
         return TemplateResponse(request, f"admin/events/deadletter/{template}", context)
 
-    def _tell(self, request: HttpRequest, outcome: Outcome, done: str) -> None:
-        self.message_user(request, outcome.sentence(done), messages.WARNING if outcome.left_out else messages.SUCCESS)
+    def _tell(self, request: HttpRequest, outcome: Outcome, done: Any) -> None:
+        self.message_user(
+            request, outcome.sentence(str(done)), messages.WARNING if outcome.left_out else messages.SUCCESS
+        )
 
     def _refuse_forbidden_action(self, request: HttpRequest) -> None:
         """Answer 403 to an action without permission, which Django would ignore as unknown."""
@@ -187,12 +189,12 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("state"), ordering="state")
     def colored_state(self, letter: DeadLetter) -> SafeString:
-        return format_html('<span class="letter-state {}">{}</span>', letter.state, letter.state)
+        return format_html('<span class="letter-state {}">{}</span>', letter.state, letter.state_in_a_word)
 
     @admin.display(description=_("event"), ordering="type")
     def event(self, letter: DeadLetter) -> SafeString:
         subject = letter.subject or letter.entry_id
-        return format_html("{}<br><small>{}</small>", letter.type or "foreign entry", printable(subject))
+        return format_html("{}<br><small>{}</small>", letter.type or _("foreign entry"), printable(subject))
 
     @admin.display(description=_("error"))
     def short_error(self, letter: DeadLetter) -> str:

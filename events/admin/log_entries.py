@@ -24,6 +24,7 @@ from events.event import aggregate_type_of, registered_types
 from events.models import LogEntry
 from events.operations.trace import trace
 from events.stream.interface import open_stream
+from events.texts.times import in_words
 
 MOST_COUNTED = 1_000
 """More are not counted: it would take seconds in a large log."""
@@ -88,7 +89,7 @@ class OlderFilter(admin.SimpleListFilter):
 class LogEntryAdmin(ReadOnlyAdmin):
     """Shows events. They are facts, which nobody edits."""
 
-    list_display = ["position", "type", "subject", "aggregate_version", "actor", "time"]
+    list_display = ["number", "type", "subject", "aggregate_version", "actor", "at"]
     list_filter = [TypeFilter, AggregateFilter, ("time", admin.DateFieldListFilter), OlderFilter]
     list_select_related = ["place"]
     search_fields = ["event_id"]  # The search box; get_search_results() looks by itself.
@@ -100,6 +101,14 @@ class LogEntryAdmin(ReadOnlyAdmin):
 
     class Media:
         css: ClassVar = {"all": ["events/dead_letters.css"]}
+
+    @admin.display(description=_("time"))
+    def at(self, entry: LogEntry) -> str:
+        return in_words(entry.time)
+
+    @admin.display(description=_("position"))
+    def number(self, entry: LogEntry) -> int | None:
+        return entry.position
 
     def get_search_results(
         self,

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 from django.db.models import QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from events.database import atomic
 from events.dead_letters import parking as dead_letters
@@ -23,18 +25,18 @@ State = DeadLetter.State
 Letters = QuerySet[DeadLetter] | Iterable[int]
 STEP_LETTERS = 500
 LONGEST_DETAIL = 5_000
-CLOSED = {State.HANDLED: "handled already", State.DISCARDED: "discarded already"}
-FOREIGN_ENTRY = "foreign entries can only be discarded"
+CLOSED = {State.HANDLED: _("handled already"), State.DISCARDED: _("discarded already")}
+FOREIGN_ENTRY = _("foreign entries can only be discarded")
 NOT_TO_BE_RETRIED = {
-    State.QUEUED: "queued, they follow by themselves",
-    State.RETRY: "marked already",
+    State.QUEUED: _("queued, they follow by themselves"),
+    State.RETRY: _("marked already"),
     **CLOSED,
 }
 NOT_TO_BE_EDITED = {
-    State.QUEUED: "it is queued, and may be handled at any moment: edit it when it is parked itself",
-    State.RETRY: "it is marked to be retried, and may be handled at any moment: edit it when it is parked again",
-    State.HANDLED: "it was handled already",
-    State.DISCARDED: "it was discarded",
+    State.QUEUED: _("it is queued, and may be handled at any moment: edit it when it is parked itself"),
+    State.RETRY: _("it is marked to be retried, and may be handled at any moment: edit it when it is parked again"),
+    State.HANDLED: _("it was handled already"),
+    State.DISCARDED: _("it was discarded"),
 }
 
 
@@ -54,8 +56,12 @@ class Outcome(msgspec.Struct):
 
     def sentence(self, done: str) -> str:
         """Return a sentence such as `marked: 3; left out: 2 (handled already: 2)`."""
-        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(self.left_out.items()))
-        return f"{done}: {self.done:,}" + (f"; left out: {self.left_out.total():,} ({reasons})" if reasons else "")
+        facts = {"done": done, "number": f"{self.done:,}"}
+        if not self.left_out:
+            return gettext("%(done)s: %(number)s") % facts
+        facts["left_out"] = f"{self.left_out.total():,}"
+        facts["reasons"] = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(self.left_out.items()))
+        return gettext("%(done)s: %(number)s; left out: %(left_out)s (%(reasons)s)") % facts
 
 
 class _Mark(NamedTuple):
@@ -66,7 +72,7 @@ class _Mark(NamedTuple):
     detail: str = ""
 
 
-def retry(letters: Letters, actor: str, *, on_step: Callable[[Outcome], None] = lambda _: None) -> Outcome:
+def retry(letters: Letters, actor: str, *, on_step: Callable[[Outcome], None] = lambda _outcome: None) -> Outcome:
     """Mark parked letters for a retry by the owners of their partitions; skip all others.
 
     It works in steps of 500, each in its own transaction; `on_step` is called after each with the outcome so far.
@@ -75,7 +81,7 @@ def retry(letters: Letters, actor: str, *, on_step: Callable[[Outcome], None] = 
 
 
 def discard(
-    letters: Letters, actor: str, *, reason: str, on_step: Callable[[Outcome], None] = lambda _: None
+    letters: Letters, actor: str, *, reason: str, on_step: Callable[[Outcome], None] = lambda _outcome: None
 ) -> Outcome:
     """Discard open letters, in steps as `retry` does; letters that are queued behind them follow by themselves.
 
@@ -123,7 +129,7 @@ def _identity_of(letter: DeadLetter) -> str:
 def expect_editable(letter: DeadLetter) -> Envelope:
     """Return the letter's event with its current payload; raise EditRefused for a letter that is not parked."""
     if why := NOT_TO_BE_EDITED.get(State(letter.state), "") or (FOREIGN_ENTRY if letter.event_id is None else ""):
-        raise EditRefused({ROOT: why})
+        raise EditRefused({ROOT: str(why)})
     try:
         return dead_letters.envelope_of(letter)
     except LogEntry.DoesNotExist as error:
@@ -155,12 +161,12 @@ def _mark(ids: tuple[int, ...], mark: _Mark, why_not: Callable[[DeadLetter], str
     outcome.done += len(fit)
     outcome.left_out.update(filter(None, reasons.values()))
     if unknown := len(ids) - len(reasons):
-        outcome.left_out["not found"] += unknown
+        outcome.left_out[gettext("not found")] += unknown
 
 
 def _why_not_retried(letter: DeadLetter) -> str:
-    return NOT_TO_BE_RETRIED.get(State(letter.state), "") or (FOREIGN_ENTRY if letter.event_id is None else "")
+    return str(NOT_TO_BE_RETRIED.get(State(letter.state), "") or (FOREIGN_ENTRY if letter.event_id is None else ""))
 
 
 def _why_not_discarded(letter: DeadLetter) -> str:
-    return CLOSED.get(State(letter.state), "")
+    return str(CLOSED.get(State(letter.state), ""))

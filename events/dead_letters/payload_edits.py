@@ -6,6 +6,7 @@ from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
 import msgspec
+from django.utils.translation import gettext as _
 
 from events import payload
 from events.conf import conf
@@ -74,25 +75,26 @@ def accept(envelope: Envelope, text: str) -> EditedPayload:
 
 def _parse(text: str) -> object:
     if REFUSED.search(text):
-        raise EditRefused({ROOT: "it has U+0000 or a lone surrogate"})
+        raise EditRefused({ROOT: _("it has U+0000 or a lone surrogate")})
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise EditRefused({ROOT: f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}"}) from error
+        facts = {"problem": error.msg, "line": error.lineno, "column": error.colno}
+        refusal = _("not JSON: %(problem)s in line %(line)s, column %(column)s") % facts
+        raise EditRefused({ROOT: refusal}) from error
     except RecursionError as error:
-        raise EditRefused({ROOT: "nested too deeply"}) from error
+        raise EditRefused({ROOT: _("nested too deeply")}) from error
     except ValueError as error:
-        raise EditRefused({ROOT: "a number has too many digits"}) from error
+        raise EditRefused({ROOT: _("a number has too many digits")}) from error
 
 
 def _changed_identity(event: Event, envelope: Envelope) -> Iterator[Problem]:
+    changed = _("it must stay %(before)s, but this payload has %(after)s")
     if event.subject != envelope.subject:
-        yield "subject", f"it must stay {envelope.subject!r}, but this payload has {event.subject!r}"
+        yield _("subject"), changed % {"before": repr(envelope.subject), "after": repr(event.subject)}
     if event.aggregate_version != envelope.aggregate_version:
-        yield (
-            "aggregate version",
-            f"it must stay {envelope.aggregate_version}, but this payload has {event.aggregate_version}",
-        )
+        versions = {"before": envelope.aggregate_version, "after": event.aggregate_version}
+        yield _("aggregate version"), changed % versions
 
 
 def _encode(event: Event) -> str:
@@ -101,7 +103,8 @@ def _encode(event: Event) -> str:
     except EventRefused as error:
         raise EditRefused({ROOT: str(error)}) from error
     if len(data) > conf.max_event_bytes:
-        raise EditRefused({ROOT: f"it has {len(data):,} bytes, but EVENTS_MAX_EVENT_BYTES is {conf.max_event_bytes:,}"})
+        too_large = _("it has %(size)s bytes, but EVENTS_MAX_EVENT_BYTES is %(most)s")
+        raise EditRefused({ROOT: too_large % {"size": f"{len(data):,}", "most": f"{conf.max_event_bytes:,}"}})
     return data.decode()
 
 
@@ -124,12 +127,12 @@ def _problems(value: object, expected: Any, place: str) -> Iterator[Problem]:
 def _field_problems(value: dict[str, object], struct: type[msgspec.Struct], place: str) -> Iterator[Problem]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     for name in value.keys() - fields.keys() - {struct.__struct_config__.tag_field}:
-        yield f"{place}.{name}", f"there is no such field; the fields are {', '.join(fields)}"
+        yield f"{place}.{name}", _("there is no such field; the fields are %(names)s") % {"names": ", ".join(fields)}
     for name, field in fields.items():
         if name in value:
             yield from _problems(value[name], field.type, f"{place}.{name}")
         elif field.required:
-            yield f"{place}.{name}", "it is missing"
+            yield f"{place}.{name}", _("it is missing")
 
 
 def _plain(expected: Any, value: object) -> Any:

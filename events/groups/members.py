@@ -8,6 +8,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 from events.models import ConsumerGroup, Lease, Member
+from events.models.groups import MEMBER_STATES
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +23,10 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: datetime | None
     silent_seconds: float
     """How long its handler has made no progress; 0 while none is called."""
+
+    @property
+    def state_in_words(self) -> str:
+        return str(MEMBER_STATES.get(self.state, self.state))
 
 
 class GroupMembers(msgspec.Struct, kw_only=True):

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from events.models.pinned import PinnedModel
 
@@ -22,8 +23,8 @@ class Forgetting(PinnedModel):
         db_table = "events_forgetting"
         default_permissions = ()
         permissions = [
-            ("forget_person", "Can forget a person"),
-            ("report_person", "Can see what is stored of a person"),
+            ("forget_person", gettext_noop("Can forget a person")),
+            ("report_person", gettext_noop("Can see what is stored of a person")),
         ]
 
     def __str__(self) -> str:

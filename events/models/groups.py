@@ -2,9 +2,19 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from events.models.pinned import PinnedModel
 from events.texts.storable import StorableTextField
+
+MEMBER_STATES = {
+    "opening": _("opening"),
+    "consuming": _("consuming"),
+    "standing by": _("standing by"),
+    "paused": _("paused"),
+    "retrying": _("retrying"),
+}
 
 
 class ConsumerGroup(PinnedModel):
@@ -17,7 +27,7 @@ class ConsumerGroup(PinnedModel):
 
     class Meta:
         db_table = "events_group"
-        permissions = [("pause_consumergroup", "Can pause and resume consumer groups")]
+        permissions = [("pause_consumergroup", gettext_noop("Can pause and resume consumer groups"))]
 
     def __str__(self) -> str:
         return f"{self.name}, paused" if self.paused else self.name
@@ -35,7 +45,7 @@ class Member(PinnedModel):
     alive_until = models.DateTimeField()
     """In the past for a process that is not well: it gets no partitions while others are well."""
     state = models.CharField(max_length=20)
-    """`opening`, `consuming`, `standing by` (it owns no partition), `paused` or `retrying`."""
+    """`opening`, `consuming`, `standing by` (it owns no partition), `paused` or `retrying`; see MEMBER_STATES."""
     error = StorableTextField(blank=True)
     """Why it is `retrying`."""
     retry_at = models.DateTimeField(null=True)

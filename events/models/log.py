@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from events.models.pinned import PinnedModel
 from events.texts.storable import StorableTextField
@@ -15,27 +16,28 @@ class LogEntry(PinnedModel):
     """
 
     id = models.BigAutoField(primary_key=True)
-    event_id = models.UUIDField(unique=True)
-    partition = models.PositiveSmallIntegerField()
-    type = models.CharField(max_length=100)
-    schema_version = models.PositiveSmallIntegerField()
-    source = models.CharField(max_length=200)
-    subject = models.CharField(max_length=200)
-    aggregate_type = models.CharField(max_length=100)
-    aggregate_version = models.PositiveBigIntegerField()
-    time = models.DateTimeField()
+    event_id = models.UUIDField(_("event id"), unique=True)
+    partition = models.PositiveSmallIntegerField(_("partition"))
+    type = models.CharField(_("type"), max_length=100)
+    schema_version = models.PositiveSmallIntegerField(_("schema version"))
+    source = models.CharField(_("source"), max_length=200)
+    subject = models.CharField(_("subject"), max_length=200)
+    aggregate_type = models.CharField(_("aggregate type"), max_length=100)
+    aggregate_version = models.PositiveBigIntegerField(_("aggregate version"))
+    time = models.DateTimeField(_("time"))
     data = models.TextField()
     """The event's JSON, passed on unchanged."""
-    correlation_id = models.CharField(max_length=200)
-    causation_id = models.CharField(max_length=36, blank=True)
-    actor = models.CharField(max_length=200, blank=True)
-    traceparent = models.CharField(max_length=55, blank=True)
-    extensions = models.JSONField(null=True)
+    correlation_id = models.CharField(_("correlation id"), max_length=200)
+    causation_id = models.CharField(_("causation id"), max_length=36, blank=True)
+    actor = models.CharField(_("actor"), max_length=200, blank=True)
+    traceparent = models.CharField(_("traceparent"), max_length=55, blank=True)
+    extensions = models.JSONField(_("extensions"), null=True)
     """The project's own attributes, null if it has none."""
 
     class Meta:
         db_table = "events_log"
-        verbose_name_plural = "log entries"
+        verbose_name = _("log entry")
+        verbose_name_plural = _("log entries")
         constraints = [
             models.UniqueConstraint(
                 fields=["aggregate_type", "subject", "aggregate_version"], name="events_log_aggregate_version"

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import msgspec
 from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from events.conf import conf
 from events.exceptions import StreamUnavailable
@@ -13,6 +14,7 @@ from events.groups.members import GroupMembers, Owner, members_of_groups
 from events.groups.ownership import OPENING, RETRYING
 from events.log.partitions import all_partitions
 from events.models import Checkpoint, DeadLetter, Member, Partition, Position, WaitingEntry
+from events.models.groups import MEMBER_STATES
 from events.processes.pooled_sessions import release_sessions
 from events.stream.interface import Stream
 
@@ -124,7 +126,8 @@ def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
 
 
 def _describe(member: Member) -> str:
-    return f"{member.id} is {member.state}" + (f": {member.error}" if member.error else "")
+    text = _("%(member)s is %(state)s: %(error)s") if member.error else _("%(member)s is %(state)s")
+    return text % {"member": member.id, "state": MEMBER_STATES.get(member.state, member.state), "error": member.error}
 
 
 def _look(stream: Stream, partition: int) -> _StreamWindow:

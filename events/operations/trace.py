@@ -9,6 +9,7 @@ import msgspec
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from events import log
 from events.conf import conf
@@ -101,27 +102,29 @@ def trace(stream: Stream, row: LogEntry) -> Trace:
 
 def _trace_stream(stream: Stream, row: LogEntry) -> str:
     if row.position is None:
-        return "not yet: it has no position, which relay_events gives"
+        return _("not yet: it has no position, which relay_events gives")
     release_sessions()  # The stream may take its time to answer.
     try:
         return _find_on_stream(stream, row.partition, row.position, row.event_id)
     except StreamUnavailable as error:
-        return f"not known: {error}"
+        return _("not known: %(error)s") % {"error": error}
 
 
 def _find_on_stream(stream: Stream, partition: int, position: int, event_id: UUID) -> str:
     entries = stream.entries(partition, after=f"{position - 1}-{HIGHEST_SEQUENCE}", count=1)
     if entries and entries[0].id == f"{position}-0":
         is_own = entries[0].envelope and entries[0].envelope.id == event_id
-        return "there" if is_own else "a foreign entry is in its place"
+        return _("there") if is_own else _("a foreign entry is in its place")
     if diverged := divergence.current(partition):
-        return f"not there: the stream has diverged: {diverged}; {divergence.REMEDY}"
+        facts = {"divergence": diverged, "remedy": divergence.REMEDY}
+        return _("not there: the stream has diverged: %(divergence)s; %(remedy)s") % facts
     tail = stream.tail(partition)
     if tail == EMPTY or tail.position < position:
-        return f"not yet: the stream ends at {tail.position:,}, and relay_events appends"
+        end = {"position": f"{tail.position:,}"}
+        return _("not yet: the stream ends at %(position)s, and relay_events appends") % end
     if stream.entries(partition, after="0", count=1) == entries:
-        return "trimmed; readers find it in the log"
-    return "lost; readers find it in the log"
+        return _("trimmed; readers find it in the log")
+    return _("lost; readers find it in the log")
 
 
 def _trace_groups(row: LogEntry) -> Iterator[GroupTrace]:
@@ -138,11 +141,11 @@ def _trace_group(row: LogEntry, reached: Checkpoint, members: GroupMembers) -> G
     if letter := DeadLetter.objects.filter(group=group, target=target, event_id=row.event_id).first():
         return _trace_letter(letter)
     if not _is_handled_by(group, row.type):
-        return GroupTrace(group=group, target=target, state="not handled by this group")
+        return GroupTrace(group=group, target=target, state=_("not handled by this group"))
     if row.position is not None and row.position <= reached.position:
-        return GroupTrace(group=group, target=target, state="handled", at=reached.updated_at)
+        return GroupTrace(group=group, target=target, state=_("handled"), at=reached.updated_at)
     state, detail = _trace_waiting(row.position, reached)
-    detail = f"{detail}; {_describe_owner(members, row.partition)}"
+    detail = _joined(detail, _describe_owner(members, row.partition))
     return GroupTrace(group=group, target=target, state=state, detail=detail)
 
 
@@ -150,34 +153,41 @@ def _trace_letter(letter: DeadLetter) -> GroupTrace:
     last = letter.actions.order_by("-id").first()
     why = f"{letter.error_type}: {letter.error}" if letter.error_type else letter.error
     if letter.state == DeadLetter.State.DISCARDED and last:
-        why = f"by {last.actor}: {last.detail}"
+        why = _("by %(actor)s: %(reason)s") % {"actor": last.actor, "reason": last.detail}
     return GroupTrace(
         group=letter.group,
         target=letter.target,
-        state=f"dead letter {letter.id}, {letter.get_state_display()}",
-        detail=f"{why}; {letter.attempts} attempts",
+        state=_("dead letter %(id)s, %(state)s") % {"id": letter.id, "state": letter.get_state_display()},
+        detail=_joined(why, _("%(number)s attempts") % {"number": letter.attempts}),
         at=last.at if last else letter.parked_at,
     )
 
 
 def _trace_waiting(position: int | None, reached: Checkpoint) -> tuple[str, str]:
     if position is None:
-        return "waiting", "for its position"
+        return _("waiting"), _("for its position")
     if position == reached.failed_position:
-        return "tried again", f"failed {reached.attempts} times"
-    return "waiting", f"{position - reached.position - 1:,} are before it"
+        return _("tried again"), _("failed %(number)s times") % {"number": reached.attempts}
+    before = {"number": f"{position - reached.position - 1:,}"}
+    return _("waiting"), _("%(number)s are before it") % before
 
 
 def _describe_owner(members: GroupMembers, partition: int) -> str:
     """Say what the partition's owner does, or why the group does not go on."""
     owner = members.owners.get(partition)
     if members.is_paused:
-        return "the group is paused"
+        return _("the group is paused")
     if not members.living:
-        return "no process of the group runs"
+        return _("no process of the group runs")
     if owner is None or owner.is_expired:
-        return "no process owns the partition"
-    return f"retrying after {owner.error}" if owner.state == RETRYING else f"its owner is {owner.state}"
+        return _("no process owns the partition")
+    if owner.state == RETRYING:
+        return _("retrying after %(error)s") % {"error": owner.error}
+    return _("its owner is %(state)s") % {"state": owner.state_in_words}
+
+
+def _joined(first: str, second: str) -> str:
+    return f"{first}; {second}"
 
 
 def _find_effect(group: str, envelope: Envelope) -> str:
@@ -188,7 +198,7 @@ def _find_effect(group: str, envelope: Envelope) -> str:
         with closing(load_subscriber(group)) as subscriber:
             return subscriber.find_effect(envelope)
     except (EventError, ImproperlyConfigured) as error:
-        return f"not known: {error}"
+        return _("not known: %(error)s") % {"error": error}
 
 
 def _is_handled_by(group: str, name: str) -> bool:
@@ -200,7 +210,9 @@ def _describe_cause(row: LogEntry) -> str:
     if not row.causation_id:
         return ""
     cause = LogEntry.objects.filter(event_id=row.causation_id).first()
-    return _describe(cause) if cause else f"{row.causation_id}, which is no longer in the log"
+    if cause is None:
+        return _("%(id)s, which is no longer in the log") % {"id": row.causation_id}
+    return _describe(cause)
 
 
 def _related(rows: QuerySet[LogEntry]) -> Related:
@@ -208,4 +220,4 @@ def _related(rows: QuerySet[LogEntry]) -> Related:
 
 
 def _describe(row: LogEntry) -> str:
-    return f"{row.event_id} {row.type} of {row.subject}"
+    return _("%(id)s %(type)s of %(subject)s") % {"id": row.event_id, "type": row.type, "subject": row.subject}

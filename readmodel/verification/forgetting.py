@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.utils.translation import gettext as _
 
 from events.envelope import Envelope
 from events.exceptions import RetryLater
@@ -47,7 +48,7 @@ def redact(documents: Documents, person: Person) -> None:
 
 def sightings(documents: Documents, person: Person) -> Iterator[Sighting]:
     """Search all documents of the index."""
-    place = f"index {documents.target.name}"
+    place = _("index %(name)s") % {"name": documents.target.name}
     yield Sighting(place, 0)
     for page in _pages(documents):
         found = [{"id": document.id, **document.source} for document in page if _has(document.source, person)]

@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from tickets.csv_import.permits import new_permit
 from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS, count_rows
-from tickets.csv_import.source import DELIMITERS, NoTicketFile, examine
+from tickets.csv_import.source import NoTicketFile, examine
 from tickets.jobs.starting import begin_import
 from tickets.models import Job, JobFile, JobKind, Ticket
 from tickets.values import written
@@ -27,6 +27,12 @@ LARGEST_FILE = 9_500_000
 """Some 50,000 rows; larger files are for the command."""
 LONGEST_NAME = 200
 ENCODINGS = ("utf-8", "cp1252", "cp1250", "cp1251", "mac_roman", "utf-16", "shift_jis", "gb18030")
+DELIMITERS = {
+    ",": gettext_lazy("comma"),
+    ";": gettext_lazy("semicolon"),
+    "\t": gettext_lazy("tab"),
+    "|": gettext_lazy("pipe"),
+}
 FOUND_OUT = ("", gettext_lazy("found out"))
 NO_FILE = "file"
 
@@ -41,7 +47,7 @@ class ImportForm(forms.Form):
     )
     delimiter = forms.ChoiceField(
         label=gettext_lazy("Delimiter"),
-        choices=[FOUND_OUT, *((character, name) for name, character in DELIMITERS.items())],
+        choices=[FOUND_OUT, *DELIMITERS.items()],
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
@@ -105,7 +111,7 @@ def import_page(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase
         "permit": new_permit(),
         "columns": TICKET_COLUMNS,
         "optional": OPTIONAL_COLUMNS,
-        "most": f"{LARGEST_FILE:,}",
+        "most": written.number(LARGEST_FILE),
     }
     status = HTTPStatus.BAD_REQUEST if form.is_bound else HTTPStatus.OK
     return TemplateResponse(request, "admin/tickets/import.html", context, status=status)

@@ -91,6 +91,18 @@ class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
             return [*self.fields, "confirmed"] if request.method == "POST" else self.fields
         return [*(name for name in self.fields if name not in self.shown_instead), *self.readonly_fields]
 
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Ticket | None = None,
+        change: bool = False,  # noqa: FBT001, FBT002 (Django's signature)
+        **kwargs: Any,
+    ) -> "type[ModelForm[Ticket]]":
+        """Leave out how a code is made where there is one."""
+        if obj:
+            kwargs["help_texts"] = {"code": ""}
+        return super().get_form(request, obj, change, **kwargs)
+
     def get_urls(self) -> list[URLPattern]:
         import_view = self.admin_site.admin_view(self.import_view)
         changes = [
@@ -132,7 +144,11 @@ class TicketAdmin(BulkActions, Exports, TicketModelAdmin):
         if db_field.name == "time_zone":
             zones = [(name, name) for name in sorted(time_zones())]
             return forms.ChoiceField(
-                choices=zones, initial=default_time_zone(), widget=UnfoldAdminSelectWidget, help_text=_("The venue's.")
+                label=_("Time zone"),
+                choices=zones,
+                initial=default_time_zone(),
+                widget=UnfoldAdminSelectWidget,
+                help_text=_("The venue's."),
             )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 

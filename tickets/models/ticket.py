@@ -18,7 +18,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Replace, Upper
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from uuid_utils.compat import uuid7
 
@@ -109,11 +109,11 @@ class Ticket(FSMModelMixin, models.Model):
         ordering = ["-id"]
         required_db_features = ("supports_stored_generated_columns",)
         permissions = [
-            ("cancel_ticket", "Can cancel ticket"),
-            ("reinstate_ticket", "Can reinstate a canceled ticket"),
-            ("check_in_ticket", "Can check in ticket"),
-            ("undo_check_in_ticket", "Can undo a ticket's check-in"),
-            ("export_ticket", "Can export tickets"),
+            ("cancel_ticket", gettext_noop("Can cancel ticket")),
+            ("reinstate_ticket", gettext_noop("Can reinstate a canceled ticket")),
+            ("check_in_ticket", gettext_noop("Can check in ticket")),
+            ("undo_check_in_ticket", gettext_noop("Can undo a ticket's check-in")),
+            ("export_ticket", gettext_noop("Can export tickets")),
         ]
         indexes = [  # For the filters of the REST interface.
             models.Index(Upper("holder_email"), name="tickets_ticket_email"),

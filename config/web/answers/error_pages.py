@@ -38,6 +38,8 @@ CSRF = _("The form is too old, or of another site. Go back, load the page again,
 SERVER_ERROR = _("The request failed because of an error in the server; its log has the details.")
 UNAVAILABLE = _("The database or another server does not answer now. Try again in a moment.")
 DETAILS = {
+    HTTPStatus.FORBIDDEN: _("Request forbidden -- authorization will not help."),
+    HTTPStatus.NOT_FOUND: _("Nothing matches the given URI."),
     HTTPStatus.METHOD_NOT_ALLOWED: _("This address can't be asked in this way."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _("The request is larger than the service accepts."),
     HTTPStatus.REQUEST_URI_TOO_LONG: _("This address is too long."),

@@ -82,7 +82,8 @@ def _problem(refused: Refused) -> Answer:
 def _page(refused: Refused, scope: Scope) -> Answer:
     policy = build_policy(settings.SECURE_CSP).encode()  # The page has a style of the service's own.
     headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-security-policy", policy)]
-    language = language_in(header(scope, b"accept-language").decode("latin-1"))
+    accepted, cookies = (header(scope, name).decode("latin-1") for name in (b"accept-language", b"cookie"))
+    language = language_in(accepted, cookies)
     with translation.override(language):
         return _rendered(refused.status, refused.detail(), language), headers
 

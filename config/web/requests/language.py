@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, parse_cookie
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
@@ -42,8 +42,11 @@ def _is_rest(request: HttpRequest) -> bool:
     return request.path.startswith(REST) and not request.path.endswith(PRINTED)
 
 
-def language_in(accepted: str) -> str:
-    """Return the first language of the header Accept-Language that the pages have."""
+def language_in(accepted: str, cookies: str = "") -> str:
+    """Return the language that was chosen, or else the first one of the header Accept-Language that the pages have."""
+    chosen = parse_cookie(cookies).get(settings.LANGUAGE_COOKIE_NAME, "")
+    if chosen in REGIONS:
+        return chosen
     codes = (tag.partition("-")[0] for tag, _ in parse_accept_lang_header(accepted))
     return next((code for code in codes if code in REGIONS), settings.LANGUAGE_CODE)
 

@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from django.db.models import Max, QuerySet
+from django.utils.translation import gettext
 
 from events import database
 from events.aggregates import load_aggregates
@@ -63,9 +64,10 @@ def _expect_identity(text: str) -> Person:
         mark.replacement for event in registered_types() for mark in all_marks_of(event.event_class) if mark.identifies
     }
     if identity in replacements:
-        raise PersonRefused("the person was forgotten already")
+        raise PersonRefused(gettext("the person was forgotten already"))
     if len(identity) < SHORTEST_IDENTITY or REMOVED in identity:
-        raise PersonRefused(f"write an identity of {SHORTEST_IDENTITY} characters at least, such as an e-mail address")
+        too_short = gettext("write an identity of %(fewest)s characters at least, such as an e-mail address")
+        raise PersonRefused(too_short % {"fewest": SHORTEST_IDENTITY})
     return Person(identity)
 
 

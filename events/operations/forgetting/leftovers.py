@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from events import database
 from events.aggregates import load_aggregates
@@ -25,20 +26,19 @@ def leftovers(stream: Stream) -> Iterator[Leftover]:
         with closing(load_subscriber(group)) as subscriber:
             yield from subscriber.leftovers()
     yield Leftover(
-        "readers of the feed and of the stream elsewhere",
-        "they handle the event that tells of it",
-        "see docs/how-to.md, Forget a person",
+        _("readers of the feed and of the stream elsewhere"),
+        _("they handle the event that tells of it"),
+        _("see docs/how-to.md, Forget a person"),
     )
 
 
 def _of_backups() -> Iterator[Leftover]:
-    days = conf.backup_days
-    expired = timezone.now() + timedelta(days=days)
-    until = (
-        f"{expired:%Y-%m-%d}, after {days} days" if days else "as long as they are kept (EVENTS_BACKUP_DAYS says it)"
-    )
+    until = _("as long as they are kept (EVENTS_BACKUP_DAYS says it)")
+    if days := conf.backup_days:
+        expired = timezone.now() + timedelta(days=days)
+        until = _("%(day)s, after %(days)s days") % {"day": f"{expired:%Y-%m-%d}", "days": days}
     yield Leftover(
-        "backups and snapshots made before now", until, "a restored one is redacted by forget_person --again"
+        _("backups and snapshots made before now"), until, _("a restored one is redacted by forget_person --again")
     )
 
 
@@ -47,23 +47,27 @@ def _of_postgresql() -> Iterator[Leftover]:
         cursor.execute("SELECT current_setting('max_wal_size'), current_setting('archive_mode')")
         size, archive = cursor.fetchone()
     yield Leftover(
-        "PostgreSQL: former versions of the rows",
-        "a vacuum has removed them, and their pages are written again",
-        "VACUUM FULL rewrites a table at once; it locks the table meanwhile",
+        _("PostgreSQL: former versions of the rows"),
+        _("a vacuum has removed them, and their pages are written again"),
+        _("VACUUM FULL rewrites a table at once; it locks the table meanwhile"),
     )
-    archived = "; WAL is archived, and kept as backups are" if archive != "off" else ""
+    until = _("its files are used again, after some %(size)s of other changes")
+    if archive != "off":
+        until = _(
+            "its files are used again, after some %(size)s of other changes; WAL is archived, and kept as backups are"
+        )
     yield Leftover(
-        "PostgreSQL: write-ahead log",
-        f"its files are used again, after some {size} of other changes{archived}",
-        "CHECKPOINT, and replicas that have caught up, let it begin",
+        _("PostgreSQL: write-ahead log"),
+        until % {"size": size},
+        _("CHECKPOINT, and replicas that have caught up, let it begin"),
     )
 
 
 def _of_sqlite() -> Iterator[Leftover]:
     yield Leftover(
-        "SQLite: free pages and the -wal file",
-        "they are written again",
-        "PRAGMA wal_checkpoint(TRUNCATE) and VACUUM rewrite them",
+        _("SQLite: free pages and the -wal file"),
+        _("they are written again"),
+        _("PRAGMA wal_checkpoint(TRUNCATE) and VACUUM rewrite them"),
     )
 
 
@@ -71,13 +75,13 @@ def _of_redis(stream: Stream) -> Iterator[Leftover]:
     try:
         said = stream.information()
     except StreamUnavailable:
-        yield Leftover("Redis: the stream and its files", "Redis answers again", "run this command again then")
+        yield Leftover(_("Redis: the stream and its files"), _("Redis answers again"), _("run this command again then"))
         return
     if said.get("aof_enabled") not in {"0", "False"}:
         yield Leftover(
-            "Redis: its append-only file",
-            "it is rewritten, which happens once it has grown enough",
-            "BGREWRITEAOF; --rewrite-aof does it where the service's user may",
+            _("Redis: its append-only file"),
+            _("it is rewritten, which happens once it has grown enough"),
+            _("BGREWRITEAOF; --rewrite-aof does it where the service's user may"),
         )
-    yield Leftover("Redis: its dump file (RDB)", "the next save", "BGSAVE; delete older dumps")
-    yield Leftover("Redis: replicas' files", "as on the primary", "the same there")
+    yield Leftover(_("Redis: its dump file (RDB)"), _("the next save"), _("BGSAVE; delete older dumps"))
+    yield Leftover(_("Redis: replicas' files"), _("as on the primary"), _("the same there"))

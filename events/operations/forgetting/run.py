@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 from django.db import Error
+from django.utils.translation import gettext
 
 from events import forgotten
 from events.conf import conf
@@ -126,7 +127,7 @@ def _settle(person: Person, stream: Stream, outcome: Outcome, *, names: bool) ->
     try:
         refill(stream)
     except StreamUnavailable as error:
-        _note(outcome, f"the stream was not deleted: {error}")
+        _note(outcome, gettext("the stream was not deleted: %(error)s") % {"error": error})
     return texts
 
 
@@ -136,7 +137,10 @@ def _rewrite_targets(person: Person, forgetting: Forgetting, outcome: Outcome, o
             with closing(load_subscriber(group)) as subscriber:
                 _rewrite_target(group, subscriber, person, forgetting, on_step)
         except (RetryLater, TargetLost) as error:
-            _note(outcome, f"what {group} has written was not redacted: {error}")
+            _note(
+                outcome,
+                gettext("what %(group)s has written was not redacted: %(error)s") % {"group": group, "error": error},
+            )
 
 
 def _rewrite_target(

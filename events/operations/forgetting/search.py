@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from django.apps import apps
 from django.db import router
 from django.db.models import Model
+from django.utils.translation import gettext as _
 
 from events.conf import conf
 from events.exceptions import RetryLater, StreamUnavailable, TargetLost
@@ -37,10 +38,10 @@ def sightings(person: Person, stream: Stream) -> Iterator[Sighting | Searched]:
     """Search place by place; a place that can't be searched now is a Searched with its problem."""
     for model in _tables():
         yield from _in_table(model, person)
-    yield from _or_problem("stream", streams.sightings(stream, person))
+    yield from _or_problem(_("stream"), streams.sightings(stream, person))
     for group in sorted(conf.subscribers):
         with closing(load_subscriber(group)) as subscriber:
-            yield from _or_problem(f"what {group} has written", subscriber.sightings(person))
+            yield from _or_problem(_("what %(group)s has written") % {"group": group}, subscriber.sightings(person))
 
 
 def prove(person: Person, stream: Stream) -> list[Searched]:
@@ -70,7 +71,7 @@ def _tables() -> list[type[Model]]:
 
 
 def _in_table(model: type[Model], person: Person) -> Iterator[Sighting]:
-    place = f"table {model._meta.db_table}"
+    place = _("table %(name)s") % {"name": model._meta.db_table}
     columns = text_columns(model)
     rows = model._base_manager.using(router.db_for_write(model))
     yield Sighting(place, rows.count())

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from operator import attrgetter
 
+from django.utils.translation import gettext as _
+
 from events.database import atomic
 from events.exceptions import Diverged
 from events.groups import checkpoint
@@ -62,7 +64,7 @@ def _lowest_checkpoints(partition: int) -> dict[str, int]:
 def sightings(stream: Stream, person: Person) -> Iterator[Sighting]:
     """Search all entries, ours and foreign ones; raise StreamUnavailable."""
     for partition in all_partitions():
-        place, after = f"stream {stream.key(partition.number)}", BEGINNING
+        place, after = _("stream %(name)s") % {"name": stream.key(partition.number)}, BEGINNING
         while entries := stream.entries(partition.number, after=after, count=ENTRIES_AT_ONCE):
             after = entries[-1].id
             found = [entry for entry in entries if _has(entry, person)]

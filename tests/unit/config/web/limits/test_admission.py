@@ -113,9 +113,10 @@ def test_a_page_s_body_that_is_too_large_is_answered_with_a_page() -> None:
         assert headers[b"content-type"] == b"text/html; charset=utf-8"
         assert b"style-src 'self'" in headers[b"content-security-policy"]
         assert b"The body is too large; send at most 1,000,000 bytes." in client.sent[1]["body"]
-        german = Client(Server(), path="/log-in/", headers=[*TOO_LARGE, (b"accept-language", b"de-DE,de;q=0.9")])
-        assert await german.status() == 413
-        assert "Die Anfrage ist zu groß; senden Sie höchstens".encode() in german.sent[1]["body"]
+        for preferred in ((b"accept-language", b"de-DE,de;q=0.9"), (b"cookie", b"django_language=de")):
+            german = Client(Server(), path="/log-in/", headers=[*TOO_LARGE, preferred])
+            assert await german.status() == 413
+            assert "Die Anfrage ist zu groß; senden Sie höchstens".encode() in german.sent[1]["body"]
 
     asyncio.run(scenario())
 
