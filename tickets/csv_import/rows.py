@@ -130,13 +130,12 @@ def _columns(header: _Record | BadRow, source: Source) -> list[str]:
 
 
 def _complaints_about(names: list[str]) -> Iterator[str]:
-    wrong = {
-        _("%(name)r is missing."): [name for name in TICKET_COLUMNS if name not in names],
-        _("%(name)r is unknown."): [name for name in names if name not in TICKET_COLUMNS + OPTIONAL_COLUMNS],
-        _("%(name)r is named more than once."): [name for name in dict.fromkeys(names) if names.count(name) > 1],
-    }
-    for text, columns in wrong.items():
-        yield from (text % {"name": name} for name in columns)
+    missing = [name for name in TICKET_COLUMNS if name not in names]
+    unknown = [name for name in names if name not in TICKET_COLUMNS + OPTIONAL_COLUMNS]
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    yield from (_("%(name)r is missing.") % {"name": name} for name in missing)
+    yield from (_("%(name)r is unknown.") % {"name": name} for name in unknown)
+    yield from (_("%(name)r is named more than once.") % {"name": name} for name in repeated)
 
 
 def _expected(source: Source) -> str:
