@@ -22,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from tests.memory import write_in_memory
+
 WITHOUT_SERVERS = (Path(__file__).parent / "unit", Path(__file__).parent / "simulation")
 BYTECODE = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
@@ -44,6 +46,7 @@ def _keep_bytecode() -> None:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+write_in_memory()
 _keep_bytecode()  # Now: pytest imports the plugins of installed packages next.
 
 

@@ -13,6 +13,7 @@ import django
 
 from tests.faults.driver.servers import Servers
 from tests.faults.driver.watchdog import watched
+from tests.memory import write_in_memory
 
 BYTECODE = Path(__file__).parents[3] / ".pytest_cache" / "bytecode"
 NO_SERVERS = {"SECRET_KEY": "none", "DATABASE_URL": "sqlite://:memory:"}
@@ -28,6 +29,7 @@ def main() -> None:
         from tests.faults.driver import report  # noqa: PLC0415 (see above)
 
         return report.print_report(options)
+    write_in_memory()
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user.
