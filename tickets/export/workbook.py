@@ -22,6 +22,8 @@ SHEET = "xl/worksheets/sheet1.xml"
 END_OF_ROWS = b"</sheetData>"
 SIZE = re.compile(rb"<dimension [^>]*/>")
 """How many cells the sheet has: it would be wrong, and is optional."""
+NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""One of these, in one ticket, and Excel calls the whole workbook corrupt."""
 LIKE_AN_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 """Excel takes _x0041_ for A."""
 DAY_0 = datetime(1899, 12, 30)  # noqa: DTZ001 (Excel has no time zones)
@@ -88,5 +90,5 @@ def _cell(cell: Cell, style_of_times: str) -> str:
         return f'<c s="{style_of_times}"><v>{(local - DAY_0) / timedelta(days=1)!r}</v></c>'
     if isinstance(cell, Decimal):
         return f"<c><v>{cell}</v></c>"
-    text = LIKE_AN_ESCAPE.sub("_x005F_", escape(str(cell)))
+    text = LIKE_AN_ESCAPE.sub("_x005F_", escape(NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", str(cell))))
     return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'

@@ -12,7 +12,8 @@ from tickets.values.money import DECIMALS
 from tickets.values.texts import control_character, is_visible, normalized
 from tickets.values.venue_time import time_zones
 
-NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
+NOT_STORABLE = re.compile("[\x00\ud800-\udfff\ufffe\uffff]")
+"""PostgreSQL has no NUL, UTF-8 no half characters, and XML, so no workbook, U+FFFE and U+FFFF."""
 NAIVE = gettext_lazy(
     "This time has no time zone; add its offset, for example 2027-05-01T20:00:00+02:00, or Z for UTC, or give the "
     "venue's time zone too."

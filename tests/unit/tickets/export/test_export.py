@@ -77,6 +77,16 @@ def test_an_apostrophe_of_the_text_itself_stays(text: str) -> None:
     assert as_cell(text) == from_cell(text) == text
 
 
+def test_no_text_makes_a_workbook_unreadable() -> None:
+    """Earlier releases have stored control characters."""
+    issue()
+    Ticket.objects.update(title="a\uffffb", seat="1\x01\ufffe2")
+
+    [_, row] = in_workbook(b"".join(workbook.chunks_of(Ticket.objects.all())))
+
+    assert (row[1], row[5]) == ("a\ufffdb", "1\ufffd\ufffd2")
+
+
 def test_each_of_many_tickets_is_in_the_file_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "BATCH", 2)
     tickets = Ticket.issue_many([FIELDS] * 5)

@@ -85,6 +85,7 @@ class TestIssue:
             ("title", "x" * 201, "at most 200 characters"),
             ("title", "NUL\0", "NUL or an invalid character"),
             ("holder_name", "lone \ud800", "NUL or an invalid character"),
+            ("holder_name", "none \uffff", "NUL or an invalid character"),
             ("holder_email", "nobody", "valid email address"),
             ("starts_at", datetime(2027, 5, 1, 20, 0), "has no time zone"),  # noqa: DTZ001
             ("starts_at", "9999-12-31T23:59:59-23:00", "outside the years 1900 to 2200"),
