@@ -4,7 +4,7 @@ The ETag is the ticket's version, followed by those of the tickets that it is sh
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
 from django.utils.http import parse_etags
@@ -68,7 +68,13 @@ def expect_state(request: Request, ticket: Ticket, *, is_required: bool = False)
     if not expected:
         raise ValidationError({"If-Match": ['This header has no ETag; send one such as "1", in quotation marks.']})
     if expected != ["*"] and str(ticket.version) not in {_version_in(tag) for tag in expected}:
-        raise PreconditionFailed(f"the ticket has version {ticket.version}, not {', '.join(expected)}; read it again")
+        raise PreconditionFailed(_mismatch(ticket, expected))
+
+
+def _mismatch(ticket: Ticket, expected: Sequence[str]) -> str:
+    if any(tag.startswith("W/") for tag in expected):
+        return "If-Match compares strong ETags alone, as HTTP says: send the ticket's ETag without W/"
+    return f"the ticket has version {ticket.version}, not {', '.join(expected)}; read it again"
 
 
 def _version_in(tag: str) -> str:

@@ -105,7 +105,8 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         response.data = problem(response.status_code, INVALID, errors=_by_field(known.detail))
     else:
         facts = getattr(error, "facts", {})
-        response.data = problem(response.status_code, str(response.data["detail"]), kind=_kind_of(known), **facts)
+        detail = f"{response.data['detail']}{_advice_on(known, context)}"
+        response.data = problem(response.status_code, detail, kind=_kind_of(known), **facts)
     response.content_type = PROBLEM_CONTENT_TYPE
     return response
 
@@ -135,6 +136,16 @@ def _as_api_exception(error: Exception, context: dict[str, Any]) -> Exception:
     if isinstance(error, VersionTaken):
         return ConcurrentConflict(str(error))
     return error
+
+
+def _advice_on(error: Exception, context: dict[str, Any]) -> str:
+    """Return what REST framework leaves out: what to send instead."""
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        return " Send JSON, with `Content-Type: application/json`."
+    if isinstance(error, exceptions.NotAcceptable):
+        types = ", ".join(renderer.media_type for renderer in context["view"].renderer_classes)
+        return f" There is {types}: name it, or leave the header out."
+    return ""
 
 
 def _told(error: TicketError, request: Request) -> str:

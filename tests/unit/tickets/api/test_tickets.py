@@ -151,8 +151,11 @@ class TestIssue:
 
     def test_a_body_that_is_not_json_is_a_problem(self, client: APIClient) -> None:
         response = client.generic("POST", LIST, "title=x", content_type="application/x-www-form-urlencoded")
+        other = client.get(LIST, headers={"Accept": "text/html"})
 
         assert (response.status_code, response.headers["Content-Type"]) == (415, PROBLEM)
+        assert "Content-Type: application/json" in response.json()["detail"]
+        assert (other.status_code, "application/json" in other.json()["detail"]) == (406, True)
 
     def test_the_caller_can_not_set_status_and_version(self, client: APIClient) -> None:
         response = client.post(LIST, BODY | {"status": "canceled", "version": 9, "code": "MINE"}, format="json")
@@ -192,15 +195,28 @@ class TestCancel:
         }
         assert (rows(), recorded()) == before
 
-    @pytest.mark.parametrize("action", ["cancel", "check-in"])
-    def test_another_version_than_expected_is_refused(self, client: APIClient, action: str) -> None:
+    @pytest.mark.parametrize(
+        ("action", "expected", "detail"),
+        [
+            ("cancel", '"7", "8"', 'the ticket has version 1, not "7", "8"; read it again'),
+            ("check-in", '"7", "8"', 'the ticket has version 1, not "7", "8"; read it again'),
+            (
+                "cancel",
+                'W/"1"',
+                "If-Match compares strong ETags alone, as HTTP says: send the ticket's ETag without W/",
+            ),
+        ],
+    )
+    def test_another_version_than_expected_is_refused(
+        self, client: APIClient, action: str, expected: str, detail: str
+    ) -> None:
         ticket = issue()
         before = rows(), recorded()
 
-        response = client.post(f"{LIST}{ticket.id}/{action}/", headers={"If-Match": '"7", "8"'})
+        response = client.post(f"{LIST}{ticket.id}/{action}/", headers={"If-Match": expected})
 
         assert (response.status_code, response.headers["Content-Type"]) == (412, PROBLEM)
-        assert response.json()["detail"] == 'the ticket has version 1, not "7", "8"; read it again'
+        assert response.json()["detail"] == detail
         assert (rows(), recorded()) == before
 
     @pytest.mark.parametrize("expected", ['"1"', '"7", "1"', "*"])
