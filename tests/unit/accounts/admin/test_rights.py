@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from accounts.groups import GROUPS
 from accounts.models import Token
@@ -194,3 +195,15 @@ class TestSecurityLog:
             'refused by="ada" address="127.0.0.1" method="GET" path="/api/tickets/"',
             'not_logged_in address="127.0.0.1" method="GET" path="/api/tickets/"',
         ]
+
+
+def test_groups_and_permissions_are_named_in_the_language_of_the_reader() -> None:
+    reverse("admin:index")  # Loads the admins of all apps, in their order.
+    in_words = import_module("accounts.admin.rights").in_words
+    group, permissions = Group.objects.get(name="box office"), Permission.objects.select_related("content_type")
+
+    assert [in_words(permission) for permission in permissions] == [str(permission) for permission in permissions]
+    with translation.override("de"):
+        assert in_words(group) == "Theaterkasse"
+        assert in_words(permissions.get(codename="cancel_ticket")) == "Tickets | Ticket | Tickets stornieren"
+        assert in_words(permissions.get(codename="view_ticket")) == "Tickets | Ticket | Ticket ansehen"

@@ -154,6 +154,7 @@ def test_a_ticket_is_shown_with_links_and_without_a_form() -> None:
 
     assert f'<a href="{LIST}{replacement.id}/change/">{replacement.code}</a>' in first
     assert f'<a href="{LIST}{ticket.id}/change/">{ticket.code}</a>' in second
+    assert "Made where none is given" not in first
     assert 'name="title"' not in first
     assert 'name="_save"' not in first
 
