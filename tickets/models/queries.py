@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -33,8 +33,17 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         now = timezone.now()
         for ticket in tickets:
             ticket.created_at = ticket.updated_at = now
+        chosen = [ticket.code for ticket in tickets if ticket.code]
         self._give_codes(tickets)
-        self.bulk_create(tickets)
+        if not chosen:
+            self.bulk_create(tickets)
+            return
+        try:
+            with transaction.atomic(using=self.db):
+                self.bulk_create(tickets)
+        except IntegrityError:  # Somebody has issued a ticket with one of these codes at the same moment.
+            self.refuse_taken(chosen)
+            raise
 
     def lock(self, tickets: Sequence["Ticket"]) -> list["Ticket"]:
         """Lock and return the tickets' rows; raise ConcurrentChange if a row's version differs from its ticket's.

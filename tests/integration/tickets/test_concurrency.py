@@ -4,11 +4,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.urls import include, path
@@ -65,6 +66,30 @@ def at_once(*tasks: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(len(tasks)) as threads:
         return list(threads.map(run, tasks))
+
+
+def test_the_second_of_two_who_choose_the_same_code_at_the_same_moment_is_told_so() -> None:
+    is_written, may_commit = Event(), Event()
+
+    def first() -> None:
+        with unit_of_work():
+            issue(code="VIP-1")
+            is_written.set()
+            may_commit.wait(PATIENCE_SECONDS)
+
+    def second() -> list[str]:
+        is_written.wait(PATIENCE_SECONDS)
+        with pytest.raises(ValidationError) as refused:
+            issue(code="vip1")
+        return refused.value.messages
+
+    with ThreadPoolExecutor() as threads:
+        outcomes = threads.submit(at_once, first, second)
+        wait_until(somebody_waits_for_a_lock)
+        may_commit.set()
+
+    assert outcomes.result() == [None, ["A ticket with the code VIP-1 already exists."]]
+    assert [type(event).__name__ for event in recorded()] == ["TicketIssued"]
 
 
 def test_one_of_two_simultaneous_changes_wins_and_the_other_is_refused() -> None:
