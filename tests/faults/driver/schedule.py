@@ -73,7 +73,8 @@ def drawn(seed: int, only: str = "") -> Schedule:
     candidates = [FAULTS[only]] if only else tried()
     while len(chosen) < number:
         found = rng.choices(candidates, [fault.weight for fault in candidates])[0]
-        _add(chosen, _strike(rng, found, rng.choice(found.targets)), rng)
+        if _fits(chosen, found, target := rng.choice(found.targets)):
+            _add(chosen, _strike(rng, found, target), rng)
         candidates = _harmless_beside(chosen)
     return _schedule(str(seed), chosen, rng)
 
