@@ -9,6 +9,7 @@ from events.log.reading import (
     knows,
     last_position,
     read_after,
+    read_behind,
     read_event,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "knows",
     "last_position",
     "read_after",
+    "read_behind",
     "read_event",
 ]

@@ -31,6 +31,7 @@ EVENT_AT = """
 SELECT log.event_id FROM events_position AS place JOIN events_log AS log ON log.id = place.entry_id
 WHERE place.partition = %s AND place.position = %s
 """
+READ_BEHIND = READ_AFTER.replace("{columns}", f"{{columns}}, ({EVENT_AT.strip()})", 1)
 READ_EVENT = """
 SELECT {columns} FROM events_log AS log LEFT JOIN events_position AS place ON place.entry_id = log.id
 WHERE log.event_id = %s
@@ -73,6 +74,19 @@ def read_after(partition: int, position: int, *, limit: int = BATCH_ROWS) -> lis
     with connection().cursor() as cursor:
         cursor.execute(READ_AFTER.format(columns=SELECTED), [partition, position, limit, BATCH_BYTES])
         return envelopes_of(cursor.fetchall())
+
+
+def read_behind(partition: int, position: int, *, end: int) -> tuple[list[Envelope], str]:
+    """Return what read_after does, and the id of the event at the position `end`, "" if the log has none there.
+
+    Both are of one moment: if the log is restored meanwhile, no event of one log follows an event of the other.
+    """
+    with connection().cursor() as cursor:
+        place = [partition, end, partition, position, BATCH_ROWS, BATCH_BYTES]
+        cursor.execute(READ_BEHIND.format(columns=SELECTED), place)
+        rows = cursor.fetchall()
+    at_end = rows[0][-1] if rows else None
+    return envelopes_of(row[:-1] for row in rows), str(UUID(str(at_end))) if at_end else ""
 
 
 def count_fitting(partition: int, position: int, *, limit: int) -> int:

@@ -122,7 +122,7 @@ def flush_batch(
         if not is_own(partition, tail):
             return False  # Only the relay takes foreign entries away.
         above = max(tail.position, positions[-1] - conf.stream_max_length)
-        envelopes = log.read_after(partition, above)
+        envelopes = _read_behind(partition, above, tail)
         _expect_time_left(until)
         tail = stream.append(partition, tail, envelopes, generation=given.generation) if envelopes else tail
     return tail.position >= positions[-1] and len(positions) < BATCH_ROWS
@@ -181,7 +181,8 @@ class Relayed(NamedTuple):
 def relay_batch(stream: Stream, partition: int, *, known_end: Tail | None = None) -> Relayed:
     """Give positions to one batch and append the next one, which is another if the stream is behind.
 
-    `known_end` saves a question: it is where the batch before has left the stream, which may have changed since.
+    `known_end` saves a question: it is where the batch before has left the stream. Since then the stream may have
+    changed, and the log may have been restored.
     If the stream fills the server, half of it is removed, so that one of the next turns succeeds; readers find these
     events in the log.
     Raise StreamUnavailable, Diverged, or ForeignEntries and UnknownSigningKey if a foreign end has to stay for now.
@@ -191,7 +192,7 @@ def relay_batch(stream: Stream, partition: int, *, known_end: Tail | None = None
     if found.divergence:
         raise diverged(partition, found.divergence)
     expected = known_end or _own_end(stream, partition)
-    envelopes = log.read_after(partition, max(expected.position, found.last_position - conf.stream_max_length))
+    envelopes = _read_behind(partition, max(expected.position, found.last_position - conf.stream_max_length), expected)
     if not envelopes:
         return Relayed(len(given.positions))
     try:
@@ -202,6 +203,12 @@ def relay_batch(stream: Stream, partition: int, *, known_end: Tail | None = None
     if end.event_id == str(envelopes[-1].id):
         return Relayed(len(envelopes), end)
     return relay_batch(stream, partition) if known_end else Relayed(0)
+
+
+def _read_behind(partition: int, position: int, end: Tail) -> list[Envelope]:
+    """Return the next events above the position; none if the log was restored, and no longer has the stream's end."""
+    envelopes, at_end = log.read_behind(partition, position, end=end.position)
+    return envelopes if not envelopes or at_end == end.event_id or is_own(partition, end) else []
 
 
 def _own_end(stream: Stream, partition: int) -> Tail:

@@ -108,6 +108,12 @@ PLANTED = [
         "    if tail.event_id == FOREIGN:\n        return True",
     ),
     Mutation(
+        "the relay goes on behind an end that the log has lost",
+        "events.relay.flush",
+        "    return envelopes if not envelopes or at_end == end.event_id or is_own(partition, end) else []",
+        "    return envelopes",
+    ),
+    Mutation(
         "positions are given from one too low",
         "events.log.positions",
         "        last = found.last_position\n",
@@ -358,6 +364,7 @@ SEEDS = {
     "a letter is closed although its event failed": 5079,
     "the stream is not deleted after a forgery": 6,
     "the relay goes on behind a foreign end": 75,
+    "the relay goes on behind an end that the log has lost": 169033,
     "positions are given from one too low": 33,
     "a reset keeps the targets": 1022,
     "the flush is before the commit": 0,

@@ -46,6 +46,7 @@ def _statement(text: str) -> tuple[str, bool, bool, Statement]:
 def _parsed(text: str) -> tuple[str, bool, Statement]:
     known: dict[str, tuple[str, bool, Statement]] = {
         reading.READ_AFTER.format(columns=reading.SELECTED): ("read the log", False, read_after),
+        reading.READ_BEHIND.format(columns=reading.SELECTED): ("read the log", False, read_behind),
         reading.READ_EVENT.format(columns=reading.SELECTED): ("read an event", False, read_event),
         reading.EVENT_AT: ("event at", False, event_at),
         reading.SIZE_OF_NEXT: ("size of next", False, size_of_next),
@@ -117,6 +118,12 @@ def read_after(server: Server, transaction: Transaction, parameters: Sequence[An
     rows = [(database.at(log, place["entry_id"], transaction), place["position"]) for place in fit]
     found = [_envelope_row(server, entry, position) for entry, position in rows if entry]
     return found, len(found)
+
+
+def read_behind(server: Server, transaction: Transaction, parameters: Sequence[Any]) -> Result:
+    rows, number = read_after(server, transaction, parameters[2:])
+    at_end, _ = event_at(server, transaction, parameters[:2])
+    return [(*row, at_end[0][0] if at_end else None) for row in rows], number
 
 
 def read_event(server: Server, transaction: Transaction, parameters: Sequence[Any]) -> Result:

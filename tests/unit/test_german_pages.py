@@ -19,6 +19,7 @@ from django.utils.translation import trans_real
 from pytest_django import Settings
 
 from accounts.models import Token
+from events.admin.log_entries import aggregate_types
 from events.models import DeadLetter, DeadLetterAction, LogEntry
 from tests.letters import foreign, park
 from tests.tickets import FIELDS, issue
@@ -103,9 +104,9 @@ def _is_icon_or_names(tag: str, given: dict[str, str]) -> bool:
 
 def untranslated(response: Any) -> list[str]:
     """Return the texts of the page that have words which are no names."""
-    codes = set(Ticket.objects.values_list("code", flat=True))
+    names = {*Ticket.objects.values_list("code", flat=True), *aggregate_types()}  # Other tests register types too.
     texts = [OF_SERVERS.sub("", text) for text in Shown(response.content.decode()).texts]
-    return [text for text in texts if set(WORD.findall(text)) - KNOWN - codes]
+    return [text for text in texts if set(WORD.findall(text)) - KNOWN - names]
 
 
 @pytest.fixture(autouse=True)

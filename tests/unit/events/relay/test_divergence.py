@@ -181,6 +181,19 @@ class TestRestoredLogs:
         assert divergence.look(restored, 0)
         sweep_is_refused(restored)
 
+    def test_a_relay_that_remembers_where_it_has_left_the_stream_finds_it_too(self, stream: Stream) -> None:
+        worker = Relay(stream)
+        make_things(5)
+        worker.take_turn()
+        restore(2)
+        make_things(4)  # The last one has position 6, which comes next on the stream.
+
+        worker.take_turn()
+        [problem] = worker.take_turn().problems
+
+        assert "until the stream is reset" in problem
+        assert stream.tail(0).position == 5
+
     def test_no_position_is_given_from_then_on(self, restored: Stream) -> None:
         sweep_is_refused(restored)
         make_things(1)
