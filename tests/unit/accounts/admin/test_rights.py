@@ -200,7 +200,7 @@ class TestSecurityLog:
 def test_groups_and_permissions_are_named_in_the_language_of_the_reader() -> None:
     reverse("admin:index")  # Loads the admins of all apps, in their order.
     in_words = import_module("accounts.admin.rights").in_words
-    group, permissions = Group.objects.get(name="box office"), Permission.objects.select_related("content_type")
+    group, permissions = Group(name="box office"), Permission.objects.select_related("content_type")
 
     assert [in_words(permission) for permission in permissions] == [str(permission) for permission in permissions]
     with translation.override("de"):
