@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import IntegrityError
 from rich.progress import Progress
@@ -70,9 +71,10 @@ class Command(BaseCommand):
                     write(source._replace(file=watched))
         except NoTicketFile as error:
             raise CommandError(f"{file}: {error}") from error
-        except IntegrityError as error:
+        except (IntegrityError, ValidationError) as error:  # All rows were checked before.
+            why = " ".join(error.messages) if isinstance(error, ValidationError) else error
             raise CommandError(
-                f"Somebody else issued a ticket of this file at the same time; run the import again. ({error})"
+                f"Somebody else issued a ticket of this file at the same time; run the import again. ({why})"
             ) from error
         if source.note:
             console.print(source.note)
