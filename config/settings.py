@@ -73,7 +73,7 @@ TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 # ForwardedMiddleware removes the header of anybody else.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# What one process of the web server takes on at once; docs/reference.md says more.
+# What one process of the web server takes on at once; docs/reference/web-server.md says more.
 WEB_REQUESTS_AT_ONCE = env.int("WEB_REQUESTS_AT_ONCE", default=200)
 WEB_QUEUE_SECONDS = env.float("WEB_QUEUE_SECONDS", default=5.0)
 WEB_BODY_BYTES = env.int("WEB_BODY_BYTES", default=1_000_000)

@@ -1,6 +1,6 @@
 """Tell a failure that passes by itself, for which a batch is kept, from one that an event causes.
 
-docs/reference.md has the same table.
+docs/reference/failures.md has the same table.
 """
 
 import sqlite3

@@ -24,7 +24,7 @@ def check_url(**_: Any) -> Sequence[CheckMessage]:
     try:
         ServerURL.parse(conf.url).check_files()
     except ImproperlyConfigured as error:
-        hint = "Write http://host:9200 or https://user:password@host:9200; docs/reference.md has all options."
+        hint = "Write http://host:9200 or https://user:password@host:9200; docs/reference/urls.md has all options."
         return [Error(str(error), hint=hint, id="readmodel.E001")]
     return []
 

@@ -1,9 +1,11 @@
-"""The code of docs/how-to.md: examples, and files of the other project that begin with their path."""
+"""The code of docs/how-to: examples, and files of the other project that begin with their path."""
 
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs/how-to.md"
+HOW_TO = Path(__file__).resolve().parents[1] / "docs/how-to"
+PAGES = ("events.md", "consumer-groups.md", "testing.md", "another-project.md", "webhooks.md")
+"""The pages with code in Python; the first three continue each other."""
 FILE = re.compile(r"# (settings\.py|warehouse/\w+\.py)\n")
 
 
@@ -17,4 +19,5 @@ def files_of_the_other_project() -> dict[str, str]:
 
 
 def _python_blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    pages = "\n".join((HOW_TO / page).read_text() for page in PAGES)
+    return re.findall(r"```python\n(.*?)```", pages, re.DOTALL)

@@ -25,7 +25,7 @@ from tests.things import envelope_at
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-REFERENCE = (ROOT / "docs/reference.md").read_text()
+REFERENCE = "\n".join(page.read_text() for page in sorted((ROOT / "docs/reference").glob("*.md")))
 EXPLANATION = (ROOT / "docs/explanation.md").read_text()
 SECURITY = (ROOT / "docs/security.md").read_text()
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
@@ -48,8 +48,9 @@ def test_commands_exist(page: Path) -> None:
 
 def rows_of(heading: str) -> dict[str, str]:
     """Return the first two columns of the table under a heading of the reference."""
-    section = REFERENCE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return dict(re.findall(r"^\| `([A-Za-z_]+)` \| ([^|]+) \|", section, re.MULTILINE))
+    section = re.split(rf"^##? {heading}\n", REFERENCE, flags=re.MULTILINE)[1]
+    table = re.split(r"^##? ", section, maxsplit=1, flags=re.MULTILINE)[0]
+    return dict(re.findall(r"^\| `([A-Za-z_]+)` \| ([^|]+) \|", table, re.MULTILINE))
 
 
 def as_documented(default: object) -> str:
@@ -100,8 +101,8 @@ def subclasses_of(kind: type[APIException]) -> Iterator[type[APIException]]:
         yield from subclasses_of(subclass)
 
 
-def test_the_alerts_of_the_how_to_are_of_metrics_that_there_are() -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/how-to.md").read_text(), re.DOTALL)
+def test_the_alerts_of_the_operators_are_of_metrics_that_there_are() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/operations/metrics.md").read_text(), re.DOTALL)
     scraped, rules = (yaml.safe_load(block) for block in blocks)
     alerts = [rule["expr"] for rule in rules["groups"][0]["rules"]]
 
@@ -125,7 +126,7 @@ def test_every_field_of_an_entry_is_in_the_reference() -> None:
 def test_the_examples_of_the_how_to_run(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {"__name__": "example"}
     for block in how_to.examples():
-        exec(compile(block, "docs/how-to.md", "exec"), names)  # noqa: S102 (our own documentation)
+        exec(compile(block, "docs/how-to", "exec"), names)  # noqa: S102 (our own documentation)
     give_positions(0)
     names["Announcer"]().handle(read_after(0, 0))  # type: ignore[operator]
 

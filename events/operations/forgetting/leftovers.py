@@ -28,7 +28,7 @@ def leftovers(stream: Stream) -> Iterator[Leftover]:
     yield Leftover(
         _("readers of the feed and of the stream elsewhere"),
         _("they handle the event that tells of it"),
-        _("see docs/how-to.md, Forget a person"),
+        _("see docs/operations/persons.md"),
     )
 
 

@@ -1,8 +1,8 @@
 """Run the installation for long under a steady load with rolling restarts, and tell what grows.
 
 Each minute a part is restarted: relay-2, readmodel-2, access-1 and the web server's workers in turn; relay-1 and
-readmodel-1 run from the beginning to the end. Compaction and trimming run as docs/how-to.md recommends to operators. Of
-what grows with the business (tickets, and their events and documents) the size of one is measured.
+readmodel-1 run from the beginning to the end. Compaction and trimming run as docs/operations/log.md recommends
+to operators. Of what grows with the business (tickets, and their events and documents) the size of one is measured.
 """
 
 import argparse

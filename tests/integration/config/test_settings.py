@@ -8,7 +8,7 @@ import pytest
 
 from tests.processes import ROOT, environment
 
-HOW_TO = (ROOT / "docs/how-to.md").read_text()
+PRODUCTION = (ROOT / "docs/operations/production.md").read_text()
 
 
 def manage(*words: str, **variables: str) -> str:
@@ -35,7 +35,7 @@ def test_a_former_secret_key_still_verifies_the_stream_s_entries() -> None:
 
 def test_django_has_nothing_to_object_to_the_documented_settings_of_production() -> None:
     # Their database is not there, and is not asked.
-    [block] = re.findall(r"```ini\n(SECRET_KEY=.*?|DATABASE_URL=.*?)```", HOW_TO, re.DOTALL)
+    [block] = re.findall(r"```ini\n(SECRET_KEY=.*?|DATABASE_URL=.*?)```", PRODUCTION, re.DOTALL)
     documented = dict(line.split("=", 1) for line in block.splitlines())
     ours = {"HTTPS_ONLY": "", "DJANGO_SETTINGS_MODULE": "config.settings"}
 

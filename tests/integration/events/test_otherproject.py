@@ -1,6 +1,6 @@
-"""The folder `events` alone, in another project, on each Django that docs/how-to.md names.
+"""The folder `events` alone, in another project, on each Django that the how-to names.
 
-On this project's Django it runs with this project's packages; on an older one with those that docs/how-to.md tells to
+On this project's Django it runs with this project's packages; on an older one with those that the how-to tells to
 install, in an environment of its own.
 """
 
@@ -21,7 +21,7 @@ import pytest
 from events.stream.interface import Stream
 
 ROOT = Path(__file__).resolve().parents[3]
-HOW_TO = ROOT / "docs/how-to.md"
+HOW_TO = ROOT / "docs/how-to/another-project.md"
 RECORD = """
 from warehouse.models import Crate
 crates = [Crate.receive("A1") for _ in range(3)]
@@ -152,7 +152,7 @@ def pins() -> list[str]:
 
 
 def packages_to_install() -> list[str]:
-    """Return what docs/how-to.md tells to install beside Django."""
+    """Return what docs/how-to/another-project.md tells to install beside Django."""
     [sentence] = re.findall(r"Install what they import:((?:.+\n)+)", HOW_TO.read_text())
     return [name for name in re.findall("`(.+?)`", sentence) if name != "django"]
 

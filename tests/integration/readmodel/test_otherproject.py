@@ -1,4 +1,4 @@
-"""Use `events` and `readmodel` in another project, with the files that docs/how-to.md tells to write."""
+"""Use `events` and `readmodel` in another project, with the files that its how-to tells to write."""
 
 import shutil
 import sys
