@@ -1,10 +1,16 @@
 """The base of the commands that run for ever."""
 
+from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
+
+from django.core.management.base import CommandError
 
 from events import database
 from events.checks import TAG
+from events.management.arguments import positive
 from events.management.command import BaseCommand
+from events.processes.limits import Limits, spread
 
 
 class Worker(BaseCommand):
@@ -14,3 +20,21 @@ class Worker(BaseCommand):
 
     def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]  # noqa: ARG002
         return {"tags": self.requires_system_checks, "databases": [database.alias()]}
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--time-limit",
+            type=positive,
+            metavar="SECONDS",
+            help="end after that many seconds, or up to a tenth earlier, so that processes that were started together "
+            "do not end together",
+        )
+        parser.add_argument("--memory-limit", type=positive, metavar="MB", help="end once it uses that much memory")
+
+
+def limits_of(options: Mapping[str, Any], **others: Any) -> Limits:
+    """Return when a process with these arguments ends; raise CommandError if it ends by itself anyway."""
+    seconds, megabytes = options["time_limit"], options["memory_limit"]
+    if options.get("once") and (seconds or megabytes):
+        raise CommandError("--once ends by itself: leave out --time-limit and --memory-limit")
+    return Limits(seconds=spread(seconds) if seconds else None, megabytes=megabytes, **others)

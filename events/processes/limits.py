@@ -1,14 +1,19 @@
-"""The limits of a consumer process: how much it does at once, and when it ends, so that a fresh one replaces it."""
+"""The limits of a long-running process: how much it does at once, and when it ends, so that a fresh one replaces it."""
 
+import random
 import sys
 import time
+from logging import Logger
 
 import msgspec
 import psutil
 
 from events.conf import conf
+from events.processes.shutdown import Interrupted
 
 MEGABYTE = 1_000_000
+SPREAD = 0.1
+"""The share of its time by which a process may end earlier."""
 
 
 class Limits(msgspec.Struct, kw_only=True):
@@ -52,3 +57,14 @@ class Limits(msgspec.Struct, kw_only=True):
         if self.has_failed_too_often:
             return f"it failed {self.failed} times"
         return ""
+
+    def check(self, logger: Logger) -> None:
+        """Raise Interrupted if a bound is reached, and log which one."""
+        if reached := self.reached():
+            logger.info("%s", reached)
+            raise Interrupted
+
+
+def spread(seconds: float) -> float:
+    """Return a random time of 90 to 100 % of this one: processes that start together must not all end together."""
+    return random.uniform((1 - SPREAD) * seconds, seconds)  # noqa: S311 (jitter)

@@ -16,8 +16,7 @@ from events.consumer.group_reader import TIMEOUT_SECONDS
 from events.consumer.hangs import HangWatch
 from events.groups.ownership import Ownership, heartbeat_thread
 from events.management.arguments import count, positive
-from events.management.worker import Worker
-from events.processes.limits import Limits
+from events.management.worker import Worker, limits_of
 from events.processes.shutdown import Shutdown
 from events.stream.interface import open_stream
 from events.subscriber import load_subscriber
@@ -35,6 +34,7 @@ class Command(Worker):
     requires_system_checks = [TAG, CODE_TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         groups = ", ".join(sorted(conf.subscribers))
         url = named("EVENTS_STREAM_URL")
         parser.add_argument("group", metavar="GROUP", nargs="?", help=f"one of: {groups} (default: the group in {url})")
@@ -45,8 +45,6 @@ class Command(Worker):
             "else the host's name)",
         )
         parser.add_argument("--limit", type=count, metavar="N", help="end after N events")
-        parser.add_argument("--time-limit", type=positive, metavar="SECONDS", help="end after that many seconds")
-        parser.add_argument("--memory-limit", type=positive, metavar="MB", help="end once it uses that much memory")
         parser.add_argument(
             "--failure-limit",
             type=count,
@@ -70,10 +68,9 @@ class Command(Worker):
         )
 
     def handle(self, *, group: str | None, consumer: str | None, until_idle: bool, **options: Any) -> None:
-        limits = Limits(
+        limits = limits_of(
+            options,
             events=options["limit"],
-            seconds=options["time_limit"],
-            megabytes=options["memory_limit"],
             failures=options["failure_limit"],
             batch_size=options["batch_size"],
             block_seconds=options["block"],

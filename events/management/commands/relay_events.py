@@ -11,7 +11,7 @@ from events.conf import conf
 from events.exceptions import PartitionsMissing, PeopleReturned, StreamUnavailable, Unmigrated
 from events.forgotten import ListDamaged
 from events.log.partitions import partition_count
-from events.management.worker import Worker
+from events.management.worker import Worker, limits_of
 from events.processes.database_errors import describe
 from events.processes.migrations import Tables
 from events.processes.shutdown import Interrupted, Shutdown
@@ -35,9 +35,11 @@ class Command(Worker):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--once", action="store_true", help="flush the waiting events, print their number, and end")
 
-    def handle(self, *, once: bool, **_: Any) -> None:
+    def handle(self, *, once: bool, **options: Any) -> None:
+        limits = limits_of({"once": once, **options})
         stream = open_stream(timeout_seconds=TIMEOUT_SECONDS)
         if once:
             return self._flush_once(stream)
@@ -51,6 +53,8 @@ class Command(Worker):
             while True:
                 while _relay_or_log(relay, tables, throttled_log):
                     shutdown.check()
+                    limits.check(logger)
+                limits.check(logger)
                 _wait_for_work(stream, shutdown)
         except Interrupted:
             logger.info("stopped")

@@ -1,13 +1,13 @@
 """Run the jobs that change many tickets."""
 
 import logging
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import CommandParser
 from django.db import Error, connections
 
 from events.exceptions import Unmigrated
-from events.management.worker import Worker
+from events.management.worker import Worker, limits_of
 from events.processes.database_errors import describe
 from events.processes.migrations import expect_migrated
 from events.processes.shutdown import Interrupted
@@ -26,10 +26,12 @@ class Command(Worker):
         "number of copies may run. SIGTERM ends it after the ticket in hand; the job goes on in another worker."
     )
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--once", action="store_true", help="run all tasks that wait, and end")
 
-    def handle(self, *, once: bool, **_: Any) -> None:
+    def handle(self, *, once: bool, **options: Any) -> None:
+        limits = limits_of({"once": once, **options})
         worker, log = JobWorker(), ThrottledLog(logger)
         if once:
             while worker.take_turn():
@@ -41,6 +43,8 @@ class Command(Worker):
             while True:
                 while _work_or_log(worker, log):
                     shutdown.check()
+                    limits.check(logger)
+                limits.check(logger)
                 shutdown.sleep(POLL_SECONDS)
         except Interrupted:
             logger.info("stopped")
