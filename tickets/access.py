@@ -78,7 +78,10 @@ class AccessSystem(Subscriber):
         self._runner.close()
 
     async def _tell(self, tickets: Iterable[Sequence[Envelope]]) -> dict[UUID, Exception]:
-        """Send the tickets' messages; return each ticket's first failure, after which its later events are not sent."""
+        """Send the tickets' messages; return each ticket's first failure, after which its later events are not sent.
+
+        Messages that failed before come last: if one is at fault, the others show that the receiver works.
+        """
         failures: dict[UUID, Exception] = {}
         in_flight = asyncio.Semaphore(self._target.IN_FLIGHT)
 
@@ -92,9 +95,12 @@ class AccessSystem(Subscriber):
                         return
 
         async with asyncio.TaskGroup() as group:
-            for events in tickets:
+            for events in sorted(tickets, key=self._attempts):
                 group.create_task(tell_of_ticket(events))
         return failures
+
+    def _attempts(self, events: Sequence[Envelope]) -> int:
+        return sum(self._target.attempts(str(envelope.id)) for envelope in events)
 
     async def _tell_of_event(self, envelope: Envelope) -> None:
         with correlated([envelope.correlation_id]):

@@ -1,4 +1,4 @@
-"""Decide by the answer to a webhook whether to retry it or to park it; the exception's type is the policy."""
+"""Judge the answer to a webhook; the exception's type decides what follows, see tickets/webhooks/patience.py."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,29 +13,61 @@ LONGEST_RETRY_AFTER_SECONDS = 3600.0
 """The longest pause that a receiver can ask for."""
 
 RETRIABLE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-UNABLE = {
-    HTTPStatus.TOO_MANY_REQUESTS,
-    HTTPStatus.BAD_GATEWAY,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    HTTPStatus.GATEWAY_TIMEOUT,
+OFTEN_PASSING = {
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.PAYMENT_REQUIRED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+    HTTPStatus.MISDIRECTED_REQUEST,
 }
+"""Client errors of a receiver that is being deployed, or whose address or secret has just been changed."""
 
 
-class ReceiverUnable(RetryLater):
-    """The receiver can't take any message at the moment."""
+class ReceiverFails(RetryLater):
+    """The receiver did not take the message, which is no fault of the message."""
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after_seconds: float = 0) -> None:
+        """`status` is None if there was no answer."""
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.status = status
 
 
-def refusal(response: httpx.Response, beginning: str) -> RetryLater | Unprocessable | None:
-    """Return why a message was refused, with the beginning of the answer; None if it was accepted."""
+class ReceiverRefuses(ReceiverFails):
+    """The receiver refused the message: it may be deployed, or wrongly configured, or not want this message."""
+
+
+class ReceiverGone(ReceiverFails):
+    """The receiver answered 410: it wants no more messages."""
+
+
+class MessageRefused(Unprocessable):
+    """The receiver will never take this message."""
+
+    def __init__(self, message: str, *, status: int | None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+type Failure = ReceiverFails | MessageRefused
+
+
+def failure_of(response: httpx.Response, beginning: str) -> Failure | None:
+    """Return why a message was not taken, with the beginning of the answer; None if it was."""
     if response.is_success:
         return None
+    status = response.status_code
     # repr: an answer must not forge log lines, and PostgreSQL stores no NUL.
-    reason = f"{response.url.host} answered {response.status_code}: {beginning[:QUOTED_CHARACTERS]!r}"
-    if response.status_code in UNABLE:
-        return ReceiverUnable(reason, retry_after_seconds=_wait_seconds(response.headers.get("Retry-After", "")))
-    if response.is_client_error and response.status_code not in RETRIABLE:
-        return Unprocessable(reason)
-    return RetryLater(reason, retry_after_seconds=_wait_seconds(response.headers.get("Retry-After", "")))
+    reason = f"{response.url.host} answered {status}: {beginning[:QUOTED_CHARACTERS]!r}"
+    if status == HTTPStatus.GONE:
+        return ReceiverGone(reason, status=status)
+    if status in OFTEN_PASSING:
+        return ReceiverRefuses(reason, status=status)
+    if response.is_client_error and status not in RETRIABLE:
+        return MessageRefused(reason, status=status)
+    wait_seconds = _wait_seconds(response.headers.get("Retry-After", ""))
+    return ReceiverFails(reason, status=status, retry_after_seconds=wait_seconds)
 
 
 def _wait_seconds(retry_after: str) -> float:

@@ -3,14 +3,15 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import httpx
 from circuitbreaker import CircuitBreaker
 from standardwebhooks import Webhook
 
 from events.exceptions import RetryLater
-from tickets.webhooks.answers import ReceiverUnable, refusal
+from tickets.webhooks.answers import Failure, MessageRefused, ReceiverFails, failure_of
+from tickets.webhooks.patience import Patience
 from tickets.webhooks.signing import signed_headers
 from tickets.webhooks.transport import DirectTransport
 
@@ -24,10 +25,14 @@ BREAKER_FAILURES = 5
 BREAKER_PAUSE_SECONDS = 5
 
 
+class NotTried(RetryLater):
+    """Nothing is sent to the receiver for a while."""
+
+
 class WebhookTarget:
     """An address that takes webhooks, to be used from one event loop.
 
-    When it can't take messages, none is sent for some seconds, or for as long as it asked.
+    When it can't take messages, none is sent for some seconds, or for as long as it asked; then one is, as a probe.
     """
 
     IN_FLIGHT = 8
@@ -44,18 +49,23 @@ class WebhookTarget:
             follow_redirects=False,
             trust_env=False,
         )
-        self._breaker = CircuitBreaker(BREAKER_FAILURES, BREAKER_PAUSE_SECONDS, expected_exception=ReceiverUnable)
+        self._patience = Patience()
+        self._breaker = CircuitBreaker(BREAKER_FAILURES, BREAKER_PAUSE_SECONDS, expected_exception=ReceiverFails)
+        self._probing = asyncio.Lock()
         self._quiet_until = 0.0
 
     async def post(self, webhook_id: str, body: bytes) -> None:
         """Send a message; raise RetryLater, or Unprocessable if it will never be accepted."""
-        self._check_pause()
-        with self._breaker:
-            try:
-                await self._post(webhook_id, body)
-            except RetryLater as error:
-                self._quiet_until = max(self._quiet_until, time.monotonic() + error.retry_after_seconds)
-                raise
+        async with nullcontext() if self._breaker.closed else self._probing:
+            self._check_pause()
+            # Not the breaker: a message that is given up says of the receiver what one that is tried again says.
+            if failure := await self._attempt(webhook_id, body):
+                raise self._patience.fail(webhook_id, failure)
+        self._patience.take(webhook_id)
+
+    def attempts(self, webhook_id: str) -> int:
+        """Return how often the message was sent and not taken."""
+        return self._patience.attempts(webhook_id)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -65,7 +75,18 @@ class WebhookTarget:
         if self._breaker.opened:
             seconds = max(seconds, self._breaker.open_remaining)
         if seconds > 0:
-            raise RetryLater(f"nothing is sent to {self.origin} for {seconds:.1f} s", retry_after_seconds=seconds)
+            raise NotTried(f"nothing is sent to {self.origin} for {seconds:.1f} s", retry_after_seconds=seconds)
+
+    async def _attempt(self, webhook_id: str, body: bytes) -> Failure | None:
+        try:
+            with self._breaker:
+                await self._post(webhook_id, body)
+        except ReceiverFails as failure:
+            self._quiet_until = max(self._quiet_until, time.monotonic() + failure.retry_after_seconds)
+            return failure
+        except MessageRefused as failure:
+            return failure
+        return None
 
     async def _post(self, webhook_id: str, body: bytes) -> None:
         headers = signed_headers(webhook_id, body, self._signers)
@@ -75,11 +96,11 @@ class WebhookTarget:
                 self._client.stream("POST", self._url, content=body, headers=headers) as response,
             ):
                 time_limit.reschedule(None)  # The status decides; reading the body has its own limit.
-                reason = refusal(response, await _beginning(response))
+                failure = failure_of(response, await _beginning(response))
         except (httpx.HTTPError, TimeoutError) as error:
-            raise ReceiverUnable(f"{self.origin} does not answer: {error!r}") from error
-        if reason:
-            raise reason
+            raise ReceiverFails(f"{self.origin} does not answer: {error!r}") from error
+        if failure:
+            raise failure
 
 
 async def _beginning(response: httpx.Response) -> str:

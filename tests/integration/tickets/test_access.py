@@ -44,7 +44,7 @@ def told_about(gate: Gate, ticket: Ticket) -> list[int]:
 def test_a_parked_cancellation_holds_up_only_its_own_ticket(gate: Gate) -> None:
     tickets = canceled_tickets(5)
     refused = tickets[1]
-    gate.answers_for = {refused.id: status(404, b"no such ticket")}
+    gate.answers_for = {refused.id: status(422, b"no such ticket")}
 
     run_until_idle("access")
     correct(refused)
@@ -56,12 +56,12 @@ def test_a_parked_cancellation_holds_up_only_its_own_ticket(gate: Gate) -> None:
         ("ticket.canceled", str(refused.id), "parked"),
         ("ticket.corrected", str(refused.id), "queued"),
     ]
-    assert "answered 404: 'no such ticket'" in DeadLetter.objects.earliest("id").error
+    assert "answered 422: 'no such ticket'" in DeadLetter.objects.earliest("id").error
 
 
 def test_retrying_a_parked_event_sends_the_tickets_messages_in_order(gate: Gate) -> None:
     [ticket] = canceled_tickets(1)
-    gate.answers_for = {ticket.id: status(404)}
+    gate.answers_for = {ticket.id: status(422)}
     run_until_idle("access")
     correct(ticket)
     run_until_idle("access")
