@@ -62,7 +62,7 @@ class Supervisor:
         deadline = time.monotonic() + START_SECONDS
         while not is_ready():
             if self.remote.getProcessInfo(program)["statename"] not in UNDER_WAY or time.monotonic() > deadline:
-                raise CannotStart(_last_words(self.logs, program.partition(":")[2]))
+                raise CannotStart(_last_words(self.logs, program.rpartition(":")[2]))
             time.sleep(SUPERVISOR_POLL_SECONDS)
 
 
@@ -125,7 +125,7 @@ def supervised(data: Path, *, programs: Sequence[str], variables: Mapping[str, s
         **variables,
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
         "DATA_DIR": str(data),
-        "LOG_DIR": str(logs),
+        "LOG_DIR": str(logs).replace("%", "%%"),  # supervisord expands the names of the programs' logs twice.
         "PROGRAMS": " ".join(f"{program}.conf" for program in programs),
         "SUPERVISOR_PORT": str(port),
         PASSWORD_VARIABLE: password,

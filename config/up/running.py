@@ -15,7 +15,8 @@ from config.up.environment import published, secret_key, webhook_secret
 from config.up.narrator import Narrator
 from config.up.processes import outcome, process
 
-PROGRAMS = ("engines", "events", "web")
+PROGRAMS = ("engines", "events", "web", "receiver")
+STARTED = ("relay:*", "readmodel:*", "access:*", "worker:*", "access-receiver", "web")
 
 
 class Service(NamedTuple):
@@ -41,7 +42,7 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
         with narrator.apart("Fetched and checked the engines' files"):
             engines = install_engines(data, without=named)
         receiver_port = free_port()
-        variables = ports(engines) | {"WEB_PORT": str(port), "RECEIVER_PORT": str(receiver_port), "AUTOSTART": "false"}
+        variables = ports(engines) | _variables(port, receiver_port)
         with supervised(data, programs=PROGRAMS, variables=variables) as supervisor:
             ours = {engine.variable: engine.url for engine in engines} | {
                 "ACCESS_SYSTEM_URL": f"http://{LOOPBACK}:{receiver_port}/",
@@ -79,9 +80,20 @@ def _start_engines_and_prepare(
 
 
 def _start_programs(supervisor: Supervisor, port: int) -> None:
-    supervisor.start("events:*")
-    supervisor.start("web:*")
-    supervisor.wait_until(lambda: answers(port, "/healthz"), "web:application")
+    for program in STARTED:
+        supervisor.start(program)
+    supervisor.wait_until(lambda: answers(port, "/healthz"), "web")
+
+
+def _variables(port: int, receiver_port: int) -> dict[str, str]:
+    """Return what the configuration of the programs uses."""
+    return {
+        "AUTOSTART": "false",
+        "WEB_HOST": LOOPBACK,
+        "WEB_PORT": str(port),
+        "WEB_DRAIN_SECONDS": "5",
+        "RECEIVER_PORT": str(receiver_port),
+    }
 
 
 def tell_story(data: Path, service: Service) -> None:

@@ -44,7 +44,7 @@ def test_the_demo_tells_the_story_and_leaves_no_process(data: Path) -> None:
 def test_no_other_user_may_read_what_it_left(data: Path) -> None:
     kept = [data, *(file for file in data.rglob("*") if "static" not in file.parts)]
 
-    assert {"lock", "secret_key", "appendonlydir", "application.log", "PG_VERSION"} <= {file.name for file in kept}
+    assert {"lock", "secret_key", "appendonlydir", "web.log", "PG_VERSION"} <= {file.name for file in kept}
     assert [file for file in kept if file.stat().st_mode & 0o077] == []
 
 

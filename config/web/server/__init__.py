@@ -1,6 +1,8 @@
 """Run granian, the web server: `python -m config.web.server`.
 
 workers.py       replace workers without losing a request
+listening.py     the socket, which may outlive the server
+keeper.py        keep it open while the server is restarted
 restart.py       ask a running server to do so
 static_files.py  answer static files before Django
 protocols.py     answer what is no HTTP request

@@ -2,11 +2,13 @@
 
     python -m config.web.server [options of granian] config.asgi:application
 
-It has granian's options, some with other defaults (LIMITS), and differs in four ways: all workers accept connections
-from one socket, which the main process opens; SIGHUP replaces each worker as soon as a new one has loaded the
-application, and keeps the old one if that fails; a worker that dies is replaced; and the workers of a main process that
-was killed end with it.
+It has granian's options, some with other defaults (LIMITS), and `--keeper`. It differs in four ways: all workers accept
+connections from one socket, which the main process opens, or gets from systemd or from keeper.py; SIGHUP replaces each
+worker as soon as a new one has loaded the application, and keeps the old one if that fails; a worker that dies is
+replaced; and the workers of a main process that was killed end with it.
 """
+
+from pathlib import Path
 
 from granian import cli
 
@@ -23,6 +25,12 @@ LIMITS = {
 
 
 if __name__ == "__main__":
+    cli.option(
+        "--keeper",
+        expose_value=False,  # Granian's own function would not know it.
+        callback=lambda _context, _option, path: setattr(WebServer, "keeper", path and Path(path)),
+        help="Where config.web.server.keeper hands out a socket that outlives this process",
+    )(cli.cli)
     vars(cli)["Server"] = WebServer
     cli.cli.context_settings["default_map"] = LIMITS
     cli.entrypoint()  # type: ignore[no-untyped-call]

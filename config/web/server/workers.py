@@ -3,11 +3,11 @@
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -15,8 +15,8 @@ from granian.log import logger
 from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.server import MPServer
 
-PORT_SECONDS = 10.0
-"""How long to wait for the port: the workers of a main process that was killed have it for a moment."""
+from config.web.server.listening import CannotListen, listener
+
 LOAD_SECONDS = 120.0
 GRACE_SECONDS = 5.0
 """How long the workers of a killed main process may take for the requests that they have begun."""
@@ -53,6 +53,9 @@ class Loader:
 class WebServer(MPServer):
     """Granian, whose main process keeps the socket, so that connections wait in it while no worker accepts them."""
 
+    keeper: Path | None = None
+    """Where to ask for a socket that outlives this process."""
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options | {"respawn_failed_workers": True})
         self._loaders: dict[int, Loader] = {}
@@ -64,8 +67,8 @@ class WebServer(MPServer):
             return
         self._ssp = None
         try:
-            self._sso = listen(self.bind_addr, self.bind_port, self.backlog)
-        except OSError as error:
+            self._sso = listener(self.bind_addr, self.bind_port, self.backlog, keeper=self.keeper)
+        except CannotListen as error:
             sys.exit(f"the web server can't listen on {self.bind_addr}, port {self.bind_port}: {error}")
         self._sso.set_inheritable(True)
         is_unix_socket = False
@@ -115,16 +118,3 @@ class WebServer(MPServer):
         if worker.is_alive():
             worker.kill()
             worker.join()
-
-
-def listen(host: str, port: int, backlog: int) -> socket.socket:
-    """Listen as the only program on the port; wait a moment until it is free, then raise OSError."""
-    until = time.monotonic() + PORT_SECONDS
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        try:
-            return socket.create_server((host, port), family=family, backlog=backlog)
-        except OSError:
-            if time.monotonic() > until:
-                raise
-        time.sleep(POLL_SECONDS)
