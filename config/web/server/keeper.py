@@ -7,14 +7,16 @@ no connection and has nothing of a release, so a deployment leaves it alone. Res
 server has left the port. Under systemd it is not needed.
 """
 
+import logging
 import os
 import socket
-import sys
 from argparse import ArgumentParser
 from contextlib import suppress
 from pathlib import Path
 
 from config.web.server.listening import GREETING, CannotListen, listen
+
+logger = logging.getLogger("config.web.server.keeper")
 
 BACKLOG = 4096
 UMASK = 0o177
@@ -48,8 +50,9 @@ def _listener(host: str, port: int) -> socket.socket:
         try:
             return listen(host, port, BACKLOG)
         except CannotListen as error:
-            sys.stderr.write(f"the keeper can't listen on {host}, port {port}, and tries again: {error}\n")
+            logger.warning("can't listen on %s, port %s, and tries again: %s", host, port, error)
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="{asctime} {levelname} {name} {message}", style="{")
     _main()
