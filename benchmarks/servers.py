@@ -61,7 +61,7 @@ def empty_servers() -> None:
     """Delete all tickets, the log, the stream and all checkpoints."""
     from events.stream.interface import open_stream  # noqa: PLC0415 (after the setup)
 
-    execute(f"TRUNCATE tickets_ticket, {LOG_TABLES}, events_checkpoint")
+    execute(f"TRUNCATE tickets_ticket, {LOG_TABLES}, events_checkpoint CASCADE")
     execute("UPDATE events_partition SET last_position = 0, divergence = ''")
     with closing(open_stream()) as stream:
         stream.delete(0)
