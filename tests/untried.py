@@ -11,6 +11,7 @@ PROGRAMS = {
     "redis-server": "the stream on Redis, beside Valkey; install redis-server",
     "pgbouncer": "PostgreSQL behind PgBouncer; install pgbouncer",
     "nginx": "the web server behind nginx; install nginx",
+    "systemd-analyze": "the units for systemd; install systemd",
     "chromedriver": "the pages in a browser; install chromium and chromium-driver",
 }
 
