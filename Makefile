@@ -15,6 +15,7 @@ check:  ## Run all checks that need no server, the unit tests too. CI runs this 
 	$(MANAGE) makemigrations --check --dry-run
 	$(MANAGE) check --fail-level WARNING
 	$(MANAGE) check_event_schemas
+	env NO_MKDOCS_2_WARNING=1 uv run --group docs mkdocs build
 	uv run pytest tests/unit
 
 format:  ## Format the code, and fix what ruff can fix.
@@ -33,10 +34,11 @@ faults:  ## Break each part of the running service, and kill each process at eac
 demo:  ## Start everything on this machine, with sample tickets.
 	uv run manage.py up --demo
 
-docs:  ## Write the event catalogue and the schemas' lock file, and check all documentation.
+docs:  ## Write the event catalogue and the schemas' lock file, check all documentation, and build the site.
 	$(MANAGE) check_event_schemas --write
 	$(MANAGE) event_catalogue --format markdown > docs/events.md
 	uv run pytest tests/unit/test_docs.py tests/unit/events/schemas
+	env NO_MKDOCS_2_WARNING=1 uv run --group docs mkdocs build
 
 messages:  ## Collect the texts that people read into locale/, and compile their translations.
 	uv run python -m tests.messages

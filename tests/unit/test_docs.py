@@ -39,6 +39,22 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_every_page_is_in_the_navigation_of_the_site_once() -> None:
+    named = list(leaves_of(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
+
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert sorted(named) == sorted(pages | {"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"})
+
+
+def leaves_of(tree: object) -> Iterator[object]:
+    """Return the pages of a part of the navigation: a page, a list of parts, or a heading with its parts."""
+    if isinstance(tree, str):
+        yield tree
+    else:
+        for part in tree.values() if isinstance(tree, dict) else tree:  # type: ignore[attr-defined]
+            yield from leaves_of(part)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_exist(page: Path) -> None:
     named = set(re.findall(r"manage\.py ([a-z_]+)", page.read_text()))
