@@ -2,7 +2,7 @@
 
 .PHONY: help check format test unit faults demo docs messages lock requirements
 
-MANAGE = env SECRET_KEY=check DATABASE_URL=sqlite://:memory: uv run manage.py
+MANAGE = env SECRET_KEY=check-check-check-check-check-32 DATABASE_URL=sqlite://:memory: uv run manage.py
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,10 +34,11 @@ faults:  ## Break each part of the running service, and kill each process at eac
 demo:  ## Start everything on this machine, with sample tickets.
 	uv run manage.py up --demo
 
-docs:  ## Write the event catalogue and the schemas' lock file, check all documentation, and build the site.
+docs:  ## Write the event catalogue, the schemas' lock file and the tables of settings, check all documentation, and build the site.
 	$(MANAGE) check_event_schemas --write
 	$(MANAGE) event_catalogue --format markdown > docs/events.md
-	uv run pytest tests/unit/test_docs.py tests/unit/events/schemas
+	$(MANAGE) settings_table --write
+	uv run pytest tests/unit/test_docs.py tests/unit/events/schemas tests/unit/config/environment
 	env NO_MKDOCS_2_WARNING=1 uv run --group docs mkdocs build
 
 messages:  ## Collect the texts that people read into locale/, and compile their translations.

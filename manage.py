@@ -8,9 +8,14 @@ from django.core.management import CommandError, execute_from_command_line
 
 
 def main() -> None:
-    """Run a command. Ours say by themselves that the database is missing; for Django's it is said here."""
-    from events.management.unavailable import database_is_needed  # noqa: PLC0415 (it needs the settings' name)
+    """Run a command, unless a setting is wrong.
 
+    Ours say by themselves that the database does not answer; for Django's it is said here.
+    """
+    from config.environment.refusal import refuse_wrong_settings_of  # noqa: PLC0415 (they need the settings' name)
+    from events.management.unavailable import database_is_needed  # noqa: PLC0415
+
+    refuse_wrong_settings_of(sys.argv)
     try:
         with database_is_needed():
             execute_from_command_line(sys.argv)

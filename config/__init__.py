@@ -1,5 +1,7 @@
 """The project: settings, addresses and start-up; it wires the apps together.
 
+environment/   read environment variables, and refuse wrong ones
+settings/      Django's settings
 engines/       servers on this machine: PostgreSQL, Valkey, Elasticsearch
 roles/         the rights that the service needs in each server
 supervisord/   run programs under supervisord on this machine

@@ -1,39 +1,26 @@
-"""Check the settings of the web server at start-up."""
+"""Check the environment variables, and the settings of the web server, at start-up."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 (Django's name)
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection
 
-from config.environment import WEB_TAG
 from config.web.requests.addresses import trusted_proxies
-from events.checks import TAG
+from events.checks import SETTINGS_TAG, TAG
 
-LIMITS = (
-    "WEB_REQUESTS_AT_ONCE",
-    "WEB_QUEUE_SECONDS",
-    "WEB_BODY_BYTES",
-    "WEB_BODY_SECONDS",
-    "WEB_UPLOAD_BYTES",
-    "WEB_BULK_BYTES",
-    "WEB_UPLOAD_SECONDS",
-    "WEB_BODIES_BYTES",
-    "API_USER_PER_MINUTE",
-    "API_ADDRESS_PER_MINUTE",
-    "READMODEL_CURSORS_PER_USER",
-)
 HOST = re.compile(r"\.?[a-z0-9_.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
-@register(TAG, WEB_TAG)  # The relay and the consumers run the checks of TAG alone.
+@register(TAG, SETTINGS_TAG)
 def check_variables(**_: Any) -> Sequence[CheckMessage]:
     return [Error(f"{name}: {reason}", id="config.E001") for name, reason in settings.WRONG_VARIABLES.items()]
 
 
-@register(WEB_TAG)
+@register(SETTINGS_TAG)
 def check_trusted_proxies(**_: Any) -> Sequence[CheckMessage]:
     try:
         trusted_proxies()
@@ -42,7 +29,7 @@ def check_trusted_proxies(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
-@register(WEB_TAG)
+@register(SETTINGS_TAG)
 def check_hosts(**_: Any) -> Sequence[CheckMessage]:
     return [
         Error(
@@ -54,18 +41,33 @@ def check_hosts(**_: Any) -> Sequence[CheckMessage]:
     ]
 
 
-@register(WEB_TAG)
-def check_limits(**_: Any) -> Sequence[CheckMessage]:
-    values = {name: getattr(settings, name) for name in LIMITS}
-    return [
-        Error(f"{name} is {value}, but must be more than 0", id="config.E005")
-        for name, value in values.items()
-        if value <= 0
-    ]
-
-
-@register(WEB_TAG)
-def check_hsts(**_: Any) -> Sequence[CheckMessage]:
-    if settings.SECURE_HSTS_SECONDS >= 0:
+@register(Tags.database)
+def check_sessions(*, databases: Collection[str] | None, **_: Any) -> Sequence[CheckMessage]:
+    """Warn if the web server alone can take more sessions than PostgreSQL gives."""
+    if DEFAULT_DB_ALIAS not in (databases or ()) or connection.vendor != "postgresql":
         return []
-    return [Error(f"HSTS_SECONDS is {settings.SECURE_HSTS_SECONDS}, but must be 0 or more", id="config.E004")]
+    wanted = settings.WEB_WORKERS * settings.DATABASE_POOL_SIZE
+    try:
+        given = _given_sessions()
+    except OperationalError:  # The command says so itself.
+        return []
+    if wanted <= given:
+        return []
+    hint = (
+        "Lower DATABASE_POOL_SIZE or GRANIAN_WORKERS, or raise max_connections; docs/reference/settings.md counts them."
+    )
+    found = (
+        f"GRANIAN_WORKERS is {settings.WEB_WORKERS} and DATABASE_POOL_SIZE {settings.DATABASE_POOL_SIZE}, so the web "
+        f"server takes up to {wanted} sessions, but PostgreSQL gives {given}"
+    )
+    return [Warning(found, hint=hint, id="config.W001")]
+
+
+def _given_sessions() -> int:
+    """Return how many sessions users other than administrators may have."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(CASE name WHEN 'max_connections' THEN setting::int ELSE -setting::int END) FROM pg_settings "
+            "WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')"
+        )
+        return int(cursor.fetchone()[0])

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
-from events.checks import CODE_TAG
+from events.checks import CODE_TAG, SETTINGS_TAG
 from events.conf import conf as events_conf
 from events.event import aggregate_type_of, registered_types, type_of
 from readmodel.conf import GROUP, conf
@@ -19,7 +19,7 @@ from readmodel.server_url import ServerURL
 ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 
 
-@register
+@register(SETTINGS_TAG)
 def check_url(**_: Any) -> Sequence[CheckMessage]:
     try:
         ServerURL.parse(conf.url).check_files()
@@ -29,7 +29,7 @@ def check_url(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
-@register
+@register(SETTINGS_TAG)
 def check_alias(**_: Any) -> Sequence[CheckMessage]:
     if conf.alias is None or ALIAS.fullmatch(conf.alias):
         return []
@@ -37,7 +37,7 @@ def check_alias(**_: Any) -> Sequence[CheckMessage]:
     return [Error(f"READMODEL_ALIAS can't be {conf.alias!r}", hint=hint, id="readmodel.E002")]
 
 
-@register
+@register(SETTINGS_TAG)
 def check_audit(**_: Any) -> Sequence[CheckMessage]:
     if conf.audit_per_second >= 0:
         return []
@@ -46,7 +46,7 @@ def check_audit(**_: Any) -> Sequence[CheckMessage]:
     return [Error(found, hint=hint, id="readmodel.E003")]
 
 
-@register
+@register(SETTINGS_TAG)
 def check_max_waiting(**_: Any) -> Sequence[CheckMessage]:
     if conf.max_waiting >= 1:
         return []

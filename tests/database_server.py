@@ -15,7 +15,7 @@ from tests.processes import suspended
 from tests.waiting import wait_until
 
 SESSIONS = 16
-"""How many the pool of config/settings.py has at most."""
+"""The default of DATABASE_POOL_SIZE."""
 
 
 def administrator() -> psycopg.Connection[Any]:

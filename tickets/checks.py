@@ -8,13 +8,14 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from events.checks import SETTINGS_TAG
 from tickets.values.venue_time import time_zones
 from tickets.webhooks.signing import signers
 
 SHORTEST_KEY = 32
 
 
-@register
+@register(SETTINGS_TAG)
 def check_access_system_url(**_: Any) -> Sequence[CheckMessage]:
     if not settings.ACCESS_SYSTEM_URL:
         return []  # Only the consumer group `access` needs it, and reports that it is missing.
@@ -28,7 +29,7 @@ def check_access_system_url(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
-@register
+@register(SETTINGS_TAG)
 def check_time_zone(**_: Any) -> Sequence[CheckMessage]:
     if settings.TICKETS_TIME_ZONE in time_zones():
         return []
@@ -38,7 +39,7 @@ def check_time_zone(**_: Any) -> Sequence[CheckMessage]:
     ]
 
 
-@register
+@register(SETTINGS_TAG)
 def check_access_system_secrets(**_: Any) -> Sequence[CheckMessage]:
     if not (settings.ACCESS_SYSTEM_URL or settings.ACCESS_SYSTEM_SECRETS):
         return []
@@ -49,7 +50,7 @@ def check_access_system_secrets(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
-@register
+@register(SETTINGS_TAG)
 def check_qr_keys(**_: Any) -> Sequence[CheckMessage]:
     if all(len(key) >= SHORTEST_KEY for key in settings.TICKETS_QR_KEYS):
         return []
@@ -57,7 +58,7 @@ def check_qr_keys(**_: Any) -> Sequence[CheckMessage]:
     return [Error(f"TICKETS_QR_KEYS has a key with fewer than {SHORTEST_KEY} characters", hint=hint, id="tickets.E004")]
 
 
-@register
+@register(SETTINGS_TAG)
 def check_fonts(**_: Any) -> Sequence[CheckMessage]:
     missing = [font for font in settings.TICKETS_FONTS if not Path(font).is_file()]
     hint = "Name font files, TrueType or OpenType, separated by commas."

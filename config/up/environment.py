@@ -24,7 +24,7 @@ def webhook_secret(data: Path) -> str:
 
 @contextmanager
 def published(data: Path, variables: Mapping[str, str]) -> Iterator[None]:
-    """Write the variables to the file that config/settings.py reads, until the block ends."""
+    """Write the variables to the file that config/settings/variables.py reads, until the block ends."""
     file = data / "env"
     write_private(file, "".join(f"{name}='{value}'\n" for name, value in variables.items()))
     try:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
-from config.environment import refuse_wrong_settings
+from config.environment.refusal import refuse_wrong_settings
 
 ADMIN = "admin"
 EMBEDDED_SECONDS = 60.0

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from events import database
 from events.aggregates import Aggregate, database_of
-from events.checks.tags import CODE_TAG, TAG
+from events.checks.tags import CODE_TAG, SETTINGS_TAG, TAG
 from events.conf import conf
 from events.exceptions import UnknownEventType
 from events.stream.dsn import StreamDSN
@@ -19,7 +19,7 @@ from events.subscriber import Subscriber, handled_names
 SHORTEST_KEY = 32
 
 
-@register(TAG)
+@register(TAG, SETTINGS_TAG)
 def check_stream_url(**_: Any) -> Sequence[CheckMessage]:
     try:
         StreamDSN.parse(conf.stream_url)
@@ -28,7 +28,7 @@ def check_stream_url(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
-@register(TAG)
+@register(TAG, SETTINGS_TAG)
 def check_stream_keys(**_: Any) -> Sequence[CheckMessage]:
     if all(len(key) >= SHORTEST_KEY for key in conf.stream_keys):
         return []
@@ -107,7 +107,7 @@ def check_metadata(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
-@register(TAG)
+@register(TAG, SETTINGS_TAG)
 def check_handler_seconds(**_: Any) -> Sequence[CheckMessage]:
     seconds = conf.handler_seconds
     if isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0:

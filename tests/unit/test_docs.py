@@ -86,12 +86,6 @@ def test_every_setting_is_in_the_reference_with_its_default(conf: type, heading:
     }
 
 
-def test_every_variable_of_the_environment_is_in_the_reference() -> None:
-    read = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "config/settings.py").read_text())
-
-    assert rows_of("Environment variables").keys() == set(read)
-
-
 def test_every_metric_is_in_the_reference_with_its_labels() -> None:
     assert rows_of("Metrics") == {
         name: ", ".join(f"`{label}`" for label in family.labels) or "none" for name, family in FAMILIES.items()

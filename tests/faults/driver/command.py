@@ -16,7 +16,7 @@ from tests.faults.driver.watchdog import watched
 from tests.memory import write_in_memory
 
 BYTECODE = Path(__file__).parents[3] / ".pytest_cache" / "bytecode"
-NO_SERVERS = {"SECRET_KEY": "none", "DATABASE_URL": "sqlite://:memory:"}
+NO_SERVERS = {"SECRET_KEY": "none" * 8, "DATABASE_URL": "sqlite://:memory:"}
 
 
 def main() -> None:

@@ -81,7 +81,7 @@ START = "Start it, or correct DATABASE_URL.\n"
         ("event_status", ABSENT, "CommandError: the database at 127.0.0.1, port 1, does not answer: ", START),
         ("migrate", ABSENT, "CommandError: the database at 127.0.0.1, port 1, does not answer: ", START),
         ("create_token ada", "sqlite:////absent/db", "CommandError: the database /absent/db does not answer: ", START),
-        ("relay_events", "", "CommandError: no database is configured. ", "Set DATABASE_URL.\n"),
+        ("relay_events", "", "DATABASE_URL is missing: ", "postgresql://tickets:password@db.example.org/tickets\n"),
     ],
 )
 def test_a_command_without_its_database_says_so_in_one_line_without_secrets(

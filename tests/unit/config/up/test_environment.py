@@ -4,9 +4,9 @@ import shlex
 import stat
 from pathlib import Path
 
-import environ
 import pytest
 
+from config.environment.files import variables_in
 from config.supervisord.errors import CannotStart
 from config.supervisord.supervisor import owned
 from config.up.environment import exports, published, secret_key
@@ -14,13 +14,11 @@ from config.up.environment import exports, published, secret_key
 VARIABLES = {"DATABASE_URL": "postgresql://postgres@/tickets?host=/tmp/it%27s", "SECRET_KEY": "a#b $c \"d'e"}
 
 
-def test_the_settings_read_the_published_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environ.Env, "ENVIRON", {})
-
+def test_the_settings_read_the_published_variables(tmp_path: Path) -> None:
     with published(tmp_path, VARIABLES):
-        environ.Env.read_env(tmp_path / "env")
+        read = dict(variables_in(tmp_path / "env"))
 
-    assert environ.Env.ENVIRON == VARIABLES
+    assert read == VARIABLES
 
 
 def test_the_file_is_private_and_is_removed_with_the_servers(tmp_path: Path) -> None:

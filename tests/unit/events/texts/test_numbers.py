@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 from django.core.management import CommandError, get_commands, load_command_class
 
-from config.environment import Environment
+from config.environment.sections import Section
+from config.environment.variables import Environment
 from events.texts.numbers import decimal_number, whole_number
 from readmodel.tickets.api.serializers import SearchParameters
 
@@ -74,10 +75,11 @@ def test_options_of_commands_are_read_in_this_way(command: str, option: str) -> 
             parser.parse_args([*words, *([option] if option else []), text])
 
 
-def test_settings_are_read_in_this_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_in_this_way() -> None:
     for text in sorted({*NOT_WHOLE} - {""}):
-        monkeypatch.setattr(Environment, "ENVIRON", {"COUNT": text, "SECONDS": text.replace("1.0", "1.0.0")})
-        env = Environment()
+        environment = Environment({"COUNT": text, "SECONDS": text.replace("1.0", "1.0.0")})
+        env = Section(environment, "Any")
 
-        assert (env.int("COUNT", default=5), env.float("SECONDS", default=0.5)) == (5, 0.5)
-        assert env.wrong.keys() == {"COUNT", "SECONDS"}
+        assert env.number("COUNT", default=5, meaning="") == 5
+        assert env.seconds("SECONDS", default=0.5, meaning="") == 0.5
+        assert environment.wrong.keys() == {"COUNT", "SECONDS"}

@@ -1,0 +1,1 @@
+"""Test how environment variables are read, documented and refused."""
