@@ -22,6 +22,7 @@ from events.subscriber import Subscriber, progress
 from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.index.documents import Documents
+from readmodel.index.prompt_refresh import PromptRefresh
 from readmodel.projection import VERSION_STEP, VersionedDocument, projections
 from readmodel.search.open_searches import KEEP_ALIVE_SECONDS
 from readmodel.verification import forgetting
@@ -50,9 +51,11 @@ class IndexWriter(Subscriber):
     handled_at = -math.inf
     """The time of the last batch, by the monotonic clock."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, refresh: PromptRefresh | None = None) -> None:
+        """Tell `refresh` of each write, if the index is searched."""
         self._documents = documents
         self._projection = documents.projection
+        self._refresh = refresh
 
     def open(self) -> str:
         """Return the index's UUID, so that an index that was deleted and created again is filled from the start."""
@@ -66,6 +69,8 @@ class IndexWriter(Subscriber):
         self.handled_at = time.monotonic()
         documents, failures = self._projection.project(batch)
         refused = self._write(documents)
+        if self._refresh:
+            self._refresh.wrote(len(documents) - len(refused))
         failures |= {document.event: refused[document.id] for document in documents if document.id in refused}
         if failures:
             raise PartlyHandled(failures | self._handle_earlier(batch, failures))
@@ -113,14 +118,20 @@ class ReadModel(Subscriber):
     def __init__(self) -> None:
         self._indices = [connect(projection) for projection in projections()]
         self._writers: list[IndexWriter] = []
+        self._refreshes: list[PromptRefresh] = []
         self._kept: list[Documents] = []
         self._audit = Audit([])
 
     def open(self) -> str:
         for index in self._indices:
             index.indices.ensure()
-        self._kept = [documents for index in self._indices for documents in index.kept()]
-        self._writers = [IndexWriter(documents) for documents in self._kept]
+        self._stop_refreshes()
+        self._kept, self._writers = [], []
+        for index in self._indices:
+            searched, *others = index.kept()
+            self._refreshes.append(PromptRefresh(searched.refresh_unless_held))
+            self._kept += [searched, *others]
+            self._writers += [IndexWriter(searched, self._refreshes[-1]), *map(IndexWriter, others)]
         self._audit = Audit(self._kept)
         return self._writers[0].open()
 
@@ -194,8 +205,14 @@ class ReadModel(Subscriber):
         )
 
     def close(self) -> None:
+        self._stop_refreshes()
         for index in self._indices:
             index.close()
+
+    def _stop_refreshes(self) -> None:
+        for refresh in self._refreshes:
+            refresh.close()
+        self._refreshes = []
 
     def _index_of(self, envelope: Envelope) -> DocumentIndex:
         """Return the index of the first projection that handles the event."""

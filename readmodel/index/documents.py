@@ -14,6 +14,7 @@ from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.index.bulk import disproof_of, expect_read, results_of, to_deletions, to_ndjson
 from readmodel.index.client import REQUEST_TIMEOUT_SECONDS, Client, errors_translated, refusals_retried
 from readmodel.index.notes import Target
+from readmodel.index.template import USUAL_INTERVAL
 from readmodel.projection import Projection, VersionedDocument
 
 BULK_TIMEOUT_SECONDS = 30
@@ -120,6 +121,17 @@ class Documents:
         """Let searches and pages see everything written so far."""
         with refusals_retried():
             self._client.indices.refresh(index=self.target.name)
+
+    def refresh_unless_held(self) -> None:
+        """Refresh, unless the index has another refresh interval than usual.
+
+        A rebuild fills it then, or holds its refreshes, or the projection's settings name an interval of their own.
+        """
+        with refusals_retried():
+            name, key = self.target.name, "index.refresh_interval"
+            found = self._client.indices.get_settings(index=name, name=key, flat_settings=True)
+            if found[name]["settings"].get(key) == USUAL_INTERVAL:
+                self._client.indices.refresh(index=name)
 
     def count(self) -> int:
         with refusals_retried():

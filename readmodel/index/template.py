@@ -8,12 +8,14 @@ from readmodel.index.client import Client, errors_translated
 from readmodel.index.notes import VERSION
 from readmodel.projection import Projection
 
-# The refresh interval is the default, but unless it is set, an index that is not searched for 30 s stops refreshing.
+USUAL_INTERVAL = "1s"
+"""The server's default too, but unless it is set, an index that is not searched for 30 s stops refreshing."""
+
 # Elasticsearch forgets a deleted document's version at once, so a document deleted by hand can be written again.
 SETTINGS: Mapping[str, Any] = {
     "number_of_shards": 1,
     "auto_expand_replicas": "0-1",
-    "refresh_interval": "1s",
+    "refresh_interval": USUAL_INTERVAL,
     "gc_deletes": "0s",
 }
 PRIORITY = 500

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 HELD_SECONDS = 30
 """How long a rebuild may hold the refreshes of the searched index."""
+BEGUN_SECONDS = 0.2
+"""Time for a refresh to end whose process has just seen that none is held."""
 
 
 class Upkeep:
@@ -35,6 +37,7 @@ class Upkeep:
         try:
             self.note(target, {HELD_UNTIL: time.time() + HELD_SECONDS})
             self._set_interval(target, f"{HELD_SECONDS}s")
+            time.sleep(BEGUN_SECONDS)
             yield
         finally:
             self.refresh_as_usual(target)

@@ -1,0 +1,64 @@
+"""Let searches see what was written at once, unless so much is written that the server's own refreshes are cheaper."""
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Condition, Thread
+
+from events.exceptions import RetryLater, TargetLost
+
+PAUSE_SECONDS = 0.05
+"""From the beginning of a refresh to that of the next one, at least."""
+COST = 4
+"""The pause is at least so many times the duration of the last refresh, so that a slow server is not kept busy."""
+MOST_PER_SECOND = 2_000
+"""Where more documents are written, the server's refresh interval is left alone."""
+SERVER_INTERVAL_SECONDS = 1.0
+
+
+class PromptRefresh:
+    """Refreshes one index soon after documents were written, in a thread of its own.
+
+    It only brings forward what the server does each second, so an error ends nothing.
+    """
+
+    def __init__(self, refresh: Callable[[], None]) -> None:
+        self._refresh = refresh
+        self._changed = Condition()
+        self._written = 0
+        self._is_closed = False
+        self._thread = Thread(target=self._run, name="prompt refresh", daemon=True)
+        self._thread.start()
+
+    def wrote(self, number: int) -> None:
+        """Note that so many documents were written. This never waits."""
+        with self._changed:
+            self._written += number
+            self._changed.notify()
+
+    def close(self) -> None:
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        began, pause = -math.inf, 0.0
+        while written := self._wait(until=began + pause):
+            before, began = began, time.monotonic()
+            if written > MOST_PER_SECOND * (began - before):
+                pause = SERVER_INTERVAL_SECONDS
+            else:
+                # The server refreshes within a second anyway, and who writes notices that it does not answer.
+                with suppress(RetryLater, TargetLost):
+                    self._refresh()
+                pause = max(PAUSE_SECONDS, COST * (time.monotonic() - began))
+
+    def _wait(self, *, until: float) -> int:
+        """Return how many documents were written, once there are some and the time has come; 0 to end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._written or self._is_closed)
+            self._changed.wait_for(lambda: self._is_closed, max(0.0, until - time.monotonic()))
+            written, self._written = self._written, 0
+            return 0 if self._is_closed else written

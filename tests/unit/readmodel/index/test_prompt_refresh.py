@@ -1,0 +1,79 @@
+"""Refresh soon after a write, but not too often, and not where very much is written."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from events.exceptions import RetryLater
+from readmodel.index.prompt_refresh import COST, MOST_PER_SECOND, PAUSE_SECONDS, SERVER_INTERVAL_SECONDS, PromptRefresh
+from tests.waiting import wait_until
+
+SLOW_SECONDS = 0.1
+
+
+class Server:
+    """Notes when each refresh began."""
+
+    def __init__(self, *, seconds: float = 0.0, fails: bool = False) -> None:
+        self.refreshed_at: list[float] = []
+        self._seconds = seconds
+        self._fails = fails
+
+    def refresh(self) -> None:
+        self.refreshed_at.append(time.monotonic())
+        time.sleep(self._seconds)
+        if self._fails:
+            raise RetryLater("no answer")
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@contextmanager
+def refreshing(server: Server) -> Iterator[PromptRefresh]:
+    refresh = PromptRefresh(server.refresh)
+    try:
+        yield refresh
+    finally:
+        refresh.close()
+
+
+def pause_between(server: Server, *, written: int) -> float:
+    """Let a first write be refreshed, and then so many at once; return the seconds between the two refreshes."""
+    with refreshing(server) as refresh:
+        refresh.wrote(1)
+        wait_until(lambda: len(server.refreshed_at) == 1)
+        refresh.wrote(written)
+        time.sleep(2 * PAUSE_SECONDS)  # The next look is over, whatever it found.
+        refresh.wrote(1)
+        wait_until(lambda: len(server.refreshed_at) >= 2)
+    return server.refreshed_at[1] - server.refreshed_at[0]
+
+
+def test_a_write_is_refreshed_soon_but_not_right_after_another(server: Server) -> None:
+    assert pause_between(server, written=1) >= PAUSE_SECONDS
+
+
+def test_a_slow_server_gets_a_pause_that_fits() -> None:
+    assert pause_between(Server(seconds=SLOW_SECONDS), written=1) >= COST * SLOW_SECONDS
+
+
+def test_where_very_much_is_written_the_servers_own_refresh_is_left_alone(server: Server) -> None:
+    assert pause_between(server, written=10 * MOST_PER_SECOND) >= SERVER_INTERVAL_SECONDS
+
+
+def test_a_server_that_does_not_answer_is_asked_again_after_the_next_write() -> None:
+    server = Server(fails=True)
+
+    assert pause_between(server, written=1) >= PAUSE_SECONDS
+
+
+def test_nothing_is_refreshed_while_nothing_is_written(server: Server) -> None:
+    with refreshing(server) as refresh:
+        refresh.wrote(0)
+
+    assert server.refreshed_at == []
