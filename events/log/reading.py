@@ -111,6 +111,12 @@ def read_event(event_id: UUID) -> Envelope:
     return _reader()(row)
 
 
+def events_of(aggregate_type: str, subject: str) -> list[Envelope]:
+    """Return the events of an aggregate that compaction has left, the oldest first."""
+    entries = LogEntry.objects.filter(aggregate_type=aggregate_type, subject=subject)
+    return envelopes_of(entries.order_by("aggregate_version").values_list(*ENVELOPE_COLUMNS))
+
+
 def envelopes_of(rows: Iterable[Row]) -> list[Envelope]:
     """Convert rows with ENVELOPE_COLUMNS to envelopes."""
     return list(map(_reader(), rows))

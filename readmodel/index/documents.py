@@ -133,6 +133,12 @@ class Documents:
             if found[name]["settings"].get(key) == USUAL_INTERVAL:
                 self._client.indices.refresh(index=name)
 
+    def mapping(self) -> dict[str, Any]:
+        """Return how the index has each field."""
+        with refusals_retried():
+            found = self._client.indices.get_mapping(index=self.target.name)
+            return found[self.target.name]["mappings"].get("properties", {})  # type: ignore[no-any-return]
+
     def count(self) -> int:
         with refusals_retried():
             return int(self._client.count(index=self.target.name)["count"])
