@@ -24,7 +24,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Tickets", "description": "Issue, show, correct, cancel and check in tickets, in the database."},
         {"name": "Gate", "description": "Let people in, also from devices that have no network for a while."},
         {"name": "Jobs", "description": "Cancel or check in many tickets, and follow the progress."},
-        {"name": "Search", "description": "Find tickets in the read model, which is a second behind at most, unless very much is written."},
+        {"name": "Search", "description": "Find tickets in the read model, which is a second behind at most."},
         {"name": "Events", "description": "Read the log of what has happened to the tickets."},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
