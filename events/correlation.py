@@ -1,6 +1,7 @@
 """Give each line of the log the ids of the requests that caused it: of the one that is answered, or those of events.
 
-The project puts `CorrelationFilter` on its handlers, and `{correlation}` into its format.
+The project puts `CorrelationFilter` on its handlers, and `{correlation}` into its format; one that writes fields has
+`correlation_ids`.
 """
 
 import logging
@@ -35,12 +36,16 @@ def ids_of(error: BaseException) -> tuple[str, ...]:
 
 
 class CorrelationFilter(logging.Filter):
-    """Give each record `correlation`: the ids in brackets after a space, or nothing."""
+    """Give each record `correlation_ids`, and `correlation`: the same in brackets after a space, or nothing."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         # Django writes a line about a response after the middleware, and adds the request.
         request = getattr(record, "request", None)
         ids = _ids.get() or tuple(filter(None, [getattr(request, "correlation_id", "")]))
-        more = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
+        record.correlation_ids = ids[:MOST_IDS]
+        more = ""
+        if len(ids) > MOST_IDS:
+            record.correlation_ids_left_out = len(ids) - MOST_IDS
+            more = f" and {len(ids) - MOST_IDS} more"
         record.correlation = f" [{' '.join(ids[:MOST_IDS])}{more}]" if ids else ""
         return True

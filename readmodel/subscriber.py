@@ -18,6 +18,7 @@ from events.envelope import Envelope
 from events.event import Event
 from events.exceptions import PartlyHandled, TargetLost
 from events.personal_data import Leftover, Person, Sighting
+from events.stages import note_batch
 from events.subscriber import Subscriber, progress
 from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.document_index import DocumentIndex, connect
@@ -68,6 +69,7 @@ class IndexWriter(Subscriber):
     def handle(self, batch: Sequence[Envelope]) -> None:
         self.handled_at = time.monotonic()
         documents, failures = self._projection.project(batch)
+        note_batch(logger, "projected", batch, index=self._documents.target.name, documents=len(documents))
         refused = self._write(documents)
         if self._refresh:
             self._refresh.wrote(len(documents) - len(refused))

@@ -108,7 +108,8 @@ class AccessSystem(Subscriber):
             if not body or envelope.id in self._told:
                 return
             await self._target.post(str(envelope.id), body)
-            logger.info("the access system was told of %s, ticket %s", envelope.type, envelope.subject)
+            told = {"verb": "told", "event_ids": [envelope.id], "type": envelope.type, "ticket": envelope.subject}
+            logger.info("the access system was told of %s, ticket %s", envelope.type, envelope.subject, extra=told)
         progress()  # A slow receiver takes up to 12 s for each message.
         self._told.add(envelope.id)  # The event comes again if another one of the batch must be retried.
 

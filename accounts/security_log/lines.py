@@ -34,16 +34,21 @@ def write(event: str, *, level: int = logging.INFO, **values: Any) -> None:
     """Write a line. Empty values are left out."""
     if request := _request.get():
         values = {"by": known_user(request), "address": address_of(request), **values}
-    shown = (f"{name}={_quoted(value)}" for name, value in values.items() if value not in (None, ""))
-    logger.log(level, "%s", " ".join([event, *shown]))
+    known = {name: value for name, value in values.items() if value not in (None, "")}
+    shown = (f"{name}={_quoted(value)}" for name, value in known.items())
+    logger.log(level, "%s", " ".join([event, *shown]), extra={"security": {"event": event, **known}})
 
 
 def known_user(request: HttpRequest) -> str:
-    """Return the name of the request's user as far as it was looked up already: asking costs no query."""
-    user = vars(request).get("user")
-    if isinstance(user, LazyObject):
-        user = getattr(request, "_cached_user", None)
+    """Return the name of the request's user as far as it was looked up already."""
+    user = user_of(request)
     return str(user.get_username()) if user is not None else ""
+
+
+def user_of(request: HttpRequest) -> Any:
+    """Return the request's user as far as it was looked up already, else None: asking costs no query."""
+    user = vars(request).get("user")
+    return getattr(request, "_cached_user", None) if isinstance(user, LazyObject) else user
 
 
 def address_of(request: HttpRequest) -> str:

@@ -23,6 +23,7 @@ from events.exceptions import AttemptFailed, HandlerHung, PartlyHandled, Unproce
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.models import DeadLetter
+from events.stages import note_batch
 from events.subscriber import Subscriber
 from events.transient import is_transient
 
@@ -179,6 +180,8 @@ class Settling:
 
     def _note_settled(self, claim: Claim, batch: Batch) -> None:
         self.settled_to[claim.partition] = _last_position(batch)
+        where = {"group": claim.group, "target": claim.target, "partition": claim.partition}
+        note_batch(logger, "consumed", batch, level=logging.INFO, **where)
 
     def _transaction(self) -> AbstractContextManager[object]:
         return atomic() if self._subscriber.transactional else nullcontext()

@@ -6,6 +6,7 @@ function returns a single row, since further rows that nobody fetches would keep
 writer anyway.
 """
 
+import logging
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,6 +14,9 @@ from django.db.models import F, Func, IntegerField
 
 from events.database import atomic, connection
 from events.models import Partition, Position, WaitingEntry
+from events.stages import note
+
+logger = logging.getLogger(__name__)
 
 BATCH_ROWS = 500
 GIVE_BY_FUNCTION = "SELECT first, event_ids, event_before, current_generation FROM events_give_positions(%s, %s)"
@@ -40,9 +44,12 @@ def give_positions(partition: int, *, wait: bool = True) -> GivenPositions:
     Give none while the stream has diverged: the log was restored, and may have given these positions before. With
     wait=False, give none while another process holds the lock.
     """
-    if connection().vendor == "postgresql":
-        return _give_by_function(partition, wait=wait)
-    return _give_by_statements(partition)
+    by_function = connection().vendor == "postgresql"
+    given = _give_by_function(partition, wait=wait) if by_function else _give_by_statements(partition)
+    if given.positions:
+        where = {"partition": partition, "first_position": given.positions[0], "last_position": given.positions[-1]}
+        note(logger, "flushed", given.event_ids, **where)
+    return given
 
 
 def _give_by_function(partition: int, *, wait: bool) -> GivenPositions:

@@ -5,8 +5,10 @@ Out:  rows without a position, which a rollback removes together with the change
 Next: events/relay/flush.py
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError
 from msgspec import json
@@ -15,6 +17,9 @@ from events.database import connection, rolled_back_on_error
 from events.envelope import Envelope
 from events.exceptions import VersionTaken
 from events.log.partitions import partition_of
+from events.stages import note
+
+logger = logging.getLogger(__name__)
 
 type _Row = tuple[Any, ...]
 
@@ -60,6 +65,7 @@ def store(envelopes: Iterable[Envelope]) -> set[int]:
                 if not _is_version_taken(error):
                     raise
                 raise VersionTaken(f"{VersionTaken.__doc__} ({error})") from error
+            note(logger, "stored", [UUID(row[0]) for row in rows] if logger.isEnabledFor(logging.DEBUG) else ())
     return partitions
 
 

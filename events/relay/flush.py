@@ -27,6 +27,7 @@ from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
 from events.log.reading import BATCH_BYTES
 from events.models import Partition
 from events.processes.pooled_sessions import release_sessions
+from events.relay.append import append, was_appended
 from events.relay.divergence import diverged, is_own
 from events.relay.repair import repair_end
 from events.stream.interface import Stream, open_stream
@@ -116,15 +117,16 @@ def flush_batch(
         return False  # Another process holds the lock, and may not have seen our rows; or the stream has diverged.
     envelopes = _placed(given, in_memory) or log.read_after(partition, positions[0] - 1)
     release_sessions()  # The stream may take its time to answer.
-    tail = stream.append(partition, Tail(positions[0] - 1, given.event_before), envelopes, generation=given.generation)
-    if tail.event_id != str(envelopes[-1].id):
+    before = Tail(positions[0] - 1, given.event_before)
+    tail = append(stream, partition, before, envelopes, generation=given.generation)
+    if not was_appended(envelopes, tail):
         _expect_time_left(until)
         if not is_own(partition, tail):
             return False  # Only the relay takes foreign entries away.
         above = max(tail.position, positions[-1] - conf.stream_max_length)
         envelopes = _read_behind(partition, above, tail)
         _expect_time_left(until)
-        tail = stream.append(partition, tail, envelopes, generation=given.generation) if envelopes else tail
+        tail = append(stream, partition, tail, envelopes, generation=given.generation) if envelopes else tail
     return tail.position >= positions[-1] and len(positions) < BATCH_ROWS
 
 
@@ -196,11 +198,11 @@ def relay_batch(stream: Stream, partition: int, *, known_end: Tail | None = None
     if not envelopes:
         return Relayed(len(given.positions))
     try:
-        end = stream.append(partition, expected, envelopes, generation=found.generation)
+        end = append(stream, partition, expected, envelopes, generation=found.generation)
     except StreamFull:
         _shorten(stream, partition)
         raise
-    if end.event_id == str(envelopes[-1].id):
+    if was_appended(envelopes, end):
         return Relayed(len(envelopes), end)
     return relay_batch(stream, partition) if known_end else Relayed(0)
 

@@ -2,12 +2,14 @@
 
 import logging
 import time
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
+from accounts import security_log
 from config.web.requests.addresses import client_address
 
 logger = logging.getLogger(__name__)
@@ -23,5 +25,21 @@ class AccessLogMiddleware(MiddlewareMixin):
         if request.path.lstrip("/") not in settings.PROBED_PATHS:
             milliseconds = (time.monotonic() - vars(request)["came_at"]) * 1000
             status, address = response.status_code, client_address(request)
-            logger.info("%s %s: %d in %.0f ms for %s", request.method, request.path, status, milliseconds, address)
+            words = (request.method, request.path, status, milliseconds, address)
+            logger.info("%s %s: %d in %.0f ms for %s", *words, extra=_fields(request, status, milliseconds))
         return response
+
+
+def _fields(request: HttpRequest, status: int, milliseconds: float) -> dict[str, Any]:
+    """Return what a log of fields has of the request. A user has an id there, and no name."""
+    called = request.resolver_match
+    return {
+        "request_id": getattr(request, "correlation_id", None),
+        "method": request.method,
+        "path": request.path,
+        "route": called.route if called else None,
+        "status": status,
+        "duration_ms": round(milliseconds, 1),
+        "address": client_address(request),
+        "user_id": getattr(security_log.user_of(request), "pk", None),
+    }

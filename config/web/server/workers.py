@@ -15,6 +15,7 @@ from granian.log import logger
 from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.server import MPServer
 
+from config.web.server import log
 from config.web.server.listening import CannotListen, listener
 
 LOAD_SECONDS = 120.0
@@ -57,6 +58,7 @@ class WebServer(MPServer):
     """Where to ask for a socket that outlives this process."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
+        options["log_dictconfig"] = options.get("log_dictconfig") or log.configuration()
         super().__init__(*args, **options | {"respawn_failed_workers": True})
         self._loaders: dict[int, Loader] = {}
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from config.log_lines import LineFormatter
+from config.logs.lines import LineFormatter
 from events.correlation import MOST_IDS, correlated, ids_of
 from events.exceptions import Unprocessable
 from events.recording.collector import Collector, collecting
@@ -16,7 +16,7 @@ from events.testing import run_until_idle
 from tests.letters import Ordered, happen
 
 REQUEST = "find-me-123"
-logger = logging.getLogger("tests.log_lines")
+logger = logging.getLogger("tests.lines")
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_no_text_begins_a_line_or_moves_the_cursor(log: StringIO, end: str) -> N
     logger.error("failed: %s", forged, exc_info=ValueError(forged))
 
     lines = log.getvalue().splitlines()
-    assert [line for line in lines if not line.startswith("    | ") and "tests.log_lines" not in line] == []
+    assert [line for line in lines if not line.startswith("    | ") and "tests.lines" not in line] == []
     assert "\x1b" not in log.getvalue()
 
 
