@@ -47,7 +47,8 @@ class BaseCommand(base.BaseCommand):
         self.stderr.style_func = style
 
     def run_from_argv(self, argv: list[str]) -> None:
-        sys.excepthook = _print_traceback
+        if sys.excepthook is sys.__excepthook__:  # Else the project logs what nobody catches.
+            sys.excepthook = _print_traceback
         with _reader_may_go():
             _escape_what_the_encoding_lacks()
             super().run_from_argv(argv)

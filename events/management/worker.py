@@ -1,5 +1,6 @@
 """The base of the commands that run for ever."""
 
+import logging
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +10,17 @@ from django.core.management.base import CommandError
 from events import database
 from events.checks import TAG
 from events.management.arguments import positive
-from events.management.command import BaseCommand
+from events.management.command import BaseCommand, Output
 from events.processes.limits import Limits, spread
+
+logger = logging.getLogger("events.processes")
+
+
+class ErrorLog(Output):
+    """Standard error of a process whose output is its log: why it ends is a record of that log."""
+
+    def write(self, msg: str = "", style_func: Any = None, ending: str | None = None) -> None:  # type: ignore[override]  # noqa: ARG002
+        logger.critical("%s", msg.strip())
 
 
 class Worker(BaseCommand):
@@ -20,6 +30,10 @@ class Worker(BaseCommand):
 
     def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]  # noqa: ARG002
         return {"tags": self.requires_system_checks, "databases": [database.alias()]}
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        self.stderr = ErrorLog(self.stderr.raw)
+        super().run_from_argv(argv)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

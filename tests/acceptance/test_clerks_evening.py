@@ -1,11 +1,13 @@
 """A clerk works for an evening in a real browser, on the service as `manage.py up` runs it, and never needs a shell."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -33,6 +35,8 @@ class Evening(NamedTuple):
     api: httpx.Client
     gate: Gate
     """The access system, which is told of canceled tickets."""
+    data: Path
+    token: str
 
     def ticket(self, **filters: str) -> dict[str, str]:
         [found] = self.api.get("/api/tickets/", params=filters).json()["results"]
@@ -49,7 +53,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     with ExitStack() as stack:
         gate = stack.enter_context(opened_gate())
         told = {"ACCESS_SYSTEM_URL": gate.url, "ACCESS_SYSTEM_SECRETS": SECRET, "ACCESS_SYSTEM_ALLOW_PRIVATE": "true"}
-        stack.enter_context(up(data, port, **told))
+        stack.enter_context(up(data, port, LOG_FORMAT="json", LOG_LEVEL="DEBUG", **told))
         made = manage("shell", "-c", CLERK, DATA_DIR=data)
         assert made.returncode == 0, made.stderr
         token = manage("create_token", "clerk", "--name", "check", DATA_DIR=data).stdout.strip()
@@ -57,7 +61,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
         url = f"http://127.0.0.1:{port}"
         api = stack.enter_context(httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30))
         chrome = stack.enter_context(opened_chrome())
-        yield Evening(Visitor(chrome, url), api, gate)
+        yield Evening(Visitor(chrome, url), api, gate, data, token)
 
 
 def spreadsheet(folder: Path) -> Path:
@@ -86,6 +90,7 @@ def test_a_clerk_s_evening(evening: Evening, tmp_path: Path) -> None:
     export(evening)
     let_people_in(evening)
     forget(evening, replacement)
+    nothing_private_is_logged(evening)
 
 
 def log_in(page: Visitor) -> None:
@@ -207,3 +212,20 @@ def forget(evening: Evening, code: str) -> None:
     page.sees(lambda page: page.path != "/admin/forgetting/" or "forgotten" in page.text("main, #content").lower())
     wait_until(lambda: evening.count(q="lovelace") == 0, within_seconds=60)
     assert "Lovelace" not in evening.api.get("/api/tickets/", params={"code": code}).text
+
+
+def nothing_private_is_logged(evening: Evening) -> None:
+    cookies = [cookie["value"] for cookie in evening.page.chrome.get_cookies()]
+    urls = [line.partition("=")[2].strip("'") for line in (evening.data / "env").read_text().splitlines()]
+    passwords = [found for url in urls if (found := urlsplit(url).password)]
+    keys = [(evening.data / "secret_key").read_text(), SECRET.removeprefix("whsec_"), evening.token]
+    typed = ["ovelace", "ada@example", "ada%40example", "Gast 8", "Gast%208", "gast8@", "eva@", PASSWORD]
+    private = [text for text in (*typed, *keys, *passwords, *cookies) if len(text) > len("eva")]
+    logs = {file.name: file.read_text(errors="replace") for file in (evening.data / "log").iterdir()}
+    assert len(passwords) > 1
+    assert [(name, text) for name, log in logs.items() for text in private if text in log] == []
+    ours = ("application", "relay", "consumer-readmodel", "consumer-access", "worker")
+    records = [json.loads(line) for name in ours for line in logs[f"{name}.log"].splitlines()]
+    verbs = {"stored", "flushed", "appended", "projected", "told", "consumed"}
+    assert {record["verb"] for record in records if "verb" in record} == verbs
+    assert {"_granian", "security", "config.web.requests.access_log"} <= {record["logger"] for record in records}
