@@ -14,6 +14,7 @@ from argparse import ArgumentParser
 from contextlib import suppress
 from pathlib import Path
 
+from config.web.server import log
 from config.web.server.listening import GREETING, CannotListen, listen
 
 logger = logging.getLogger("config.web.server.keeper")
@@ -54,5 +55,5 @@ def _listener(host: str, port: int) -> socket.socket:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="{asctime} {levelname} {name} {message}", style="{")
+    log.configure()
     _main()

@@ -1,8 +1,10 @@
-"""The log of the main process, which starts before the application and outlives its releases.
+"""The log of the processes that start before the application and outlive its releases: the main one, and the keeper.
 
-It reads LOG_FORMAT by itself: new workers are its copies, and would have config/settings.py as it was when it started.
+They read LOG_FORMAT by themselves: new workers are copies of the main process, and would have config/settings.py as it
+was when that started.
 """
 
+import logging.config
 import os
 from typing import Any
 
@@ -15,7 +17,14 @@ def configuration() -> dict[str, Any]:
     form = JSON if os.environ.get("LOG_FORMAT", "").strip().lower() == "json" else LINES
     logger = {"handlers": ["console"], "level": "INFO", "propagate": False}
     return {
+        "version": 1,
+        "disable_existing_loggers": False,
         "formatters": {"generic": form},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "generic"}},
         "loggers": {"_granian": logger, "granian.access": logger},
+        "root": {"handlers": ["console"]},
     }
+
+
+def configure() -> None:
+    logging.config.dictConfig(configuration())
