@@ -34,6 +34,7 @@ class Plain:
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """Return a value of JSON; of an object that is none, only the class: its `repr` may tell anything."""
+        plain: Any
         match value:
             case None | bool():
                 plain = value
