@@ -14,6 +14,7 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
 from events.database import atomic
+from events.event import registered_types
 from events.groups import checkpoint
 from events.groups.assignment import Candidate, Health, assign
 from events.groups.members import is_seen
@@ -153,7 +154,13 @@ class Ownership:
         Lease.objects.bulk_create(leases, ignore_conflicts=True)
         Member.objects.filter(~is_seen(), group=self.group).delete()
         # A process that was silent and was deleted keeps its start: a stop that was asked for meanwhile reaches it.
-        Member.objects.create(id=self.member, group=self.group, started_at=self._started_at or Now(), **said)
+        Member.objects.create(
+            id=self.member,
+            group=self.group,
+            started_at=self._started_at or Now(),
+            known_events=known_events(),
+            **said,
+        )
         # Another process deletes this one at once if the database's clock has jumped; then the next heartbeat enters.
         started = Member.objects.filter(id=self.member).values_list("started_at", flat=True).first()
         self._started_at = started or self._started_at
@@ -177,6 +184,11 @@ class Ownership:
         self.is_paused = group.paused
         asked = group.stop_requested_at
         self.must_stop = bool(asked and self._started_at and asked > self._started_at)
+
+
+def known_events() -> str:
+    """Return the events that this process can read, for `check_release` of the next release."""
+    return " ".join(sorted(f"{known.name}:{known.version}" for known in registered_types()))
 
 
 def take_from_owner(group: str, partition: int) -> None:

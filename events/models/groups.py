@@ -51,6 +51,8 @@ class Member(PinnedModel):
     retry_at = models.DateTimeField(null=True)
     silent_seconds = models.FloatField(default=0, db_default=0)
     """How long its handler has made no progress; 0 while none is called."""
+    known_events = StorableTextField(blank=True, default="", db_default="")
+    """The events that it can read, as `name:version`, separated by spaces; "" for a process of an earlier release."""
 
     class Meta:
         db_table = "events_member"
