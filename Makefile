@@ -53,5 +53,6 @@ lock:  ## Pin all packages to the newest versions that fit. uv.lock itself is no
 requirements:  ## Write the packages' hashes to requirements/, by which CI and the Dockerfile install them.
 	uv lock --quiet
 	uv export --quiet --no-header --no-annotate --no-default-groups --output-file requirements/production.txt > /dev/null
+	uv export --quiet --no-header --no-annotate --only-group engines --output-file requirements/engines.txt > /dev/null
 	uv export --quiet --no-header --no-annotate --all-groups --output-file requirements/development.txt > /dev/null
 	echo uv | uv pip compile --quiet --no-header --no-annotate --generate-hashes --output-file requirements/uv.txt - > /dev/null

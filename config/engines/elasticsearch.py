@@ -1,5 +1,9 @@
-"""Prepare Elasticsearch from its jars, for a loopback port; elasticsearch_node.py runs it."""
+"""Prepare Elasticsearch from its jars, for a loopback port; elasticsearch_node.py runs it.
 
+`python -m config.engines.elasticsearch FOLDER PORT` prepares the files for a service, and prints its URL.
+"""
+
+import sys
 import zipfile
 from base64 import b64encode
 from pathlib import Path, PurePosixPath
@@ -64,3 +68,10 @@ def _describe_module(folder: Path) -> None:
     # Without its module name the plugin loads from a plain class path.
     kept = (line for line in lines if not line.startswith("modulename="))
     (folder / "plugin-descriptor.properties").write_text("\n".join(kept))
+
+
+if __name__ == "__main__":
+    engine = Elasticsearch(Path(sys.argv[1]))
+    engine.port = int(sys.argv[2])
+    engine.install()
+    sys.stdout.write(engine.url)

@@ -23,7 +23,7 @@ def pins_of(file: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("file", ["production.txt", "development.txt", "uv.txt"])
+@pytest.mark.parametrize("file", ["production.txt", "engines.txt", "development.txt", "uv.txt"])
 def test_each_requirement_has_hashes_and_names_no_host(file: str) -> None:
     pins = pins_of(file)
 

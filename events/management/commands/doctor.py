@@ -20,7 +20,8 @@ STREAM_TIMEOUT_SECONDS = 2.0
 class Command(BaseCommand):
     help = (
         "Check the database, the stream and the consumer groups, and print each finding on a line, a fault with its "
-        "remedy. It changes nothing, and ends within 10 s. The exit code is 1 if there is a fault."
+        "remedy and its page in docs/operations/runbook. It changes nothing, and ends within 10 s. The exit code is 1 "
+        "if there is a fault."
     )
     requires_system_checks = [TAG]
 
@@ -32,14 +33,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--json",
             action="store_true",
-            help="print a JSON list of findings; `remedy` is empty unless there is a fault",
+            help="print a JSON list of findings; `remedy` and `page` are empty unless there is a fault",
         )
 
     def handle(self, *, json: bool, **_: Any) -> None:
         with closing(open_stream(timeout_seconds=STREAM_TIMEOUT_SECONDS)) as stream:
             findings = list(examine(stream))
         if json:
-            reported = [{"about": item.about, "found": item.found, "remedy": item.remedy} for item in findings]
+            reported = [_as_json(item) for item in findings]
             self.stdout.write(msgspec.json.format(msgspec.json.encode(reported)).decode())
         else:
             for item in findings:
@@ -48,9 +49,15 @@ class Command(BaseCommand):
             sys.exit(1)
 
 
+def _as_json(item: Finding) -> dict[str, str]:
+    page = item.page if item.is_fault else ""
+    return {"about": item.about, "found": item.found, "remedy": item.remedy, "page": page}
+
+
 def _line(item: Finding) -> str:
     if item.is_fault:
         found = " ".join(item.found.split())  # A server's error may have several lines, and end as a sentence.
         end = "" if found.endswith((".", "?", "!")) else "."
-        return f"FAULT  {item.about}: {found}{end} {item.remedy[0].upper()}{item.remedy[1:]}."
+        remedy = f"{item.remedy[0].upper()}{item.remedy[1:]}"
+        return f"FAULT  {item.about}: {found}{end} {remedy}. Runbook: {item.page}."
     return f"ok     {item.about}: {item.found}"

@@ -15,7 +15,7 @@ from django.db import DatabaseError, OperationalError
 from events.conf import conf, named
 from events.exceptions import StreamUnavailable
 from events.operations.doctor.database import DATABASE_CHECKS
-from events.operations.doctor.finding import Finding
+from events.operations.doctor.finding import NO_ANSWER, Finding
 from events.operations.doctor.groups import GROUP_CHECKS, check_lag, check_target
 from events.operations.doctor.redis import SERVER_CHECKS, STREAM_CHECKS
 from events.processes.database_errors import describe
@@ -70,25 +70,28 @@ def _ask(check: _Check, suspects: Set[str], *, seconds: float) -> tuple[list[Fin
         findings = wait_for(lambda: list(asked), seconds=seconds)
     except TimeoutError:
         hung = " and ".join(sorted(suspects))
-        return [Finding(hung, f"no answer within {seconds:.1f} s", "see whether it hangs; restart it if so")], suspects
+        remedy = "see whether it hangs; restart it if so"
+        return [Finding(hung, f"no answer within {seconds:.1f} s", remedy, NO_ANSWER)], suspects
     except DatabaseError as error:
-        return [Finding(DATABASE, describe(error), _remedy_of_database(error))], {DATABASE}
+        return [Finding(DATABASE, describe(error), *_remedy_of_database(error))], {DATABASE}
     except StreamUnavailable as error:
-        return [Finding(STREAM, str(error), _remedy_of_stream(str(error)))], {STREAM}
+        return [Finding(STREAM, str(error), *_remedy_of_stream(str(error)))], {STREAM}
     return findings, check.needs if any(item.blocks for item in findings) else frozenset()
 
 
-def _remedy_of_database(error: DatabaseError) -> str:
+def _remedy_of_database(error: DatabaseError) -> tuple[str, str]:
+    """Return the remedy for an error, and the page of the runbook."""
     if isinstance(error, OperationalError):
-        return f"start it, or correct {named('DATABASES')}"
-    return "run manage.py migrate, or allow the database's user what the error names"
+        return f"start it, or correct {named('DATABASES')}", NO_ANSWER
+    return "run manage.py migrate, or allow the database's user what the error names", "migrations-are-missing"
 
 
-def _remedy_of_stream(error: str) -> str:
-    """Return the remedy for an error, which names its cause by Redis's first word or in redis-py's words."""
+def _remedy_of_stream(error: str) -> tuple[str, str]:
+    """Return the remedy and its page; the error names its cause by Redis's first word or in redis-py's words."""
     url = named("EVENTS_STREAM_URL")
     if "NOPERM" in error or "no permissions" in error:
-        return f"allow the user of {url} the commands, keys and channel that it needs, with ACL SETUSER"
+        remedy = f"allow the user of {url} the commands, keys and channel that it needs, with ACL SETUSER"
+        return remedy, "redis-refuses-commands"
     if any(said in error for said in ("WRONGPASS", "NOAUTH", "invalid username-password", "Authentication required")):
-        return f"correct user and password in {url}"
-    return f"start Redis, or correct {url}"
+        return f"correct user and password in {url}", "redis-refuses-commands"
+    return f"start Redis, or correct {url}", NO_ANSWER

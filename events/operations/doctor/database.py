@@ -14,6 +14,8 @@ from events.operations.doctor.finding import Finding
 from events.operations.doctor.forgotten import check_list, check_returned
 from events.processes.migrations import missing_migrations
 
+READ_ONLY, SETTINGS = "database-is-read-only", "database-settings"
+"""Pages of the runbook."""
 OLDEST_POSTGRESQL = 150000
 LONG_TRANSACTION_SECONDS = 60
 RELAY_PATIENCE_SECONDS = 5
@@ -39,7 +41,9 @@ def check_version() -> Iterator[Finding]:
     if connection().vendor == "postgresql":
         [version] = _first_row("SHOW server_version")
         is_old = connection().pg_version < OLDEST_POSTGRESQL  # type: ignore[attr-defined]
-        yield Finding("database", f"PostgreSQL {version}", "upgrade it to version 15 or later" * is_old)
+        yield Finding(
+            "database", f"PostgreSQL {version}", "upgrade it to version 15 or later" * is_old, "version-is-too-old"
+        )
     else:
         [version] = _first_row("SELECT sqlite_version()")
         yield Finding("database", f"SQLite {version}: for one machine, not for production")
@@ -52,15 +56,17 @@ def check_writable() -> Iterator[Finding]:
         [is_replica] = _first_row("SELECT pg_is_in_recovery()")
         remedy = f"set {named('DATABASES')} to the primary" if is_replica else REMEDY_OF_READ_ONLY
         if read_only == "on":
-            yield Finding("database", "it is read-only, so nothing can be written", remedy, blocks=True)
+            yield Finding("database", "it is read-only, so nothing can be written", remedy, READ_ONLY, blocks=True)
     elif _first_row("PRAGMA query_only") != (0,):
-        yield Finding("database", "it is read-only, so nothing can be written", "remove PRAGMA query_only", blocks=True)
+        remedy = "remove PRAGMA query_only"
+        yield Finding("database", "it is read-only, so nothing can be written", remedy, READ_ONLY, blocks=True)
 
 
 def check_migrations() -> Iterator[Finding]:
     """The code of a release needs the tables of that release."""
     if missing := missing_migrations():
-        yield Finding("migrations", f"the database lacks {', '.join(missing)}", f"run {migrate_command()}", blocks=True)
+        found = f"the database lacks {', '.join(missing)}"
+        yield Finding("migrations", found, f"run {migrate_command()}", "migrations-are-missing", blocks=True)
     else:
         yield Finding("migrations", "all are applied")
 
@@ -69,10 +75,11 @@ def check_partitions() -> Iterator[Finding]:
     """The first migration fixes the number of partitions."""
     count = Partition.objects.count()
     if not count:
-        yield Finding("partitions", "the database has none yet", f"run {migrate_command()}", blocks=True)
+        remedy = f"run {migrate_command()}"
+        yield Finding("partitions", "the database has none yet", remedy, "migrations-are-missing", blocks=True)
     elif count != conf.partitions:
         found = f"EVENTS_PARTITIONS is {conf.partitions}, the database has {count}"
-        yield Finding("partitions", found, f"set EVENTS_PARTITIONS to {count}")
+        yield Finding("partitions", found, f"set EVENTS_PARTITIONS to {count}", "partitions-differ")
 
 
 def check_isolation() -> Iterator[Finding]:
@@ -82,7 +89,7 @@ def check_isolation() -> Iterator[Finding]:
     with atomic():  # Django's isolation level is set when a transaction begins.
         [isolation] = _first_row("SHOW transaction_isolation")
     remedy = "" if isolation == "read committed" else "remove the isolation_level from DATABASES, or the role's default"
-    yield Finding("isolation level", isolation, remedy)
+    yield Finding("isolation level", isolation, remedy, SETTINGS)
 
 
 def check_durability() -> Iterator[Finding]:
@@ -91,7 +98,7 @@ def check_durability() -> Iterator[Finding]:
         return
     [synchronous] = _first_row("SHOW synchronous_commit")
     remedy = "" if synchronous != "off" else "set it to on, or a crash of PostgreSQL makes the stream diverge"
-    yield Finding("synchronous_commit", synchronous, remedy)
+    yield Finding("synchronous_commit", synchronous, remedy, SETTINGS)
 
 
 def check_oldest_transaction() -> Iterator[Finding]:
@@ -107,7 +114,8 @@ def check_oldest_transaction() -> Iterator[Finding]:
         f"process {pid} ({application or 'no application_name'}) has had one open for {seconds:,.0f} s, is {state}, "
         f"and began its last query at {query_start:%Y-%m-%d %H:%M:%S%z}; giving positions gets slower meanwhile"
     )
-    yield Finding("oldest transaction", found, f"let it end, or SELECT pg_terminate_backend({pid})")
+    remedy = f"let it end, or SELECT pg_terminate_backend({pid})"
+    yield Finding("oldest transaction", found, remedy, "transaction-is-old")
 
 
 def check_sqlite_mode() -> Iterator[Finding]:
@@ -118,9 +126,9 @@ def check_sqlite_mode() -> Iterator[Finding]:
     mode = connection().settings_dict["OPTIONS"].get("transaction_mode") or "DEFERRED"
     # A database in memory belongs to one process and can't have a WAL.
     wal = "let DATABASES' init_command say PRAGMA journal_mode=WAL" * (journal not in {"wal", "memory"})
-    yield Finding("SQLite's journal", journal, wal)
+    yield Finding("SQLite's journal", journal, wal, SETTINGS)
     immediate = "set transaction_mode to IMMEDIATE in DATABASES' OPTIONS" * (mode.upper() == "DEFERRED")
-    yield Finding("SQLite's transactions", mode, immediate)
+    yield Finding("SQLite's transactions", mode, immediate, SETTINGS)
 
 
 def check_rows_without_position() -> Iterator[Finding]:
@@ -133,9 +141,8 @@ def check_rows_without_position() -> Iterator[Finding]:
         return
     seconds = (timezone.now() - waiting["oldest"]).total_seconds()
     found = f"{waiting['rows']:,} wait for a relay, the oldest for {seconds:,.0f} s"
-    yield Finding(
-        "events without a position", found, "run relay_events; if it runs, its log says why it does not go on"
-    )
+    remedy = "run relay_events; if it runs, its log says why it does not go on"
+    yield Finding("events without a position", found, remedy, "events-are-not-flushed")
 
 
 SERVING_CHECKS = (check_writable, check_migrations, check_returned)

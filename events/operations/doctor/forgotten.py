@@ -8,6 +8,7 @@ from events.forgotten import AGAIN, ListDamaged
 from events.operations.doctor.finding import Finding
 
 ABOUT = "forgotten persons"
+PAGE = "forgotten-persons"
 
 
 def check_returned() -> Iterator[Finding]:
@@ -15,20 +16,21 @@ def check_returned() -> Iterator[Finding]:
     try:
         returned = forgotten.returned()
     except ListDamaged as error:
-        yield Finding(ABOUT, "their list can't be read", str(error), blocks=True)
+        yield Finding(ABOUT, "their list can't be read", str(error), PAGE, blocks=True)
         return
     if returned:
         found = f"the database was restored from a backup: {len(returned):,} of the list have to be forgotten again"
-        yield Finding(ABOUT, found, AGAIN, blocks=True)
+        yield Finding(ABOUT, found, AGAIN, PAGE, blocks=True)
 
 
 def check_list() -> Iterator[Finding]:
     """The list is complete, and its hashes can be compared."""
     if missing := forgotten.missing_in_file():
         remedy = f"let {named('EVENTS_FORGOTTEN_FILE')} name the file that forget_person writes; if it is lost, {AGAIN}"
-        yield Finding(ABOUT, f"the file {conf.forgotten_file} lacks {missing:,} of the database's list", remedy)
+        found = f"the file {conf.forgotten_file} lacks {missing:,} of the database's list"
+        yield Finding(ABOUT, found, remedy, PAGE)
     if keys := forgotten.unknown_keys():
         remedy = f"add their secrets to {named('EVENTS_FORGOTTEN_KEYS')}, or to SECRET_KEY_FALLBACKS"
-        yield Finding(ABOUT, f"the list has hashes of unknown keys: {', '.join(sorted(keys))}", remedy)
+        yield Finding(ABOUT, f"the list has hashes of unknown keys: {', '.join(sorted(keys))}", remedy, PAGE)
     if unfinished := forgotten.unfinished():
-        yield Finding(ABOUT, f"{unfinished:,} were not forgotten to the end, if no command is at it", AGAIN)
+        yield Finding(ABOUT, f"{unfinished:,} were not forgotten to the end, if no command is at it", AGAIN, PAGE)

@@ -15,7 +15,7 @@ from events.groups import checkpoint
 from events.groups.members import GroupMembers, members_of_groups
 from events.groups.ownership import RETRYING
 from events.models import DeadLetter, Lease
-from events.operations.doctor.finding import Finding
+from events.operations.doctor.finding import NO_ANSWER, Finding
 from events.operations.status import status
 from events.stream.interface import Stream
 from events.subscriber import Subscriber, load_subscriber
@@ -35,14 +35,14 @@ def check_groups_run() -> Iterator[Finding]:
             yield _about_group(group, members[group])
         else:
             remedy = f"run consume_events {group}, or remove it from EVENTS_SUBSCRIBERS"
-            yield Finding("group", f"{group} never ran", remedy)
+            yield Finding("group", f"{group} never ran", remedy, "no-consumer")
 
 
 def _about_group(group: str, members: GroupMembers) -> Finding:
     if members.is_paused:
-        return Finding("group", f"{group} is paused", f"run manage.py resume_consumers {group}")
+        return Finding("group", f"{group} is paused", f"run manage.py resume_consumers {group}", "group-is-paused")
     if not members.living:
-        return Finding("group", f"no process of {group} runs", f"run consume_events {group}")
+        return Finding("group", f"no process of {group} runs", f"run consume_events {group}", "no-consumer")
     return Finding("group", f"{group} has living processes: {len(members.living)}")
 
 
@@ -53,7 +53,8 @@ def check_retrying() -> Iterator[Finding]:
             if member.state == RETRYING:
                 next_attempt = f", next at {member.retry_at:%H:%M:%S%z}" if member.retry_at else ""
                 found = f"{group} {member.id} is retrying{next_attempt}: {member.error}"
-                yield Finding("process", found, "repair what the error names; then the process goes on by itself")
+                remedy = "repair what the error names; then the process goes on by itself"
+                yield Finding("process", found, remedy, "handlers-fail")
 
 
 def check_hangs() -> Iterator[Finding]:
@@ -63,13 +64,14 @@ def check_hangs() -> Iterator[Finding]:
             if member.silent_seconds >= SILENCE_PATIENCE_SECONDS:
                 found = f"{group} {member.id}: its handler has made no progress for {member.silent_seconds:.0f} s"
                 remedy = f"see what it waits for; after {conf.handler_seconds:g} s its process is ended"
-                yield Finding("handler", found, remedy)
+                yield Finding("handler", found, remedy, "handler-is-silent")
     for hung in checkpoint.with_a_hung_handler():
         yield Finding(
             "handler",
             f"{f'{hung.group} {hung.target}'.strip()}, partition {hung.partition}: a handler hung with an event from "
             f"{hung.position + 1:,} to {hung.hung_to:,}; hangs so far: {hung.hangs:,}",
             f"see in the log of consume_events {hung.group} where; the event is parked after a few attempts",
+            "handlers-hang",
         )
 
 
@@ -89,15 +91,15 @@ def _examine(group: str, subscriber: Subscriber) -> Iterator[Finding]:
     try:
         with closing(subscriber):
             for found, remedy in subscriber.examine():
-                yield Finding("target", f"{group}: {found}", remedy)
+                yield Finding("target", f"{group}: {found}", remedy, "index-is-not-right")
     except RetryLater as error:
-        yield Finding("target", f"{group}: {error}", REMEDY_OF_TARGET)
+        yield Finding("target", f"{group}: {error}", REMEDY_OF_TARGET, NO_ANSWER)
     except ImproperlyConfigured as error:
         yield _misconfigured(group, error)
 
 
 def _misconfigured(group: str, error: ImproperlyConfigured) -> Finding:
-    return Finding("target", f"{group}: {error}", "correct that setting")
+    return Finding("target", f"{group}: {error}", "correct that setting", "setting-is-wrong")
 
 
 def check_leases() -> Iterator[Finding]:
@@ -114,6 +116,7 @@ def check_leases() -> Iterator[Finding]:
                 f"{lease.expires_at:%Y-%m-%d %H:%M:%S%z}",
                 f"run manage.py stop_consumers {lease.group} and let the supervisor start fresh processes; "
                 "the logs of the old ones say why they did not take it",
+                "partition-is-not-taken",
             )
 
 
@@ -127,6 +130,7 @@ def check_checkpoints() -> Iterator[Finding]:
             f"but the log ends at {last:,}",
             "run manage.py reset_stream --log-was-restored if a backup was restored, otherwise "
             f"manage.py reset_group {ahead.group} --partition {ahead.partition} --to {last}",
+            "checkpoint-is-ahead",
         )
 
 
@@ -143,6 +147,7 @@ def check_lag(stream: Stream) -> Iterator[Finding]:
                 "lag",
                 f"{where}: {group.lag:,} events, the oldest {group.lag_seconds:,.0f} s",
                 remedy * (group.lag_seconds > LAG_PATIENCE_SECONDS),
+                "events-are-late",
             )
 
 
@@ -153,7 +158,7 @@ def check_dead_letters() -> Iterator[Finding]:
     found = dict(counts.values_list("group", "letters"))
     for group, letters in found.items():
         remedy = "see why with manage.py dead_letters list, then retry, edit or discard them"
-        yield Finding("dead letters", f"{group} has {letters:,} open", remedy)
+        yield Finding("dead letters", f"{group} has {letters:,} open", remedy, "dead-letters")
     if not found:
         yield Finding("dead letters", "none is open")
 

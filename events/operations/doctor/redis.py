@@ -23,20 +23,22 @@ def check_server(stream: Stream) -> Iterator[Finding]:
     version = stream.information()["redis_version"]
     major, minor = (int(part) for part in version.split(".")[:2])
     remedy = "upgrade it to Redis 7.0 or later, or to Valkey" * ((major, minor) < OLDEST_REDIS)
-    yield Finding("stream", f"{stream.dsn}, compatible with Redis {version}", remedy)
+    yield Finding("stream", f"{stream.dsn}, compatible with Redis {version}", remedy, "version-is-too-old")
 
 
 def check_role(stream: Stream) -> Iterator[Finding]:
     """A replica refuses writes."""
     role = stream.information()["role"]
     is_replica = role != "master"
-    yield Finding("Redis's role", role, f"set {named('EVENTS_STREAM_URL')} to the master" * is_replica, is_replica)
+    remedy = f"set {named('EVENTS_STREAM_URL')} to the master" * is_replica
+    yield Finding("Redis's role", role, remedy, "redis-is-a-replica", is_replica)
 
 
 def check_eviction(stream: Stream) -> Iterator[Finding]:
     """An eviction policy may remove a whole stream with its groups."""
     policy = stream.information()["maxmemory_policy"]
-    yield Finding("maxmemory-policy", policy, "run CONFIG SET maxmemory-policy noeviction" * (policy != "noeviction"))
+    remedy = "run CONFIG SET maxmemory-policy noeviction" * (policy != "noeviction")
+    yield Finding("maxmemory-policy", policy, remedy, "redis-evicts")
 
 
 def check_memory(stream: Stream) -> Iterator[Finding]:
@@ -49,7 +51,9 @@ def check_memory(stream: Stream) -> Iterator[Finding]:
     is_full = used >= most
     remedy = "raise maxmemory with CONFIG SET, or remove other keys; then the relay goes on by itself"
     full = ": it is full, and refuses new entries" * is_full
-    yield Finding("Redis's memory", f"{used:,} bytes of maxmemory {most:,}{full}", remedy * is_full, is_full)
+    yield Finding(
+        "Redis's memory", f"{used:,} bytes of maxmemory {most:,}{full}", remedy * is_full, "redis-is-full", is_full
+    )
 
 
 def check_persistence(stream: Stream) -> Iterator[Finding]:
@@ -57,7 +61,9 @@ def check_persistence(stream: Stream) -> Iterator[Finding]:
     information = stream.information()
     if any(information.get(name, "ok") != "ok" for name in ("rdb_last_bgsave_status", "aof_last_write_status")):
         found = "the last save failed; Redis refuses writes until one succeeds"
-        yield Finding("Redis's persistence", found, "make room on its disk; its log has the reason")
+        yield Finding(
+            "Redis's persistence", found, "make room on its disk; its log has the reason", "redis-does-not-save"
+        )
         return
     saved = datetime.fromtimestamp(int(information["rdb_last_save_time"]), UTC)
     snapshot = f"snapshots only, the last one (or the start) at {saved:%Y-%m-%d %H:%M:%S%z}"
@@ -69,7 +75,7 @@ def check_clock(stream: Stream) -> Iterator[Finding]:
     """Ages come from comparing the clocks of several machines."""
     seconds = abs(stream.clock() - timezone.now()).total_seconds()
     remedy = "set both machines' clocks by NTP" * (seconds > CLOCK_PATIENCE_SECONDS)
-    yield Finding("Redis's clock", f"{seconds:.1f} s apart from this machine's", remedy)
+    yield Finding("Redis's clock", f"{seconds:.1f} s apart from this machine's", remedy, "clocks-differ")
 
 
 def check_permissions(stream: Stream) -> Iterator[Finding]:
@@ -79,16 +85,17 @@ def check_permissions(stream: Stream) -> Iterator[Finding]:
         yield Finding("Redis's permissions", "Redis does not say what its user may do")
         return
     found = f"its user may not run these commands: {'; '.join(refused)}" if refused else "its user may run all commands"
-    yield Finding(
-        "Redis's permissions", found, "allow them with ACL SETUSER, with the keys and the channel" * bool(refused)
-    )
+    remedy = "allow them with ACL SETUSER, with the keys and the channel" * bool(refused)
+    yield Finding("Redis's permissions", found, remedy, "redis-refuses-commands")
 
 
 def check_signing_key(_stream: Stream) -> Iterator[Finding]:
     """With a key that the database does not know, entries of ours would look foreign."""
     is_unknown = not signing_keys.is_known()
     known = "the database does not know this key: foreign entries are not taken away" if is_unknown else "known"
-    yield Finding("signing key", f"{stream_keys()[0].id}, {known}", signing_keys.REMEDY * is_unknown)
+    yield Finding(
+        "signing key", f"{stream_keys()[0].id}, {known}", signing_keys.REMEDY * is_unknown, "signing-key-is-unknown"
+    )
 
 
 def check_stream(stream: Stream) -> Iterator[Finding]:
@@ -96,16 +103,16 @@ def check_stream(stream: Stream) -> Iterator[Finding]:
     for partition in Partition.objects.order_by("number"):
         key = stream.key(partition.number)
         if found := divergence.look(stream, partition.number):
-            yield Finding("divergence", f"{key}: {found}; it stands still", RESET)
+            yield Finding("divergence", f"{key}: {found}; it stands still", RESET, "stream-has-diverged")
             continue
         yield Finding("divergence", f"{key} is a window on the log")
         yield Finding("foreign entries", f"{key}: {partition.foreign_entries:,} were found so far")
         if found := divergence.foreign_end(stream, partition.number):
-            yield Finding("stream's end", f"{key}: {found}", FOREIGN_END)
+            yield Finding("stream's end", f"{key}: {found}", FOREIGN_END, "foreign-entries")
             continue
         behind = max(0, partition.last_position - stream.tail(partition.number).position)
         remedy = "run relay_events; if it runs, its log says why it does not go on" * bool(behind)
-        yield Finding("stream's end", f"{key} is {behind:,} events behind the log", remedy)
+        yield Finding("stream's end", f"{key} is {behind:,} events behind the log", remedy, "stream-is-behind")
 
 
 SERVER_CHECKS = (
