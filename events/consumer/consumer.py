@@ -23,6 +23,7 @@ from events.correlation import correlated, ids_of
 from events.exceptions import EventError, LeaseLost, text_of
 from events.forgotten import expect_nobody_returned
 from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
+from events.measuring.catalogue import RETRIED
 from events.processes.backoff import Backoff
 from events.processes.limits import Limits
 from events.processes.migrations import expect_migrated
@@ -186,6 +187,7 @@ class Consumer:
 
     def _back_off(self, error: Exception) -> None:
         pause = self._backoff.fail(error)
+        RETRIED.add(1, self.group)
         self.limits.failed += 1
         reason = f"{type(error).__name__}: {text_of(error)}"
         with correlated(ids_of(error)):

@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from uuid import UUID
 
+from django.utils import timezone
+
 from events.consumer.calls import calling
 from events.consumer.open_letters import OpenLetters
 from events.consumer.pace import Pace
@@ -22,6 +24,15 @@ from events.envelope import Envelope
 from events.exceptions import AttemptFailed, HandlerHung, PartlyHandled, Unprocessable, describe
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim
+from events.measuring.catalogue import (
+    CONSUMED,
+    CONSUMED_AGE_SECONDS,
+    HANDLE_EVENTS,
+    HANDLE_SECONDS,
+    LETTERS_RETRIED,
+    PARKED,
+    SPLIT,
+)
 from events.models import DeadLetter
 from events.stages import note_batch
 from events.subscriber import Subscriber
@@ -60,7 +71,10 @@ class Settling:
             with calling(claim, selected, letter), correlated(_requests(selected)):
                 self._subscriber.handle(selected)
         finally:
-            self.pace.learn(len(selected), time.monotonic() - started_at)
+            seconds = time.monotonic() - started_at
+            self.pace.learn(len(selected), seconds)
+            HANDLE_SECONDS.note(seconds, claim.group)
+            HANDLE_EVENTS.note(len(selected), claim.group)
 
     def settle(self, claim: Claim, batch: Batch, result: Call) -> None:
         """Move the checkpoint once `result` says that the batch is handled; split, retry or park what failed."""
@@ -81,6 +95,7 @@ class Settling:
         elif len(batch) == 1:
             self._fail(claim, batch[0], error)
         else:
+            SPLIT.add(1, claim.group)
             logger.warning(
                 "%s splits a batch of %d events after a failure: %s",
                 claim.group,
@@ -143,6 +158,7 @@ class Settling:
         with correlated(_requests([envelope])):
             logger.error("%s parks %s: %s", claim.group, _place(envelope), describe(error), exc_info=_bug(error))
         dead_letters.park(claim, envelope, error, attempts=attempts)
+        PARKED.add(1, claim.group)
 
     def suspects_of(self, claim: Claim, batch: Batch) -> Batch:
         """Return the first events of the batch, among which one hung before."""
@@ -174,6 +190,7 @@ class Settling:
             raise error
         if error:
             dead_letters.fail(claim, letter, error)
+        LETTERS_RETRIED.add(1, claim.group, "failed" if error else "handled")
 
     def _advance(self, claim: Claim, batch: Batch) -> None:
         checkpoint.advance(claim, _last_position(batch), after=self.settled_to[claim.partition])
@@ -182,6 +199,8 @@ class Settling:
         self.settled_to[claim.partition] = _last_position(batch)
         where = {"group": claim.group, "target": claim.target, "partition": claim.partition}
         note_batch(logger, "consumed", batch, level=logging.INFO, **where)
+        CONSUMED.add(len(batch), claim.group)
+        CONSUMED_AGE_SECONDS.note((timezone.now() - batch[0].time).total_seconds(), claim.group)
 
     def _transaction(self) -> AbstractContextManager[object]:
         return atomic() if self._subscriber.transactional else nullcontext()

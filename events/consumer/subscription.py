@@ -19,6 +19,7 @@ from events.exceptions import Diverged, LeaseLost, RetryLater
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.groups.ownership import Ownership
+from events.measuring.catalogue import READ, RETRIED
 from events.processes.limits import Limits
 from events.relay.divergence import REMEDY, expect_undiverged
 from events.subscriber import Subscriber
@@ -94,6 +95,7 @@ class Subscription:
                 f"the stream has {unread[-1].id} at {position_of(unread[-1])}, but the log does not; {REMEDY}"
             )
         self._deliver(partition, unread)
+        READ.add(len(unread), self._ownership.group, "stream")
         return True
 
     def deliver_from_log(self, partitions: Collection[int]) -> tuple[int, bool]:
@@ -105,6 +107,7 @@ class Subscription:
         expect_undiverged(partition)
         batch = log.read_after(partition, self._read_to[partition], limit=self.most_events)
         self._deliver(partition, batch)
+        READ.add(len(batch), self._ownership.group, "log")
         return partition, bool(batch)
 
     def count_fitting(self, partition: int) -> int:
@@ -187,6 +190,7 @@ class FurtherSubscription(Subscription):
 
     def _back_off(self, error: RetryLater) -> None:
         """Return to the checkpoints, and try again after a pause."""
+        RETRIED.add(1, self._ownership.group)
         with correlated(ids_of(error)):
             logger.warning("target %s is tried again in %.0f s: %s", self.target, PAUSE_SECONDS, error)
         self._resume_at = time.monotonic() + PAUSE_SECONDS

@@ -22,6 +22,7 @@ from events.exceptions import StreamUnavailable
 from events.feed.cursor import FeedCursor
 from events.feed.pages import FeedEvent, feed_event, mark_at
 from events.feed.window import FeedWindow
+from events.measuring.catalogue import FEED_CLIENTS
 from events.processes.throttled_log import ThrottledLog
 from events.stream.interface import Stream, open_stream
 
@@ -59,7 +60,8 @@ class Follower:
         self.listeners += 1
         self._listeners_of[reader] += 1
         try:
-            yield has_room
+            with FEED_CLIENTS.raised():
+                yield has_room
         finally:
             self.listeners -= 1
             self._listeners_of[reader] -= 1

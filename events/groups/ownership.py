@@ -19,6 +19,7 @@ from events.groups import checkpoint
 from events.groups.assignment import Candidate, Health, assign
 from events.groups.members import is_seen
 from events.log.partitions import partition_count
+from events.measuring.catalogue import BEAT_SECONDS, LEASES, LEASES_ACQUIRED
 from events.models import ConsumerGroup, Lease, Member
 from events.processes.shutdown import Shutdown
 from events.processes.throttled_log import ThrottledLog
@@ -66,6 +67,7 @@ class Ownership:
         self.silent_seconds = 0.0
         """How long the handler has made no progress."""
         self._held: dict[int, int] = {}
+        self._measured = 0
         self._started_at: datetime | None = None
         self._lock = Lock()
         self._had_heartbeat = Event()
@@ -101,9 +103,11 @@ class Ownership:
             if self._has_left and not joins:
                 return
             self._has_left = False
-            self._announce()
-            self._renew()
-            self._read_group()
+            with BEAT_SECONDS.timed(self.group):
+                self._announce()
+                self._renew()
+                self._read_group()
+            self._measure(len(self._held))
             self._heartbeat_at = time.monotonic()
         self._had_heartbeat.set()
 
@@ -119,6 +123,7 @@ class Ownership:
             epoch = lease.values_list("epoch", flat=True).get()
             checkpoint.fence(self.group, partition, epoch)
         self.epochs[partition] = self._held[partition] = epoch
+        LEASES_ACQUIRED.add(1, self.group)
         return True
 
     def release(self, partition: int) -> None:
@@ -135,6 +140,11 @@ class Ownership:
                 self.release(partition)
             Member.objects.filter(id=self.member).delete()
             self._has_left = True
+            self._measure(0)
+
+    def _measure(self, leases: int) -> None:
+        LEASES.change(leases - self._measured, self.group)
+        self._measured = leases
 
     def _announce(self) -> None:
         is_well = self.health.is_well(time.monotonic())

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import F, Func, IntegerField
 
 from events.database import atomic, connection
+from events.measuring.catalogue import FLUSHED
 from events.models import Partition, Position, WaitingEntry
 from events.stages import note
 
@@ -49,6 +50,7 @@ def give_positions(partition: int, *, wait: bool = True) -> GivenPositions:
     if given.positions:
         where = {"partition": partition, "first_position": given.positions[0], "last_position": given.positions[-1]}
         note(logger, "flushed", given.event_ids, **where)
+    FLUSHED.add(len(given.positions))
     return given
 
 

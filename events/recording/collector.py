@@ -21,6 +21,7 @@ from events.correlation import correlated
 from events.envelope import Envelope
 from events.event import Event, type_of
 from events.exceptions import EventTooLarge, NotInTransaction
+from events.measuring.catalogue import RECORDED
 from events.recording.metadata import collect_extensions
 from events.recording.recorded import RecordedIds, UnflushedEvents
 
@@ -71,6 +72,7 @@ class Collector:
         """Remember the event for the next flush and for the consistency token; return its envelope."""
         self.recorded.add(envelope.id)
         self.unflushed.add(envelope)
+        RECORDED.add(1, envelope.type)
         return envelope
 
     def flush_after_commit(self) -> None:

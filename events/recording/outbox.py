@@ -17,6 +17,7 @@ from events.database import connection, rolled_back_on_error
 from events.envelope import Envelope
 from events.exceptions import VersionTaken
 from events.log.partitions import partition_of
+from events.measuring.catalogue import STORE_SECONDS, STORED
 from events.stages import note
 
 logger = logging.getLogger(__name__)
@@ -60,12 +61,14 @@ def store(envelopes: Iterable[Envelope]) -> set[int]:
         for rows in _statements(map(_row, envelopes)):
             partitions |= {row[1] for row in rows}
             try:
-                cursor.execute(INSERT + ", ".join([ROW] * len(rows)), [value for row in rows for value in row])
+                with STORE_SECONDS.timed():
+                    cursor.execute(INSERT + ", ".join([ROW] * len(rows)), [value for row in rows for value in row])
             except IntegrityError as error:
                 if not _is_version_taken(error):
                     raise
                 raise VersionTaken(f"{VersionTaken.__doc__} ({error})") from error
             note(logger, "stored", [UUID(row[0]) for row in rows] if logger.isEnabledFor(logging.DEBUG) else ())
+            STORED.add(len(rows))
     return partitions
 
 

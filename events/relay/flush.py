@@ -25,6 +25,7 @@ from events.envelope import Envelope
 from events.exceptions import StreamFull, StreamUnavailable
 from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
 from events.log.reading import BATCH_BYTES
+from events.measuring.catalogue import FLUSH_BREAKER_OPEN, FLUSH_SECONDS, FLUSHES
 from events.models import Partition
 from events.processes.pooled_sessions import release_sessions
 from events.relay.append import append, was_appended
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 type EnvelopesById = Mapping[UUID, Envelope]
 NOTHING_IN_MEMORY: EnvelopesById = {}
+STREAM_IS_AWAY = ("unavailable", "breaker")
 
 # During an outage of Redis, requests do not all wait for their time-out.
 breaker = CircuitBreaker(failure_threshold=3, recovery_timeout=5, expected_exception=StreamUnavailable)
@@ -60,23 +62,33 @@ def flush_committed(partitions: Collection[int], in_memory: EnvelopesById = NOTH
 
     Events that are still in memory need not be read from the log; some of them may have been rolled back.
     """
+    with FLUSH_SECONDS.timed():
+        result = _flush(partitions, in_memory)
+    FLUSHES.add(1, result)
+    FLUSH_BREAKER_OPEN.turn(breaker.opened)
+
+
+def _flush(partitions: Collection[int], in_memory: EnvelopesById) -> str:
+    """Flush, and return what became of it, as FLUSHES counts it."""
     try:
-        if not _has_sent(partitions, in_memory) and conf.flush_on_commit:
+        result = _send(partitions, in_memory)
+        if result in STREAM_IS_AWAY and conf.flush_on_commit:
             give_positions_without_redis(partitions)
     except Error as error:
         logger.warning("the flush is left to the relay: %s", error)
+        return "database"
+    return result
 
 
-def _has_sent(partitions: Collection[int], in_memory: EnvelopesById) -> bool:
-    """Send the events, or wake the relay; tell whether Redis was there."""
+def _send(partitions: Collection[int], in_memory: EnvelopesById) -> str:
+    """Send the events, or wake the relay."""
     try:
-        _send_or_wake_unless_open(_stream_of_requests(), partitions, in_memory)
+        return _send_or_wake_unless_open(_stream_of_requests(), partitions, in_memory)
     except CircuitBreakerError:
-        return False
+        return "breaker"
     except StreamUnavailable as error:
         logger.warning("the flush is left to the relay: %s", error)
-        return False
-    return True
+        return "unavailable"
 
 
 def give_positions_without_redis(partitions: Collection[int]) -> bool:
@@ -88,19 +100,21 @@ def give_positions_without_redis(partitions: Collection[int]) -> bool:
     return any(len(positions) == BATCH_ROWS for positions in given)
 
 
-def _send_or_wake(stream: Stream, partitions: Collection[int], in_memory: EnvelopesById) -> None:
+def _send_or_wake(stream: Stream, partitions: Collection[int], in_memory: EnvelopesById) -> str:
     until = time.monotonic() + conf.flush_timeout_seconds
     sent = [
         conf.flush_on_commit and flush_batch(stream, partition, in_memory=in_memory, until=until)
         for partition in sorted(partitions)
     ]
-    if not all(sent):
-        _expect_time_left(until)
-        release_sessions()
-        stream.wake()
+    if all(sent):
+        return "sent"
+    _expect_time_left(until)
+    release_sessions()
+    stream.wake()
+    return "more"
 
 
-_send_or_wake_unless_open: Callable[[Stream, Collection[int], EnvelopesById], None] = breaker(_send_or_wake)
+_send_or_wake_unless_open: Callable[[Stream, Collection[int], EnvelopesById], str] = breaker(_send_or_wake)
 
 
 def flush_batch(

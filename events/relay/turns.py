@@ -11,6 +11,7 @@ from typing import NamedTuple
 from events.conf import conf
 from events.exceptions import Diverged, ForeignEntries, UnknownSigningKey
 from events.log.partitions import partition_count
+from events.measuring.catalogue import RELAY_FAILURES
 from events.relay import signing_keys
 from events.relay.flush import relay_batch
 from events.relay.inspection import Inspection
@@ -59,6 +60,7 @@ class Relay:
                 if is_due:
                     self._inspect(partition)
             except STANDSTILLS as error:
+                RELAY_FAILURES.add(1, "stopped")
                 problems.append(str(error))
         return Turn(has_more, problems)
 

@@ -3,6 +3,7 @@
 from itertools import chain
 
 from events.envelope import MAC, Envelope
+from events.measuring.catalogue import REJECTED
 from events.stream.interface import Entry
 from events.stream.signing import Signatures
 from events.stream.tail import Tail
@@ -26,6 +27,7 @@ def entry_of(signatures: Signatures, entry_id: str, fields: dict[str, str]) -> E
     envelope = _envelope(int(position), fields) if is_believed else None
     if envelope:
         return Entry(entry_id, envelope)
+    REJECTED.add(1, "event" if is_believed else "mac")
     return Entry(entry_id, None, {name: text for name, text in fields.items() if name != MAC})
 
 

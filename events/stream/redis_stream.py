@@ -12,6 +12,7 @@ from events.conf import conf
 from events.envelope import Envelope
 from events.exceptions import GroupLost, StreamFull, StreamUnavailable
 from events.log.partitions import partition_count
+from events.measuring.catalogue import APPEND_EVENTS, APPEND_SECONDS, APPENDED
 from events.stream.dsn import StreamDSN
 from events.stream.entries import RawEntry, arguments_of, entry_of, own_tail
 from events.stream.interface import TIMEOUT_SECONDS, Entry, Stream
@@ -49,15 +50,22 @@ class RedisStream(Stream):
         self, partition: int, expected: Tail, envelopes: Sequence[Envelope], *, generation: int | None = None
     ) -> Tail:
         arguments: list[str | int] = [expected.position, expected.event_id, conf.stream_max_length]
-        if envelopes:
-            signatures = self._signatures(partition, generation)
-            arguments += [argument for envelope in envelopes for argument in arguments_of(signatures, envelope)]
+        signatures = self._signatures(partition, generation)
+        arguments += [argument for envelope in envelopes for argument in arguments_of(signatures, envelope)]
+        with APPEND_SECONDS.timed():
+            tail = self._append(partition, arguments)
+        APPEND_EVENTS.note(len(envelopes))
+        if tail.event_id == str(envelopes[-1].id):
+            APPENDED.add(len(envelopes))
+        return tail
+
+    def _append(self, partition: int, arguments: Sequence[str | int]) -> Tail:
         with _redis_errors():
             last_id, event_id = self._compare_and_append(keys=[self.key(partition)], args=arguments)
         return Tail(int(last_id.partition("-")[0]), event_id)
 
     def tail(self, partition: int) -> Tail:
-        return self.append(partition, NOWHERE, [])
+        return self._append(partition, [*NOWHERE, conf.stream_max_length])
 
     def _signatures(self, partition: int, generation: int | None = None) -> Signatures:
         if generation is None:

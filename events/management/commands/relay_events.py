@@ -12,6 +12,7 @@ from events.exceptions import PartitionsMissing, PeopleReturned, StreamUnavailab
 from events.forgotten import ListDamaged
 from events.log.partitions import partition_count
 from events.management.worker import Worker, limits_of
+from events.measuring.catalogue import RELAY_FAILURES, RELAY_SECONDS
 from events.processes.database_errors import describe
 from events.processes.migrations import Tables
 from events.processes.shutdown import Interrupted, Shutdown
@@ -85,6 +86,7 @@ def _relay_or_log(relay: Relay, tables: Tables, throttled_log: ThrottledLog) -> 
     except (PartitionsMissing, *UNFIT_TABLES) as error:
         throttled_log.error(str(error))
     except Error as error:
+        RELAY_FAILURES.add(1, "database")
         throttled_log.error(describe(error))
         tables.doubt()
         connections.close_all()
@@ -94,8 +96,10 @@ def _relay_or_log(relay: Relay, tables: Tables, throttled_log: ThrottledLog) -> 
 def _relay(relay: Relay, throttled_log: ThrottledLog) -> bool:
     """Relay, or only give positions while Redis is away; the database may fail in either case."""
     try:
-        turn = relay.take_turn()
+        with RELAY_SECONDS.timed():
+            turn = relay.take_turn()
     except StreamUnavailable as error:
+        RELAY_FAILURES.add(1, "stream")
         throttled_log.error(str(error))
         return give_positions_without_redis(range(partition_count()))
     for problem in turn.problems:
