@@ -10,6 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_asgi_application()
 refuse_wrong_settings()
 
+from config.metrics.observing import observed  # noqa: E402
 from config.web.answers.headers import with_headers  # noqa: E402
 from config.web.limits.admission import limited  # noqa: E402
 from config.web.limits.slow_clients import cut_off_slow_clients  # noqa: E402
@@ -22,5 +23,6 @@ from readmodel.index.client import load_client  # noqa: E402
 
 served = with_static_files(limited(chosen_by_view(django_application, CompleteRequest)))
 application = cut_off_slow_clients(with_headers(http_alone(served)))
+observed()
 load_client()
 load_documented_operations()

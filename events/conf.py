@@ -69,6 +69,10 @@ class Conf:
     """How long an idle consumer waits for the stream before it compares its checkpoint with the log."""
     handler_seconds = Setting(300.0)
     """How long a handler may work without progress before its process is ended, as hung."""
+    metrics_server = Setting("")
+    """Dotted path of a context manager that serves a process's metrics on a port while the process works."""
+    metrics_port = Setting(0)
+    """The port of the metrics of a relay, a consumer or another worker, unless --metrics-port says another; 0: none."""
     setting_names = Setting[dict[str, str]]({})
     """Setting -> the name by which operators set it, for example an environment variable; messages use it."""
     forgotten_file = Setting[str | Path]("")

@@ -24,6 +24,7 @@ from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.index.documents import Documents
 from readmodel.index.prompt_refresh import PromptRefresh
+from readmodel.measurements import PROJECT_SECONDS
 from readmodel.projection import VERSION_STEP, VersionedDocument, projections
 from readmodel.search.open_searches import KEEP_ALIVE_SECONDS
 from readmodel.verification import forgetting
@@ -68,7 +69,8 @@ class IndexWriter(Subscriber):
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         self.handled_at = time.monotonic()
-        documents, failures = self._projection.project(batch)
+        with PROJECT_SECONDS.timed(self._projection.name):
+            documents, failures = self._projection.project(batch)
         note_batch(logger, "projected", batch, index=self._documents.target.name, documents=len(documents))
         refused = self._write(documents)
         if self._refresh:

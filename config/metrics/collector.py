@@ -10,11 +10,8 @@ from prometheus_client.registry import Collector
 from config.metrics.families import Readings
 from events.exceptions import RetryLater, StreamUnavailable, TargetLost
 from events.operations.status import GroupStatus, PartitionStatus, status
-from events.relay.flush import breaker
 from events.stream.interface import open_stream
-from readmodel.conf import conf
 from readmodel.consistency.lag import lag_seconds
-from readmodel.index.client import is_left_alone
 from readmodel.index.document_index import shared_index
 from readmodel.models import WrongDocuments
 from readmodel.projection import projections
@@ -24,12 +21,10 @@ SCRAPE_TIMEOUT_SECONDS = 1.0
 
 
 class ServiceCollector(Collector):
-    """Measure the log, the stream, the groups, the read model, and whether this process leaves a server alone."""
+    """Measure the log, the stream, the groups, the read model and the jobs."""
 
     def collect(self) -> Iterator[Metric]:
         readings = Readings()
-        readings.add("events_flush_breaker_open", breaker.opened)
-        readings.add("readmodel_breaker_open", is_left_alone(conf.url))
         with _answering(readings, "database", DatabaseError):
             with _answering(readings, "stream", StreamUnavailable):
                 _measure_events(readings)

@@ -39,16 +39,12 @@ FAMILIES: Mapping[str, Family] = {
         GROUP_LABELS, "Processes that were ended because the handler made no progress."
     ),
     "events_group_paused": Family(("group",), "Whether somebody has paused the group."),
-    "events_flush_breaker_open": Family((), "Whether this process leaves its events to the relay because Redis fails."),
     "tickets_jobs_unfinished": Family((), "Jobs that wait for a worker, or that one works on."),
     "tickets_jobs_silent_seconds": Family(
         (), "How long no worker has done anything for the unfinished job that waits longest, 0 if there is none."
     ),
     "readmodel_behind_seconds": Family(
         (), "Age of the oldest event that the searched tickets lack, 0 if they lack none."
-    ),
-    "readmodel_breaker_open": Family(
-        (), "Whether requests of this process do not ask Elasticsearch because it has not answered lately."
     ),
     "readmodel_index_info": Family(("target", "index", "projection", "searched"), "1 for each kept index."),
     "readmodel_wrong_documents_total": Family(

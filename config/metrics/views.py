@@ -1,15 +1,23 @@
 """Answer /metrics to users with the permission, who authenticate as for the REST API."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from config.metrics.collector import ServiceCollector
+from config.metrics.observing import observed
+from config.metrics.shared import shared_figures
 
 METRICS_PERMISSION = "readmodel.view_metrics"
 
@@ -26,6 +34,13 @@ class OpenMetricsRenderer(TextRenderer):
     format = "openmetrics"
 
 
+class WorkersCollector(Collector):
+    """What the instruments have told in this process, or in all workers of the web server if they share a folder."""
+
+    def collect(self) -> Iterable[Metric]:
+        return shared_figures(Path(settings.METRICS_FOLDER)) if settings.METRICS_FOLDER else observed().collect()
+
+
 @extend_schema(exclude=True)
 class Metrics(APIView):
     """Measure now, and answer in the format that Prometheus prefers."""
@@ -36,6 +51,7 @@ class Metrics(APIView):
     def get(self, request: Request) -> HttpResponse:
         registry = CollectorRegistry()
         registry.register(ServiceCollector())
+        registry.register(WorkersCollector())
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return HttpResponse(encode(registry), content_type=content_type, headers={"Cache-Control": "no-store"})
 

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from config.measurements import SESSION_SECONDS, SESSIONS_IN_USE, SESSIONS_WAITING
+
 IDLE_SECONDS = 600.0
 
 type Session = psycopg.Connection[Any]
@@ -47,18 +49,31 @@ class Pool:
 
     def getconn(self) -> Session:
         """Return an idle session that works, or a new one; raise OperationalError if there is none."""
-        if not self._free.acquire(timeout=self._timeout):
-            raise psycopg.OperationalError(f"no session was free for {self._timeout:g} s: {self._max_size} are in use")
-        try:
-            session = self._take_idle() or self._connect()
-        except BaseException:
-            self._free.release()
-            raise
+        with SESSION_SECONDS.timed():
+            session = self._take()
+        SESSIONS_IN_USE.change(1)
         session._pool = self  # type: ignore[assignment]  # noqa: SLF001 (Django returns it to where this says)
         return session
 
+    def _take(self) -> Session:
+        self._wait_for_a_free_one()
+        try:
+            return self._take_idle() or self._connect()
+        except BaseException:
+            self._free.release()
+            raise
+
+    def _wait_for_a_free_one(self) -> None:
+        if self._free.acquire(blocking=False):
+            return
+        with SESSIONS_WAITING.raised():
+            is_free = self._free.acquire(timeout=self._timeout)
+        if not is_free:
+            raise psycopg.OperationalError(f"no session was free for {self._timeout:g} s: {self._max_size} are in use")
+
     def putconn(self, session: Session) -> None:
         """Take a session back."""
+        SESSIONS_IN_USE.change(-1)
         session._pool = None  # noqa: SLF001 (see above)
         _end_transaction(session)
         if not session.closed:

@@ -10,6 +10,7 @@ box_office.py     TICKETS_* and ACCESS_SYSTEM_*
 pages.py          templates, languages, static files, the admin's theme
 rest.py           the REST interface
 logs.py           what is logged
+metrics.py        where Prometheus finds metrics
 """
 
 from config.environment.spelling import misspelt
@@ -18,6 +19,7 @@ from config.settings.databases import *  # noqa: F403
 from config.settings.limits import *  # noqa: F403
 from config.settings.log_of_events import *  # noqa: F403
 from config.settings.logs import *  # noqa: F403
+from config.settings.metrics import *  # noqa: F403
 from config.settings.pages import *  # noqa: F403
 from config.settings.rest import *  # noqa: F403
 from config.settings.search import *  # noqa: F403
@@ -50,6 +52,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.web.requests.measuring.MeasuringMiddleware",
     "events.middleware.CollectorMiddleware",
     "config.web.requests.addresses.ForwardedMiddleware",
     "config.web.requests.access_log.AccessLogMiddleware",

@@ -12,7 +12,11 @@ EVENTS_STREAM_URL = env.url(
     meaning="[the stream's DSN](urls.md#the-streams-dsn)",
     example="rediss://tickets:password@redis.example.org:6379/tickets",
 )
-EVENTS_SETTING_NAMES = {"EVENTS_STREAM_URL": "EVENT_STREAM_URL", "DATABASES": "DATABASE_URL"}
+EVENTS_SETTING_NAMES = {
+    "EVENTS_STREAM_URL": "EVENT_STREAM_URL",
+    "EVENTS_METRICS_PORT": "METRICS_PORT",
+    "DATABASES": "DATABASE_URL",
+}
 EVENTS_STREAM_KEYS = env.secrets(
     "EVENTS_STREAM_KEYS",
     default_is="`SECRET_KEY` and `SECRET_KEY_FALLBACKS`",

@@ -1,6 +1,7 @@
 """Find and probe ports of the loopback interface, where every program started here listens."""
 
 import socket
+from collections.abc import Collection
 from contextlib import closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -8,6 +9,7 @@ from http.client import HTTPConnection, HTTPException
 import psutil
 
 LOOPBACK = "127.0.0.1"
+LAST_PORT = 65535
 
 
 def free_port() -> int:
@@ -15,6 +17,22 @@ def free_port() -> int:
     with socket.create_server((LOOPBACK, 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
+
+
+def first_of(distances: Collection[int]) -> int:
+    """Return a port above which the ports at these distances are free too."""
+    while True:
+        first = free_port()
+        if all(first + distance <= LAST_PORT and is_free(first + distance) for distance in distances):
+            return first
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server((LOOPBACK, port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def listens(process_id: int, port: int) -> bool:

@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from django.conf import settings
+
 from config.engines.engine import Engine
 from config.engines.running import install_engines, ports, start_engines
-from config.supervisord.ports import LOOPBACK, answers, free_port
+from config.supervisord.ports import LOOPBACK, answers, first_of, free_port
 from config.supervisord.supervisor import Supervisor, owned, supervised
 from config.up.checks import refuse_full_disk, refuse_taken_port
 from config.up.environment import published, secret_key, webhook_secret
@@ -16,6 +18,8 @@ from config.up.narrator import Narrator
 from config.up.processes import outcome, process
 
 PROGRAMS = ("engines", "events", "web", "receiver")
+METRICS_PORTS = {"relay": 101, "readmodel": 201, "access": 301, "worker": 401}
+"""How far the port of each program's metrics is from METRICS_PORT, as config/supervisord/events.conf says."""
 STARTED = ("relay:*", "readmodel:*", "access:*", "worker:*", "access-receiver", "web")
 
 
@@ -28,6 +32,8 @@ class Service(NamedTuple):
     admin_password: str
     """Empty unless the user `admin` was created just now."""
     supervisor: Supervisor
+    metrics_port: int
+    """The port above which METRICS_PORTS are."""
 
 
 @contextmanager
@@ -42,7 +48,8 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
         with narrator.apart("Fetched and checked the engines' files"):
             engines = install_engines(data, without=named)
         receiver_port = free_port()
-        variables = ports(engines) | _variables(port, receiver_port)
+        metrics_port = settings.EVENTS_METRICS_PORT or first_of(METRICS_PORTS.values())
+        variables = ports(engines) | _variables(port, receiver_port) | {"METRICS_PORT": str(metrics_port)}
         with supervised(data, programs=PROGRAMS, variables=variables) as supervisor:
             ours = {engine.variable: engine.url for engine in engines} | {
                 "ACCESS_SYSTEM_URL": f"http://{LOOPBACK}:{receiver_port}/",
@@ -61,7 +68,7 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
                 if not answers(port, "/readyz"):
                     narrator.tell("[red]The service is not ready: run `manage.py doctor` for the reasons[/]")
                 receiver_url = "" if "ACCESS_SYSTEM_URL" in named else ours["ACCESS_SYSTEM_URL"]
-                yield Service(f"http://{LOOPBACK}:{port}", receiver_url, password, supervisor)
+                yield Service(f"http://{LOOPBACK}:{port}", receiver_url, password, supervisor, metrics_port)
 
 
 def _start_engines_and_prepare(

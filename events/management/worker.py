@@ -9,8 +9,10 @@ from django.core.management.base import CommandError
 
 from events import database
 from events.checks import TAG
+from events.conf import conf, named
 from events.management.arguments import positive
 from events.management.command import BaseCommand, Output
+from events.management.metrics_port import OF_THE_SETTING, MetricsPort
 from events.processes.limits import Limits, spread
 
 logger = logging.getLogger("events.processes")
@@ -35,7 +37,20 @@ class Worker(BaseCommand):
         self.stderr = ErrorLog(self.stderr.raw)
         super().run_from_argv(argv)
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        with options.get("metrics_port", OF_THE_SETTING).served():
+            return super().execute(*args, **options)
+
     def add_arguments(self, parser: ArgumentParser) -> None:
+        if conf.metrics_server:
+            parser.add_argument(
+                "--metrics-port",
+                type=MetricsPort.parse,
+                metavar="PORT",
+                default=OF_THE_SETTING,
+                help="serve the metrics of this process on that port; +N: N ports above "
+                f"{named('EVENTS_METRICS_PORT')}, none if that is not set (default: +0)",
+            )
         parser.add_argument(
             "--time-limit",
             type=positive,

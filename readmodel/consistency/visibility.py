@@ -9,8 +9,9 @@ from events.consistency_token import ConsistencyToken, Newest
 from events.processes.pooled_sessions import release_sessions
 from readmodel.consistency.progress import are_handled, refuse_if_any_parked, refuse_if_parked
 from readmodel.consistency.refreshes import Refreshes
-from readmodel.exceptions import StateNotReached
+from readmodel.exceptions import EventParked, StateNotReached
 from readmodel.index.documents import Documents
+from readmodel.measurements import CONSISTENT_READS, CONSISTENT_SECONDS
 from readmodel.projection import VERSION_STEP
 
 SHORTEST_PAUSE_SECONDS = 0.01
@@ -39,6 +40,18 @@ class Visibility:
 
     def wait(self, token: ConsistencyToken, deadline: float) -> None:
         """Return as soon as searches see what the token names; raise StateNotReached or EventParked."""
+        result = "late"
+        try:
+            with CONSISTENT_SECONDS.timed():
+                self._wait(token, deadline)
+            result = "seen"
+        except EventParked:
+            result = "parked"
+            raise
+        finally:
+            CONSISTENT_READS.add(1, result)
+
+    def _wait(self, token: ConsistencyToken, deadline: float) -> None:
         since = max(self._wait_for_documents(token, deadline), self._wait_for_log(token, deadline))
         if since == NEVER:
             return  # The token names nothing that belongs into this index.

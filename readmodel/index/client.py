@@ -54,11 +54,6 @@ def shared_client(url: str) -> "Client":
     return open_client(url, transport_class=GuardedTransport, connections_per_node=conf.max_waiting)
 
 
-def is_left_alone(url: str) -> bool:
-    """Return whether requests of this process do not ask Elasticsearch, because it has not answered lately."""
-    return shared_client(url).transport.breaker.opened  # type: ignore[attr-defined, no-any-return]
-
-
 def load_client() -> None:
     """Load the client now, so that the first request does not wait for it."""
     import elasticsearch  # noqa: F401, PLC0415 (see above)

@@ -15,6 +15,7 @@ from readmodel.index.bulk import disproof_of, expect_read, results_of, to_deleti
 from readmodel.index.client import REQUEST_TIMEOUT_SECONDS, Client, errors_translated, refusals_retried
 from readmodel.index.notes import Target
 from readmodel.index.template import USUAL_INTERVAL
+from readmodel.measurements import WRITE_SECONDS, WRITTEN
 from readmodel.projection import Projection, VersionedDocument
 
 BULK_TIMEOUT_SECONDS = 30
@@ -71,7 +72,7 @@ class Documents:
         """
         if not documents:
             return {}
-        with errors_translated():
+        with WRITE_SECONDS.timed(self.projection.name), errors_translated():
             answer = self._client.options(request_timeout=BULK_TIMEOUT_SECONDS).bulk(
                 index=self.target.name,
                 operations=to_ndjson(documents),  # type: ignore[arg-type]  # the client sends bytes as they are
@@ -79,6 +80,7 @@ class Documents:
                 filter_path=["items.index._id", "items.index.status", "items.index.error"],
             )
             conflicts, failures = results_of(answer["items"])
+            WRITTEN.add(len(documents) - len(conflicts) - len(failures), self.projection.name)
             if not conflicts:
                 return failures
             return {**failures, **self._disproved([document for document in documents if document.id in conflicts])}

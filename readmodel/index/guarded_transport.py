@@ -13,6 +13,7 @@ from elastic_transport import ConnectionTimeout, Transport, TransportApiResponse
 from events.processes.pooled_sessions import release_sessions
 from readmodel.conf import conf
 from readmodel.exceptions import LeftAlone, TooManyWaiting
+from readmodel.measurements import BREAKER_OPEN, REQUEST_SECONDS, REQUESTS
 
 FAILURES = 3
 PAUSE_SECONDS = 5
@@ -33,11 +34,19 @@ class GuardedTransport(Transport):
     def perform_request(self, *args: Any, **options: Any) -> TransportApiResponse:
         """Send a request; raise LeftAlone or TooManyWaiting at once instead, or the transport's errors."""
         if self.breaker.opened:
+            REQUESTS.add(1, "breaker")
             raise LeftAlone
         release_sessions()
         if not self._places.acquire(blocking=False):
+            REQUESTS.add(1, "waiting")
             raise TooManyWaiting
+        result = "failed"
         try:
-            return self.breaker.call(super().perform_request, *args, **options)  # type: ignore[no-any-return]
+            with REQUEST_SECONDS.timed():
+                answer: TransportApiResponse = self.breaker.call(super().perform_request, *args, **options)
+            result = "answered"
+            return answer
         finally:
             self._places.release()
+            REQUESTS.add(1, result)
+            BREAKER_OPEN.turn(self.breaker.opened)

@@ -16,6 +16,7 @@ from events.processes.throttled_log import ThrottledLog
 from readmodel.conf import conf
 from readmodel.index.documents import Documents
 from readmodel.index.notes import Target
+from readmodel.measurements import AUDITED
 from readmodel.verification.comparison import Comparison
 from readmodel.verification.difference import Difference
 from readmodel.verification.repair import repair
@@ -131,6 +132,7 @@ class Audit:
             self._log.error(f"the audit of {walk.comparison.documents.target.name} will continue later: {error}")
             return 0
         walk.advance()
+        AUDITED.add(len(page), walk.comparison.documents.projection.name)
         return len(page)
 
     def _repair(self, walk: _Walk, ids: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from tickets.jobs.file_turn import FileTurn
 from tickets.jobs.ticket_turn import TicketTurn
+from tickets.measurements import JOB_TURN_SECONDS
 from tickets.models import Job, JobKind, JobState
 
 
@@ -20,4 +21,5 @@ def run(job_id: UUID, task_id: UUID) -> None:
     mine.update(state=JobState.RUNNING, heartbeat_at=Now())
     if job := mine.select_related("asked_by").first():
         turn = FileTurn if job.kind == JobKind.IMPORT else TicketTurn
-        turn(job, mine).take()
+        with JOB_TURN_SECONDS.timed(job.kind):
+            turn(job, mine).take()

@@ -10,6 +10,7 @@ from circuitbreaker import CircuitBreaker
 from standardwebhooks import Webhook
 
 from events.exceptions import RetryLater
+from tickets.measurements import WEBHOOK_SECONDS, WEBHOOKS
 from tickets.webhooks.answers import Failure, MessageRefused, ReceiverFails, failure_of
 from tickets.webhooks.patience import Patience
 from tickets.webhooks.signing import signed_headers
@@ -60,7 +61,10 @@ class WebhookTarget:
             self._check_pause()
             # Not the breaker: a message that is given up says of the receiver what one that is tried again says.
             if failure := await self._attempt(webhook_id, body):
-                raise self._patience.fail(webhook_id, failure)
+                error = self._patience.fail(webhook_id, failure)
+                WEBHOOKS.add(1, "refused" if isinstance(error, MessageRefused) else "failed")
+                raise error
+            WEBHOOKS.add(1, "accepted")
         self._patience.take(webhook_id)
 
     def attempts(self, webhook_id: str) -> int:
@@ -75,11 +79,12 @@ class WebhookTarget:
         if self._breaker.opened:
             seconds = max(seconds, self._breaker.open_remaining)
         if seconds > 0:
+            WEBHOOKS.add(1, "held")
             raise NotTried(f"nothing is sent to {self.origin} for {seconds:.1f} s", retry_after_seconds=seconds)
 
     async def _attempt(self, webhook_id: str, body: bytes) -> Failure | None:
         try:
-            with self._breaker:
+            with self._breaker, WEBHOOK_SECONDS.timed():
                 await self._post(webhook_id, body)
         except ReceiverFails as failure:
             self._quiet_until = max(self._quiet_until, time.monotonic() + failure.retry_after_seconds)

@@ -13,17 +13,17 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from config.supervisord.errors import CannotStart
+from config.supervisord.ports import LAST_PORT, LOOPBACK
 from config.supervisord.private import UMASK
 from config.up.environment import exports
 from config.up.narrator import Narrator
 from config.up.preparation import ADMIN
-from config.up.running import Service, running_service, tell_story
+from config.up.running import METRICS_PORTS, Service, running_service, tell_story
 from events.management.arguments import count
 from events.management.command import BaseCommand
 from events.management.console import Console
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-LAST_PORT = 65535
 
 
 class Command(BaseCommand):
@@ -101,6 +101,7 @@ def _welcome(console: Console, service: Service) -> None:
     console.print(f"\n[bold]{service.url}/[/]")
     for path, what in (("/api/docs/", "REST interface"), ("/admin/", "admin"), ("/readyz", "health")):
         console.print(f"  {service.url}{path}  {what}")
+    _print_metrics(console, service)
     if service.receiver_url:
         console.print(f"  {service.receiver_url}  messages to the access system")
     if service.admin_password:
@@ -109,6 +110,12 @@ def _welcome(console: Console, service: Service) -> None:
         console.print("\nIt serves plain HTTP, to this machine alone (HTTPS_ONLY=false); production needs HTTPS.")
     console.print("No proxy limits what one address may send: production needs config/nginx/nginx.conf, or the like.")
     console.print("Every other `manage.py` command finds these servers. Ctrl-C stops everything.")
+
+
+def _print_metrics(console: Console, service: Service) -> None:
+    console.print(f"  {service.url}/metrics  metrics, for a token of a user with the permission")
+    for program, distance in METRICS_PORTS.items():
+        console.print(f"  http://{LOOPBACK}:{service.metrics_port + distance}/metrics  metrics of {program}")
 
 
 def _wait(service: Service) -> None:

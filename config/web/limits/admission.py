@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.csp import build_policy
 
+from config.measurements import REQUESTS_IN_FLIGHT, REQUESTS_REFUSED
 from config.web.answers.error_pages import error_page
 from config.web.answers.problems import API, PROBLEM_CONTENT_TYPE
 from config.web.asgi_types import Application, Message, Receive, Scope, Send
@@ -40,8 +41,10 @@ def limited(application: Application) -> Application:
         try:
             content = await body.read()
             if await place.take(body.disconnection()):
-                await application(scope | {PLACE: place}, _messages(content, body), send)
+                with REQUESTS_IN_FLIGHT.raised():
+                    await application(scope | {PLACE: place}, _messages(content, body), send)
         except Refused as refused:
+            REQUESTS_REFUSED.add(1, str(refused.status.value))
             await _refuse(refused, scope, body, send)
         finally:
             place.give_back()

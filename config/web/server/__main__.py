@@ -14,6 +14,7 @@ from pathlib import Path
 
 from granian import cli
 
+from config.web.server.shared_figures import shared_figures
 from config.web.server.workers import WebServer
 
 LIMITS = {
@@ -47,4 +48,5 @@ if __name__ == "__main__":
     )(cli.cli)
     vars(cli)["Server"] = WebServer
     cli.cli.context_settings["default_map"] = LIMITS
-    cli.entrypoint()  # type: ignore[no-untyped-call]
+    with shared_figures():
+        cli.entrypoint()  # type: ignore[no-untyped-call]
