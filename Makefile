@@ -34,10 +34,11 @@ faults:  ## Break each part of the running service, and kill each process at eac
 demo:  ## Start everything on this machine, with sample tickets.
 	uv run manage.py up --demo
 
-docs:  ## Write the event catalogue, the schemas' lock file and the tables of settings, check all documentation, and build the site.
+docs:  ## Write the event catalogue, the schemas' lock file and the tables of settings and metrics, check all documentation, and build the site.
 	$(MANAGE) check_event_schemas --write
 	$(MANAGE) event_catalogue --format markdown > docs/events.md
 	$(MANAGE) settings_table --write
+	$(MANAGE) metrics_table --write
 	uv run pytest tests/unit/test_docs.py tests/unit/events/schemas tests/unit/config/environment
 	env NO_MKDOCS_2_WARNING=1 uv run --group docs mkdocs build
 

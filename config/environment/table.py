@@ -16,6 +16,7 @@ SECTIONS = (
     "Who can reach the web server",
     "What a web process takes on",
     "Options of the web server",
+    "Metrics",
 )
 HEADER = "| variable | type | default | meaning | example |\n|---|---|---|---|---|"
 

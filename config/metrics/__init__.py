@@ -6,4 +6,5 @@ observing.py     keeps what the instruments of the apps tell (events/measuring)
 shared.py        sums it over the workers of the web server
 views.py         answers /metrics
 serving.py       answers on a port of a process's own
+table.py         all of them, for the documentation
 """

@@ -7,7 +7,10 @@ from typing import Any
 import prometheus_client
 from prometheus_client import CollectorRegistry
 
-import tickets.measurements  # noqa: F401 (the imports make the instruments)
+import config.measurements  # noqa: F401 (the imports make the instruments)
+import events.measuring.catalogue  # noqa: F401
+import readmodel.measurements  # noqa: F401
+import tickets.measurements  # noqa: F401
 from events.measuring.instruments import Counter, Gauge, Histogram, Instrument, Labels, Observer, Switch, instruments
 
 prometheus_client.disable_created_metrics()  # They would double the number of series.

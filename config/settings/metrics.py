@@ -15,7 +15,10 @@ EVENTS_METRICS_PORT = env.number(
     example="9000",
 )
 METRICS_HOST = env.text(
-    "METRICS_HOST", default="127.0.0.1", meaning="the address on which they listen, without any log-in", example="0.0.0.0"  # noqa: S104
+    "METRICS_HOST",
+    default="127.0.0.1",
+    meaning="the address on which they listen, without any log-in",
+    example="0.0.0.0",  # noqa: S104
 )
 METRICS_FOLDER = env.text(
     "PROMETHEUS_MULTIPROC_DIR",

@@ -40,7 +40,7 @@ class Instrument:
         self._observer = observer
 
     def _tell(self, value: float, labels: Labels) -> None:
-        if self._observer:
+        if self._observer is not None:
             self._observer(value, labels)
 
 

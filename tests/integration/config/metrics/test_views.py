@@ -58,4 +58,3 @@ def test_every_family_of_metrics_is_measured(
     assert found["readmodel_index_info"][f"{searched.uuid} {searched.name} tickets true"] == 1
     assert len(found["readmodel_index_info"]) == 2
     assert found["readmodel_wrong_documents_total"] == {"tickets altered true": 1}
-    assert found["events_flush_breaker_open"] == {"": 0}
