@@ -17,6 +17,7 @@ from supervisor.options import ServerOptions
 
 from config.engines import jars
 from config.engines.postgres import MAJOR_VERSION
+from config.up.running import METRICS_PORTS
 from readmodel.projection import projections
 
 ROOT = Path(__file__).parents[3]
@@ -45,17 +46,19 @@ def services() -> dict[str, Any]:
 def test_supervisord_in_production_runs_all_programs(tmp_path: Path) -> None:
     programs = programs_of((SUPERVISORD / "production.conf").read_text(), tmp_path, relay=2, readmodel=3)
     limits = "--time-limit 3600 --memory-limit"
-    consume = f'python manage.py consume_events {{}} --consumer "{platform.node()}-{{}}" {limits} 500'
+    consume = (
+        f'python manage.py consume_events {{}} --consumer "{platform.node()}-{{}}" {limits} 500 --metrics-port +{{}}'
+    )
 
     assert {name: program.command for name, program in programs.items()} == {
         "keeper:keeper": f"python -m config.web.server.keeper --host 127.0.0.1 --port 8000 {tmp_path}/web.socket",
-        "relay:relay-1": f"python manage.py relay_events {limits} 500",
-        "relay:relay-2": f"python manage.py relay_events {limits} 500",
-        "readmodel:readmodel-1": consume.format("readmodel", 1),
-        "readmodel:readmodel-2": consume.format("readmodel", 2),
-        "readmodel:readmodel-3": consume.format("readmodel", 3),
-        "access:access-1": consume.format("access", 1),
-        "worker:worker-1": f"python manage.py run_jobs {limits} 1000",
+        "relay:relay-1": f"python manage.py relay_events {limits} 500 --metrics-port +101",
+        "relay:relay-2": f"python manage.py relay_events {limits} 500 --metrics-port +102",
+        "readmodel:readmodel-1": consume.format("readmodel", 1, 201),
+        "readmodel:readmodel-2": consume.format("readmodel", 2, 202),
+        "readmodel:readmodel-3": consume.format("readmodel", 3, 203),
+        "access:access-1": consume.format("access", 1, 301),
+        "worker:worker-1": f"python manage.py run_jobs {limits} 1000 --metrics-port +401",
         "web:web": "python -m config.web.server --interface asginl --host 127.0.0.1 --port 8000 "
         "--workers-kill-timeout 30 config.asgi:application",
     }
@@ -67,6 +70,13 @@ def test_supervisord_in_production_runs_all_programs(tmp_path: Path) -> None:
         assert program.stdout_logfile_maxbytes
     assert programs["web:web"].stopwaitsecs > int(programs["web:web"].environment["WEB_DRAIN_SECONDS"])
     assert programs["web:web"].environment["GRANIAN_KEEPER"] == f"{tmp_path}/web.socket"
+
+
+def test_the_ports_of_the_metrics_that_up_names_are_those_of_the_programs(tmp_path: Path) -> None:
+    programs = programs_of((SUPERVISORD / "production.conf").read_text(), tmp_path)
+
+    ports = {name: re.findall(r"--metrics-port \+(\d+)", program.command) for name, program in programs.items()}
+    assert {name.partition(":")[0]: int(found[0]) for name, found in ports.items() if found} == METRICS_PORTS
 
 
 def test_another_number_of_processes_changes_one_program_alone(tmp_path: Path) -> None:
