@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 
@@ -25,6 +25,7 @@ TRIALS = Path(__file__).with_suffix(".sh")
 MIRROR = "http://deb.debian.org/debian"
 CERTIFICATES = Path("usr/local/share/ca-certificates")
 BOOT_SECONDS = 60
+SHUTDOWN_SECONDS = 30
 PASSED_ON = ("REQUESTS_CA_BUNDLE",)
 """Variables by which programs find the certificates of a proxy that this machine has."""
 
@@ -36,7 +37,8 @@ def blocks(page: str) -> list[str]:
 
 def printed(block: str) -> str:
     """Let a block be printed before it runs."""
-    return f"echo {quote(''.join(f'# {line}\n' for line in block.splitlines()))}\n{block}"
+    lines = "\n".join(f"# {line}" for line in block.splitlines())
+    return f"echo {quote(lines)}\n{block}"
 
 
 def script() -> str:
@@ -79,6 +81,9 @@ def booted(folder: Path) -> Iterator[int]:
         try:
             yield _first_process(container)
         finally:
+            container.send_signal(signal.SIGTERM)  # It shuts the Debian down; a second one would do it at once.
+            with suppress(subprocess.TimeoutExpired):
+                container.wait(SHUTDOWN_SECONDS)
             container.send_signal(signal.SIGTERM)
 
 

@@ -110,7 +110,12 @@ def packages_of(module: Path) -> set[str]:
 # events/management/command.py and console.py have safe ones of the same names.
 UNSAFE = {"django.core.management.base.BaseCommand", "rich.console.Console", "rich.table.Table", "rich.print"}
 # They speak to a process, not to a person, or before there is a command.
-FOR_PROCESSES = {"config/up/preparation.py", "config/engines/maven.py", "config/environment/refusal.py"}
+FOR_PROCESSES = {
+    "config/up/preparation.py",
+    "config/engines/elasticsearch.py",
+    "config/engines/maven.py",
+    "config/environment/refusal.py",
+}
 
 
 def test_everything_that_is_printed_is_made_printable_in_one_place() -> None:
