@@ -73,6 +73,8 @@ class Conf:
     """Dotted path of a context manager that serves a process's metrics on a port while the process works."""
     metrics_port = Setting(0)
     """The port of the metrics of a relay, a consumer or another worker, unless --metrics-port says another; 0: none."""
+    liveness_file = Setting[str | Path]("")
+    """A file that a long-running process touches each second while it goes on; empty: none."""
     setting_names = Setting[dict[str, str]]({})
     """Setting -> the name by which operators set it, for example an environment variable; messages use it."""
     forgotten_file = Setting[str | Path]("")

@@ -72,6 +72,12 @@ EVENTS_RELAY_INTERVAL_SECONDS = env.seconds(
 EVENTS_HANDLER_SECONDS = env.seconds(
     "EVENTS_HANDLER_SECONDS", default=300.0, meaning="how long a consumer's handler may work without progress"
 )
+EVENTS_LIVENESS_FILE = env.text(
+    "EVENTS_LIVENESS_FILE",
+    meaning="a file that the relay, a consumer and a worker of jobs touch each second while they go on, for the health "
+    "check of a container",
+    example="/run/tickets/alive",
+)
 EVENTS_BATCH_SIZE = env.number(
     "EVENTS_BATCH_SIZE", default=500, most=10_000, meaning="the most events that a consumer handles at once"
 )

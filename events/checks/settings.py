@@ -1,6 +1,8 @@
 """System checks of the settings, and of the code that they name."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
@@ -114,3 +116,15 @@ def check_handler_seconds(**_: Any) -> Sequence[CheckMessage]:
         return []
     hint = "Set it to how long a handler may work without progress; the default is 300."
     return [Error(f"EVENTS_HANDLER_SECONDS is {seconds!r}, not a number above 0", hint=hint, id="events.E017")]
+
+
+@register(TAG)
+def check_liveness_file(**_: Any) -> Sequence[CheckMessage]:
+    if not conf.liveness_file or _can_be_touched(Path(conf.liveness_file)):
+        return []
+    hint = "Name a file in a folder to which the process may write, or remove the setting."
+    return [Error(f"EVENTS_LIVENESS_FILE: {conf.liveness_file} can't be written", hint=hint, id="events.E019")]
+
+
+def _can_be_touched(file: Path) -> bool:
+    return os.access(file if file.exists() else file.parent, os.W_OK) and not file.is_dir()

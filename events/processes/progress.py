@@ -2,6 +2,8 @@
 
 import time
 
+from events.processes.liveness import show_life
+
 LONGEST_LOOK_SECONDS = 3.0
 """The most that the time between two looks counts."""
 
@@ -12,6 +14,7 @@ def progress() -> None:
     """Report that the work goes on, from any thread; a subscriber calls it within a batch that may take long."""
     global _reported_at  # noqa: PLW0603 (one assignment, which needs no lock)
     _reported_at = time.monotonic()
+    show_life()
 
 
 def last_progress() -> float:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from events.processes.liveness import show_life
+
 
 class Interrupted(BaseException):
     """The process was asked to stop while it waited; its outermost loop catches this."""
@@ -34,9 +36,10 @@ class Shutdown:
             self._waiting = False
 
     def check(self) -> None:
-        """Raise Interrupted if the process was asked to stop."""
+        """Raise Interrupted if the process was asked to stop; show that it goes on if not."""
         if self.requested:
             raise Interrupted
+        show_life()
 
     def sleep(self, seconds: float) -> None:
         with self.interruptible():

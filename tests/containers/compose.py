@@ -1,0 +1,62 @@
+"""Read docker-compose.yml."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import yaml
+
+from tests.containers.container import SERVERS, Container, default_command
+from tests.processes import ROOT
+
+VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
+
+
+@cache
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return loaded
+
+
+def services() -> dict[str, Any]:
+    return dict(compose()["services"])
+
+
+def containers(**variables: str) -> dict[str, Container]:
+    """Return the containers of the image, with the variables of the shell."""
+    return {name: _container(name, service, variables) for name, service in services().items() if "build" in service}
+
+
+def interpolated(text: str, variables: Mapping[str, str]) -> str:
+    """Replace the variables as Docker does; raise KeyError for one that is required and missing."""
+
+    def value(match: re.Match[str]) -> str:
+        name, kind, default = match.groups()
+        return variables[name] if kind == "?" else variables.get(name) or default
+
+    return VARIABLE.sub(value, text).replace("$$", "$")
+
+
+def seconds(duration: str) -> float:
+    (number,) = re.findall(r"^(\d+)s$", duration)
+    return float(number)
+
+
+def _container(name: str, service: dict[str, Any], variables: Mapping[str, str]) -> Container:
+    return Container(
+        name=name,
+        command=tuple(service.get("command") or default_command()),
+        environment={key: interpolated(value, variables) for key, value in service["environment"].items()},
+        health=_health(service["healthcheck"]),
+        grace_seconds=seconds(service["stop_grace_period"]),
+        reaches=frozenset(service["networks"]) & {*SERVERS},
+        secrets={f"/run/secrets/{secret}": secret for secret in service["secrets"]},
+    )
+
+
+def _health(check: dict[str, Any]) -> tuple[str, ...]:
+    if check.get("disable"):
+        return ()
+    kind, *words = check["test"]
+    return ("sh", "-c", *words) if kind == "CMD-SHELL" else tuple(words)

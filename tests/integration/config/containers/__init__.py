@@ -1,0 +1,1 @@
+"""Run what docker-compose.yml and config/kubernetes run."""

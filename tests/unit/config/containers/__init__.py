@@ -1,0 +1,1 @@
+"""Test what docker-compose.yml, the Dockerfile and config/kubernetes say."""
