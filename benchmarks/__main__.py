@@ -39,6 +39,7 @@ class Benchmark(NamedTuple):
 BENCHMARKS = {
     "first_start": Benchmark("The README's two commands, on a fresh clone with empty caches"),
     "recording.emit": Benchmark("Recording events"),
+    "recording.measured": Benchmark("What the metrics cost"),
     "relay.latency": Benchmark("From the commit to the stream"),
     "relay.wake": Benchmark("Waking the relay"),
     "relay.throughput": Benchmark("The relay"),

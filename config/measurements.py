@@ -12,7 +12,10 @@ REQUEST_SECONDS = Histogram(
 )
 REQUESTS_IN_FLIGHT = Gauge("http_requests_in_flight", "Requests that Django works on now.")
 REQUESTS_REFUSED = Counter(
-    "http_requests_refused_total", "Requests that were refused before Django, by the limits WEB_*.", ["status"]
+    "http_requests_refused_total",
+    "Requests that were refused before Django, by the limits WEB_*.",
+    ["status"],
+    words=["408", "413", "503"],
 )
 SESSIONS_IN_USE = Gauge("database_sessions_in_use", "Sessions of the pool that are taken now.")
 SESSIONS_WAITING = Gauge("database_sessions_waiting", "Threads that wait for a session of the pool now.")

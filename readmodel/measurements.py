@@ -11,8 +11,8 @@ WRITTEN = Counter(
 )
 SEARCHABLE_SECONDS = Histogram(
     "readmodel_searchable_seconds",
-    "How long after its event was recorded a document of the searched index is found by searches: the oldest of each "
-    "batch; noticed up to 0.2 s later.",
+    "How long after its event was recorded a document is found by searches, the oldest of each batch: until the "
+    "refresh that shows it, or a second after it was written where refreshes are left to Elasticsearch.",
     ["projection"],
     bounds=AGES,
 )
@@ -27,6 +27,7 @@ REQUESTS = Counter(
     "Requests of the web server to Elasticsearch: `answered`, `failed`, or not sent because the `breaker` is open or "
     "too many are `waiting`.",
     ["result"],
+    words=["answered", "failed", "breaker", "waiting"],
 )
 BREAKER_OPEN = Switch(
     "readmodel_breaker_open",
@@ -39,4 +40,5 @@ CONSISTENT_READS = Counter(
     "readmodel_consistent_reads_total",
     "Reads with a consistency token: their write is `seen`, or it is too `late` for it, or its event is `parked`.",
     ["result"],
+    words=["seen", "late", "parked"],
 )

@@ -74,7 +74,7 @@ class IndexWriter(Subscriber):
         note_batch(logger, "projected", batch, index=self._documents.target.name, documents=len(documents))
         refused = self._write(documents)
         if self._refresh:
-            self._refresh.wrote(len(documents) - len(refused))
+            self._refresh.wrote(len(documents) - len(refused), recorded=batch[0].time if batch else None)
         failures |= {document.event: refused[document.id] for document in documents if document.id in refused}
         if failures:
             raise PartlyHandled(failures | self._handle_earlier(batch, failures))
@@ -133,7 +133,7 @@ class ReadModel(Subscriber):
         self._kept, self._writers = [], []
         for index in self._indices:
             searched, *others = index.kept()
-            self._refreshes.append(PromptRefresh(searched.refresh_unless_held))
+            self._refreshes.append(PromptRefresh(searched.refresh_unless_held, searched.projection.name))
             self._kept += [searched, *others]
             self._writers += [IndexWriter(searched, self._refreshes[-1]), *map(IndexWriter, others)]
         self._audit = Audit(self._kept)

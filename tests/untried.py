@@ -12,6 +12,7 @@ PROGRAMS = {
     "pgbouncer": "PostgreSQL behind PgBouncer; install pgbouncer",
     "nginx": "the web server behind nginx; install nginx",
     "systemd-analyze": "the units for systemd; install systemd",
+    "promtool": "the rules of the alerts, and the dashboards in Prometheus; install prometheus",
     "chromedriver": "the pages in a browser; install chromium and chromium-driver",
 }
 

@@ -2,19 +2,24 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from itertools import product
 
 from django.db import DatabaseError
+from django.db.models import Min
+from django.utils import timezone
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from config.metrics.families import Readings
 from events.exceptions import RetryLater, StreamUnavailable, TargetLost
+from events.models import Partition, WaitingEntry
 from events.operations.status import GroupStatus, PartitionStatus, status
 from events.stream.interface import open_stream
 from readmodel.consistency.lag import lag_seconds
 from readmodel.index.document_index import shared_index
 from readmodel.models import WrongDocuments
 from readmodel.projection import projections
+from readmodel.verification.difference import Kind
 from tickets.models import Job
 
 SCRAPE_TIMEOUT_SECONDS = 1.0
@@ -30,6 +35,7 @@ class ServiceCollector(Collector):
                 _measure_events(readings)
             with _answering(readings, "elasticsearch", RetryLater, TargetLost):
                 _measure_indices(readings)
+            _measure_waiting(readings)
             _measure_repairs(readings)
             _measure_jobs(readings)
         yield from readings
@@ -59,6 +65,16 @@ def _measure_events(readings: Readings) -> None:
         readings.add("events_group_paused", is_paused, group=name)
     if errors := [partition.stream_error for partition in partitions if partition.stream_error]:
         raise StreamUnavailable(errors[0])
+
+
+def _measure_waiting(readings: Readings) -> None:
+    """Measure how long events wait for a position; no work of a relay or a request takes long."""
+    waiting = WaitingEntry.objects.values("partition").annotate(oldest=Min("entry__time"))
+    oldest = dict(waiting.values_list("partition", "oldest"))
+    now = timezone.now()
+    for partition in Partition.objects.values_list("number", flat=True):
+        seconds = max(0.0, (now - oldest[partition]).total_seconds()) if partition in oldest else 0.0
+        readings.add("events_log_unflushed_seconds", seconds, partition=partition)
 
 
 def _measure_partition(readings: Readings, found: PartitionStatus) -> None:
@@ -101,9 +117,12 @@ def _measure_indices(readings: Readings) -> None:
 
 
 def _measure_repairs(readings: Readings) -> None:
-    for found in WrongDocuments.objects.all():
-        labels = {"projection": found.projection, "kind": found.kind, "repaired": found.is_repaired}
-        readings.add("readmodel_wrong_documents_total", found.number, **labels)
+    """Measure 0 too: Prometheus does not take the first finding for an increase otherwise."""
+    known = product([projection.name for projection in projections()], Kind, (True, False))
+    found = {(row.projection, row.kind, row.is_repaired): row.number for row in WrongDocuments.objects.all()}
+    for projection, kind, is_repaired in dict.fromkeys([*known, *found]):
+        labels = {"projection": projection, "kind": kind, "repaired": is_repaired}
+        readings.add("readmodel_wrong_documents_total", found.get((projection, kind, is_repaired), 0), **labels)
 
 
 def _measure_jobs(readings: Readings) -> None:

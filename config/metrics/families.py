@@ -19,6 +19,9 @@ FAMILIES: Mapping[str, Family] = {
     "metrics_source_up": Family(("source",), "Whether this server answered; if not, its figures are missing here."),
     "events_log_position": Family(("partition",), "The last position of the log."),
     "events_log_unflushed_events": Family(("partition",), "Committed events that have no position yet."),
+    "events_log_unflushed_seconds": Family(
+        ("partition",), "Age of the oldest event that has no position yet, 0 if there is none."
+    ),
     "events_stream_position": Family(("partition",), "The position of the stream's last entry."),
     "events_stream_entries": Family(("partition",), "Entries of the stream."),
     "events_stream_bytes": Family(("partition",), "Memory that the stream takes, if Redis tells it."),

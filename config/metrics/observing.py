@@ -21,7 +21,10 @@ def observed() -> CollectorRegistry:
     """Observe all instruments from the first call on, and return what they have told since."""
     registry = CollectorRegistry()
     for instrument in instruments():
-        instrument.observe(_observer(instrument, registry))
+        observer = _observer(instrument, registry)
+        instrument.observe(observer)
+        for word in instrument.words if isinstance(instrument, Counter) else ():
+            observer(0, (word,))
     return registry
 
 

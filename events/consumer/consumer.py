@@ -23,7 +23,7 @@ from events.correlation import correlated, ids_of
 from events.exceptions import EventError, LeaseLost, text_of
 from events.forgotten import expect_nobody_returned
 from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
-from events.measuring.catalogue import RETRIED
+from events.measuring.catalogue import RETRIED, begin_group
 from events.processes.backoff import Backoff
 from events.processes.limits import Limits
 from events.processes.migrations import expect_migrated
@@ -60,6 +60,7 @@ class Consumer:
         self._turns = Turns()
         self._look = Timer()
         self._backoff = Backoff()
+        begin_group(self.group)
 
     def run(self, *, until_idle: bool = False) -> None:
         """Consume until the shutdown or a limit, or until the end of the log; retry after failures.

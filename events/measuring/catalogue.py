@@ -16,6 +16,7 @@ FLUSHES = Counter(
     "Flushes of requests after their commit: `sent` to the stream; left to the relay because there is `more` or "
     "another process is at it, the stream is `unavailable`, its `breaker` is open, or the `database` fails.",
     ["result"],
+    words=["sent", "more", "unavailable", "breaker", "database"],
 )
 FLUSH_SECONDS = Histogram("events_flush_seconds", "How long a request takes for the flush after its commit.")
 FLUSH_BREAKER_OPEN = Switch(
@@ -32,6 +33,7 @@ RELAY_FAILURES = Counter(
     "events_relay_failures_total",
     "Turns of the relay that failed: the `stream` or the `database` does not answer, or a partition is `stopped`.",
     ["reason"],
+    words=["stream", "database", "stopped"],
 )
 
 # Consume: in the processes of the groups.
@@ -42,6 +44,7 @@ REJECTED = Counter(
     "events_rejected_entries_total",
     "Entries of the stream that were read and not believed: their `mac` is not ours, or they are no `event`.",
     ["reason"],
+    words=["mac", "event"],
 )
 HANDLE_SECONDS = Histogram("events_handle_seconds", "How long a handler takes for a batch.", ["group"])
 HANDLE_EVENTS = Histogram("events_handle_events", "How many events a handler gets at once.", ["group"], bounds=SIZES)
@@ -66,3 +69,11 @@ BEAT_SECONDS = Histogram("events_heartbeat_seconds", "How long a heartbeat takes
 
 # The feed.
 FEED_CLIENTS = Gauge("events_feed_clients", "Clients that follow the log over HTTP now.")
+
+
+def begin_group(group: str) -> None:
+    """Let what has not happened yet to a group be 0: an increase from nothing is none for Prometheus."""
+    for counter in (CONSUMED, RETRIED, SPLIT, PARKED, LEASES_ACQUIRED):
+        counter.add(0, group)
+    for result in ("handled", "failed"):
+        LETTERS_RETRIED.add(0, group, result)

@@ -45,7 +45,11 @@ class Instrument:
 
 
 class Counter(Instrument):
-    """A number that only grows."""
+    """A number that only grows. If its one label has few values, they are its `words`, which begin with 0."""
+
+    def __init__(self, name: str, documentation: str, labels: Sequence[str] = (), *, words: Sequence[str] = ()) -> None:
+        super().__init__(name, documentation, labels)
+        self.words = tuple(words)
 
     def add(self, number: float, *labels: str) -> None:
         self._tell(number, labels)

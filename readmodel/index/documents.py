@@ -124,16 +124,18 @@ class Documents:
         with refusals_retried():
             self._client.indices.refresh(index=self.target.name)
 
-    def refresh_unless_held(self) -> None:
-        """Refresh, unless the index has another refresh interval than usual.
+    def refresh_unless_held(self) -> bool:
+        """Refresh, unless the index has another refresh interval than usual; tell whether that was done.
 
         A rebuild fills it then, or holds its refreshes, or the projection's settings name an interval of their own.
         """
         with refusals_retried():
             name, key = self.target.name, "index.refresh_interval"
             found = self._client.indices.get_settings(index=name, name=key, flat_settings=True)
-            if found[name]["settings"].get(key) == USUAL_INTERVAL:
+            is_usual = found[name]["settings"].get(key) == USUAL_INTERVAL
+            if is_usual:
                 self._client.indices.refresh(index=name)
+            return bool(is_usual)
 
     def mapping(self) -> dict[str, Any]:
         """Return how the index has each field."""

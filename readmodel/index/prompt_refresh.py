@@ -4,9 +4,13 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from threading import Condition, Thread
 
+from django.utils import timezone
+
 from events.exceptions import RetryLater, TargetLost
+from readmodel.measurements import SEARCHABLE_SECONDS
 
 PAUSE_SECONDS = 0.05
 """From the beginning of a refresh to that of the next one, at least."""
@@ -23,18 +27,22 @@ class PromptRefresh:
     It only brings forward what the server does each second, so an error ends nothing.
     """
 
-    def __init__(self, refresh: Callable[[], None]) -> None:
+    def __init__(self, refresh: Callable[[], bool], projection: str = "") -> None:
+        """`refresh` tells whether it was done; the projection's name is that of its figures."""
         self._refresh = refresh
+        self._projection = projection
         self._changed = Condition()
         self._written = 0
+        self._recorded: list[datetime] = []
         self._is_closed = False
         self._thread = Thread(target=self._run, name="prompt refresh", daemon=True)
         self._thread.start()
 
-    def wrote(self, number: int) -> None:
-        """Note that so many documents were written. This never waits."""
+    def wrote(self, number: int, *, recorded: datetime | None = None) -> None:
+        """Note that so many documents were written, the oldest of an event of that time. This never waits."""
         with self._changed:
             self._written += number
+            self._recorded += [recorded] if recorded else []
             self._changed.notify()
 
     def close(self) -> None:
@@ -47,13 +55,19 @@ class PromptRefresh:
         began, pause = -math.inf, 0.0
         while written := self._wait(until=began + pause):
             before, began = began, time.monotonic()
+            recorded, self._recorded = self._recorded, []
             if written > MOST_PER_SECOND * (began - before):
                 pause = SERVER_INTERVAL_SECONDS
+                self._note_searchable(recorded, in_seconds=SERVER_INTERVAL_SECONDS)
             else:
                 # The server refreshes within a second anyway, and who writes notices that it does not answer.
                 with suppress(RetryLater, TargetLost):
-                    self._refresh()
+                    self._note_searchable(recorded, in_seconds=0 if self._refresh() else SERVER_INTERVAL_SECONDS)
                 pause = max(PAUSE_SECONDS, COST * (time.monotonic() - began))
+
+    def _note_searchable(self, recorded: list[datetime], *, in_seconds: float) -> None:
+        for moment in recorded:
+            SEARCHABLE_SECONDS.note((timezone.now() - moment).total_seconds() + in_seconds, self._projection)
 
     def _wait(self, *, until: float) -> int:
         """Return how many documents were written, once there are some and the time has come; 0 to end."""
