@@ -31,9 +31,7 @@ def test_a_run_without_these_programs_ends_with_what_was_not_tried(pytester: pyt
     assert pooler == "Not tried: PostgreSQL behind PgBouncer; install pgbouncer"
     assert proxy == "Not tried: the web server behind nginx; install nginx"
     assert units == "Not tried: the units for systemd; install systemd"
-    assert alerts == (
-        "Not tried: the rules of the alerts, and the dashboards in Prometheus; install prometheus"
-    )
+    assert alerts == ("Not tried: the rules of the alerts, and the dashboards in Prometheus; install prometheus")
     assert pages == "Not tried: the pages in a browser; install chromium and chromium-driver"
     assert clocks == "Not tried: processes whose clock is moved; install libfaketime"
     assert " 1 passed in " in result
