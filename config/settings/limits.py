@@ -60,6 +60,13 @@ WEB_WORKERS = env.number(
 env.number("GRANIAN_PORT", default=8000, default_is="8000", most=65_535, meaning="the port")
 env.text("GRANIAN_HOST", default="127.0.0.1", meaning="the address to listen on", example="0.0.0.0")  # noqa: S104
 env.text(
+    "GRANIAN_KEEPER",
+    default="",
+    meaning="where `config.web.server.keeper` hands out a socket that outlives the web server. "
+    "[supervisord](../operations/supervisor.md#restart-without-losing-a-request) has one",
+    example="/run/tickets/web.socket",
+)
+env.text(
     "GRANIAN_HTTP", default="1", meaning="`1`: granian has no time-out for a connection that may still become HTTP/2"
 )
 env.switch(

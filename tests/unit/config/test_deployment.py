@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from supervisor.datatypes import RestartUnconditionally
+from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.options import ServerOptions
 
 from config.up.running import METRICS_PORTS
@@ -49,7 +49,10 @@ def test_supervisord_in_production_runs_all_programs(tmp_path: Path) -> None:
     }
     for program in programs.values():
         assert program.autostart is True
-        assert program.autorestart is RestartUnconditionally
+        assert program.autorestart is (
+            RestartUnconditionally if program.name == "keeper" else RestartWhenExitUnexpected
+        )
+        assert 0 not in program.exitcodes or program.name == "keeper"  # It is started again at its limits too.
         assert Path(program.directory).resolve() == ROOT
         assert program.stdout_logfile == f"{tmp_path}/{program.name}.log"
         assert program.stdout_logfile_maxbytes

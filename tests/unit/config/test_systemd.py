@@ -85,8 +85,12 @@ def test_systemd_and_supervisord_run_the_same_programs_and_stop_them_alike(tmp_p
 
 
 def as_of_systemd(program: Any) -> tuple[str, int]:
-    """Return the command and the seconds to stop; systemd's socket has the address to listen on."""
-    return program.command.replace("python ", f"{PYTHON} ").replace("--host 127.0.0.1 ", ""), program.stopwaitsecs
+    """Return the command and the seconds to stop.
+
+    systemd's socket has the address to listen on, and a drop-in the port of an instance's metrics.
+    """
+    command = re.sub(r" --host \S+| --metrics-port \S+", "", program.command)
+    return command.replace("python ", f"{PYTHON} "), program.stopwaitsecs
 
 
 def of(unit: str) -> tuple[str, int]:
