@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import msgspec
 from django.core.exceptions import ImproperlyConfigured
 
-from events.stream.dsn_options import REFUSED, Options, read_options, show_options
+from events.stream.dsn_options import Options, read_options, show_options
 
 REDIS = "redis://[user:password@]host[:port]/stream[/group[/consumer]][?option=value&...]"
 SENTINEL = "redis+sentinel://[user:password@]host[:port][,host[:port]...]/stream[/group[/consumer]][?option=value&...]"
@@ -18,6 +18,8 @@ FORMS = {
     "unix": "unix://[user:password@]/path/of/the/socket[?stream=name&group=name&consumer=name&option=value&...]",
     "redis+sentinel": SENTINEL,
     "rediss+sentinel": SENTINEL.replace("redis+", "rediss+"),
+    "redis+cluster": SENTINEL.replace("sentinel", "cluster"),
+    "rediss+cluster": SENTINEL.replace("redis+sentinel", "rediss+cluster"),
 }
 # No part may contain a character that begins another part, so no piece of a password is ever taken for a host.
 HOST = r"(?:\[[^\]@/?#\s]*\]|[^:,\[\]@/?#\s]*)(?::\d{1,5})?"
@@ -68,6 +70,10 @@ class StreamDSN(Options, frozen=True, kw_only=True):
     def has_sentinels(self) -> bool:
         return self.scheme.endswith("+sentinel")
 
+    @property
+    def is_cluster(self) -> bool:
+        return self.scheme.endswith("+cluster")
+
     def __str__(self) -> str:
         return self.shown
 
@@ -87,8 +93,6 @@ def _without_passwords(match: re.Match[str]) -> str:
 def _read(parts: Mapping[str, str]) -> Mapping[str, Any]:
     """Return the DSN's fields; raise ValueError, whose message contains no part of a password."""
     scheme = parts["scheme"].lower()
-    if "cluster" in scheme:
-        raise ValueError(f"Redis Cluster is not supported: {REFUSED['redis_cluster']}")
     if scheme not in FORMS:
         raise ValueError(f"the scheme {scheme!r} is not one of {', '.join(FORMS)}")
     account = {"user": _decode(parts["user"]), "password": _decode(parts["password"])}
@@ -123,11 +127,11 @@ def _read_names(path: str) -> Mapping[str, str]:
 
 
 def _read_hosts(scheme: str, hosts: str) -> tuple[Address, ...]:
-    has_sentinels = scheme.endswith("+sentinel")
     texts = hosts.split(",")
-    if len(texts) > 1 and not (has_sentinels and all(texts)):
-        raise ValueError("only redis+sentinel:// takes several hosts, and none of them may be empty")
-    return tuple(_read_host(text, default_port=26379 if has_sentinels else 6379) for text in texts)
+    if len(texts) > 1 and not ("+" in scheme and all(texts)):
+        raise ValueError("only redis+sentinel:// and redis+cluster:// take several hosts, and none may be empty")
+    default_port = 26379 if scheme.endswith("+sentinel") else 6379
+    return tuple(_read_host(text, default_port=default_port) for text in texts)
 
 
 def _read_host(text: str, *, default_port: int) -> Address:

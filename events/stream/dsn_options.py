@@ -13,7 +13,7 @@ REFUSED = {
     "port": "write it after the host",
     "auth": "write user and password before the host",
     "redis_sentinel": "use sentinel_master",
-    "redis_cluster": "a consumer reads all partitions with one command, which a cluster refuses",
+    "redis_cluster": "write redis+cluster:// and some of the cluster's nodes",
     "stream_max_entries": "use the setting EVENTS_STREAM_MAX_LENGTH",
     "delete_after_ack": "an entry is for all groups, and stays until it leaves the stream's window",
     "delete_after_reject": "an entry is for all groups, and stays until it leaves the stream's window",
@@ -91,6 +91,8 @@ def _expect_known(name: str, scheme: str) -> None:
         raise ValueError(f"there is no option {name}: {REFUSED[name]}")
     if name not in KNOWN:
         raise ValueError(f"an option is unknown; the known ones are {', '.join(KNOWN)}; write & in a password as %26")
+    if name == "dbindex" and "+cluster" in scheme:
+        raise ValueError("a cluster has no numbered databases: leave dbindex out")
     for prefix, needed in ONLY_WITH.items():
         if name.startswith(prefix) and needed not in scheme:
             raise ValueError(f"{name} is an option of {needed} only")

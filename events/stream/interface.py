@@ -45,6 +45,11 @@ class Stream(ABC):
         self.dsn = dsn
         self.timeout_seconds = timeout_seconds
 
+    @classmethod
+    def of(cls, dsn: StreamDSN, *, timeout_seconds: float) -> "Stream":
+        """Return a client for the kind of server that the DSN names."""
+        return cls(dsn, timeout_seconds=timeout_seconds)
+
     def key(self, partition: int) -> str:
         return self.dsn.stream if partition_count() == 1 else f"{self.dsn.stream}:{partition}"
 
@@ -170,4 +175,4 @@ def stream_backend() -> Any:
 def open_stream(*, timeout_seconds: float = TIMEOUT_SECONDS) -> Stream:
     """Create a client of the configured stream."""
     backend: type[Stream] = stream_backend()
-    return backend(StreamDSN.parse(conf.stream_url), timeout_seconds=timeout_seconds)
+    return backend.of(StreamDSN.parse(conf.stream_url), timeout_seconds=timeout_seconds)

@@ -6,6 +6,7 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode, RedisCluster
 from redis.connection import (
     AbstractConnection,
     Connection,
@@ -38,6 +39,24 @@ def connect(dsn: StreamDSN, *, timeout_seconds: float) -> Any:
     account = {"db": dsn.dbindex, **_account(dsn.user, dsn.password)}
     pool = _sentinel_pool(dsn, options, account) if dsn.has_sentinels else _pool(dsn, options | account)
     return redis.Redis.from_pool(pool)
+
+
+def connect_to_cluster(dsn: StreamDSN, *, timeout_seconds: float) -> Any:
+    """Create the client of a cluster, which asks its nodes at once where each slot is; raise redis-py's errors.
+
+    It is asked again after each failure, first the nodes of the DSN, since the others may be gone.
+    """
+    options = _behaviour(dsn, timeout_seconds) | _tls(dsn) | _account(dsn.user, dsn.password)
+    (host, port), *others = dsn.hosts
+    return _Cluster(
+        # Only with a URL does redis-py take a class for the connections.
+        url=f"redis://[{host}]:{port}" if ":" in host else f"redis://{host}:{port}",
+        startup_nodes=[ClusterNode(*address) for address in others],  # type: ignore[no-untyped-call]
+        retry=options.pop("retry"),
+        dynamic_startup_nodes=False,
+        connection_class=_TLS if dsn.is_encrypted else _TCP,
+        **options,
+    )
 
 
 def _pool(dsn: StreamDSN, options: dict[str, Any]) -> ConnectionPool:
@@ -92,6 +111,22 @@ def _tls(dsn: StreamDSN) -> dict[str, Any]:
         "ssl_keyfile": dsn.local_pk or None,
         "ssl_password": dsn.passphrase,  # Even if empty: without one, OpenSSL would ask at the terminal.
     }
+
+
+class _Cluster(RedisCluster):
+    """Finds the key of a read by itself: redis-py asks one node for it, also when that node is gone for good."""
+
+    def determine_slot(self, *args: Any) -> Any:
+        if args[0] in {"XREAD", "XREADGROUP"}:
+            return self.keyslot(args[-2])  # type: ignore[no-untyped-call]  # One key at a time: its name, and an id.
+        return super().determine_slot(*args)
+
+    def close(self) -> None:
+        """Close the connections to all nodes; redis-py leaves those of its pools open."""
+        manager = self.nodes_manager
+        for node in (*manager.nodes_cache.values(), *manager.startup_nodes.values()):
+            if node.redis_connection:
+                node.redis_connection.connection_pool.disconnect()
 
 
 class _ReconnectingConnection(AbstractConnection):

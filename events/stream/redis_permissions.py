@@ -16,3 +16,8 @@ def commands(key: str, channel: str) -> Iterator[list[str]]:
     yield from (["XPENDING", key, "group"], ["DEL", key])
     yield from (["PUBLISH", channel, ""], ["SUBSCRIBE", channel])
     yield ["MEMORY", "USAGE", key]
+
+
+def commands_of_cluster(channel: str) -> Iterator[list[str]]:
+    """Yield the commands that a cluster needs besides; who appends to a partition says so on its channel."""
+    yield from (["CLUSTER", "SLOTS"], ["COMMAND"], ["PUBLISH", channel, ""], ["SUBSCRIBE", channel])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -33,18 +34,41 @@ GROUP_IS_LOST = ("NOGROUP", "UNBLOCKED", "requires the key to exist")
 class RedisStream(Stream):
     """The stream in Redis 7.0 or later, or in Valkey; `Stream` documents the methods."""
 
+    append_script = COMPARE_AND_APPEND
+
     def __init__(self, dsn: StreamDSN, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         super().__init__(dsn, timeout_seconds=min(timeout_seconds, dsn.read_timeout))
-        self._client = self.connect(timeout_seconds)
-        self._compare_and_append = self._client.register_script(COMPARE_AND_APPEND)
-        self._compare_and_delete = self._client.register_script(COMPARE_AND_DELETE)
+        self._connection_seconds = timeout_seconds
         self._signatures_of_groups: dict[int, Signatures] = {}
         self._wake_channel = f"{dsn.stream}:wake"
-        self._wakes = self._client.pubsub(ignore_subscribe_messages=True)
+
+    @classmethod
+    def of(cls, dsn: StreamDSN, *, timeout_seconds: float) -> Stream:
+        if dsn.is_cluster and cls is RedisStream:
+            from events.stream.redis_cluster import ClusterStream  # noqa: PLC0415 (it derives from this class)
+
+            return ClusterStream(dsn, timeout_seconds=timeout_seconds)
+        return cls(dsn, timeout_seconds=timeout_seconds)
 
     def connect(self, timeout_seconds: float) -> Any:
         """Create the client; tests override this."""
         return connect(self.dsn, timeout_seconds=timeout_seconds)
+
+    @cached_property
+    def _client(self) -> Any:
+        return self.connect(self._connection_seconds)
+
+    @cached_property
+    def _compare_and_append(self) -> Any:
+        return self._client.register_script(self.append_script)
+
+    @cached_property
+    def _compare_and_delete(self) -> Any:
+        return self._client.register_script(COMPARE_AND_DELETE)
+
+    @cached_property
+    def _wakes(self) -> Any:
+        return self._client.pubsub(ignore_subscribe_messages=True)
 
     def append(
         self, partition: int, expected: Tail, envelopes: Sequence[Envelope], *, generation: int | None = None
@@ -60,7 +84,7 @@ class RedisStream(Stream):
         return tail
 
     def _append(self, partition: int, arguments: Sequence[str | int]) -> Tail:
-        with _redis_errors():
+        with redis_errors():
             last_id, event_id = self._compare_and_append(keys=[self.key(partition)], args=arguments)
         return Tail(int(last_id.partition("-")[0]), event_id)
 
@@ -80,7 +104,7 @@ class RedisStream(Stream):
         return [entry_of(signatures, *raw) for raw in raw_entries]
 
     def create_group(self, partition: int, group: str, *, after: int) -> None:
-        with _redis_errors():
+        with redis_errors():
             try:
                 self._client.xgroup_create(self.key(partition), group, id=f"{after}-0", mkstream=True)
             except redis.ResponseError as error:
@@ -91,7 +115,7 @@ class RedisStream(Stream):
         self, group: str, consumer: str, partitions: Sequence[int], *, count: int, block_seconds: float
     ) -> dict[int, list[Entry]]:
         by_key = {self.key(partition): partition for partition in partitions}
-        with _redis_errors():
+        with redis_errors():
             answer = self._client.xreadgroup(
                 group, consumer, dict.fromkeys(by_key, ">"), count=count, block=self._block(block_seconds)
             )
@@ -112,7 +136,7 @@ class RedisStream(Stream):
     def rewind(self, partition: int, group: str, *, after: int) -> None:
         key = self.key(partition)
         self._signatures_of_groups.pop(partition, None)
-        with _redis_errors():
+        with redis_errors():
             self._client.xgroup_setid(key, group, f"{after}-0")
             while pending := self._client.xpending_range(key, group, min="-", max="+", count=PENDING_AT_ONCE):
                 self._client.xack(key, group, *(entry["message_id"] for entry in pending))
@@ -122,21 +146,21 @@ class RedisStream(Stream):
         return max(1, int(min(seconds, self.timeout_seconds / 2) * 1000)) if seconds else None
 
     def acknowledge(self, partition: int, group: str, entry_ids: Sequence[str]) -> None:
-        with _redis_errors():
+        with redis_errors():
             self._client.xack(self.key(partition), group, *entry_ids)
 
     def entries(self, partition: int, *, after: str, count: int, block_seconds: float = 0) -> list[Entry]:
-        with _redis_errors():
+        with redis_errors():
             answer = self._client.xread({self.key(partition): after}, count=count, block=self._block(block_seconds))
         return self._entries(partition, [raw for _, entries in answer or [] for raw in entries])
 
     def last_entries(self, partition: int, *, count: int, before: str = "") -> list[Entry]:
-        with _redis_errors():
+        with redis_errors():
             raw_entries = self._client.xrevrange(self.key(partition), f"({before}" if before else "+", count=count)
         return self._entries(partition, raw_entries[::-1])
 
     def has_entry(self, partition: int, *, after: int, block_seconds: float) -> bool:
-        with _redis_errors():
+        with redis_errors():
             block = self._block(block_seconds)
             return bool(self._client.xread({self.key(partition): f"{after}-0"}, count=1, block=block))
 
@@ -147,27 +171,27 @@ class RedisStream(Stream):
 
     def _from_the_end(self, partition: int) -> Iterator[RawEntry]:
         last = "+"
-        with _redis_errors():
+        with redis_errors():
             while raw_entries := self._client.xrevrange(self.key(partition), last, count=LOOKED_BACK_AT_ONCE):
                 yield from raw_entries
                 last = f"({raw_entries[-1][0]}"
 
     def length(self, partition: int) -> int:
-        with _redis_errors():
+        with redis_errors():
             return int(self._client.xlen(self.key(partition)))
 
     def memory_usage(self, partition: int) -> int | None:
-        with _redis_errors(), suppress(redis.ResponseError):  # The command is unknown or not allowed.
+        with redis_errors(), suppress(redis.ResponseError):  # The command is unknown or not allowed.
             size = self._client.memory_usage(self.key(partition))
             return int(size or 0)
         return None
 
     def trim(self, partition: int, *, length: int) -> int:
-        with _redis_errors():
+        with redis_errors():
             return int(self._client.xtrim(self.key(partition), maxlen=length, approximate=False))
 
     def pending(self, partition: int, group: str) -> int:
-        with _redis_errors():
+        with redis_errors():
             try:
                 return int(self._client.xpending(self.key(partition), group)["pending"])
             except redis.ResponseError as error:
@@ -176,44 +200,47 @@ class RedisStream(Stream):
                 raise
 
     def information(self) -> Mapping[str, str]:
-        with _redis_errors():
+        with redis_errors():
             return {name: str(value) for name, value in self._client.info().items()}
 
     def refused_commands(self) -> list[str] | None:
-        with _redis_errors(), suppress(redis.ResponseError):  # The command is unknown or not allowed.
+        with redis_errors(), suppress(redis.ResponseError):  # The command is unknown or not allowed.
             user = self._client.acl_whoami()
-            asked = [command for key in self._keys() for command in commands(key, self._wake_channel)]
+            asked = [command for key in self._keys() for command in self._commands(key)]
             answers = [(command, self._client.execute_command("ACL", "DRYRUN", user, *command)) for command in asked]
             return [f"{' '.join(command[:2])}: {answer}" for command, answer in answers if answer != "OK"]
         return None
+
+    def _commands(self, key: str) -> list[list[str]]:
+        return list(commands(key, self._wake_channel))
 
     def _keys(self) -> list[str]:
         return [self.key(partition) for partition in range(partition_count())]
 
     def clock(self) -> datetime:
-        with _redis_errors():
+        with redis_errors():
             seconds, microseconds = self._client.time()
         return datetime.fromtimestamp(seconds + microseconds / 1_000_000, UTC)
 
     def delete(self, partition: int) -> None:
-        with _redis_errors():
+        with redis_errors():
             self._client.delete(self.key(partition))
 
     def delete_ending(self, partition: int, tail: Tail) -> bool:
-        with _redis_errors():
+        with redis_errors():
             return bool(self._compare_and_delete(keys=[self.key(partition)], args=[tail.position, tail.event_id]))
 
     def rewrite_file(self) -> bool:
-        with _redis_errors(), suppress(redis.ResponseError):  # The command is unknown or not allowed.
+        with redis_errors(), suppress(redis.ResponseError):  # The command is unknown or not allowed.
             return bool(self._client.bgrewriteaof())
         return False
 
     def wake(self) -> None:
-        with _redis_errors():
+        with redis_errors():
             self._client.publish(self._wake_channel, "")
 
     def wait_for_wake(self, seconds: float) -> None:
-        with _redis_errors():
+        with redis_errors():
             if not self._wakes.subscribed:
                 self._wakes.subscribe(self._wake_channel)
             if self._wakes.get_message(timeout=seconds):
@@ -221,16 +248,17 @@ class RedisStream(Stream):
                     pass
 
     def ping(self) -> None:
-        with _redis_errors():
+        with redis_errors():
             self._client.ping()
 
     def close(self) -> None:
-        self._wakes.close()
-        self._client.close()
+        for opened in ("_wakes", "_client"):
+            if opened in self.__dict__:
+                getattr(self, opened).close()
 
 
 @contextmanager
-def _redis_errors() -> Iterator[None]:
+def redis_errors() -> Iterator[None]:
     try:
         yield
     except redis.exceptions.OutOfMemoryError as error:
@@ -239,5 +267,5 @@ def _redis_errors() -> Iterator[None]:
         if any(said in str(error) for said in GROUP_IS_LOST):
             raise GroupLost from error
         raise StreamUnavailable(f"Redis refused: {error}") from error
-    except redis.RedisError as error:
+    except (redis.RedisError, redis.exceptions.RedisClusterException) as error:
         raise StreamUnavailable(f"Redis does not answer: {error}") from error

@@ -30,6 +30,11 @@ return last
 """
 )
 """Append the entries if the stream's last entry has the expected position and event; return the last entry."""
+APPENDED = ":appended"
+APPEND_AND_TELL = COMPARE_AND_APPEND.removesuffix("return last\n") + (
+    f"if #ARGV > 3 then redis.call('PUBLISH', KEYS[1] .. '{APPENDED}', '') end\nreturn last\n"
+)
+"""The same, and tell whoever listens to the key's channel that there are new entries."""
 COMPARE_AND_DELETE = (
     _LAST_ENTRY
     + """

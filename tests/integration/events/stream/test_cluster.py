@@ -1,0 +1,166 @@
+"""The guarantees of a stream, on a cluster of three masters and three replicas."""
+
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from config.engines.valkey import PERMISSIONS
+from events.exceptions import GroupLost
+from events.log.partitions import partition_count
+from events.models import Partition
+from events.stream.interface import Stream, open_stream
+from events.stream.redis_cluster import ClusterStream
+from events.stream.tail import EMPTY
+from tests.contracts.stream import GROUP, READER, StreamContract
+from tests.network.redis_cluster import MASTERS, Cluster, Node, running_cluster
+from tests.things import envelope_at
+from tests.waiting import wait_until
+
+LATE_SECONDS = 0.2
+PERMISSIONS_IN_A_CLUSTER = re.findall(
+    r"`([&+]\S+)`", Path("docs/operations/failover.md").read_text().partition("## Spread the stream over a cluster")[2]
+)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def stream(cluster: Cluster, settings: Settings) -> Iterator[Stream]:
+    settings.EVENTS_STREAM_URL = cluster.dsn
+    stream = open_stream()
+    assert isinstance(stream, ClusterStream)
+    for node in cluster.masters:
+        node.client.flushall()
+    yield stream
+    stream.close()
+
+
+class TestStream(StreamContract):
+    """The guarantees of a stream."""
+
+
+@pytest.fixture
+def partitions(db: None) -> Iterator[list[int]]:
+    """Four partitions, whose keys are on all three masters."""
+    Partition.objects.bulk_create(Partition(number=number) for number in range(1, 4))
+    partition_count.cache_clear()
+    yield [0, 1, 2, 3]
+    partition_count.cache_clear()
+
+
+@pytest.fixture
+def groups(stream: Stream, partitions: list[int]) -> list[int]:
+    for partition in partitions:
+        stream.create_group(partition, GROUP, after=0)
+    return partitions
+
+
+def read(stream: Stream, partitions: list[int], block_seconds: float = 0) -> dict[int, list[str]]:
+    found = stream.read(GROUP, READER, partitions, count=10, block_seconds=block_seconds)
+    return {partition: [entry.id for entry in entries] for partition, entries in found.items()}
+
+
+def test_the_partitions_are_on_several_masters(cluster: Cluster, stream: Stream, partitions: list[int]) -> None:
+    assert len({cluster.master_of(stream.key(partition)).port for partition in partitions}) == MASTERS
+
+
+def test_all_partitions_are_read_at_once(stream: Stream, groups: list[int]) -> None:
+    for partition in groups[1:]:
+        stream.append(partition, EMPTY, [envelope_at(1)])
+
+    assert read(stream, groups) == {1: ["1-0"], 2: ["1-0"], 3: ["1-0"]}
+    assert read(stream, groups) == {}
+
+
+def test_who_waits_hears_of_each_append(stream: Stream, groups: list[int]) -> None:
+    with closing(open_stream()) as other, ThreadPoolExecutor(1) as pool:
+        for partition in groups:
+            begun = time.monotonic()
+            appended = pool.submit(append_late, other, partition)
+
+            assert read(stream, groups, block_seconds=2.5) == {partition: ["1-0"]}
+            assert time.monotonic() - begun < 2.0  # Without the message, the read would end after 2.5 s.
+            appended.result()
+
+
+def append_late(stream: Stream, partition: int) -> None:
+    """Append while the reader waits, or a moment before; this thread does not see the test's rows."""
+    time.sleep(LATE_SECONDS)
+    stream.append(partition, EMPTY, [envelope_at(1)], generation=0)
+
+
+def test_a_lost_group_keeps_nothing_of_the_others_back(cluster: Cluster, stream: Stream, groups: list[int]) -> None:
+    stream.append(0, EMPTY, [envelope_at(1)])
+    stream.delete(2)
+
+    assert read(stream, groups) == {0: ["1-0"]}
+    with pytest.raises(GroupLost):
+        read(stream, groups)
+
+
+def test_a_slot_that_moves_is_followed(cluster: Cluster, stream: Stream, groups: list[int]) -> None:
+    end = stream.append(1, EMPTY, [envelope_at(1)])
+    before = cluster.master_of(stream.key(1))
+
+    cluster.move(stream.key(1))
+    stream.append(1, end, [envelope_at(2)])
+
+    assert cluster.master_of(stream.key(1)) is not before
+    assert read(stream, groups) == {1: ["1-0", "2-0"]}
+
+
+def test_what_one_master_says_is_examined(cluster: Cluster, stream: Stream) -> None:
+    cluster.masters[1].client.config_set("maxmemory-policy", "allkeys-lru")
+
+    assert stream.information()["maxmemory_policy"] == "allkeys-lru"
+
+    cluster.masters[1].client.config_set("maxmemory-policy", "noeviction")
+    assert stream.information()["maxmemory_policy"] == "noeviction"
+
+
+def test_every_node_rewrites_its_file(cluster: Cluster, stream: Stream) -> None:
+    before = [rewrites(node) for node in cluster.nodes]
+
+    assert stream.rewrite_file()
+
+    wait_until(lambda: all(rewrites(node) > earlier for node, earlier in zip(cluster.nodes, before, strict=True)))
+
+
+def rewrites(node: Node) -> int:
+    return int(node.client.info("persistence")["aof_rewrites"])
+
+
+def test_a_user_with_the_documented_permissions_is_refused_nothing(
+    cluster: Cluster, stream: Stream, groups: list[int], settings: Settings
+) -> None:
+    permissions = [*PERMISSIONS.read_text().split(), *PERMISSIONS_IN_A_CLUSTER]
+    for node in cluster.nodes:
+        node.client.execute_command("ACL", "SETUSER", "tickets", "reset", "on", ">secret", *permissions)
+    settings.EVENTS_STREAM_URL = cluster.dsn.replace("://", "://tickets:secret@")
+
+    with closing(open_stream()) as limited:
+        limited.append(0, EMPTY, [envelope_at(1)])
+
+        assert read(limited, groups) == {0: ["1-0"]}
+        assert limited.refused_commands() == []
+
+
+def test_what_a_user_may_not_do_is_named(cluster: Cluster, stream: Stream, settings: Settings) -> None:
+    for node in cluster.nodes:
+        node.client.execute_command("ACL", "SETUSER", "mute", "reset", "on", ">secret", "allkeys", "+@all")
+    settings.EVENTS_STREAM_URL = cluster.dsn.replace("://", "://mute:secret@")
+
+    with closing(open_stream()) as limited:
+        refused = limited.refused_commands() or []
+
+    assert any(complaint.startswith("PUBLISH tickets:appended: ") for complaint in refused)
