@@ -155,6 +155,7 @@ def test_a_user_with_the_documented_permissions_is_refused_nothing(
         assert limited.refused_commands() == []
 
 
+@pytest.mark.django_db
 def test_what_a_user_may_not_do_is_named(cluster: Cluster, stream: Stream, settings: Settings) -> None:
     for node in cluster.nodes:
         node.client.execute_command("ACL", "SETUSER", "mute", "reset", "on", ">secret", "allkeys", "+@all")
