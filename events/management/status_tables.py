@@ -3,14 +3,18 @@
 from collections.abc import Iterator, Sequence
 
 from django.utils import timezone
-from rich.console import Group, RenderableType
+from rich.console import Console as RichConsole
+from rich.console import ConsoleOptions, Group, RenderableType
 from rich.filesize import decimal
 from rich.markup import escape
+from rich.measure import Measurement
+from rich.text import Text
 
 from events.groups.ownership import RETRYING
-from events.management.console import Table
+from events.management.console import UNLIMITED, Table
 from events.operations.status import GroupStatus, PartitionStatus
 from events.relay.divergence import REMEDY
+from events.texts.printable import printable
 
 NOTABLE_SILENCE_SECONDS = 10
 COLUMNS = ("checkpoint", "lag", "oldest", "pending", "dead letters")
@@ -33,14 +37,40 @@ def _parts(partition: PartitionStatus) -> Iterator[RenderableType]:
             f"[yellow]foreign entries[/]: {partition.foreign_entries:,} were found so far, and the stream was repaired "
             f"{partition.repairs:,} times"
         )
-    table = Table("group", "target")
-    for column in COLUMNS:
-        table.add_column(column, justify="right")
-    table.add_column("owner")
-    for group in partition.groups:
-        table.add_row(*_cells(group), style=_style(group))
-    yield table
+    yield Groups(partition.groups)
     yield from [note for group in partition.groups for note in _notes(group)]
+
+
+class Groups:
+    """A table of the groups; where the terminal is too narrow for it, lines with their names in full."""
+
+    def __init__(self, groups: Sequence[GroupStatus]) -> None:
+        self._groups = groups
+
+    def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> Iterator[RenderableType]:
+        table = self._table()
+        if Measurement.get(console, options.update(width=UNLIMITED), table).maximum <= options.max_width:
+            yield table
+        else:
+            yield from (line for group in self._groups for line in _lines(group))
+
+    def _table(self) -> Table:
+        table = Table("group", "target")
+        for column in COLUMNS:
+            table.add_column(column, justify="right")
+        table.add_column("owner")
+        for group in self._groups:
+            table.add_row(*_cells(group), style=_style(group))
+        return table
+
+
+def _lines(group: GroupStatus) -> Iterator[Text]:
+    name, target, *cells, owner = _cells(group)
+    style = _style(group)
+    for text in filter(None, (name, target)):
+        yield Text(printable(text), style=f"bold {style}", overflow="fold")
+    for title, cell in zip((*COLUMNS, "owner"), (*cells, owner), strict=True):
+        yield Text(f"  {title:<12}  {printable(cell)}", style=style)
 
 
 def _window(partition: PartitionStatus) -> str:
@@ -65,7 +95,7 @@ def _owner(group: GroupStatus) -> str:
     return f"{group.owner.member}, {'lease expired, ' * group.owner.is_expired}{state}"
 
 
-def _style(group: GroupStatus) -> str | None:
+def _style(group: GroupStatus) -> str:
     is_owned = group.owner and group.owner.state and not group.owner.is_expired
     if group.dead_letters or (group.lag and not is_owned) or (group.owner and group.owner.state == RETRYING):
         return "red"

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from django.core.management.base import CommandError
 from django.db import Error, connections
+from django.utils import timezone
 from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
@@ -72,12 +73,18 @@ class Command(BaseCommand):
 
 def _watch(look: Callable[[], list[PartitionStatus]], console: Console, seconds: int) -> None:
     try:
-        with Live(console=console, auto_refresh=False) as live:
+        # On a terminal it has the whole screen, like top, and leaves no trace of itself.
+        with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
             while True:
-                live.update(_render(look), refresh=True)
+                live.update(_with_time(_render(look), seconds), refresh=True)
                 time.sleep(seconds)
     except KeyboardInterrupt:
         return
+
+
+def _with_time(shown: Group, seconds: int) -> Group:
+    now = timezone.localtime()
+    return Group(f"[dim]{now:%H:%M:%S} {now.tzname()}, every {seconds} s; Ctrl-C ends it[/]", shown)
 
 
 def _render(look: Callable[[], list[PartitionStatus]]) -> Group:

@@ -1,6 +1,7 @@
 """manage.py event_status; tests/integration/events/operations/test_status.py tests it with real processes."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -239,3 +240,21 @@ def test_the_stream_s_memory_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_json_can_not_be_watched() -> None:
     with pytest.raises(CommandError, match="not allowed with argument"):
         look("--watch")
+
+
+LONG_NAME = "tickets-2026-11-29-164212-of-the-north-hall"
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 120, 300])
+def test_names_are_in_full_at_any_width(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    Checkpoint.objects.filter(group=GROUP).update(target=LONG_NAME)
+    said = StringIO()
+
+    call_command("event_status", "--group", GROUP, stdout=said, force_color=True, no_color=False)
+
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in said.getvalue().splitlines()]
+    assert max(map(len, lines)) <= columns
+    assert GROUP in "\n".join(lines)
+    assert LONG_NAME in "".join(lines)  # Only a terminal that is narrower than the name folds it.
+    assert (LONG_NAME in "\n".join(lines)) is (columns > len(LONG_NAME))
