@@ -5,13 +5,15 @@ import os
 import select
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
+import msgspec
 from django.core.management import base
+from django.core.management.base import CommandParser
 from django.core.management.color import no_style
 
 from events.management.unavailable import database_is_needed
@@ -19,6 +21,13 @@ from events.texts.printable import codes_of, printable
 
 NOBODY_READS = 141
 """The exit code of a program whose reader has gone, such as `head`: 128 and the number of SIGPIPE."""
+EXIT_CODES: Mapping[int, str] = {
+    0: "done",
+    1: "it failed, or nobody agreed to what it asked",
+    2: "wrong arguments",
+    NOBODY_READS: "the reader of the output has ended, as `head` does",
+}
+"""What the exit codes of every command mean, unless it has other words for it."""
 ESCAPED = "events.escaped"
 
 
@@ -37,6 +46,8 @@ class Output(base.OutputWrapper):
 class BaseCommand(base.BaseCommand):
     """A command that prints by self.stdout and self.stderr, or by Console (events/management/console.py)."""
 
+    exit_codes: ClassVar[Mapping[int, str]] = {}
+    """What other codes than those of EXIT_CODES mean, or what these mean here; --help and the reference show it."""
     stdout: Output
     stderr: Output
 
@@ -45,6 +56,10 @@ class BaseCommand(base.BaseCommand):
         style = self.stderr.style_func
         self.stdout, self.stderr = Output(stdout or sys.stdout), Output(stderr or sys.stderr)
         self.stderr.style_func = style
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        codes = "; ".join(f"{code}: {meaning}" for code, meaning in sorted(({**EXIT_CODES, **self.exit_codes}).items()))
+        return super().create_parser(prog_name, subcommand, **{"epilog": f"Exit codes: {codes}.", **kwargs})
 
     def run_from_argv(self, argv: list[str]) -> None:
         if sys.excepthook is sys.__excepthook__:  # Else the project logs what nobody catches.
@@ -59,6 +74,10 @@ class BaseCommand(base.BaseCommand):
                 setattr(self, name, Output(stream))
         with database_is_needed():
             return super().execute(*args, **options)
+
+    def print_json(self, found: object) -> None:
+        """Print a value for programs; the reference says of what it consists."""
+        self.stdout.write(msgspec.json.format(msgspec.json.encode(found, enc_hook=str)).decode())
 
     def check(self, *args: Any, **options: Any) -> None:
         """Run the checks; their messages have no colours, which could not be told from those in a setting."""

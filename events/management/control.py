@@ -30,6 +30,7 @@ class ControlCommand(BaseCommand):
     """Send a request to the processes of some groups, and with --wait, wait until they have fulfilled it."""
 
     requires_system_checks = [TAG]
+    exit_codes = {1: "with `--wait`: some processes have not done it in time; or it failed"}
     request: ClassVar[GroupRequest]
     done: ClassVar[str]
     """The state of a process that has fulfilled the request, for messages."""

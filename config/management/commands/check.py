@@ -7,3 +7,5 @@ from events.management.command import BaseCommand
 
 class Command(BaseCommand, check.Command):
     """Django's command with our output."""
+
+    exit_codes = {1: "a check found an error"}

@@ -15,6 +15,7 @@ class Command(BaseCommand):
         "Restart the web server of this machine or container without losing a request: new workers load the code that "
         "is there now, and then the old ones answer their last requests and end."
     )
+    exit_codes = {1: "the old workers go on"}
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -19,9 +19,14 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--write", action="store_true", help=f"write them to {PAGE} instead")
+        instead = parser.add_mutually_exclusive_group()
+        instead.add_argument("--write", action="store_true", help=f"write them to {PAGE} instead")
+        instead.add_argument("--json", action="store_true", help="print a JSON list of them instead")
 
-    def handle(self, *, write: bool, **_: Any) -> None:
+    def handle(self, *, write: bool, json: bool, **_: Any) -> None:
+        if json:
+            self.print_json([variable._asdict() for variable in environment.variables.values()])
+            return
         text = "\n".join(tables(environment.variables.values()))
         if not write:
             self.stdout.write(text, ending="")

@@ -32,6 +32,7 @@ class Command(BaseCommand):
         "of PostgreSQL, Valkey and Elasticsearch for which DATABASE_URL, EVENT_STREAM_URL or ELASTICSEARCH_URL names "
         "no server. Ctrl-C stops everything that was started; the data stays."
     )
+    exit_codes = {1: "something did not start, or a step of the demo failed"}
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

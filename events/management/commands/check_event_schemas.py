@@ -1,7 +1,7 @@
 """Compare the event classes with the lock file of their schemas."""
 
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,29 +23,41 @@ class Command(BaseCommand):
         "event, a version without an upcaster. For other changes it fails until --write has put them into the file; "
         "commit the file then."
     )
+    exit_codes = {1: "the file is out of date, or a change breaks readers"}
     requires_system_checks = [CODE_TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--write", action="store_true", help="write the changes to the file, unless one of them breaks readers"
         )
+        parser.add_argument("--json", action="store_true", help="print a JSON object with the changes")
 
-    def handle(self, *, write: bool, **_: Any) -> None:
+    def handle(self, *, write: bool, json: bool, **_: Any) -> None:
         path, event_types = Path(conf.schema_lock), registered_types()
         locked = _read(path)
         found = list(changes(locked, event_types))
+        if json:
+            self.print_json({"file": path, "events": len(event_types), "changes": [*map(_members, found)]})
         if breaking := [change for change in found if change.is_breaking]:
             raise CommandError(f"the event classes differ from {path} in ways that break readers:\n{_listed(breaking)}")
         if write and found:
             current = {dataschema(each.name, each.version): schema_of(each) for each in event_types}
             _write(path, locked | current)
-            self.stdout.write(f"wrote {path}; commit it.\n{_listed(found)}")
+            self._say(f"wrote {path}; commit it.\n{_listed(found)}", json=json)
         elif found:
             raise CommandError(
                 f"{path} is out of date: run check_event_schemas --write, and commit the file.\n{_listed(found)}"
             )
         else:
-            self.stdout.write(f"{path} is up to date: {len(event_types)} events")
+            self._say(f"{path} is up to date: {len(event_types)} events", json=json)
+
+    def _say(self, sentence: str, *, json: bool) -> None:
+        if not json:
+            self.stdout.write(sentence)
+
+
+def _members(change: Change) -> Mapping[str, object]:
+    return {"what": change.what, "remedy": change.remedy, "is_breaking": change.is_breaking}
 
 
 def _listed(found: Sequence[Change]) -> str:

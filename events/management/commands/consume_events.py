@@ -31,6 +31,10 @@ class Command(Worker):
         "failures of Redis, the database or the subscriber's target it tries again. SIGTERM ends it after the current "
         "batch."
     )
+    exit_codes = {
+        1: "it has failed as often as `--failure-limit` allows, or could not begin",
+        70: "its handler made no progress, so the process was ended: start it again",
+    }
     requires_system_checks = [TAG, CODE_TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -25,6 +25,7 @@ NOTHING_FOUND = "no dead letter matches"
 
 class Command(BaseCommand):
     help = "List, show, retry, edit and discard the events that consumer groups could not handle."
+    exit_codes = {1: "letters were left out, nobody agreed, or it failed"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_subcommands(parser)

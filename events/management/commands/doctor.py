@@ -5,8 +5,6 @@ from argparse import ArgumentParser
 from contextlib import closing
 from typing import Any
 
-import msgspec
-
 from events.checks import TAG
 from events.management.command import BaseCommand
 from events.operations.doctor import examine
@@ -20,9 +18,9 @@ STREAM_TIMEOUT_SECONDS = 2.0
 class Command(BaseCommand):
     help = (
         "Check the database, the stream and the consumer groups, and print each finding on a line, a fault with its "
-        "remedy and its page in docs/operations/runbook. It changes nothing, and ends within 10 s. The exit code is 1 "
-        "if there is a fault."
+        "remedy and its page in docs/operations/runbook. It changes nothing, and ends within 10 s."
     )
+    exit_codes = {1: "there is a fault"}
     requires_system_checks = [TAG]
 
     def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]  # noqa: ARG002
@@ -40,8 +38,7 @@ class Command(BaseCommand):
         with closing(open_stream(timeout_seconds=STREAM_TIMEOUT_SECONDS)) as stream:
             findings = list(examine(stream))
         if json:
-            reported = [_as_json(item) for item in findings]
-            self.stdout.write(msgspec.json.format(msgspec.json.encode(reported)).decode())
+            self.print_json([_as_json(item) for item in findings])
         else:
             for item in findings:
                 self.stdout.write(_line(item), self.style.ERROR if item.is_fault else None)

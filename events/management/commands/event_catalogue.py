@@ -4,7 +4,6 @@ from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import msgspec
 from rich.text import Text
 
 from events.checks import CODE_TAG
@@ -33,7 +32,7 @@ class Command(BaseCommand):
         found = catalogue()
         match format:
             case "json":
-                self.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode())
+                self.print_json(found)
             case "markdown":
                 self.stdout.write("\n".join(_markdown(found)))
             case _:

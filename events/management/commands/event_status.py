@@ -7,7 +7,6 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
-import msgspec
 from django.core.management.base import CommandError
 from django.db import Error, connections
 from django.utils import timezone
@@ -64,7 +63,7 @@ class Command(BaseCommand):
         self, look: Callable[[], list[PartitionStatus]], console: Console, *, json: bool, watch: int | None
     ) -> None:
         if json:
-            self.stdout.write(msgspec.json.format(msgspec.json.encode(look())).decode())
+            self.print_json(look())
         elif watch:
             _watch(look, console, watch)
         else:

@@ -2,10 +2,11 @@
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
+import msgspec
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from rich.progress import Progress
@@ -22,20 +23,29 @@ from events.operations.forgetting.leftovers import leftovers
 from events.operations.forgetting.run import OnStep, Outcome, forget
 from events.operations.forgetting.run import Progress as Step
 from events.operations.forgetting.search import Searched, prove
-from events.personal_data import Person, normal
+from events.personal_data import Leftover, Person, normal
 from events.processes.migrations import expect_migrated
 from events.stream.interface import Stream, open_stream
 
 STANDARD_INPUT = "-"
 
 
+class Told(msgspec.Struct):
+    """What was done, for programs."""
+
+    redacted: Mapping[str, int] | None = None
+    searched: Sequence[Mapping[str, object]] = ()
+    left: Sequence[Mapping[str, object]] = ()
+    problems: list[str] = []
+
+
 class Command(BaseCommand):
     help = (
         "Forget a person: redact the marked fields in tables, log, dead letters, stream and all indices, and remove "
         "the identity from all texts. Then search everything for it, and say what is left in backups and files, and "
-        "until when. The service may run meanwhile. If the command is interrupted, start it again. The exit code is 1 "
-        "if anything was found, or could not be searched."
+        "until when. The service may run meanwhile. If the command is interrupted, start it again."
     )
+    exit_codes = {1: "the person is left somewhere, or a place could not be searched: run it again; or nobody agreed"}
     requires_system_checks = [TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -54,11 +64,15 @@ class Command(BaseCommand):
         parser.add_argument("--again", action="store_true", help="forget all whom a restored backup has brought back")
         parser.add_argument("--rewrite-aof", action="store_true", help="let Redis rewrite its append-only file")
         parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--json", action="store_true", help="print a JSON object at the end; needs --yes")
 
     def handle(self, *, person: str | None, again: bool, names: bool, yes: bool, **options: Any) -> None:
         if again == bool(person):
             raise CommandError("name a person, or use --again", returncode=2)
+        if options["json"] and not yes:
+            raise CommandError("--json can't ask: add --yes", returncode=2)
         self.console = Console(self.stdout)
+        self.told = Told() if options["json"] else None
         try:
             expect_migrated()
             with closing(open_stream()) as stream:
@@ -67,20 +81,26 @@ class Command(BaseCommand):
                 else:
                     self._forget(_meant(person or ""), stream, names=names, yes=yes)
                 if options["rewrite_aof"]:
-                    self.stdout.write(_rewrite_aof(stream))
-                self._show_leftovers(stream)
+                    self._say(_rewrite_aof(stream))
+                self._show_leftovers([*leftovers(stream)])
         except (EventError, ImproperlyConfigured, PartitionsMissing) as error:
             raise CommandError(str(error)) from error
+        if self.told:
+            self.print_json(self.told)
         if self.is_unfinished:
             raise CommandError("this is not finished: run the command again")
 
     is_unfinished = False
 
+    def _say(self, sentence: str) -> None:
+        if not self.told:
+            self.stdout.write(sentence)
+
     def _forget(self, person: Person, stream: Stream, *, names: bool, yes: bool) -> None:
         found = extent(person)
         person = Person(person.identity, found.names)
         for line in _sentences(found, count_mentions(person) if found.names else 0, names=names):
-            self.stdout.write(line)
+            self._say(line)
         if found.rows or found.events or not self._is_nowhere(person, stream):
             if not yes:
                 confirm()
@@ -98,39 +118,51 @@ class Command(BaseCommand):
             confirm()
         with _progress() as on_step:
             done = forget_again(stream, on_step=on_step)
-        self.stdout.write(f"{done.due:,} forgettings were to be done again; the database had {done.found:,} persons.")
+        self._say(f"{done.due:,} forgettings were to be done again; the database had {done.found:,} persons.")
         self._note(done.problems)
 
     def _tell(self, outcome: Outcome) -> None:
-        self.stdout.write(
+        if self.told:
+            self.told.redacted = {"events": outcome.events, "aggregates": outcome.aggregates, "texts": outcome.texts}
+        self._say(
             f"Redacted: {outcome.events:,} events of {outcome.aggregates:,} aggregates, and {outcome.texts:,} texts of "
             "failures and of the admin's history."
         )
         self._note(outcome.problems)
 
     def _note(self, problems: Sequence[str]) -> None:
+        if self.told:
+            self.told.problems += problems
         for problem in problems:
             self.stderr.write(problem)
         self.is_unfinished |= bool(problems)
 
     def _show_proof(self, proof: Sequence[Searched]) -> None:
+        if self.told:
+            self.told.searched = [place._asdict() for place in proof]
         table = Table(
             "searched", "entries", "with the person", title="What was searched afterwards", title_justify="left"
         )
         for place in proof:
             table.add_row(place.place, f"{place.searched:,}", place.problem or f"{place.found:,}")
-        self.console.print(table)
+        self._print(table)
         if unclean := [place.place for place in proof if not place.is_clean]:
             self.is_unfinished = True
             self.stderr.write(f"the person is left in, or could not be looked for in: {', '.join(unclean)}")
 
-    def _show_leftovers(self, stream: Stream) -> None:
+    def _show_leftovers(self, left: Sequence[Leftover]) -> None:
+        if self.told:
+            self.told.left = [leftover._asdict() for leftover in left]
         table = Table(
             "what is left", "until", "how to end it", title="What this command can't reach", title_justify="left"
         )
-        for leftover in leftovers(stream):
+        for leftover in left:
             table.add_row(leftover.place, leftover.until, leftover.remedy)
-        self.console.print(table)
+        self._print(table)
+
+    def _print(self, table: Table) -> None:
+        if not self.told:
+            self.console.print(table)
 
 
 def _meant(text: str) -> Person:

@@ -26,8 +26,9 @@ OWNER_ONLY = 0o600
 class Command(BaseCommand):
     help = (
         "Print all that is stored about a person: rows of tables, events, dead letters, entries of the stream and "
-        "documents of all kept indices. The exit code is 1 if a place could not be searched."
+        "documents of all kept indices."
     )
+    exit_codes = {1: "a place could not be searched, or it failed"}
     requires_system_checks = [TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 
 from events.envelope import Envelope
 from events.exceptions import PartitionsMissing
+from events.feed.pages import feed_event
 from events.log.partitions import partition_count
 from events.management.command import BaseCommand
 from events.models import LogEntry
@@ -47,7 +48,9 @@ class Command(BaseCommand):
         with closing(open_stream()) as stream:
             found = trace(stream, row)
         if json:
-            self.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode())
+            # The event as the feed shows it.
+            shown = msgspec.Raw(feed_event(found.partition, found.event).json)
+            self.print_json(msgspec.structs.asdict(found) | {"event": shown})
         else:
             self.stdout.write("\n".join(_lines(found)))
 

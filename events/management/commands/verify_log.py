@@ -20,8 +20,9 @@ class Command(BaseCommand):
     help = (
         "Compare each row of the aggregates in EVENTS_AGGREGATES with its newest event, to find changes that no event "
         "reports: by queryset.update, SQL, fixtures or a backup, and rows older than the events. Traffic may go on. "
-        "The exit code is 1 if differences remain. Events without a row are reported, but can't be repaired."
+        "Events without a row are reported, but can't be repaired."
     )
+    exit_codes = {1: "differences remain, or it failed"}
     requires_system_checks = [TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -22,9 +22,9 @@ from readmodel.verification.verification import Part, Verification, kept_compari
 class Command(BaseCommand):
     help = (
         "Compare each kept index with the log, as far as the group has handled it: find documents that differ from "
-        "their events, and documents without an event. The service may run meanwhile. The exit code is 1 if "
-        "differences remain."
+        "their events, and documents without an event. The service may run meanwhile."
     )
+    exit_codes = {1: "differences remain, or it was interrupted or failed"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_projection(parser, default="all")

@@ -19,6 +19,7 @@ from readmodel.tickets.documents import TicketDocuments
 from readmodel.tickets.fields import KEYWORD
 from readmodel.tickets.timeline import Timeline
 from tests.damage import Damage
+from tests.documented_json import assert_documented
 from tests.tickets import issue
 from tickets.events import TICKET_EVENTS, TicketCheckedIn, TicketEvent
 from tickets.models import Ticket
@@ -78,6 +79,8 @@ def preview(*arguments: str) -> str:
 
 def changes(*arguments: str) -> dict[str, dict[str, Any]]:
     found = [msgspec.json.decode(line) for line in preview("--json", *arguments).splitlines()]
+    for change in found[:1]:
+        assert_documented("preview_projection", change)
     return {change["id"]: change for change in found}
 
 

@@ -1,5 +1,6 @@
 """Rebuild an index from the log, move the alias to it, and move the alias back."""
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -22,6 +23,7 @@ from readmodel.tasks import rebuild_readmodel
 from readmodel.tickets.documents import TicketDocuments
 from readmodel.tickets.timeline import Timeline
 from tests.damage import Damage
+from tests.documented_json import assert_documented
 from tests.faults.roles import issue
 from tests.faults.truth import assert_the_read_model_equals_the_tickets
 from tickets.models import Ticket
@@ -65,6 +67,18 @@ def test_the_alias_moves_to_the_new_index(
     assert_the_read_model_equals_the_tickets(elasticsearch, alias)
     interval = elasticsearch.indices.get_settings(index=alias, name="index.refresh_interval", flat_settings=True)
     assert interval[f"{alias}-000002"]["settings"] == {"index.refresh_interval": "1s"}
+
+
+def test_programs_are_told_what_was_built_and_deleted(tickets: list[Ticket], settings: Settings) -> None:
+    said = StringIO()
+
+    call_command("rebuild_readmodel", "--keep=0", "--json", stdout=said)
+
+    found = json.loads(said.getvalue())
+    assert_documented("rebuild_readmodel", found)
+    old, new = (f"{settings.READMODEL_ALIAS}-00000{number}" for number in (1, 2))
+    assert (found["projection"], found["built"], found["searched"], found["deleted"]) == ("tickets", new, new, [old])
+    assert found["compared"] == 6
 
 
 def test_a_worker_rebuilds_what_the_admin_has_asked_for(tickets: list[Ticket], ticket_index: DocumentIndex) -> None:

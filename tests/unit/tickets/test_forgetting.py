@@ -21,6 +21,7 @@ from events.operations.forgetting.stream import fence
 from events.relay import flush
 from events.stream.interface import Stream
 from events.testing import FakeStream
+from tests.documented_json import assert_documented
 from tests.forgetting import ADA, NAME, forget, issue_tickets, traces_in_database, traces_in_stream
 from tests.things import ThingMade
 from tests.tickets import issue
@@ -258,6 +259,24 @@ def test_rows_that_differ_from_their_events_and_events_without_a_row_are_redacte
     call_command("verify_log", stdout=StringIO())
 
 
+def test_programs_are_told_what_was_done_and_not_to_whom() -> None:
+    issue(holder_name=NAME, holder_email=ADA)
+    said = StringIO()
+
+    call_command("forget_person", ADA, "--yes", "--json", stdout=said)
+
+    found = json.loads(said.getvalue())
+    assert_documented("forget_person", found)
+    assert (found["redacted"]["events"], found["problems"]) == (1, [])
+    assert {place["found"] for place in found["searched"]} == {0}
+    assert not any(text in said.getvalue() for text in (ADA, ADA.lower(), NAME))
+
+
+def test_programs_are_not_asked() -> None:
+    with pytest.raises(CommandError, match="--json can't ask: add --yes"):
+        call_command("forget_person", ADA, "--json")
+
+
 class TestReport:
     def run(self, *arguments: str) -> str:
         out = StringIO()
@@ -277,6 +296,7 @@ class TestReport:
         assert found["places"]["table events_log"][0]["data"]["ticket"]["holder_name"] == NAME
         assert [entry["check_ins"][0]["device"] for entry in found["belongings"]["ticket"]] == ["gate 7", ""]
         assert "stream tickets" in places
+        assert_documented("person_report", found)
 
     def test_it_can_be_read_by_people_and_kept_for_its_owner(self, tmp_path: Path) -> None:
         issue(holder_name=NAME, holder_email=ADA)

@@ -4,8 +4,9 @@ import os
 import shutil
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -17,7 +18,7 @@ from rich.progress import Progress
 
 from events.management.command import BaseCommand
 from events.management.console import Console
-from tickets.csv_import.importing import Import
+from tickets.csv_import.importing import Import, ImportReport
 from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS, BadRow
 from tickets.csv_import.source import DELIMITERS, NoTicketFile, examine
 
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         "times have no UTC offset. Encoding and delimiter are found out. A row without a code gets a new code, once "
         "for each file; a row whose code exists is compared with that ticket and changes nothing."
     )
+    exit_codes = {1: "rows are bad, or it failed"}
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", help="the CSV file, or - for the standard input")
@@ -54,14 +56,12 @@ class Command(BaseCommand):
             default="",
             help="of times without an offset in rows without a time zone, such as Europe/Berlin",
         )
+        parser.add_argument("--json", action="store_true", help="print the report as a JSON object")
 
-    def handle(self, *, file: str, on_error: str, **options: Any) -> None:
+    def handle(self, *, file: str, on_error: str, json: bool, **options: Any) -> None:
         console = Console(soft_wrap=True, highlight=False, markup=False)
-
-        def tell(bad: BadRow) -> None:
-            console.print(str(bad))
-
-        run = Import(tell)
+        bad_rows: list[BadRow] = []
+        run = Import(bad_rows.append if json else lambda bad: console.print(str(bad)))
         write = run.all_or_nothing if on_error == "stop" else run.skipping_bad_rows
         try:
             with _opened(file) as rows:
@@ -78,9 +78,17 @@ class Command(BaseCommand):
             ) from error
         if source.note:
             console.print(source.note)
-        self.stdout.write(str(run.report))
+        if json:
+            self.print_json(_members(run.report, bad_rows))
+        else:
+            self.stdout.write(str(run.report))
         if run.report.bad:
             raise CommandError(f"Bad rows: {run.report.bad}; {OUTCOMES[on_error]}.")
+
+
+def _members(report: ImportReport, bad_rows: Sequence[BadRow]) -> Mapping[str, object]:
+    rows = [{"row": bad.place.row, "line": bad.place.line, "problems": bad.problems} for bad in bad_rows]
+    return asdict(report) | {"bad_rows": rows}
 
 
 def _delimiter(text: str) -> str:

@@ -28,7 +28,8 @@ TEXTS = ("code", "title", "venue", "holder_name", "status")
 
 
 class Command(BaseCommand):
-    help = "Search the tickets. Exit code: 0 if tickets are found, 1 if none are found, 2 if the search fails."
+    help = "Search the tickets."
+    exit_codes = {1: "no ticket matches", 2: "the search failed, or wrong arguments"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("query", help="words in any order, of which the last may be unfinished; '' for all tickets")

@@ -21,6 +21,7 @@ from readmodel.index.document_index import DocumentIndex
 from readmodel.projection import VERSION_STEP
 from readmodel.verification.comparison import Comparison
 from tests.damage import Damage
+from tests.documented_json import assert_documented
 from tests.tickets import issue
 from tickets.models import Ticket
 
@@ -56,6 +57,8 @@ def found(capsys: pytest.CaptureFixture[str], *options: str, projection: str = "
         failed = True
     differences = [msgspec.json.decode(line) for line in capsys.readouterr().out.splitlines()]
     assert failed == any(not difference["repaired"] for difference in differences)
+    for difference in differences[:1]:
+        assert_documented("verify_readmodel", difference)
     return differences
 
 
