@@ -5,7 +5,6 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from django.core.management.base import CommandError
 
 from config.release.step import Step
@@ -20,10 +19,14 @@ TO_DO, NOT_SURVIVED = 3, 4
 class Command(BaseCommand):
     help = (
         "Run it with the code and the settings of another release, before that starts, on the live servers: it says "
-        "what has to be done first and afterwards, and whether the running processes survive it. It changes nothing. "
-        "The exit code is 0 if there is nothing to do, 3 if the running processes survive all of it, 4 if they may "
-        "not, and 1 if a server does not answer."
+        "what has to be done first and afterwards, and whether the running processes survive it. It changes nothing."
     )
+    exit_codes = {
+        0: "there is nothing to do",
+        1: "a server does not answer",
+        TO_DO: "the running processes survive what has to be done",
+        NOT_SURVIVED: "they may not survive it",
+    }
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,7 +38,7 @@ class Command(BaseCommand):
         except RetryLater as error:
             raise CommandError(str(error)) from error
         if json:
-            self.stdout.write(msgspec.json.format(msgspec.json.encode([_reported(step) for step in steps])).decode())
+            self.print_json([_reported(step) for step in steps])
         else:
             self._show(steps)
         if steps:

@@ -20,6 +20,7 @@ from events.models import Member
 from events.relay import signing_keys
 from readmodel.index.document_index import connect
 from readmodel.projection import projections
+from tests.documented_json import assert_documented
 from tests.tickets import issue
 from tickets.models import Ticket
 
@@ -64,6 +65,7 @@ def test_all_that_is_to_be_done_is_said_in_order(monkeypatch: pytest.MonkeyPatch
 
     assert code == 3
     found = json.loads(said)
+    assert_documented("check_release", found[0])
     assert [(step["about"], step["when"], step["running_processes_survive"]) for step in found] == [
         ("events", "first", True),
         ("projection", "afterwards", True),

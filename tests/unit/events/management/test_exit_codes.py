@@ -67,7 +67,6 @@ def code_of(*words: str) -> object:
     ("words", "code"),
     [
         ("check", 0),
-        ("check_event_schemas", 0),
         ("consume_events readmodel --limit 1 --time-limit 0.001", 0),
         ("create_token nobody", 1),
         ("dead_letters list", 0),
