@@ -13,8 +13,9 @@ from events.exceptions import GroupLost, StreamUnavailable
 from events.stream.dsn import StreamDSN
 from events.stream.interface import Entry
 from events.stream.redis_client import connect_to_cluster
+from events.stream.redis_errors import redis_errors
 from events.stream.redis_permissions import commands_of_cluster
-from events.stream.redis_stream import RedisStream, redis_errors
+from events.stream.redis_stream import RedisStream
 from events.stream.scripts import APPEND_AND_TELL, APPENDED
 
 EVICTS_NOTHING = "noeviction"

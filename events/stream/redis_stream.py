@@ -1,7 +1,7 @@
 """The stream in Redis: its commands, and a script that compares and appends."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
@@ -11,13 +11,13 @@ import redis
 
 from events.conf import conf
 from events.envelope import Envelope
-from events.exceptions import GroupLost, StreamFull, StreamUnavailable
 from events.log.partitions import partition_count
 from events.measuring.catalogue import APPEND_EVENTS, APPEND_SECONDS, APPENDED
 from events.stream.dsn import StreamDSN
 from events.stream.entries import RawEntry, arguments_of, entry_of, own_tail
 from events.stream.interface import TIMEOUT_SECONDS, Entry, Stream
 from events.stream.redis_client import connect
+from events.stream.redis_errors import redis_errors
 from events.stream.redis_permissions import commands
 from events.stream.scripts import COMPARE_AND_APPEND, COMPARE_AND_DELETE
 from events.stream.signing import Signatures
@@ -27,8 +27,6 @@ from events.stream.tail import Tail
 NOWHERE = Tail(-1, "")
 PENDING_AT_ONCE = 1_000
 LOOKED_BACK_AT_ONCE = 50
-# Redis's errors for a missing group, for a stream that is deleted while a reader waits, and for a missing stream.
-GROUP_IS_LOST = ("NOGROUP", "UNBLOCKED", "requires the key to exist")
 
 
 class RedisStream(Stream):
@@ -255,17 +253,3 @@ class RedisStream(Stream):
         for opened in ("_wakes", "_client"):
             if opened in self.__dict__:
                 getattr(self, opened).close()
-
-
-@contextmanager
-def redis_errors() -> Iterator[None]:
-    try:
-        yield
-    except redis.exceptions.OutOfMemoryError as error:
-        raise StreamFull(f"Redis refused: {error}") from error
-    except redis.ResponseError as error:
-        if any(said in str(error) for said in GROUP_IS_LOST):
-            raise GroupLost from error
-        raise StreamUnavailable(f"Redis refused: {error}") from error
-    except (redis.RedisError, redis.exceptions.RedisClusterException) as error:
-        raise StreamUnavailable(f"Redis does not answer: {error}") from error
