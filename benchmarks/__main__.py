@@ -89,7 +89,7 @@ def main() -> None:
 
 def print_sections(names: Iterable[str]) -> None:
     for name in names:
-        print(f"## {BENCHMARKS[name].title}\n\n```\n{output_of(name)}\n```\n", flush=True)
+        print(f"## {BENCHMARKS[name].title}\n\n```text\n{output_of(name)}\n```\n", flush=True)
 
 
 def output_of(name: str) -> str:

@@ -13,6 +13,8 @@ PROGRAMS = {
     "nginx": "the web server behind nginx; install nginx",
     "systemd-analyze": "the units for systemd; install systemd",
     "promtool": "the rules of the alerts, and the dashboards in Prometheus; install prometheus",
+    "php": "the readers in PHP; install php-cli",
+    "node": "the readers in JavaScript; install nodejs",
     "chromedriver": "the pages in a browser; install chromium and chromium-driver",
 }
 

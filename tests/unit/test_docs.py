@@ -20,7 +20,7 @@ from events.conf import Conf, Setting
 from events.envelope import MAC, Envelope
 from events.log.positions import give_positions
 from events.log.reading import read_after
-from tests import how_to
+from tests.documentation import how_to
 from tests.things import envelope_at
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +56,7 @@ def leaves_of(tree: object) -> Iterator[object]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_exist(page: Path) -> None:
+def test_commands_in_sentences_exist(page: Path) -> None:
     named = set(re.findall(r"manage\.py ([a-z_]+)", page.read_text()))
 
     assert named - get_commands().keys() == set()

@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
 from events.stream.interface import Stream
-from tests.how_to import files_of_the_other_project
+from tests.documentation.how_to import files_of_the_other_project
 from tests.integration.events.test_otherproject import CHECK, RELAY, ROOT, OtherProject, shell
 
 RECORD = """

@@ -1,6 +1,7 @@
 """What a signature covers, which keys sign and verify, and that none of them is shown."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -11,6 +12,7 @@ from events.models import Partition
 from events.stream.interface import Stream
 from events.stream.signing import Signatures, stream_keys
 from events.stream.tail import EMPTY
+from tests.documentation.pages import ROOT, blocks_of
 from tests.things import envelope_at
 
 type Fields = dict[str, str]
@@ -144,3 +146,17 @@ def test_short_keys_are_an_error_at_start_up(settings: Settings, keys: list[str]
     settings.EVENTS_STREAM_KEYS = keys
 
     assert [message.id for message in check_stream_keys()] == faults
+
+
+def test_another_program_verifies_an_entry_as_the_reference_says(settings: Settings) -> None:
+    [code] = [block.text for block in blocks_of(ROOT / "docs/reference/stream.md") if block.language == "python"]
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 (our own documentation)
+    settings.EVENTS_STREAM_KEYS = [NEW]
+    fields = signed()
+    place = "tickets", 0, POSITION
+
+    assert names["is_genuine"](NEW, *place, fields)
+    assert not names["is_genuine"](OLD, *place, fields)
+    assert not names["is_genuine"](NEW, "shop", 0, POSITION, fields)
+    assert not names["is_genuine"](NEW, *place, altered(fields))

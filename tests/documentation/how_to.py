@@ -1,9 +1,9 @@
 """The code of docs/how-to: examples, and files of the other project that begin with their path."""
 
 import re
-from pathlib import Path
 
-HOW_TO = Path(__file__).resolve().parents[1] / "docs/how-to"
+from tests.documentation.pages import ROOT, blocks_of
+
 PAGES = ("events.md", "consumer-groups.md", "testing.md", "another-project.md", "webhooks.md")
 """The pages with code in Python; the first three continue each other."""
 FILE = re.compile(r"# (settings\.py|warehouse/\w+\.py)\n")
@@ -19,5 +19,5 @@ def files_of_the_other_project() -> dict[str, str]:
 
 
 def _python_blocks() -> list[str]:
-    pages = "\n".join((HOW_TO / page).read_text() for page in PAGES)
-    return re.findall(r"```python\n(.*?)```", pages, re.DOTALL)
+    blocks = (block for page in PAGES for block in blocks_of(ROOT / "docs/how-to" / page))
+    return [block.text for block in blocks if block.language == "python"]

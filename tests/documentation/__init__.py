@@ -1,0 +1,1 @@
+"""The documentation's pages, and the code and commands in them."""

@@ -1,0 +1,59 @@
+"""The calls of the how-to are made, in its order, and each is answered as it says."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import pytest
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+
+from tests.documentation.pages import ROOT, blocks_of
+from tests.documentation.shell import commands_of
+from tests.rest import client_with_all
+
+PAGE = ROOT / "docs/how-to/rest-api.md"
+
+
+def calls() -> Iterator[list[str]]:
+    """Yield the words of each `curl`."""
+    for block in blocks_of(PAGE):
+        yield from (command.words[1:] for command in commands_of(block.text) if command.words[0] == "curl")
+
+
+class Caller:
+    """Makes the calls; what an answer has told replaces `$ID` and `$JOB` in later ones."""
+
+    def __init__(self, client: APIClient) -> None:
+        self.client = client
+        self.known = {"$URL": "", "$(uuidgen)": "a-key"}
+
+    def call(self, words: list[str]) -> Response:
+        options = [self._filled(word) for word in words]
+        [url] = [word for word in options if word.startswith("/api/")]
+        method = options[options.index("-X") + 1] if "-X" in options else "GET"
+        headers = dict(options[at + 1].split(": ", 1) for at, word in enumerate(options) if word == "-H")
+        body = options[options.index("-d") + 1] if "-d" in options else ""
+        del headers["Authorization"]  # The client has its own.
+        answer = self.client.generic(method, url, body, content_type="application/json", headers=headers)
+        self.known["$(uuidgen)"] += "."
+        self._learn(answer)
+        return answer  # type: ignore[return-value]
+
+    def _filled(self, word: str) -> str:
+        for name, value in self.known.items():
+            word = word.replace(name, value)
+        return word
+
+    def _learn(self, answer: Response) -> None:
+        if answer.status_code == HTTPStatus.CREATED:
+            self.known["$ID"] = answer.json()["id"]
+        if answer.status_code == HTTPStatus.ACCEPTED:
+            self.known["$JOB"] = answer.json()["id"]
+
+
+@pytest.mark.django_db
+def test_each_documented_call_is_answered_as_documented() -> None:
+    caller = Caller(client_with_all())
+    answers = [caller.call(words) for words in calls()]
+
+    assert [answer.status_code for answer in answers] == [201, 200, 200, 200, 200, 200, 202, 200, 200]
