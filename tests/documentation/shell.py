@@ -9,7 +9,6 @@ from typing import NamedTuple
 SEPARATORS = {"&&", "||", "|", ";", "\n"}
 COMMENT = re.compile(r"(?:^|(?<=\s))#\s.*$", re.MULTILINE)
 ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)", re.DOTALL)
-BEFORE_PYTHON = re.compile(r"(?:env |uv run (?:--group \w+ )?|(?:\.venv/bin/)?python3? (?=-m |-c |\S*\.py\b))*")
 
 
 class Command(NamedTuple):

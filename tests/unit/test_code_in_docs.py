@@ -52,7 +52,7 @@ def test_no_exception_is_left_that_nothing_needs() -> None:
         "uv run python -m tests.no_such_module",
         "cp config/no_such_file /etc",
         "echo 'not closed",
-        "frobnicate",
+        "docker compose exec web python manage.py no_such_command",
     ],
 )
 def test_a_wrong_command_is_found(wrong: str) -> None:
