@@ -21,6 +21,8 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 
 CONFIGURATION = ROOT / "config/supervisord"
 CLIENTS = 3
+STARTING_SECONDS = 3 * PATIENCE_SECONDS
+"""All programs start at once, and a request waits until a restarted web server has started."""
 NEW_CONNECTIONS = httpx.Limits(max_keepalive_connections=0)
 
 
@@ -71,7 +73,7 @@ def production(numbers: Mapping[str, int], **variables: str) -> Iterator[Product
             command, env=environment(PATH=path, **variables), stdout=subprocess.DEVNULL, cwd=ROOT
         ) as supervisord:
             try:
-                wait_until(lambda: answers(service.port, "/healthz"))
+                wait_until(lambda: answers(service.port, "/healthz"), within_seconds=STARTING_SECONDS)
                 yield service
             finally:
                 supervisord.terminate()
@@ -90,7 +92,7 @@ def clients(port: int) -> Iterator[Counter[int]]:
             base_url=base,
             headers={"Authorization": f"Token {token}"},
             limits=NEW_CONNECTIONS,
-            timeout=PATIENCE_SECONDS,
+            timeout=STARTING_SECONDS,
         ) as client:
             while not has_ended.is_set():
                 issued = client.post(LIST, json=BODY)

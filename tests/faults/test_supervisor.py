@@ -39,6 +39,7 @@ def disturb(service: Production) -> None:
     assert service.control("restart", "access:access-1").endswith("access:access-1: started\n")
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.django_db(transaction=True)
 def test_restarts_kills_and_new_numbers_lose_no_request_and_no_event(
     stream: Stream, elasticsearch: Elasticsearch, settings: Settings
