@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import Future
 from functools import cache
 from typing import ClassVar
 
@@ -30,6 +31,8 @@ class Subscriber(ABC):
     """Whether its effects are in our database and share the checkpoint's transaction: they happen exactly once."""
     overlap: ClassVar[int] = 1
     """How many batches may be in flight at once, in threads; more than 1 only without an order and a transaction."""
+    begins_at_end: ClassVar[bool] = False
+    """Whether its first target, if it is new, begins at the log's end: for one without effects of its own."""
     max_attempts: ClassVar[int] = 5
     """How often an event that raises an unexpected exception is tried before it is parked."""
 
@@ -44,8 +47,9 @@ class Subscriber(ABC):
     def further_targets(self) -> Sequence["Subscriber"]:
         """Return the subscribers of the group's further targets, each with its own checkpoints; called after `open`.
 
-        They get the same events from the log, after this one, and delay neither it nor one another. If the targets
-        change later, `check` raises TargetLost.
+        They get the same events from the log, after this one, and delay neither it nor one another. They are asked for
+        again each second, after `check`: one that is new is fed, one that is returned no more is fed no longer, and
+        the others are the same objects as before.
         """
         return ()
 
@@ -82,6 +86,15 @@ class Subscriber(ABC):
         A call that may take minutes reports its `progress()`, from any thread: the process of a handler that makes none
         for EVENTS_HANDLER_SECONDS is ended, and that counts as a failure of the event.
         """
+
+    def begin(self, batch: Sequence[Envelope]) -> Future[None] | None:  # noqa: ARG002 (most are called in threads)
+        """Begin to handle the batch without waiting, and return a future that ends as `handle` would.
+
+        For targets that mostly wait for others: a hundred of them then need no hundred threads. None: `handle` is
+        called in a thread. Only further targets and those with an overlap are begun. What is in flight when it has to
+        be abandoned gets a `cancel()`; the batch is delivered again only once the future has ended.
+        """
+        return None
 
     def select(self, batch: Sequence[Envelope]) -> Sequence[Envelope]:
         """Return the events of the batch that this subscriber handles."""

@@ -12,6 +12,8 @@ from fakeredis import FakeRedis
 
 from events.conf import conf
 from events.consumer.consumer import Consumer
+from events.consumer.subscription import FurtherSubscription
+from events.consumer.subscriptions import Subscriptions
 from events.event import Event, decode
 from events.exceptions import AttemptFailed
 from events.groups.ownership import Ownership
@@ -103,6 +105,17 @@ def run_until_idle(group: str, subscriber: Subscriber | None = None) -> None:
         consumer.run(until_idle=True)
 
 
+class _FailingTarget(FurtherSubscription):
+    def _back_off(self, error: Exception) -> Never:
+        raise error
+
+
+class _FailingSubscriptions(Subscriptions):
+    further_kind = _FailingTarget
+
+
 class _FailingConsumer(Consumer):
+    subscriptions_kind = _FailingSubscriptions
+
     def _back_off(self, error: Exception) -> Never:
         raise error.__cause__ if isinstance(error, AttemptFailed) and error.__cause__ else error

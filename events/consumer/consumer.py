@@ -47,6 +47,8 @@ class Consumer:
     everything is opened again: partitions are acquired, checkpoints loaded, and Redis's groups set back to them.
     """
 
+    subscriptions_kind = Subscriptions
+
     def __init__(
         self, subscriber: Subscriber, stream: Stream, ownership: Ownership, *, shutdown: Shutdown, limits: Limits
     ) -> None:
@@ -56,7 +58,7 @@ class Consumer:
         self.shutdown = shutdown
         self.limits = limits
         self._reader = GroupReader(stream, ownership.group, ownership.name)
-        self._subscriptions = Subscriptions(subscriber, ownership, limits)
+        self._subscriptions = self.subscriptions_kind(subscriber, ownership, limits)
         self._turns = Turns()
         self._look = Timer()
         self._backoff = Backoff()
@@ -138,14 +140,14 @@ class Consumer:
         self._source.look_around()
         if self._look.is_due(self.limits.block_seconds):
             self.subscriber.check(self._first.claims.keys())
+            self._subscriptions.follow_targets()
             self._subscriptions.look_for_letters()
             self._follow_moved_checkpoints()
 
     def _follow_moved_checkpoints(self) -> None:
         """Return to the checkpoints of a database that was restored meanwhile."""
-        for partition in list(self._first.claims):
-            if self._subscriptions.was_moved(partition):
-                self._reader.take_over(partition, self._subscriptions.take_over(partition))
+        for partition in self._subscriptions.moved():
+            self._reader.take_over(partition, self._subscriptions.take_over(partition))
 
     def _check_whether_to_stop(self) -> None:
         self.shutdown.check()

@@ -5,17 +5,18 @@ Out:  calls, and their results.
 Next: events/consumer/settling.py
 """
 
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import NamedTuple
 
 from django.db import close_old_connections
 
-from events.consumer.settling import Batch, Call, Settling
+from events.consumer.calls import HandlerCall
+from events.consumer.settling import Batch, Result, Settling
 from events.dead_letters import parking as dead_letters
-from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.models import LogEntry
 from events.subscriber import Subscriber
@@ -81,10 +82,18 @@ class Delivery:
         while len(self._in_flight) > leaving:
             self._settle_oldest()
 
-    def settle_finished(self) -> None:
-        """Settle the oldest batches that need not be waited for."""
+    def settle_finished(self) -> bool:
+        """Settle the oldest batches that need not be waited for; tell whether there were any."""
+        before = len(self._in_flight)
         while self._in_flight and self._in_flight[0].is_done:
             self._settle_oldest()
+        return len(self._in_flight) < before
+
+    def ends_by(self, until: float) -> bool:
+        """Wait for the calls in flight, but no longer than until then; tell whether they have ended."""
+        running = [call.future for call in self._in_flight if call.future]
+        wait(running, timeout=max(0.0, until - time.monotonic()))
+        return all(map(Future.done, running))
 
     def _settle_oldest(self) -> None:
         """Settle the oldest batch; if that fails, abandon the later ones, which would move the checkpoint past it."""
@@ -113,9 +122,9 @@ class Delivery:
             self.settle()
         return True
 
-    def was_moved(self, claim: Claim) -> bool:
+    def was_moved(self, claim: Claim, positions: Mapping[Claim, int]) -> bool:
         """Tell whether the checkpoint is not where this has left it: the database may have been restored."""
-        return not self._in_flight and checkpoint.position(claim) != self.settled_to[claim.partition]
+        return not self._in_flight and positions.get(claim) != self.settled_to[claim.partition]
 
     def abandon(self) -> None:
         """Settle nothing that is in flight: its batches will be delivered again, once their calls have ended."""
@@ -129,9 +138,10 @@ class Delivery:
 
     def close(self) -> None:
         """Abandon what is in flight, wait for the calls that run, and end the threads."""
-        self._in_flight.clear()
+        self.abandon()
         if self._threads:
             self._threads.shutdown(cancel_futures=True)
+        self.wait_for_abandoned()
 
     def _start_threads(self) -> ThreadPoolExecutor | None:
         """Return the threads in which the subscriber is called; a transaction needs the caller's connection."""
@@ -139,13 +149,15 @@ class Delivery:
         is_called_here = overlap == 1 and (self._waits or self._subscriber.transactional)
         return None if is_called_here else ThreadPoolExecutor(overlap)
 
-    def _start(self, call: Call, settle: Callable[[Call], None]) -> None:
+    def _start(self, call: HandlerCall, settle: Callable[[Result], None]) -> None:
         """Start the call if there are threads; `settle` gets the call, or the wait for its result."""
-        future = self._threads.submit(_closing_connections, call) if self._threads else None
+        future = None
+        if self._threads and call.is_needed:
+            future = call.begin() or self._threads.submit(_closing_connections, call)
         self._in_flight.append(_InFlight(future, partial(settle, future.result if future else call)))
 
 
-def _closing_connections(call: Call) -> None:
+def _closing_connections(call: Result) -> None:
     """Call in a thread, of whose database connections nobody else takes care."""
     try:
         call()

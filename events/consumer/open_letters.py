@@ -14,10 +14,11 @@ class OpenLetters:
     def __init__(self, *, ordered: bool) -> None:
         self._ordered = ordered
         self._ends: dict[Claim, int] = {}
+        self._parked: set[Claim] = set()
 
     def leave_out(self, claim: Claim, selected: Sequence[Envelope]) -> Sequence[Envelope]:
         """Return the events without open letter; for an ordered subscriber, queue those that must wait behind one."""
-        if not selected or not (self._ordered or (selected[0].position or 0) <= self._end(claim)):
+        if not selected or not self._may_be_blocked(claim, selected):
             return selected
         blocked = dead_letters.blocked(claim, selected)
         without_own = [envelope for envelope in selected if envelope.id not in blocked.own]
@@ -26,6 +27,15 @@ class OpenLetters:
         if waiting := list(filter(blocked.blocks, without_own)):
             dead_letters.queue_all(claim, waiting)
         return list(filterfalse(blocked.blocks, without_own))
+
+    def note_parked(self, claim: Claim) -> None:
+        """Note that an event was parked, behind which others may have to wait."""
+        self._parked.add(claim)
+
+    def _may_be_blocked(self, claim: Claim, selected: Sequence[Envelope]) -> bool:
+        if self._ordered:
+            return claim in self._parked or self._end(claim) > 0
+        return (selected[0].position or 0) <= self._end(claim)
 
     def _end(self, claim: Claim) -> int:
         """Return the last position with an open letter; a group that was set back meets it again."""

@@ -6,15 +6,13 @@ Next: readmodel/subscriber.py
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from uuid import UUID
 
 from django.utils import timezone
 
-from events.consumer.calls import calling
+from events.consumer.calls import Call, HandlerCall
 from events.consumer.open_letters import OpenLetters
 from events.consumer.pace import Pace
 from events.correlation import correlated
@@ -27,8 +25,6 @@ from events.groups.checkpoint import Claim
 from events.measuring.catalogue import (
     CONSUMED,
     CONSUMED_AGE_SECONDS,
-    HANDLE_EVENTS,
-    HANDLE_SECONDS,
     LETTERS_RETRIED,
     PARKED,
     SPLIT,
@@ -41,7 +37,8 @@ from events.transient import is_transient
 logger = logging.getLogger(__name__)
 
 type Batch = Sequence[Envelope]
-type Call = Callable[[], None]
+type Result = Callable[[], None]
+"""A call of the subscriber, or the wait for its result."""
 
 
 class Settling:
@@ -55,28 +52,16 @@ class Settling:
         self._letters = OpenLetters(ordered=subscriber.ordered)
         self._hung_to: dict[Claim, int] = {}
 
-    def call(self, claim: Claim, batch: Batch) -> Call:
+    def call(self, claim: Claim, batch: Batch) -> HandlerCall:
         """Return a call of the subscriber with the events that it may handle now."""
-        return partial(self._handle, claim, self._letters.leave_out(claim, self._subscriber.select(batch)))
+        selected = self._letters.leave_out(claim, self._subscriber.select(batch))
+        return HandlerCall(self._subscriber, Call(claim, selected, None), self.pace)
 
-    def call_for_letter(self, claim: Claim, envelope: Envelope, letter: DeadLetter) -> Call:
+    def call_for_letter(self, claim: Claim, envelope: Envelope, letter: DeadLetter) -> HandlerCall:
         """Return a call of the subscriber with the event of a dead letter."""
-        return partial(self._handle, claim, self._subscriber.select([envelope]), letter)
+        return HandlerCall(self._subscriber, Call(claim, self._subscriber.select([envelope]), letter), self.pace)
 
-    def _handle(self, claim: Claim, selected: Batch, letter: DeadLetter | None = None) -> None:
-        if not selected:
-            return
-        started_at = time.monotonic()
-        try:
-            with calling(claim, selected, letter), correlated(_requests(selected)):
-                self._subscriber.handle(selected)
-        finally:
-            seconds = time.monotonic() - started_at
-            self.pace.learn(len(selected), seconds)
-            HANDLE_SECONDS.note(seconds, claim.group)
-            HANDLE_EVENTS.note(len(selected), claim.group)
-
-    def settle(self, claim: Claim, batch: Batch, result: Call) -> None:
+    def settle(self, claim: Claim, batch: Batch, result: Result) -> None:
         """Move the checkpoint once `result` says that the batch is handled; split, retry or park what failed."""
 
         def settle() -> None:
@@ -159,6 +144,7 @@ class Settling:
             logger.error("%s parks %s: %s", claim.group, _place(envelope), describe(error), exc_info=_bug(error))
         dead_letters.park(claim, envelope, error, attempts=attempts)
         PARKED.add(1, claim.group)
+        self._letters.note_parked(claim)
 
     def suspects_of(self, claim: Claim, batch: Batch) -> Batch:
         """Return the first events of the batch, among which one hung before."""
@@ -175,7 +161,7 @@ class Settling:
             else:
                 self._park_alone(claim, envelope, HandlerHung(), attempts=attempts)
 
-    def settle_letter(self, claim: Claim, letter: DeadLetter, result: Call) -> None:
+    def settle_letter(self, claim: Claim, letter: DeadLetter, result: Result) -> None:
         """Close the letter once `result` says that its event is handled; note a failure with it."""
 
         def settle() -> None:
@@ -206,7 +192,7 @@ class Settling:
         return atomic() if self._subscriber.transactional else nullcontext()
 
 
-def _attempt(action: Call) -> Exception | None:
+def _attempt(action: Result) -> Exception | None:
     """Return the exception if an event causes a failure; raise a transient one."""
     try:
         action()

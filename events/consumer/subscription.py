@@ -20,13 +20,13 @@ from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.groups.ownership import Ownership
 from events.measuring.catalogue import READ, RETRIED
+from events.processes.backoff import Backoff
 from events.processes.limits import Limits
 from events.relay.divergence import REMEDY, expect_undiverged
 from events.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 5.0
 MAX_WAIT_SECONDS = 0.2
 
 
@@ -38,6 +38,7 @@ class Subscription:
 
     def __init__(self, subscriber: Subscriber, ownership: Ownership, limits: Limits, *, waits: bool = True) -> None:
         """Without `waits` no step waits for the target, so that it delays no other."""
+        self.subscriber = subscriber
         self.target = subscriber.open()
         self.delivery = Delivery(subscriber, most=limits.batch_size, waits=waits)
         self.claims: dict[int, Claim] = {}
@@ -66,12 +67,12 @@ class Subscription:
 
     def _load(self, claim: Claim) -> None:
         partition = claim.partition
-        self._read_to[partition] = self.delivery.settled_to[partition] = checkpoint.load(claim)
+        new_at = log.last_position(partition) if self.subscriber.begins_at_end else 0
+        self._read_to[partition] = self.delivery.settled_to[partition] = checkpoint.load(claim, new_at=new_at)
 
-    def release(self, partition: int) -> None:
-        """Settle what is in flight, and deliver nothing more of the partition."""
-        self.settle()
-        self.claims.pop(partition, None)
+    def moved(self, positions: Mapping[Claim, int]) -> list[int]:
+        """Return the partitions whose checkpoint is not where this has left it, if nothing is in flight."""
+        return [number for number, claim in self.claims.items() if self.delivery.was_moved(claim, positions)]
 
     def settle(self) -> None:
         """Wait for what is in flight."""
@@ -114,9 +115,9 @@ class Subscription:
         """Return how many of the log's next events fit into one answer of the stream."""
         return log.count_fitting(partition, self._read_to[partition], limit=self._limits.batch_size)
 
-    def look_for_letters(self) -> None:
-        """Let the next steps look for dead letters to retry."""
-        self._may_have_letters = {*self.claims}
+    def look_for_letters(self, places: Collection[tuple[str, int]]) -> None:
+        """Let the next steps look for dead letters to retry, where these targets and partitions are its own."""
+        self._may_have_letters = {partition for partition in self.claims if (self.target, partition) in places}
 
     def retry_letter(self) -> bool:
         """Retry a dead letter, once nothing else is in flight; tell whether there was one."""
@@ -148,6 +149,8 @@ class FurtherSubscription(Subscription):
         self._resume_at = 0.0
         self._fed_at = 0.0
         self._is_letters_turn = False
+        self._backoff = Backoff()
+        self._is_begun = type(subscriber).begin is not Subscriber.begin
 
     def follow(self, positions: Mapping[int, int], *, at_rest: bool) -> bool:
         """Settle what the target has handled, and start a batch or a letter if it has room; tell whether one started.
@@ -158,18 +161,33 @@ class FurtherSubscription(Subscription):
         if time.monotonic() < self._resume_at:
             return False
         try:
-            self.delivery.settle_finished()
+            self._settle_finished()
             has_started = self.delivery.has_room and self._start(positions, at_rest=at_rest)
-            self.delivery.settle_finished()
+            self._settle_finished()
         except RetryLater as error:
             self._back_off(error)
             return False
         return has_started
 
-    def settle(self) -> None:
-        """Wait for what is in flight; what this target can't take now is delivered again later."""
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is in flight, or a letter may have to be retried."""
+        return bool(self.delivery or self._may_have_letters)
+
+    def _settle_finished(self) -> None:
+        if self.delivery.settle_finished():
+            self._backoff.succeed()
+
+    def settle_by(self, until: float) -> None:
+        """Wait for what is in flight, but no longer than until then for a call that is begun in the background.
+
+        What this target can't take now is delivered again later.
+        """
         try:
-            super().settle()
+            if self._is_begun and not self.delivery.ends_by(until):
+                self._return_to_checkpoints()
+            else:
+                self.settle()
         except RetryLater as error:
             self._back_off(error)
         self.delivery.wait_for_abandoned()
@@ -191,9 +209,13 @@ class FurtherSubscription(Subscription):
     def _back_off(self, error: RetryLater) -> None:
         """Return to the checkpoints, and try again after a pause."""
         RETRIED.add(1, self._ownership.group)
+        pause = self._backoff.fail(error)
         with correlated(ids_of(error)):
-            logger.warning("target %s is tried again in %.0f s: %s", self.target, PAUSE_SECONDS, error)
-        self._resume_at = time.monotonic() + PAUSE_SECONDS
+            logger.warning("target %s is tried again in %.1f s: %s", self.target, pause, error)
+        self._resume_at = time.monotonic() + pause
+        self._return_to_checkpoints()
+
+    def _return_to_checkpoints(self) -> None:
         self.delivery.abandon()
         for claim in self.claims.values():
             self._load(claim)

@@ -6,6 +6,7 @@ Next: events/consumer/subscription.py
 """
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 
 from events.consumer.subscription import FurtherSubscription, Subscription
@@ -17,11 +18,15 @@ from events.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
 
+LEAVE_SECONDS = 2.0
+"""How long calls that were begun are waited for; what a slow target has in flight then is delivered again."""
+
 
 class Subscriptions:
     """The subscriber's own target comes first; each target has its own checkpoints."""
 
     first: Subscription
+    further_kind = FurtherSubscription
 
     def __init__(self, subscriber: Subscriber, ownership: Ownership, limits: Limits) -> None:
         self.further: list[FurtherSubscription] = []
@@ -29,6 +34,7 @@ class Subscriptions:
         self._ownership = ownership
         self._limits = limits
         self._all: list[Subscription] = []
+        self._dropped: list[Subscription] = []
 
     def open(self) -> None:
         """Open, or reopen, the subscriber and its further targets; raise what `Subscriber.open` does."""
@@ -36,9 +42,34 @@ class Subscriptions:
         self.first = Subscription(self._subscriber, self._ownership, self._limits)
         self._all.append(self.first)
         for subscriber in self._subscriber.further_targets():
-            further = FurtherSubscription(subscriber, self._ownership, self._limits)
-            self.further.append(further)
-            self._all.append(further)
+            self._add(subscriber)
+
+    def follow_targets(self) -> None:
+        """Feed the further targets that are new, and no longer those that are gone; raise what `open` does."""
+        wanted = self._subscriber.further_targets()
+        gone = [further for further in self.further if further.subscriber not in wanted]
+        for further in gone:
+            self._drop(further)
+        known = [further.subscriber for further in self.further]
+        new = [self._add(subscriber) for subscriber in wanted if subscriber not in known]
+        for partition in self.first.claims:
+            if gone:
+                self._forget_lost(partition)
+            for further in new:
+                further.take_over(partition)
+
+    def _add(self, subscriber: Subscriber) -> FurtherSubscription:
+        further = self.further_kind(subscriber, self._ownership, self._limits)
+        self.further.append(further)
+        self._all.append(further)
+        return further
+
+    def _drop(self, further: FurtherSubscription) -> None:
+        """Abandon what the target has in flight, without waiting for it."""
+        further.delivery.abandon()
+        self.further.remove(further)
+        self._all.remove(further)
+        self._dropped.append(further)
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(self._all)
@@ -58,32 +89,45 @@ class Subscriptions:
         position, *_ = [subscription.take_over(partition) for subscription in self]
         return position
 
-    def was_moved(self, partition: int) -> bool:
-        """Tell whether a checkpoint is not where this process has left it, and nothing is in flight."""
-        claims = [(subscription, subscription.claims.get(partition)) for subscription in self]
-        return any(claim and subscription.delivery.was_moved(claim) for subscription, claim in claims)
+    def moved(self) -> list[int]:
+        """Return the partitions in which a checkpoint is not where this process has left it, with nothing in flight."""
+        positions = checkpoint.positions_by_claim(self._ownership.group)
+        return sorted({partition for subscription in self for partition in subscription.moved(positions)})
 
     def release(self, partition: int) -> None:
+        """Settle what is in flight, and deliver nothing more of the partition."""
+        self.settle()
         for subscription in self:
-            subscription.release(partition)
+            subscription.claims.pop(partition, None)
 
     def reached_the_end(self) -> bool:
-        """Tell whether all targets have reached the log's end, in the partitions of other processes too."""
+        """Tell whether all targets have reached the log's end, in the partitions of other processes too.
+
+        None of them may have letters to retry.
+        """
+        if any(further.is_busy for further in self.further):
+            return False
         return checkpoint.reached_the_end(self._ownership.group, [subscription.target for subscription in self])
 
     def look_for_letters(self) -> None:
+        places = dead_letters.places_due(self._ownership.group)
         for subscription in self:
-            subscription.look_for_letters()
+            subscription.look_for_letters(places)
 
     def settle(self) -> None:
-        for subscription in self:
+        """Wait for what is in flight, but not for long if it was begun in the background."""
+        until = time.monotonic() + LEAVE_SECONDS
+        for subscription in self._all[:1]:
             subscription.settle()
+        for further in self.further:
+            further.settle_by(until)
 
     def close(self) -> None:
-        for subscription in self:
+        for subscription in [*self._all, *self._dropped]:
             subscription.delivery.close()
         self.further.clear()
         self._all.clear()
+        self._dropped.clear()
 
     def _forget_lost(self, partition: int) -> None:
         for target in checkpoint.other_targets(

@@ -85,6 +85,13 @@ def due(claim: Claim, *, ordered: bool) -> DeadLetter | None:
     return in_line.filter(state__in=[State.RETRY, State.QUEUED]).order_by("position").first()
 
 
+def places_due(group: str) -> set[tuple[str, int]]:
+    """Return the targets and partitions in which a letter is marked to be retried, or queued."""
+    waiting = DeadLetter.objects.filter(group=group, state__in=[State.RETRY, State.QUEUED])
+    first = waiting.values("target", "partition").annotate(first=Min("position")).order_by()
+    return set(first.values_list("target", "partition"))
+
+
 def envelope_of(letter: DeadLetter) -> Envelope:
     """Return the letter's event from the log, with the edited payload if there is one.
 

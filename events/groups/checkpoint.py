@@ -3,7 +3,7 @@
 A partition's owner moves it by a claim; operators, status and compaction look at the checkpoints of all groups.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from django.db.models import F, OuterRef, QuerySet, Subquery, Value
@@ -38,17 +38,28 @@ class Claim(NamedTuple):
         return {"group": self.group, "target": self.target, "partition": self.partition}
 
 
-def load(claim: Claim) -> int:
-    """Return the checkpoint's position, 0 for a new target; raise LeaseLost."""
-    checkpoint, _ = Checkpoint.objects.get_or_create(**claim.place, defaults={"epoch": claim.epoch})
+def load(claim: Claim, *, new_at: int = 0) -> int:
+    """Return the checkpoint's position, `new_at` for a new target; raise LeaseLost."""
+    new = {"epoch": claim.epoch, "position": new_at}
+    checkpoint, _ = Checkpoint.objects.get_or_create(**claim.place, defaults=new)
     if not Checkpoint.objects.filter(id=checkpoint.id, epoch__lte=claim.epoch).update(epoch=claim.epoch):
         raise LeaseLost
     return checkpoint.position
 
 
-def position(claim: Claim) -> int | None:
-    """Return the checkpoint's position; None if there is none, or if another process owns the partition."""
-    return _claimed(claim).values_list("position", flat=True).first()
+def begin(group: str, target: str, positions: Mapping[int, int]) -> None:
+    """Let a target begin at these positions, in the partitions where it has no checkpoint."""
+    rows = [
+        Checkpoint(group=group, target=target, partition=partition, position=position)
+        for partition, position in positions.items()
+    ]
+    Checkpoint.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def positions_by_claim(group: str) -> dict[Claim, int]:
+    """Return the positions of the group's checkpoints, each with the claim that can move it."""
+    rows = Checkpoint.objects.filter(group=group).values_list("target", "partition", "epoch", "position")
+    return {Claim(group, target, partition, epoch): position for target, partition, epoch, position in rows}
 
 
 def advance(claim: Claim, position: int, *, after: int) -> None:

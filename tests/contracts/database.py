@@ -140,7 +140,9 @@ class Calls:
 
     def advance(self) -> Result:
         claim = self._claim()
-        return checkpoint.advance(claim, self._position(), after=checkpoint.position(claim) or 0)
+        return checkpoint.advance(
+            claim, self._position(), after=checkpoint.positions_by_claim(claim.group).get(claim, 0)
+        )
 
     def advance_from_elsewhere(self) -> Result:
         return checkpoint.advance(self._claim(), self._position(), after=self._position())

@@ -1,5 +1,5 @@
 """The tables: tickets, whose changes record events, their ways through the gates, the files that were
-imported, the requests that were answered under a key, and the jobs that change many tickets.
+imported, the requests that were answered under a key, the jobs that change many tickets, and the receivers of webhooks.
 
 In:   issue(), cancel(), check_in(), from the REST views, the admin and the import.
 Out:  the changed rows, and record(*events), in one unit of work.
@@ -11,11 +11,13 @@ from tickets.models.details import Correction, Status, TicketDetails, TicketFiel
 from tickets.models.imported_file import ImportedFile
 from tickets.models.job import Job, JobFile, JobItem, JobKind, JobState, Outcome
 from tickets.models.kept_answer import KeptAnswer
+from tickets.models.receiver import Delivery, Receiver, WhyOff
 from tickets.models.ticket import Ticket
 
 __all__ = [
     "CheckIn",
     "Correction",
+    "Delivery",
     "ImportedFile",
     "Job",
     "JobFile",
@@ -25,8 +27,10 @@ __all__ = [
     "KeptAnswer",
     "Outcome",
     "Passage",
+    "Receiver",
     "Status",
     "Ticket",
     "TicketDetails",
     "TicketFields",
+    "WhyOff",
 ]

@@ -19,9 +19,13 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     )
 
 
+type Found = list[IPv4Address | IPv6Address]
+
+
 class CheckedNetwork(httpcore.AnyIOBackend):
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private
+        self._look_ups: dict[tuple[str, int], asyncio.Future[Found]] = {}
 
     async def connect_tcp(
         self,
@@ -35,7 +39,7 @@ class CheckedNetwork(httpcore.AnyIOBackend):
         failure: Exception = httpcore.ConnectError(
             f"{host} has no public address; set ACCESS_SYSTEM_ALLOW_PRIVATE=true to allow a private one"
         )
-        for address in await _addresses(host, port):
+        for address in await self._addresses(host, port):
             if not (self._allow_private or is_public(address)):
                 continue
             try:
@@ -44,8 +48,16 @@ class CheckedNetwork(httpcore.AnyIOBackend):
                 failure = error
         raise failure
 
+    async def _addresses(self, host: str, port: int) -> Found:
+        """Look the name up; one look-up at a time, since each that hangs keeps a thread."""
+        look_up = self._look_ups.get((host, port))
+        if look_up is None:
+            look_up = self._look_ups[host, port] = asyncio.ensure_future(_look_up(host, port))
+            look_up.add_done_callback(lambda _: self._look_ups.pop((host, port)))
+        return await asyncio.shield(look_up)
 
-async def _addresses(host: str, port: int) -> list[IPv4Address | IPv6Address]:
+
+async def _look_up(host: str, port: int) -> Found:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

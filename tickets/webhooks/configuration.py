@@ -1,4 +1,4 @@
-"""Read and check the settings of the access system."""
+"""Check the addresses of receivers, and read that of the settings."""
 
 from ipaddress import ip_address
 
@@ -7,36 +7,37 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from tickets.webhooks.addresses import is_public
-from tickets.webhooks.signing import signers
-from tickets.webhooks.target import WebhookTarget
 
 
-def configured_target() -> WebhookTarget:
-    """Return the access system as a target; raise ImproperlyConfigured."""
-    allow_private = settings.ACCESS_SYSTEM_ALLOW_PRIVATE
-    return WebhookTarget(configured_url(), signers(settings.ACCESS_SYSTEM_SECRETS), allow_private=allow_private)
+class AddressRefused(ValueError):
+    """An address that takes no webhooks; the message never shows it, since it may have a password."""
 
 
-def configured_url() -> httpx.URL:
-    """Return the address; raise ImproperlyConfigured, which never shows the address, since it may have a password.
+def checked_url(text: str) -> httpx.URL:
+    """Return the address; raise AddressRefused.
 
     A host name is not resolved here, because its addresses may change; each connection checks them.
     """
-    refusal = ImproperlyConfigured(
-        "ACCESS_SYSTEM_URL is not a valid address: set it to the http(s) URL that takes cancellations"
-    )
     try:
-        url = httpx.URL(settings.ACCESS_SYSTEM_URL)
+        url = httpx.URL(text)
     except httpx.InvalidURL:
-        raise refusal from None
+        raise AddressRefused("is not a valid address") from None
     if url.scheme not in {"http", "https"} or not url.host:
-        raise refusal
+        raise AddressRefused("is not a valid address")
     if not settings.ACCESS_SYSTEM_ALLOW_PRIVATE and _is_private(url.host):
-        raise ImproperlyConfigured(
-            f"ACCESS_SYSTEM_URL has {url.host}, which is not a public address; "
-            "set ACCESS_SYSTEM_ALLOW_PRIVATE=true to allow it"
+        raise AddressRefused(
+            f"has {url.host}, which is not a public address; set ACCESS_SYSTEM_ALLOW_PRIVATE=true to allow it"
         )
     return url
+
+
+def configured_url() -> httpx.URL:
+    """Return the address of the settings; raise ImproperlyConfigured."""
+    try:
+        return checked_url(settings.ACCESS_SYSTEM_URL)
+    except AddressRefused as refusal:
+        hint = "" if ";" in str(refusal) else ": set it to the http(s) URL that takes cancellations"
+        raise ImproperlyConfigured(f"ACCESS_SYSTEM_URL {refusal}{hint}") from None
 
 
 def _is_private(host: str) -> bool:

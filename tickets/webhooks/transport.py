@@ -3,11 +3,13 @@
 httpx can be given no network, so its own transport can't be used. httpcore, on which httpx is built, takes one.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 import httpcore
 import httpx
+from django.conf import settings
 
 from tickets.webhooks.addresses import CheckedNetwork
 
@@ -19,12 +21,12 @@ FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, 
 class DirectTransport(httpx.AsyncBaseTransport):
     """HTTP to addresses that were checked; raises httpx's errors."""
 
-    def __init__(self, *, connections: int, allow_private: bool) -> None:
+    def __init__(self, *, connections: int, certificates: ssl.SSLContext) -> None:
         self._connections = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=certificates,
             max_connections=connections,
             keepalive_expiry=KEPT_IDLE_SECONDS,
-            network_backend=CheckedNetwork(allow_private=allow_private),
+            network_backend=CheckedNetwork(allow_private=settings.ACCESS_SYSTEM_ALLOW_PRIVATE),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

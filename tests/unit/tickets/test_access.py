@@ -31,9 +31,11 @@ from tests.network.gate import (
     silence,
     status,
 )
+from tests.receivers import receiver_at
 from tests.ticket_events import envelope_of, ticket, ticket_id
 from tests.waiting import PATIENCE_SECONDS
 from tickets.access import AccessSystem
+from tickets.access.receiver import ReceiverTarget
 from tickets.events import TicketCorrected, TicketEvent, TicketIssued, TicketReinstated
 from tickets.webhooks.answers import MessageRefused, ReceiverFails
 from tickets.webhooks.signing import new_secret
@@ -46,13 +48,10 @@ def gate() -> Iterator[Gate]:
 
 
 @pytest.fixture
-def access(gate: Gate, settings: Any) -> Iterator[AccessSystem]:
-    settings.ACCESS_SYSTEM_URL = gate.url
-    settings.ACCESS_SYSTEM_SECRETS = [SECRET]
+def access(gate: Gate, settings: Any) -> Iterator[ReceiverTarget]:
     settings.ACCESS_SYSTEM_ALLOW_PRIVATE = True
-    with closing(AccessSystem()) as system:
-        assert system.open() == ""
-        yield system
+    with receiver_at(gate.url) as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -61,19 +60,19 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickets.webhooks.target.BODY_SECONDS", 0.2)
 
 
-def failures_of(access: AccessSystem, *batch: Envelope) -> dict[Any, Exception]:
+def failures_of(access: ReceiverTarget, *batch: Envelope) -> dict[Any, Exception]:
     with pytest.raises(PartlyHandled) as caught:
         access.handle(batch)
     return dict(caught.value.failures)
 
 
-def failure_of(access: AccessSystem, event: Envelope) -> Exception:
+def failure_of(access: ReceiverTarget, event: Envelope) -> Exception:
     failures = failures_of(access, event)
     assert failures.keys() == {event.id}
     return failures[event.id]
 
 
-def test_a_cancellations_message_has_both_ids_and_is_signed(access: AccessSystem, gate: Gate) -> None:
+def test_a_cancellations_message_has_both_ids_and_is_signed(access: ReceiverTarget, gate: Gate) -> None:
     event = canceled(1)
 
     access.handle([event])
@@ -97,7 +96,7 @@ def test_a_cancellations_message_has_both_ids_and_is_signed(access: AccessSystem
         call.is_signed_with(new_secret())
 
 
-def test_a_repeated_message_has_the_same_id_and_a_new_signature(access: AccessSystem, gate: Gate) -> None:
+def test_a_repeated_message_has_the_same_id_and_a_new_signature(access: ReceiverTarget, gate: Gate) -> None:
     gate.answers.append(status(500))
     event = canceled(1)
 
@@ -108,11 +107,11 @@ def test_a_repeated_message_has_the_same_id_and_a_new_signature(access: AccessSy
     assert all(call.is_signed_with(SECRET) for call in gate.calls)
 
 
-def test_each_secret_signs_the_message(gate: Gate, access: AccessSystem, settings: Any) -> None:
-    old, new = settings.ACCESS_SYSTEM_SECRETS = [new_secret(), new_secret()]
-    with closing(AccessSystem()) as system:
-        system.open()
-        system.handle([canceled(1)])
+def test_each_secret_signs_the_message(gate: Gate, settings: Any) -> None:
+    settings.ACCESS_SYSTEM_ALLOW_PRIVATE = True
+    old, new = secrets = [new_secret(), new_secret()]
+    with receiver_at(gate.url, secrets=secrets) as receiver:
+        receiver.handle([canceled(1)])
 
     [call] = gate.calls
     assert len(call.headers["webhook-signature"].split(" ")) == 2
@@ -120,13 +119,13 @@ def test_each_secret_signs_the_message(gate: Gate, access: AccessSystem, setting
     assert call.is_signed_with(new)
 
 
-def test_other_events_send_no_message(access: AccessSystem) -> None:
+def test_other_events_send_no_message(access: ReceiverTarget) -> None:
     cancellation = canceled(1)
 
     assert access.select([envelope_of(TicketIssued(ticket=ticket())), cancellation]) == [cancellation]
 
 
-def test_a_correction_to_canceled_is_sent_as_a_cancellation(access: AccessSystem, gate: Gate) -> None:
+def test_a_correction_to_canceled_is_sent_as_a_cancellation(access: ReceiverTarget, gate: Gate) -> None:
     state = ticket(1, status="canceled", version=7)
     event = envelope_of(TicketCorrected(ticket=state, new_ticket_id=ticket_id(2)))
 
@@ -140,7 +139,7 @@ def test_a_correction_to_canceled_is_sent_as_a_cancellation(access: AccessSystem
 
 @pytest.mark.parametrize("event", [TicketReinstated, TicketCorrected])
 def test_a_ticket_that_is_valid_again_sends_a_message(
-    access: AccessSystem, gate: Gate, event: type[TicketEvent]
+    access: ReceiverTarget, gate: Gate, event: type[TicketEvent]
 ) -> None:
     access.handle([envelope_of(event(ticket=ticket(1, version=7)))])
 
@@ -150,7 +149,7 @@ def test_a_ticket_that_is_valid_again_sends_a_message(
     assert "newTicketId" not in call.message["data"]
 
 
-def test_several_tickets_are_sent_in_parallel_and_each_in_order(access: AccessSystem, gate: Gate) -> None:
+def test_several_tickets_are_sent_in_parallel_and_each_in_order(access: ReceiverTarget, gate: Gate) -> None:
     together = Barrier(8, timeout=PATIENCE_SECONDS)
 
     def wait_for_the_others(handler: Handler, call: Call) -> None:
@@ -169,7 +168,7 @@ def test_several_tickets_are_sent_in_parallel_and_each_in_order(access: AccessSy
     assert gate.connections == 8
 
 
-def test_after_a_failure_only_the_tickets_later_events_wait(access: AccessSystem, gate: Gate) -> None:
+def test_after_a_failure_only_the_tickets_later_events_wait(access: ReceiverTarget, gate: Gate) -> None:
     gate.answers_for = {ticket_id(1): status(422, b"no such ticket"), ticket_id(2): status(500)}
     batch = [canceled(number, version=version) for version in (2, 3) for number in range(4)]
 
@@ -180,7 +179,7 @@ def test_after_a_failure_only_the_tickets_later_events_wait(access: AccessSystem
     assert sorted(gate.tickets) == sorted(ticket_id(number) for number in (0, 0, 1, 2, 3, 3))
 
 
-def test_a_retry_does_not_send_accepted_messages_again(access: AccessSystem, gate: Gate) -> None:
+def test_a_retry_does_not_send_accepted_messages_again(access: ReceiverTarget, gate: Gate) -> None:
     batch = [canceled(number) for number in range(3)]
     gate.answers_for = {ticket_id(0): status(500)}
     failures_of(access, *batch)
@@ -194,7 +193,7 @@ def test_a_retry_does_not_send_accepted_messages_again(access: AccessSystem, gat
 
 
 @pytest.mark.parametrize("code", [302, 307, 401, 403, 404, 405, 408, 425, 429, 500, 501, 502, 503, 504])
-def test_a_temporary_failure_is_retried(access: AccessSystem, gate: Gate, code: int) -> None:
+def test_a_temporary_failure_is_retried(access: ReceiverTarget, gate: Gate, code: int) -> None:
     gate.answers.append(status(code, Location="/elsewhere"))
 
     failure = failure_of(access, canceled(1))
@@ -205,7 +204,7 @@ def test_a_temporary_failure_is_retried(access: AccessSystem, gate: Gate, code: 
 
 
 @pytest.mark.parametrize("code", [400, 409, 413, 415, 422])
-def test_a_client_error_is_final_and_quoted(access: AccessSystem, gate: Gate, code: int) -> None:
+def test_a_client_error_is_final_and_quoted(access: ReceiverTarget, gate: Gate, code: int) -> None:
     gate.answers.append(status(code, b"\x00no\nsuch gate" + b"x" * 1000))
 
     failure = failure_of(access, canceled(1))
@@ -225,7 +224,7 @@ def test_a_client_error_is_final_and_quoted(access: AccessSystem, gate: Gate, co
     ids=["seconds", "date", "years"],
 )
 def test_nothing_is_sent_while_the_receiver_asks_to_pause(
-    access: AccessSystem, gate: Gate, code: int, retry_after: Any, seconds: float
+    access: ReceiverTarget, gate: Gate, code: int, retry_after: Any, seconds: float
 ) -> None:
     gate.answers.append(status(code, Retry_After=retry_after() if callable(retry_after) else retry_after))
 
@@ -250,7 +249,7 @@ def test_nothing_is_sent_while_the_receiver_asks_to_pause(
         "Mon, 01 Jan 2024 99999999999:00:00 GMT",
     ],
 )
-def test_a_malformed_retry_after_is_ignored(access: AccessSystem, gate: Gate, retry_after: str) -> None:
+def test_a_malformed_retry_after_is_ignored(access: ReceiverTarget, gate: Gate, retry_after: str) -> None:
     gate.answers.append(status(429, Retry_After=retry_after))
 
     failure = failure_of(access, canceled(1))
@@ -260,7 +259,7 @@ def test_a_malformed_retry_after_is_ignored(access: AccessSystem, gate: Gate, re
     assert failure.retry_after_seconds == 0
 
 
-def test_an_unreachable_server_is_retried_later_and_not_for_each_event(access: AccessSystem, gate: Gate) -> None:
+def test_an_unreachable_server_is_retried_later_and_not_for_each_event(access: ReceiverTarget, gate: Gate) -> None:
     gate.shutdown()
     gate.server_close()
     batch = [canceled(number) for number in range(100)]
@@ -273,7 +272,7 @@ def test_an_unreachable_server_is_retried_later_and_not_for_each_event(access: A
     assert all(isinstance(error, RetryLater) for error in failures.values())
 
 
-def test_each_message_is_progress(access: AccessSystem, gate: Gate) -> None:
+def test_each_message_is_progress(access: ReceiverTarget, gate: Gate) -> None:
     seen: list[float] = []
 
     def note(handler: Handler, call: Call) -> None:
@@ -289,7 +288,7 @@ def test_each_message_is_progress(access: AccessSystem, gate: Gate) -> None:
 
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("answer", [silence, endless_headers, cut], ids=["silence", "endless headers", "cut"])
-def test_a_missing_answer_is_awaited_for_a_limited_time(gate: Gate, access: AccessSystem, answer: Any) -> None:
+def test_a_missing_answer_is_awaited_for_a_limited_time(gate: Gate, access: ReceiverTarget, answer: Any) -> None:
     gate.answers_for = {ticket_id(1): answer}
     begun = time.monotonic()
 
@@ -305,7 +304,7 @@ def test_a_missing_answer_is_awaited_for_a_limited_time(gate: Gate, access: Acce
 )
 def test_an_endless_body_does_not_change_the_outcome(
     gate: Gate,
-    access: AccessSystem,
+    access: ReceiverTarget,
     monkeypatch: pytest.MonkeyPatch,
     body_seconds: float,
     part: bytes,
@@ -328,7 +327,7 @@ def test_an_endless_body_does_not_change_the_outcome(
 
 @pytest.mark.parametrize("data", [{}, {"newTicketId": None}], ids=["no field", "null"])
 def test_a_cancellation_without_a_replacement_names_none(
-    access: AccessSystem, gate: Gate, data: dict[str, Any]
+    access: ReceiverTarget, gate: Gate, data: dict[str, Any]
 ) -> None:
     event = canceled(1)
     written = {"ticket": json.loads(event.data)["ticket"], **data}
@@ -339,7 +338,7 @@ def test_a_cancellation_without_a_replacement_names_none(
     assert (call.message["type"], call.message["data"]["newTicketId"]) == ("ticket.canceled", None)
 
 
-def test_an_event_of_a_newer_release_holds_back_the_whole_batch(access: AccessSystem, gate: Gate) -> None:
+def test_an_event_of_a_newer_release_holds_back_the_whole_batch(access: ReceiverTarget, gate: Gate) -> None:
     newer = msgspec.structs.replace(canceled(2), schema_version=99)
 
     with pytest.raises(UnknownEventVersion):
@@ -349,14 +348,13 @@ def test_an_event_of_a_newer_release_holds_back_the_whole_batch(access: AccessSy
 
 
 def test_a_password_of_the_url_is_sent_and_never_shown(
-    gate: Gate, access: AccessSystem, settings: Any, caplog: pytest.LogCaptureFixture
+    gate: Gate, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    settings.ACCESS_SYSTEM_URL = gate.url.replace("http://", "http://ada:pass-word@") + "?token=to-ken"
+    settings.ACCESS_SYSTEM_ALLOW_PRIVATE = True
     gate.answers.extend([status(500), status(404), cut])
-    with closing(AccessSystem()) as system:
-        system.open()
-        failures = [failure_of(system, canceled(number)) for number in range(3)]
+    with receiver_at(gate.url.replace("http://", "http://ada:pass-word@") + "?token=to-ken") as receiver:
+        failures = [failure_of(receiver, canceled(number)) for number in range(3)]
 
     assert gate.calls[0].headers["authorization"].startswith("Basic ")
     said = caplog.text + repr(failures) + "".join(map(str, failures))
@@ -366,7 +364,7 @@ def test_a_password_of_the_url_is_sent_and_never_shown(
 
 
 @pytest.mark.parametrize(
-    "url", ["", "gate.example", "ftp://gate.example/", "http://", "http://gate.example:port/", "http://ada:pass-word@/"]
+    "url", ["gate.example", "ftp://gate.example/", "http://", "http://gate.example:port/", "http://ada:pass-word@/"]
 )
 def test_an_invalid_address_is_refused_at_the_start(settings: Any, url: str) -> None:
     settings.ACCESS_SYSTEM_URL = url

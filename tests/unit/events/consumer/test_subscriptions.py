@@ -89,7 +89,6 @@ def named(target: str) -> Recorder:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.processes.backoff.FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr("events.consumer.subscription.PAUSE_SECONDS", 0.02)
     monkeypatch.setattr(
         "events.consumer.consumer.connections.close_all", lambda: None
     )  # One of them has the test's transaction.

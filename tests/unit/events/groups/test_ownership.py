@@ -114,7 +114,7 @@ def test_a_checkpoint_that_is_elsewhere_is_not_moved() -> None:
     with pytest.raises(LeaseLost):
         checkpoint.advance(claim, 9, after=8)
 
-    assert checkpoint.position(claim) == 7
+    assert checkpoint.positions_by_claim(claim.group)[claim] == 7
 
 
 def test_an_owner_with_an_old_epoch_moves_no_checkpoint() -> None:

@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from events.exceptions import PartlyHandled, RetryLater
 from tests.network.gate import SECRET, Gate, canceled, opened_gate
+from tests.receivers import receiver_of_settings
 from tests.ticket_events import ticket_id
 from tickets.access import AccessSystem
 from tickets.webhooks.addresses import is_public
@@ -54,10 +55,9 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
 def tell() -> Exception | None:
     """Send one cancellation with the current settings; return the failure, if any."""
-    with closing(AccessSystem()) as system:
-        system.open()
+    with receiver_of_settings() as receiver:
         try:
-            system.handle([canceled(1)])
+            receiver.handle([canceled(1)])
         except PartlyHandled as error:
             (failure,) = error.failures.values()
             return failure
