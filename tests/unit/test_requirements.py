@@ -65,6 +65,6 @@ def test_images_have_exact_versions_and_actions_are_commits() -> None:
     images |= {base for base, _ in stages} - {name for _, name in stages}
     actions = re.findall(r"uses: (\S+)", (ROOT / ".github/workflows/ci.yml").read_text())
 
-    assert [image for image in images if not re.search(r":\d+\.\d+(\.\d+)?(-[a-z]+)*(@sha256:\w{64})?$", image)] == []
+    assert [image for image in images if not re.search(r":v?\d+\.\d+(\.\d+)?(-[a-z]+)*(@sha256:\w{64})?$", image)] == []
     assert len(images) >= 4
     assert [action for action in actions if not re.search(r"@[0-9a-f]{40}$", action)] == []
