@@ -29,9 +29,10 @@ class Prometheus:
     def is_scraping(self) -> bool:
         """Tell whether each process has answered."""
         try:
-            targets = self._client.get("/targets").json()["data"]["activeTargets"]
+            answer = self._client.get("/targets")
         except httpx.TransportError:
             return False
+        targets = answer.json()["data"]["activeTargets"] if answer.is_success else []
         return bool(targets) and all(target["health"] == "up" for target in targets)
 
     def ask(self, query: str) -> list[dict[str, Any]]:
