@@ -1,31 +1,14 @@
 """Test what is counted on the way of events that are handled, fail, or are forged."""
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from config.metrics.observing import observed
 from events import record, unit_of_work
 from events.exceptions import Unprocessable
 from events.testing import FakeStream, run_until_idle
+from tests.figures import Figures
 from tests.things import Recorder, ThingMade
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Figures:
-    """What the instruments have told since the start."""
-
-    def __init__(self) -> None:
-        self._registry: CollectorRegistry = observed()
-        self._before = self._all()
-
-    def _all(self) -> dict[str, float]:
-        samples = [sample for metric in self._registry.collect() for sample in metric.samples]
-        return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
-
-    def of(self, *names: str) -> dict[str, float]:
-        now = self._all()
-        return {name: now.get(name, 0) - self._before.get(name, 0) for name in names}
 
 
 def make(*names: str) -> None:
