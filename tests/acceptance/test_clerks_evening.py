@@ -238,7 +238,7 @@ def nothing_private_is_logged(evening: Evening) -> None:
     logs = {file.name: file.read_text(errors="replace") for file in (evening.data / "log").iterdir()}
     assert len(passwords) > 1
     assert [(name, text) for name, log in logs.items() for text in private if text in log] == []
-    ours = ("application", "relay", "consumer-readmodel", "consumer-access", "worker")
+    ours = ("web", "relay-1", "readmodel-1", "access-1", "worker-1")
     records = [json.loads(line) for name in ours for line in logs[f"{name}.log"].splitlines()]
     verbs = {"stored", "flushed", "appended", "projected", "told", "consumed"}
     assert {record["verb"] for record in records if "verb" in record} == verbs
