@@ -16,11 +16,13 @@ from uuid import UUID
 
 import msgspec
 
+from events import tracing
 from events.correlation import correlated
 from events.envelope import Envelope
 from events.exceptions import PartlyHandled, RetryLater, Unprocessable
 from events.personal_data import Leftover
 from events.subscriber import Subscriber, progress
+from events.tracing import Kind
 from tickets.events import TicketCanceled, TicketCorrected, TicketReinstated
 
 if TYPE_CHECKING:
@@ -107,7 +109,8 @@ class AccessSystem(Subscriber):
             body = _message(envelope)
             if not body or envelope.id in self._told:
                 return
-            await self._target.post(str(envelope.id), body)
+            with tracing.span_of_batch("tell", [envelope], kind=Kind.CLIENT, receiver=self._target.origin):
+                await self._target.post(str(envelope.id), body)
             told = {"verb": "told", "event_ids": [envelope.id], "type": envelope.type, "ticket": envelope.subject}
             logger.info("the access system was told of %s, ticket %s", envelope.type, envelope.subject, extra=told)
         progress()  # A slow receiver takes up to 12 s for each message.

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from events import tracing
 from events.consumer.calls import calling
 from events.consumer.open_letters import OpenLetters
 from events.consumer.pace import Pace
@@ -36,6 +37,7 @@ from events.measuring.catalogue import (
 from events.models import DeadLetter
 from events.stages import note_batch
 from events.subscriber import Subscriber
+from events.tracing import Kind, Span
 from events.transient import is_transient
 
 logger = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ class Settling:
             return
         started_at = time.monotonic()
         try:
-            with calling(claim, selected, letter), correlated(_requests(selected)):
+            with calling(claim, selected, letter), correlated(_requests(selected)), _span(claim, selected):
                 self._subscriber.handle(selected)
         finally:
             seconds = time.monotonic() - started_at
@@ -215,6 +217,12 @@ def _attempt(action: Call) -> Exception | None:
             raise
         return error
     return None
+
+
+def _span(claim: Claim, batch: Batch) -> AbstractContextManager[Span]:
+    return tracing.span_of_batch(
+        f"consume {claim.group}", batch, kind=Kind.CONSUMER, partition=claim.partition, target=claim.target
+    )
 
 
 def _last_position(batch: Batch) -> int:

@@ -9,6 +9,7 @@ import httpx
 from circuitbreaker import CircuitBreaker
 from standardwebhooks import Webhook
 
+from events import tracing
 from events.exceptions import RetryLater
 from tickets.measurements import WEBHOOK_SECONDS, WEBHOOKS
 from tickets.webhooks.answers import Failure, MessageRefused, ReceiverFails, failure_of
@@ -94,7 +95,7 @@ class WebhookTarget:
         return None
 
     async def _post(self, webhook_id: str, body: bytes) -> None:
-        headers = signed_headers(webhook_id, body, self._signers)
+        headers = {**signed_headers(webhook_id, body, self._signers), **tracing.headers()}
         try:
             async with (
                 asyncio.timeout(WHOLE_SECONDS) as time_limit,
