@@ -9,11 +9,12 @@ ENV UV_COMPILE_BYTECODE=1 \
 
 WORKDIR /srv/tickets
 
-# The packages come first, since they change less often than the code.
+# The packages come first, since they change less often than the code; `tracing` has those of OpenTelemetry too.
+ARG REQUIREMENTS=production
 COPY requirements ./requirements
 RUN pip install --no-cache-dir --root-user-action=ignore --require-hashes --requirement requirements/uv.txt \
     && uv venv /opt/venv \
-    && uv pip sync --python /opt/venv --require-hashes requirements/production.txt
+    && uv pip sync --python /opt/venv --require-hashes requirements/${REQUIREMENTS}.txt
 
 
 # The list of all packages that are installed, with their licences.

@@ -55,6 +55,7 @@ requirements:  ## Write the packages' hashes to requirements/, by which CI and t
 	uv lock --quiet
 	uv export --quiet --no-header --no-annotate --no-default-groups --output-file requirements/production.txt > /dev/null
 	uv export --quiet --no-header --no-annotate --only-group engines --output-file requirements/engines.txt > /dev/null
+	uv export --quiet --no-header --no-annotate --no-default-groups --group tracing --output-file requirements/tracing.txt > /dev/null
 	uv export --quiet --no-header --no-annotate --all-groups --output-file requirements/development.txt > /dev/null
 	uv export --quiet --no-header --no-annotate --only-group sbom --output-file requirements/sbom.txt > /dev/null
 	echo uv | uv pip compile --quiet --no-header --no-annotate --generate-hashes --output-file requirements/uv.txt - > /dev/null

@@ -6,6 +6,8 @@ import sys
 
 from django.core.management import CommandError, execute_from_command_line
 
+from config.first_process import end_when_asked
+
 
 def main() -> None:
     """Run a command, unless a setting is wrong.
@@ -26,5 +28,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_when_asked()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     main()

@@ -40,6 +40,7 @@ BENCHMARKS = {
     "first_start": Benchmark("The README's two commands, on a fresh clone with empty caches"),
     "recording.emit": Benchmark("Recording events"),
     "recording.measured": Benchmark("What the metrics cost"),
+    "recording.tracing": Benchmark("Tracing"),
     "relay.latency": Benchmark("From the commit to the stream"),
     "relay.wake": Benchmark("Waking the relay"),
     "relay.throughput": Benchmark("The relay"),

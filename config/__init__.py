@@ -5,6 +5,8 @@ settings/      Django's settings
 engines/       servers on this machine: PostgreSQL, Valkey, Elasticsearch
 roles/         the rights that the service needs in each server
 supervisord/   run programs under supervisord on this machine
+compose/       what docker-compose.yml needs
+kubernetes/    the same processes in Kubernetes, by kustomize
 up/            `manage.py up`: all of the service on this machine
 postgresql/    Django's backend with a pool of sessions that can write
 web/           whatever HTTP needs that belongs to no app: problems, health, limits, the gate's page

@@ -20,4 +20,6 @@ class ConfigConfig(AppConfig):
     label = "config"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401, PLC0415 (the import registers them)
+        from config import checks, tracing  # noqa: F401, PLC0415 (the import registers the checks)
+
+        tracing.start_tracing()

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection
 
+from config import tracing
 from config.web.requests.addresses import trusted_proxies
 from events.checks import SETTINGS_TAG, TAG
 
@@ -39,6 +40,11 @@ def check_hosts(**_: Any) -> Sequence[CheckMessage]:
         for host in settings.ALLOWED_HOSTS
         if not HOST.fullmatch(host)
     ]
+
+
+@register(SETTINGS_TAG)
+def check_tracing(**_: Any) -> Sequence[CheckMessage]:
+    return [Error(tracing.MISSING, id="config.E004")] if tracing.is_wanted() and not tracing.is_installed() else []
 
 
 @register(Tags.database)

@@ -14,7 +14,7 @@ from contextlib import closing
 from benchmarks.interleaved import median_seconds, print_ratios
 from benchmarks.servers import loaded_project
 
-ROUNDS = 200
+ROUNDS = 90
 REPEATS = 10
 REFERENCE = "nobody observes"
 

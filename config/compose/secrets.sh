@@ -35,6 +35,10 @@ keep postgres_password "${POSTGRES_PASSWORD:-$(random 24)}"
 keep valkey_password "${VALKEY_PASSWORD:-$(random 24)}"
 keep elastic_password "${ELASTIC_PASSWORD:-$(random 24)}"
 keep elasticsearch_password "${ELASTICSEARCH_PASSWORD:-$(random 24)}"
+keep grafana_password "$(random 24)"
+# Until manage.py create_token has made one; see docs/operations/containers.md.
+keep prometheus_token "$(random 24)"
+chmod u+w secrets/prometheus_token
 keep database_url "postgresql://tickets:$(content postgres_password)@postgres/tickets"
 keep event_stream_url "redis://tickets:$(content valkey_password)@valkey:6379/tickets"
 keep elasticsearch_url "http://tickets:$(content elasticsearch_password)@elasticsearch:9200"

@@ -9,6 +9,7 @@ BEGIN = "<!-- `make docs` writes what follows, from config/settings. -->"
 END = "<!-- end of what it writes -->"
 SECTIONS = (
     "Basics",
+    "Tracing",
     "The database",
     "Events",
     "The read model",

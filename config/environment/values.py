@@ -26,6 +26,12 @@ def log_level(text: str) -> str:
     return level
 
 
+def web_address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]\S*", text):
+        raise ValueError("this is no URL that begins with http:// or https://")
+    return text
+
+
 def whole(text: str, least: int, most: int) -> int:
     number = whole_number(text)
     if not least <= number <= most:

@@ -41,6 +41,8 @@ def logging_settings(*, form: str, level: str) -> dict[str, Any]:
             "httpcore": {"level": "WARNING"},
             "elastic_transport": {"level": "ERROR"},
             "fontTools": {"level": "WARNING"},
+            "urllib3": {"level": "WARNING"},
+            "opentelemetry": {"level": "ERROR"},  # It warns of each attempt, and of each span that finds no room.
             # They tell each slice of a job.
             "django.tasks": {"level": "WARNING"},
             "django_tasks_db": {"level": "WARNING"},

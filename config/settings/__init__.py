@@ -11,6 +11,7 @@ pages.py          templates, languages, static files, the admin's theme
 rest.py           the REST interface
 logs.py           what is logged
 metrics.py        where Prometheus finds metrics
+tracing.py        OTEL_*
 """
 
 from config.environment.spelling import misspelt
@@ -24,6 +25,7 @@ from config.settings.pages import *  # noqa: F403
 from config.settings.rest import *  # noqa: F403
 from config.settings.search import *  # noqa: F403
 from config.settings.security import *  # noqa: F403
+from config.settings.tracing import *  # noqa: F403
 from config.settings.variables import *  # noqa: F403
 from config.settings.variables import environment
 
@@ -52,6 +54,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.web.requests.tracing.TracingMiddleware",
     "config.web.requests.measuring.MeasuringMiddleware",
     "events.middleware.CollectorMiddleware",
     "config.web.requests.addresses.ForwardedMiddleware",

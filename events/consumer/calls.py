@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
+from events import tracing
 from events.consumer.pace import Pace
 from events.correlation import correlated
 from events.envelope import Envelope
@@ -14,6 +15,7 @@ from events.measuring.catalogue import HANDLE_EVENTS, HANDLE_SECONDS
 from events.models import DeadLetter
 from events.processes.progress import progress
 from events.subscriber import Subscriber
+from events.tracing import Kind
 
 
 class Call(NamedTuple):
@@ -87,5 +89,9 @@ class HandlerCall:
 
     @contextmanager
     def _correlated(self) -> Iterator[None]:
-        with correlated(envelope.correlation_id for envelope in self._call.batch):
+        claim, batch, _ = self._call
+        span = tracing.span_of_batch(
+            f"consume {claim.group}", batch, kind=Kind.CONSUMER, partition=claim.partition, target=claim.target
+        )
+        with correlated(envelope.correlation_id for envelope in batch), span:
             yield

@@ -15,7 +15,7 @@ from django.utils import timezone
 from uuid_utils import uuid4
 from uuid_utils.compat import uuid7
 
-from events import database, payload
+from events import database, payload, tracing
 from events.conf import conf
 from events.correlation import correlated
 from events.envelope import Envelope
@@ -64,7 +64,7 @@ class Collector:
             correlation_id=self.correlation_id,
             causation_id=self.causation_id,
             actor=self.actor(),
-            traceparent=self.traceparent,
+            traceparent=tracing.current_traceparent() or self.traceparent,
             extensions=extensions,
         )
 
@@ -154,7 +154,9 @@ def record(*events: Event) -> None:
         raise NotInTransaction(_why_not_in_transaction())
     collector = _current.get() or _thread_collector.get()
     extensions = collect_extensions()
-    partitions = store(collector.remember(collector.envelop(event, extensions)) for event in events)
+    with tracing.span("store", parent="" if tracing.current_traceparent() else collector.traceparent) as span:
+        span.set(messaging__batch__message_count=len(events), request_id=collector.correlation_id)
+        partitions = store(collector.remember(collector.envelop(event, extensions)) for event in events)
     collector.unflushed.partitions |= partitions
     collector.recorded.partitions |= partitions
     database.on_commit(collector.flush_after_commit)

@@ -10,7 +10,9 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+from events import tracing
 from events.exceptions import RetryLater, TargetLost
+from events.tracing import Kind
 from readmodel.conf import conf
 from readmodel.exceptions import PointInTimeLost
 from readmodel.index.aliases import Indices
@@ -67,7 +69,7 @@ class DocumentIndex:
         has_point_in_time = "pit" in request
         index = None if has_point_in_time else self._alias  # A point in time belongs to an index already.
         try:
-            with errors_translated():
+            with tracing.span("search", kind=Kind.CLIENT, index=self._alias), errors_translated():
                 answer = self._client.search(index=index, allow_partial_search_results=False, body=dict(request))
         except TargetLost as error:
             if has_point_in_time:

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from events import tracing
 from events.exceptions import RetryLater, TargetLost, Unprocessable
+from events.tracing import Kind
 from readmodel.index.bulk import disproof_of, expect_read, results_of, to_deletions, to_ndjson
 from readmodel.index.client import REQUEST_TIMEOUT_SECONDS, Client, errors_translated, refusals_retried
 from readmodel.index.notes import Target
@@ -72,7 +74,8 @@ class Documents:
         """
         if not documents:
             return {}
-        with WRITE_SECONDS.timed(self.projection.name), errors_translated():
+        span = tracing.span("bulk", kind=Kind.CLIENT, index=self.target.name, documents=len(documents))
+        with WRITE_SECONDS.timed(self.projection.name), span, errors_translated():
             answer = self._client.options(request_timeout=BULK_TIMEOUT_SECONDS).bulk(
                 index=self.target.name,
                 operations=to_ndjson(documents),  # type: ignore[arg-type]  # the client sends bytes as they are

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -13,10 +13,13 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from config.supervisord.ports import free_port
+from config.supervisord.ports import first_of, free_port
+from config.up.running import METRICS_PORTS
+from tests.acceptance.prometheus import PROMETHEUS, Prometheus, watching
 from tests.acceptance.service import manage, up
 from tests.browser.visitor import Visitor, opened_chrome
 from tests.network.gate import SECRET, Gate, opened_gate, status
+from tests.unit.config.metrics.queries import queries
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(600)
@@ -37,6 +40,7 @@ class Evening(NamedTuple):
     """The access system, which is told of canceled tickets."""
     data: Path
     token: str
+    prometheus: Prometheus | None
 
     def ticket(self, **filters: str) -> dict[str, str]:
         [found] = self.api.get("/api/tickets/", params=filters).json()["results"]
@@ -53,7 +57,8 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     with ExitStack() as stack:
         gate = stack.enter_context(opened_gate())
         told = {"ACCESS_SYSTEM_URL": gate.url, "ACCESS_SYSTEM_SECRETS": SECRET, "ACCESS_SYSTEM_ALLOW_PRIVATE": "true"}
-        stack.enter_context(up(data, port, LOG_FORMAT="json", LOG_LEVEL="DEBUG", **told))
+        metrics = first_of(METRICS_PORTS.values())
+        stack.enter_context(up(data, port, LOG_FORMAT="json", LOG_LEVEL="DEBUG", METRICS_PORT=str(metrics), **told))
         made = manage("shell", "-c", CLERK, DATA_DIR=data)
         assert made.returncode == 0, made.stderr
         token = manage("create_token", "clerk", "--name", "check", DATA_DIR=data).stdout.strip()
@@ -61,7 +66,14 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
         url = f"http://127.0.0.1:{port}"
         api = stack.enter_context(httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30))
         chrome = stack.enter_context(opened_chrome())
-        yield Evening(Visitor(chrome, url), api, gate, data, token)
+        prometheus = stack.enter_context(watched(data, port, metrics)) if PROMETHEUS else None
+        yield Evening(Visitor(chrome, url), api, gate, data, token, prometheus)
+
+
+def watched(data: Path, port: int, metrics: int) -> AbstractContextManager[Prometheus]:
+    made = manage("create_token", "admin", "--name", "prometheus", "--scope", "metrics:read", DATA_DIR=data)
+    others = {program: metrics + distance for program, distance in METRICS_PORTS.items()}
+    return watching(data.parent / "prometheus", web=port, token=made.stdout.strip(), others=others)
 
 
 def spreadsheet(folder: Path) -> Path:
@@ -91,6 +103,8 @@ def test_a_clerk_s_evening(evening: Evening, tmp_path: Path) -> None:
     let_people_in(evening)
     forget(evening, replacement)
     nothing_private_is_logged(evening)
+    if evening.prometheus:
+        all_of_it_is_on_the_dashboards(evening.prometheus)
 
 
 def log_in(page: Visitor) -> None:
@@ -224,8 +238,18 @@ def nothing_private_is_logged(evening: Evening) -> None:
     logs = {file.name: file.read_text(errors="replace") for file in (evening.data / "log").iterdir()}
     assert len(passwords) > 1
     assert [(name, text) for name, log in logs.items() for text in private if text in log] == []
-    ours = ("application", "relay", "consumer-readmodel", "consumer-access", "worker")
+    ours = ("web", "relay-1", "readmodel-1", "access-1", "worker-1")
     records = [json.loads(line) for name in ours for line in logs[f"{name}.log"].splitlines()]
     verbs = {"stored", "flushed", "appended", "projected", "told", "consumed"}
     assert {record["verb"] for record in records if "verb" in record} == verbs
     assert {"_granian", "security", "config.web.requests.access_log"} <= {record["logger"] for record in records}
+
+
+def all_of_it_is_on_the_dashboards(prometheus: Prometheus) -> None:
+    """Ask what the panels and the alerts ask; an alert that does not fire has no answer."""
+    asked = {query: prometheus.ask(query) for _, query in queries()}
+    shown = {query: found for query, found in asked.items() if "$__rate_interval" in query}
+
+    assert len(shown) > 60
+    assert [query for query, found in shown.items() if not found] == []
+    assert [query for query, found in shown.items() if all(one["value"][1] == "NaN" for one in found)] == []

@@ -37,6 +37,7 @@ class Place(NamedTuple):
     container: Container
     folder: Path
     port: int
+    metrics_port: int
     process: subprocess.Popen[bytes]
 
     def is_healthy(self) -> bool:
@@ -48,14 +49,14 @@ class Place(NamedTuple):
 @contextmanager
 def running(container: Container, folder: Path) -> Iterator[Place]:
     """Run the container's command until the block ends, then kill it and what it has started."""
-    port = free_port()
+    port, metrics_port = free_port(), free_port()
     folder.mkdir()
-    variables = dict(_variables(container, folder))
+    variables = dict(_variables(container, folder)) | {"METRICS_PORT": str(metrics_port)}
     command = _words(container.command, folder, port)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log)
     try:
-        yield Place(container, folder, port, process)
+        yield Place(container, folder, port, metrics_port, process)
     finally:
         for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else ():
             child.kill()

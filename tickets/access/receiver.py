@@ -19,10 +19,12 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from events import tracing
 from events.correlation import correlated
 from events.envelope import Envelope
 from events.exceptions import PartlyHandled, RetryLater, Unprocessable
 from events.subscriber import Subscriber, progress
+from events.tracing import Kind
 from tickets.access.messages import Message, event_names, message_of
 from tickets.webhooks.attempts import Attempt, Outcome
 
@@ -163,7 +165,8 @@ class ReceiverTarget(Subscriber):
                 return
             self._messages[envelope.id] = message
             try:
-                await self._target.post(str(envelope.id), message.body)
+                with tracing.span_of_batch("tell", [envelope], kind=Kind.CLIENT, receiver=self._target.origin):
+                    await self._target.post(str(envelope.id), message.body)
             finally:
                 del self._messages[envelope.id]
                 progress()  # A slow receiver takes up to 12 s for each message.

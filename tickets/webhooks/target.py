@@ -9,6 +9,7 @@ from contextlib import nullcontext, suppress
 import httpx
 from circuitbreaker import CircuitBreaker
 
+from events import tracing
 from events.exceptions import RetryLater
 from tickets.measurements import WEBHOOK_SECONDS, WEBHOOKS
 from tickets.webhooks.answers import Failure, MessageRefused, ReceiverFails, ReceiverGone, failure_of
@@ -109,7 +110,7 @@ class WebhookTarget:
             return failure
 
     async def _post(self, webhook_id: str, body: bytes) -> int:
-        headers = signed_headers(webhook_id, body, self._signers)
+        headers = {**signed_headers(webhook_id, body, self._signers), **tracing.headers()}
         try:
             async with (
                 asyncio.timeout(WHOLE_SECONDS) as time_limit,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from granian import cli
 
+from config.first_process import end_when_asked
 from config.web.server.shared_figures import shared_figures
 from config.web.server.workers import WebServer
 
@@ -38,6 +39,7 @@ def refuse_wrong_settings() -> None:
 
 
 if __name__ == "__main__":
+    end_when_asked()
     if "--help" not in sys.argv:
         refuse_wrong_settings()
     cli.option(

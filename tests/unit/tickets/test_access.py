@@ -18,6 +18,7 @@ from standardwebhooks import WebhookVerificationError
 from events.envelope import Envelope
 from events.exceptions import PartlyHandled, RetryLater, UnknownEventVersion, Unprocessable
 from events.processes.progress import last_progress
+from tests.figures import Figures
 from tests.network.gate import (
     SECRET,
     Call,
@@ -270,6 +271,22 @@ def test_an_unreachable_server_is_retried_later_and_not_for_each_event(access: R
     tried = [error for error in failures.values() if "does not answer" in str(error)]
     assert 5 <= len(tried) <= 13
     assert all(isinstance(error, RetryLater) for error in failures.values())
+
+
+def test_messages_are_counted_by_what_became_of_them(access: ReceiverTarget, gate: Gate) -> None:
+    figures = Figures()
+    access.handle([canceled(1)])
+    gate.answer = status(400)
+    failure_of(access, canceled(2))
+    gate.answer = status(503)
+    for number in range(3, 9):
+        failure_of(access, canceled(number))
+
+    expected = {f"tickets_webhooks_total {result}": 1 for result in ("accepted", "refused")}
+    assert figures.of(*expected) == expected
+    later = figures.of("tickets_webhooks_total failed", "tickets_webhooks_total held")
+    assert (sum(later.values()), later["tickets_webhooks_total held"] > 0) == (6, True)
+    assert figures.of("tickets_webhook_seconds_count")["tickets_webhook_seconds_count"] == len(gate.calls)
 
 
 def test_each_message_is_progress(access: ReceiverTarget, gate: Gate) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
+from config.supervisord.ports import answers
 from events.stream.interface import Stream
 from tests.containers import compose, kubernetes
 from tests.containers.container import Container
@@ -48,12 +49,19 @@ def test_each_container_becomes_healthy_and_ends_in_time(places: dict[str, Place
     for name, place in lasting.items():
         wait_until(lambda place=place: place.is_healthy() or place.process.poll() is not None)
         assert place.process.poll() is None, (name, log_of(place))
+    for place in lasting.values():
+        wait_until(lambda place=place: answers(place.metrics_port, "/metrics") or is_web(place))
 
     for place in lasting.values():
         place.process.terminate()
     for name, place in lasting.items():
         assert place.process.wait(timeout=place.container.grace_seconds) == 0, (name, log_of(place))
         assert " ERROR " not in log_of(place), (name, log_of(place))
+
+
+def is_web(place: Place) -> bool:
+    """Tell whether it serves its metrics where it serves everything else."""
+    return "config.web.server" in place.container.command
 
 
 def log_of(place: Place) -> str:

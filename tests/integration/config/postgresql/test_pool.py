@@ -1,5 +1,7 @@
 """The sessions that a process keeps, on a server that ends or demotes them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -8,6 +10,8 @@ from config.postgresql.pool import Pool
 from events.models import Partition
 from events.processes.pooled_sessions import release_sessions
 from tests.database_server import SESSIONS, administrator, fill_the_pool, read_only
+from tests.figures import Figures
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,6 +86,22 @@ def test_a_full_pool_is_an_error_after_its_timeout() -> None:
     pool.close()
     pool.putconn(session)
     assert session.closed
+
+
+def test_sessions_in_use_and_threads_that_wait_for_one_are_measured() -> None:
+    pool = Pool(administrator, max_size=1, timeout=60)
+    figures = Figures()
+    first = pool.getconn()
+    with ThreadPoolExecutor(1) as thread:
+        second = thread.submit(pool.getconn)
+        wait_until(lambda: figures.of("database_sessions_waiting")["database_sessions_waiting"])
+        assert figures.of("database_sessions_in_use") == {"database_sessions_in_use": 1}
+        pool.putconn(first)
+        pool.putconn(second.result())
+    pool.close()
+
+    ended = {"database_sessions_in_use": 0, "database_sessions_waiting": 0, "database_session_seconds_count": 2}
+    assert figures.of(*ended) == ended
 
 
 def test_a_failed_connection_takes_no_place() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.core.management import get_commands
 from jsonschema import Draft202012Validator
 
@@ -98,23 +99,26 @@ def test_who_talks_to_whom() -> None:
     assert found["database"] == {
         "postgres", "web", "relay", "consumer-readmodel", "consumer-access", "worker", "migrate"
     }  # fmt: skip
+    assert found["metrics"] == {"prometheus", "web", "relay", "consumer-readmodel", "consumer-access", "worker"}
+    assert found["dashboards"] == {"prometheus", "grafana"}
+    assert found["entrance-of-grafana"] == {"grafana"}
     assert found["stream"] == {"valkey", "web", "relay", "consumer-readmodel", "consumer-access", "worker"}
     assert found["search"] == {"elasticsearch", "elasticsearch-role", "web", "consumer-readmodel", "worker"}
     assert found["web"] == {"proxy", "web"}
     assert found["entrance"] == {"proxy"}
     assert found["outside"] == {"consumer-access"}
     open_networks = {name for name, network in compose()["networks"].items() if not network.get("internal")}
-    assert open_networks == {"entrance", "outside"}
+    assert open_networks == {"entrance", "entrance-of-grafana", "outside"}
 
 
-def test_only_the_proxy_can_be_reached_and_the_web_server_believes_it_alone() -> None:
+def test_only_the_proxy_and_grafana_can_be_reached_and_the_web_server_believes_the_proxy_alone() -> None:
     networks = compose()["networks"]
     (between,) = networks["web"]["ipam"]["config"]
     (entrance,) = networks["entrance"]["ipam"]["config"]
     gateway = str(next(ip_network(entrance["subnet"]).hosts()))
 
     ports = {name: service["ports"] for name, service in services().items() if "ports" in service}
-    assert ports == {"proxy": ["127.0.0.1:${PORT:-8000}:8080"]}
+    assert ports == {"proxy": ["127.0.0.1:${PORT:-8000}:8080"], "grafana": ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"]}
     assert services()["web"]["environment"]["TRUSTED_PROXIES"] == between["subnet"]
     assert (ROOT / "config/nginx/front.conf").read_text().count(f" {gateway}") == 3
 
@@ -148,12 +152,38 @@ def test_no_secret_is_in_an_environment_and_each_is_mounted_where_it_is_read() -
     for name, service in services().items():
         variables = service.get("environment", {})
         secrets = service.get("secrets", [])
-        read = {value for key, value in variables.items() if key.endswith("_FILE") and "/run/secrets/" in value}
-        read |= {f"/run/secrets/{secret}" for secret in re.findall(r"/run/secrets/(\w+)", str(service))}
+        mounted = " ".join(path.read_text() for path in mounted_files(service))
+        read = {*re.findall(r"/run/secrets/(\w+)", f"{service} {mounted}")}
 
-        assert read == {f"/run/secrets/{secret}" for secret in secrets}, name
+        assert read == {*secrets}, name
         assert [key for key in variables if key.endswith(("PASSWORD", "SECRET_KEY", "SECRETS", "_KEYS"))] == [], name
-        assert "://" not in str(variables).replace("://gate", ""), name
+        assert "://" not in str(variables), name
+
+
+def mounted_files(service: dict[str, Any]) -> list[Path]:
+    """Return the files of this project that are mounted by name."""
+    named = (volume.partition(":")[0] for volume in service.get("volumes", ()))
+    return [path for path in (ROOT / name for name in named if name.startswith("./")) if path.is_file()]
+
+
+def test_all_files_that_are_mounted_are_there() -> None:
+    mounted = {volume.partition(":")[0] for service in services().values() for volume in service.get("volumes", ())}
+
+    assert [name for name in mounted if name.startswith("./") and not (ROOT / name).exists()] == []
+
+
+def test_prometheus_asks_each_process_and_grafana_asks_prometheus() -> None:
+    scraped = yaml.safe_load((ROOT / "config/compose/prometheus.yml").read_text())["scrape_configs"]
+    asked = {(found["names"][0], found["port"]) for job in scraped for found in job["dns_sd_configs"]}
+    (source,) = yaml.safe_load((ROOT / "config/compose/grafana.yml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((ROOT / "config/grafana/provisioning/dashboards/tickets.yml").read_text())["providers"]
+    by_themselves = {name for name in networks_of()["metrics"] if name not in {"web", "prometheus"}}
+
+    assert asked == {("web", 8000), *((name, 9000) for name in by_themselves)}
+    assert services()["relay"]["environment"]["METRICS_PORT"] == "9000"
+    assert [job["job_name"] for job in scraped if not job["job_name"].startswith("tickets")] == []
+    assert source["url"] == "http://prometheus:9090"
+    assert f"./config/grafana/dashboards:{provider['options']['path']}:ro" in services()["grafana"]["volumes"]
 
 
 def test_each_secret_is_used_and_a_file_of_its_own() -> None:
@@ -197,7 +227,10 @@ def test_nobody_else_gets_to_the_secrets_and_the_containers_can_read_them(instal
 
     folder = installation / "secrets"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o444}
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {
+        **dict.fromkeys(compose()["secrets"], 0o444),
+        "prometheus_token": 0o644,  # You replace it, when there is one.
+    }
 
 
 def test_the_secrets_are_settings_that_the_service_accepts(installation: Path) -> None:

@@ -169,6 +169,17 @@ def test_services_ingress_and_monitor_name_ports_that_there_are() -> None:
     assert rule["host"] == settings()["ALLOWED_HOSTS"]
 
 
+def test_prometheus_asks_each_process() -> None:
+    monitors = named("PodMonitor", "monitoring").values()
+    asked = {found["spec"]["selector"]["matchLabels"][COMPONENT]: found["spec"] for found in monitors}
+
+    assert asked.keys() == {*selected(named("NetworkPolicy")["metrics"])}
+    for name, spec in asked.items():
+        (endpoint,) = spec["podMetricsEndpoints"]
+        (port,) = containers()[name]["ports"]
+        assert (endpoint["port"], str(port["containerPort"])) == (port["name"], settings()["METRICS_PORT"])
+
+
 def test_what_scales_names_deployments_and_their_replicas_are_not_set_twice() -> None:
     (scaled,) = named("ScaledObject", "autoscaling").values()
     (autoscaler,) = named("HorizontalPodAutoscaler").values()
@@ -196,7 +207,7 @@ def test_a_pod_says_when_it_has_begun_and_whether_it_goes_on(name: str) -> None:
 
     assert container["startupProbe"]["failureThreshold"] * container["startupProbe"]["periodSeconds"] >= 30
     assert "livenessProbe" in container
-    assert ("readinessProbe" in container) is ("ports" in container)
+    assert ("readinessProbe" in container) is (name in named("Service"))
 
 
 def test_the_web_server_is_asked_whether_it_lives_and_whether_it_can_serve() -> None:
@@ -230,6 +241,7 @@ def test_nobody_talks_to_anybody_but_those_that_a_policy_names() -> None:
     assert {name: selected(policy) for name, policy in policies.items() if policy["spec"].get("ingress")} == {
         "proxy": ["proxy"],
         "web": ["web"],
+        "metrics": ["relay", "consumer-readmodel", "consumer-access", "worker"],
     }
     assert selected(policies["access-system"]) == ["consumer-access"]
 

@@ -32,6 +32,8 @@ def queries() -> Iterator[tuple[str, str]]:
     for name, rule in alerts().items():
         yield f"alert {name}", rule["expr"]
     for file in DASHBOARDS:
+        for annotation in dashboard(file)["annotations"]["list"]:
+            yield f"{file.stem}: {annotation['name']}", annotation["expr"]
         for panel in panels(file):
             for target in panel["targets"]:
                 yield f"{file.stem}: {panel['title']}", target["expr"]

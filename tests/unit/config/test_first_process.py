@@ -1,0 +1,39 @@
+"""The first process of a container ends when it is asked to, also while its program is being loaded."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.processes import ROOT
+
+LOADING = """
+import os, signal
+{pretend}
+from config.first_process import end_when_asked
+end_when_asked()
+print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, flush=True)
+os.kill(real, signal.SIGTERM)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize(
+    ("pretend", "is_default", "code"),
+    [("real = os.getpid(); os.getpid = lambda: 1", "False", 143), ("real = os.getpid()", "True", -signal.SIGTERM)],
+    ids=["first", "any other"],
+)
+def test_a_sigterm_ends_it_while_it_is_loaded(pretend: str, is_default: str, code: int) -> None:
+    program = LOADING.format(pretend=pretend)
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.stdout.strip(), done.returncode) == (is_default, code)
+
+
+@pytest.mark.parametrize("program", ["manage.py", "config/web/server/__main__.py"])
+def test_both_programs_of_the_image_say_so_before_they_do_anything_else(program: str) -> None:
+    text = (ROOT / program).read_text()
+
+    assert 'if __name__ == "__main__":\n    end_when_asked()\n' in text
