@@ -37,6 +37,7 @@ demo:  ## Start everything on this machine, with sample tickets.
 docs:  ## Write the event catalogue, the schemas' lock file and the tables of settings and metrics, check all documentation, and build the site.
 	$(MANAGE) check_event_schemas --write
 	$(MANAGE) event_catalogue --format markdown > docs/events.md
+	$(MANAGE) export_asyncapi --write
 	$(MANAGE) settings_table --write
 	$(MANAGE) metrics_table --write
 	uv run pytest tests/unit/test_docs.py tests/unit/events/schemas tests/unit/config/environment

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder on which the demo has run."""
-    folder = tmp_path_factory.mktemp("up") / "data"
+    """A data folder on which the demo has run; supervisord would replace an unescaped `%d`."""
+    folder = tmp_path_factory.mktemp("up") / "100 %data"
     demo = manage("up", "--demo", "--exit", "--data", folder, "--port", str(free_port()))
     assert demo.returncode == 0, demo.stdout + demo.stderr
     (folder.parent / "demo.txt").write_text(demo.stdout)

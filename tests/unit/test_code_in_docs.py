@@ -15,6 +15,7 @@ TEXT = {
     "docs/architecture.md": "layers; test_docs.py compares them with the contracts",
     "docs/benchmarks.md": "figures, as the benchmarks print them",
     "docs/faults.md": "what a failing run prints",
+    "docs/operations/tracing.md": "a trace, as a viewer shows it",
     "docs/reference/settings.md": "a sum",
     "docs/reference/urls.md": "the grammar of URLs",
 }
