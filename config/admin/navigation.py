@@ -38,6 +38,7 @@ PAGES: Sequence[tuple[Any, Sequence[Page]]] = (
         _("Events"),
         (
             Page(_("Operations"), "admin:operations", "monitoring", ("events.view_consumergroup",)),
+            Page(_("Receivers"), "admin:tickets_receiver_changelist", "send", ("tickets.view_receiver",)),
             Page(_("Log"), "admin:events_logentry_changelist", "list_alt", ("events.view_logentry",)),
             Page(_("Dead letters"), "admin:events_deadletter_changelist", "report", ("events.view_deadletter",)),
             Page(

@@ -52,6 +52,7 @@ class Gate(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.calls: list[Call] = []
+        self.tests: list[Call] = []
         self.answer: Answer = status(204)
         self.answers: deque[Answer] = deque()
         self.answers_for: dict[UUID, Answer] = {}
@@ -84,6 +85,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         call = Call(self.path, headers, self.rfile.read(int(self.headers["Content-Length"])), time.monotonic())
+        if call.message["type"] == "test":
+            self.server.tests.append(call)
+            self.server.answer(self, call)
+            return
         with self.server.lock:
             self.server.calls.append(call)
             self.server.in_flight[call.ticket] += 1

@@ -1,5 +1,5 @@
-"""Tickets in the admin: issue, change and import them; the jobs that change many."""
+"""Tickets in the admin: issue, change and import them; the jobs that change many; the receivers of webhooks."""
 
-from tickets.admin import jobs, tickets
+from tickets.admin import jobs, receivers, tickets
 
-__all__ = ["jobs", "tickets"]
+__all__ = ["jobs", "receivers", "tickets"]

@@ -15,6 +15,7 @@ from events.models import DeadLetterAction, LogEntry
 from tests.integration.accounts.calls import Call, Row, all_calls, line_of, list_of, table
 from tests.letters import letter, park
 from tests.tickets import issue
+from tickets.access.control import add
 from tickets.jobs.starting import begin
 from tickets.models import Job
 
@@ -34,6 +35,7 @@ def ids() -> dict[str, Any]:
         "/api/tickets/": ticket.id,
         "/api/jobs/": job.id,
         "/admin/tickets/job/": job.id,
+        "/admin/tickets/receiver/": add("gate", "https://gate.invalid/", ["ticket.canceled"]).receiver.pk,
         "/admin/operations/groups/": "access",
         "/admin/operations/projections/": "tickets",
         "/admin/tickets/ticket/": ticket.id,
