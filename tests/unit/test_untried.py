@@ -25,13 +25,17 @@ def programs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path
 
 @pytest.mark.usefixtures("programs")
 def test_a_run_without_these_programs_ends_with_what_was_not_tried(pytester: pytest.Pytester) -> None:
-    *_, stream, pooler, proxy, units, alerts, pages, clocks, result = pytester.runpytest_inprocess(*PLUGINS).outlines
+    *_, stream, pooler, proxy, units, alerts, php, node, pages, clocks, result = pytester.runpytest_inprocess(
+        *PLUGINS
+    ).outlines
 
     assert stream == "Not tried: the stream on Redis, beside Valkey; install redis-server"
     assert pooler == "Not tried: PostgreSQL behind PgBouncer; install pgbouncer"
     assert proxy == "Not tried: the web server behind nginx; install nginx"
     assert units == "Not tried: the units for systemd; install systemd"
     assert alerts == ("Not tried: the rules of the alerts, and the dashboards in Prometheus; install prometheus")
+    assert php == "Not tried: the readers in PHP; install php-cli"
+    assert node == "Not tried: the readers in JavaScript; install nodejs"
     assert pages == "Not tried: the pages in a browser; install chromium and chromium-driver"
     assert clocks == "Not tried: processes whose clock is moved; install libfaketime"
     assert " 1 passed in " in result

@@ -92,7 +92,7 @@ def _database() -> Reasons:
             for check in SERVING_CHECKS:
                 for found in check():
                     if found.is_fault:
-                        return {"database": f"{found.found}: {found.remedy}"}
+                        return {"database": f"{found.found}: {found.remedy} (runbook: {found.page})"}
             diverged = divergence.all_current()
         except DatabaseError as error:
             return {"database": describe(error)}

@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -107,11 +107,12 @@ def test_a_search_is_a_part_of_its_request(issued: list[Ticket], elasticsearch: 
 
 def test_a_collector_that_hangs_costs_spans_and_nothing_else(stream: Stream, gate: Gate, issued: list[Ticket]) -> None:
     with ExitStack() as stack:
-        hanging = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))  # Nobody accepts or answers.
+        hanging = socket.create_server(("127.0.0.1", 0))  # Nobody accepts or answers.
         exporter = OTLPSpanExporter(f"http://127.0.0.1:{hanging.getsockname()[1]}/v1/traces", timeout=600)
         provider = TracerProvider(shutdown_on_exit=False)
         stack.callback(provider.shutdown)
-        stack.callback(exporter.shutdown)  # First: else the provider waits for its attempts.
+        stack.callback(exporter.shutdown)
+        stack.callback(hanging.close)  # First: the provider would wait for the attempt.
         provider.add_span_processor(
             BatchSpanProcessor(exporter, max_queue_size=4, max_export_batch_size=1, schedule_delay_millis=1)
         )

@@ -10,6 +10,12 @@ from config.environment.variables import Environment
 MISSING = {"SECRET_KEY": "set it to 50 random characters"}
 
 
+@pytest.fixture(autouse=True)
+def _keep_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set nothing up again: later tests would write their log to this one's standard error, which is closed then."""
+    monkeypatch.setattr("config.environment.refusal.django.setup", lambda: None)
+
+
 def test_a_process_ends_with_a_line_for_each_wrong_and_missing_setting(capsys: pytest.CaptureFixture[str]) -> None:
     environment = Environment({"LOG_LEVEL": "loud", "HSTS_SECONDS": "a year"})
     env = Section(environment, "Any")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.test import override_settings
 from pytest_django import Settings
 
 from config.release.files import check_settings, check_static_files
@@ -13,8 +14,7 @@ from config.release.files import check_settings, check_static_files
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("static")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("django.conf.settings.STATIC_ROOT", str(folder))
+    with override_settings(STATIC_ROOT=str(folder)):
         call_command("collectstatic", interactive=False, verbosity=0)
     return folder
 
@@ -49,6 +49,7 @@ def test_of_many_files_three_are_named(tmp_path: Path, settings: Settings) -> No
     assert step.found.endswith(" more")
 
 
+@pytest.mark.django_db
 def test_settings_that_the_checks_refuse_are_named(settings: Settings) -> None:
     assert list(check_settings()) == []
 

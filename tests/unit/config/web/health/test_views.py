@@ -87,5 +87,6 @@ def test_readyz_fails_while_a_migration_is_missing(client: Client, caplog: pytes
     assert response.status_code == 503
     assert response.json()["ready"] is False
     assert response.json()["failures"] == {"database": NO_DETAILS}
-    assert f"not ready: database: the database lacks events.{newest}: run manage.py migrate" in caplog.messages
+    remedy = "run manage.py migrate (runbook: migrations-are-missing)"
+    assert f"not ready: database: the database lacks events.{newest}: {remedy}" in caplog.messages
     assert client.get("/readyz").status_code == 200
