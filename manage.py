@@ -4,9 +4,13 @@
 import os
 import sys
 
-from django.core.management import CommandError, execute_from_command_line
-
 from config.first_process import end_when_asked
+
+if __name__ == "__main__":
+    end_when_asked()
+
+# Afterwards, since it takes long to load.
+from django.core.management import CommandError, execute_from_command_line
 
 
 def main() -> None:
@@ -28,6 +32,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    end_when_asked()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     main()

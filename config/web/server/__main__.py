@@ -12,9 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from config.first_process import end_when_asked
+
+if __name__ == "__main__":
+    end_when_asked()
+
+# Afterwards, since they take long to load.
 from granian import cli
 
-from config.first_process import end_when_asked
 from config.web.server.shared_figures import shared_figures
 from config.web.server.workers import WebServer
 
@@ -39,7 +44,6 @@ def refuse_wrong_settings() -> None:
 
 
 if __name__ == "__main__":
-    end_when_asked()
     if "--help" not in sys.argv:
         refuse_wrong_settings()
     cli.option(

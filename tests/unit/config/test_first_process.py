@@ -1,5 +1,6 @@
 """The first process of a container ends when it is asked to, also while its program is being loaded."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -33,7 +34,9 @@ def test_a_sigterm_ends_it_while_it_is_loaded(pretend: str, is_default: str, cod
 
 
 @pytest.mark.parametrize("program", ["manage.py", "config/web/server/__main__.py"])
-def test_both_programs_of_the_image_say_so_before_they_do_anything_else(program: str) -> None:
-    text = (ROOT / program).read_text()
+def test_both_programs_of_the_image_ask_for_it_before_they_load_packages(program: str) -> None:
+    before, asked, after = (ROOT / program).read_text().partition('if __name__ == "__main__":\n    end_when_asked()\n')
 
-    assert 'if __name__ == "__main__":\n    end_when_asked()\n' in text
+    assert asked
+    assert re.findall(r"^(?:from|import) (?:django|granian)", before, re.MULTILINE) == []
+    assert re.findall(r"^(?:from|import) (?:django|granian)", after, re.MULTILINE)
