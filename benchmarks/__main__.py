@@ -57,6 +57,7 @@ BENCHMARKS = {
     ),
     "consumer.consume": Benchmark("The consumer", packages=("elasticsearch[async]==9.5.1", "faststream[redis]==0.7.8")),
     "consumer.process": Benchmark("The consumer as a process"),
+    "consumer.receivers": Benchmark("Receivers of webhooks, of which some are dead"),
     "peers.symfony": Benchmark("Symfony Messenger's worker"),
     "readmodel.searchable": Benchmark("From a commit to the search"),
     "readmodel.consistency": Benchmark("Read your own writes", arguments=("--pairs", "1000")),
