@@ -376,7 +376,7 @@ SEEDS = {
     "a further target skips what it could not take": 553,
     "refused documents are not parked": 181,
     "refused documents count as stored": 174,
-    "compaction looks at the fastest group": 16536,
+    "compaction looks at the fastest group": 98366,
     "compaction drops the events of open letters": 3330,
     "the newest rows get their positions first": 33,
     "a letter is closed whoever owns the partition": 6639,
