@@ -48,7 +48,8 @@ COPY --from=packages /opt/venv /opt/venv
 COPY --from=application /srv /srv
 COPY --from=sbom /sbom.cdx.json /usr/share/doc/tickets/sbom.cdx.json
 
-ENV PATH=/opt/venv/bin:$PATH \
+ENV LOG_FORMAT=json \
+    PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     STATIC_ROOT=/srv/static

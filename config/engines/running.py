@@ -44,7 +44,10 @@ def starting_engines(
 
 def install_engines(data: Path, *, without: Collection[str] = ()) -> list[Engine]:
     """Return the engines, installed and able to read the data; raise CannotStart."""
-    engines = [engine(data) for engine in ENGINES if engine.variable not in without]
+    wanted = [engine for engine in ENGINES if engine.variable not in without]
+    for kind in wanted:
+        kind.expect_packages()
+    engines = [kind(data) for kind in wanted]
     for engine in engines:
         engine.install()
     return engines

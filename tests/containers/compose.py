@@ -1,7 +1,6 @@
 """Read docker-compose.yml."""
 
 import re
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -10,7 +9,7 @@ import yaml
 from tests.containers.container import SERVERS, Container, default_command
 from tests.processes import ROOT
 
-VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
+VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
 
 
 @cache
@@ -23,19 +22,14 @@ def services() -> dict[str, Any]:
     return dict(compose()["services"])
 
 
-def containers(**variables: str) -> dict[str, Container]:
-    """Return the containers of the image, with the variables of the shell."""
-    return {name: _container(name, service, variables) for name, service in services().items() if "build" in service}
+def containers() -> dict[str, Container]:
+    """Return the containers of the image, with the defaults of all variables."""
+    return {name: _container(name, service) for name, service in services().items() if "build" in service}
 
 
-def interpolated(text: str, variables: Mapping[str, str]) -> str:
-    """Replace the variables as Docker does; raise KeyError for one that is required and missing."""
-
-    def value(match: re.Match[str]) -> str:
-        name, kind, default = match.groups()
-        return variables[name] if kind == "?" else variables.get(name) or default
-
-    return VARIABLE.sub(value, text).replace("$$", "$")
+def with_defaults(text: str) -> str:
+    """Replace the variables by their defaults, as Docker does if they are not set."""
+    return VARIABLE.sub(r"\1", text).replace("$$", "$")
 
 
 def seconds(duration: str) -> float:
@@ -43,11 +37,11 @@ def seconds(duration: str) -> float:
     return float(number)
 
 
-def _container(name: str, service: dict[str, Any], variables: Mapping[str, str]) -> Container:
+def _container(name: str, service: dict[str, Any]) -> Container:
     return Container(
         name=name,
         command=tuple(service.get("command") or default_command()),
-        environment={key: interpolated(value, variables) for key, value in service["environment"].items()},
+        environment={key: with_defaults(value) for key, value in service["environment"].items()},
         health=_health(service["healthcheck"]),
         grace_seconds=seconds(service["stop_grace_period"]),
         reaches=frozenset(service["networks"]) & {*SERVERS},

@@ -27,7 +27,10 @@ from readmodel.index.client import shared_client
 shared_client(settings.ELASTICSEARCH_URL).indices.refresh()
 """
 MEANWHILE = [("relay_events", "--once"), ("consume_events", "readmodel", "--until-idle"), shell(REFRESH)]
-"""What the servers and the processes of `up` do after a command."""
+"""What the servers and the processes of `up` do before somebody looks."""
+LOOKING = {"search_tickets", "tail_events", "event_status", "verify_readmodel"}
+IMPATIENT = "EVENTS_BLOCK_SECONDS = 0.05\n"
+"""For the end of the settings: a consumer sees at once that the stream has no more."""
 
 
 class Reader:
@@ -38,9 +41,11 @@ class Reader:
         self.variables = os.environ | variables
         self.printed: dict[str, list[str]] = {}
         self._to_run: list[list[str]] = []
+        self._is_changed = False
         for name in PROJECT:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
             copy(ROOT / name, folder / name)
+        self.write("config/settings/__init__.py", IMPATIENT)
 
     def write(self, path: str, text: str) -> None:
         self.run()
@@ -59,7 +64,7 @@ class Reader:
 
     def run(self) -> None:
         """Run what was typed since the last file was written, in one process, which saves starts."""
-        commands = [command for typed in self._to_run for command in (typed, *self._meanwhile(typed))]
+        commands = [command for typed in self._to_run for command in (*self._meanwhile(typed), typed)]
         if commands:
             output = self._output([sys.executable, "-c", RUN_ALL, msgspec.json.encode(commands).decode()], {})
             for words, printed in zip(commands, msgspec.json.decode(output, type=list[str]), strict=True):
@@ -67,8 +72,9 @@ class Reader:
         self._to_run.clear()
 
     def _meanwhile(self, typed: Words) -> list[Words]:
-        changes = typed[0] in {"migrate", "import_tickets"} or (typed[0] == "shell" and "print(" not in typed[-1])
-        return MEANWHILE if changes else []
+        looks = typed[0] in LOOKING or "print(" in typed[-1]
+        self._is_changed, was_changed = not looks, self._is_changed
+        return MEANWHILE if looks and was_changed else []
 
     def _output(self, command: list[str], variables: dict[str, str]) -> str:
         done = subprocess.run(

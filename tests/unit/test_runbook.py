@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from events.operations.doctor.finding import Finding
 
@@ -56,6 +57,12 @@ def test_each_page_is_of_an_alert_or_of_a_finding(page: str) -> None:
     assert page in pages_of_the_doctor() | alerts().keys()
     assert ("`doctor` says" in head, "Alert" in head) == (page in pages_of_the_doctor(), page in alerts())
     assert "**Do.**" in PAGES[page] or "**Look and do**" in PAGES[page] or "| it says | do |" in PAGES[page]
+
+
+def test_each_alert_of_prometheus_has_a_page_and_each_page_of_an_alert_is_of_one_of_these() -> None:
+    groups = yaml.safe_load((ROOT / "config/prometheus/alerts.yml").read_text())["groups"]
+
+    assert sorted(rule["alert"] for group in groups for rule in group["rules"]) == sorted(alerts().values())
 
 
 def test_the_page_of_an_alert_has_its_name() -> None:

@@ -96,7 +96,8 @@ class WebhookTarget:
             seconds = max(seconds, self._breaker.open_remaining)
         if seconds > 0:
             WEBHOOKS.add(1, "held")
-            raise NotTried(f"nothing is sent to {self.origin} for {seconds:.1f} s", retry_after_seconds=seconds)
+            cause = f": {failure}" if (failure := self._breaker.last_failure) else ""
+            raise NotTried(f"nothing is sent to {self.origin} for {seconds:.1f} s{cause}", retry_after_seconds=seconds)
 
     async def _attempt(self, webhook_id: str, body: bytes) -> int | Failure:
         """Return the status if the message was taken, or why it was not."""

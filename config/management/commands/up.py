@@ -1,6 +1,7 @@
 """Run the whole service on this machine."""
 
 import os
+import shlex
 import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
@@ -42,7 +43,8 @@ class Command(BaseCommand):
             type=Path,
             metavar="DIR",
             default=settings.DATA_DIR,
-            help="the folder for the servers' data, which the next start uses again (default: %(default)s)",
+            help="the folder for the servers' data, which the next start uses again (default: %(default)s); other "
+            "commands find the servers of another folder by the variable DATA_DIR",
         )
         parser.add_argument(
             "--demo", action="store_true", help="when everything runs, cancel a ticket and show what follows"
@@ -80,7 +82,7 @@ class Command(BaseCommand):
                     narrator.tell("since the start: the story is told")
                 if leave:
                     return
-                _welcome(console, service)
+                _welcome(console, service, data)
                 _wait(service)
         except KeyboardInterrupt:
             console.print("Everything has stopped.")
@@ -98,7 +100,7 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _welcome(console: Console, service: Service) -> None:
+def _welcome(console: Console, service: Service, data: Path) -> None:
     console.print(f"\n[bold]{service.url}/[/]")
     for path, what in (("/api/docs/", "REST interface"), ("/admin/", "admin"), ("/readyz", "health")):
         console.print(f"  {service.url}{path}  {what}")
@@ -110,7 +112,14 @@ def _welcome(console: Console, service: Service) -> None:
     if "HTTPS_ONLY" not in settings.NAMED_IN_ENVIRONMENT:
         console.print("\nIt serves plain HTTP, to this machine alone (HTTPS_ONLY=false); production needs HTTPS.")
     console.print("No proxy limits what one address may send: production needs config/nginx/nginx.conf, or the like.")
-    console.print("Every other `manage.py` command finds these servers. Ctrl-C stops everything.")
+    console.print(f"{_finding(data)} Ctrl-C stops everything.", markup=False, soft_wrap=True)
+
+
+def _finding(data: Path) -> str:
+    """Say how other commands find the servers."""
+    if data == settings.DATA_DIR:
+        return "Every other `manage.py` command finds these servers."
+    return f"Other commands find these servers in a shell in which you run: export DATA_DIR={shlex.quote(str(data))}\n"
 
 
 def _print_metrics(console: Console, service: Service) -> None:

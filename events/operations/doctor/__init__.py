@@ -26,6 +26,7 @@ PATIENCE_SECONDS = 8.0
 """How long all checks together may take."""
 CHECK_PATIENCE_SECONDS = 3.0
 DATABASE, STREAM = "database", "stream"
+HANGS = "see whether it hangs; restart it if so"
 
 
 class _Check(NamedTuple):
@@ -70,8 +71,7 @@ def _ask(check: _Check, suspects: Set[str], *, seconds: float) -> tuple[list[Fin
         findings = wait_for(lambda: list(asked), seconds=seconds)
     except TimeoutError:
         hung = " and ".join(sorted(suspects))
-        remedy = "see whether it hangs; restart it if so"
-        return [Finding(hung, f"no answer within {seconds:.1f} s", remedy, NO_ANSWER)], suspects
+        return [Finding(hung, f"no answer within {seconds:.1f} s", HANGS, NO_ANSWER)], suspects
     except DatabaseError as error:
         return [Finding(DATABASE, describe(error), *_remedy_of_database(error))], {DATABASE}
     except StreamUnavailable as error:
@@ -93,5 +93,7 @@ def _remedy_of_stream(error: str) -> tuple[str, str]:
         remedy = f"allow the user of {url} the commands, keys and channel that it needs, with ACL SETUSER"
         return remedy, "redis-refuses-commands"
     if any(said in error for said in ("WRONGPASS", "NOAUTH", "invalid username-password", "Authentication required")):
-        return f"correct user and password in {url}", "redis-refuses-commands"
+        return f"correct user and password in {url}, or make that user in Redis again", "redis-refuses-commands"
+    if "Timeout reading" in error:
+        return HANGS, NO_ANSWER
     return f"start Redis, or correct {url}", NO_ANSWER

@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from pytest_django import Settings
 
+from config.checks import check_sessions
 from tests.processes import ROOT, environment
 
 PRODUCTION = (ROOT / "docs/operations/production.md").read_text()
@@ -95,3 +97,15 @@ def test_a_command_without_its_database_says_so_in_one_line_without_secrets(
         1,
         False,
     )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("workers", "ids"), [(1, []), (1_000, ["config.W001"])])
+def test_more_sessions_than_postgresql_gives_are_warned_of(settings: Settings, workers: int, ids: list[str]) -> None:
+    settings.WEB_WORKERS = workers
+
+    found = check_sessions(databases=["default"])
+
+    assert [warning.id for warning in found] == ids
+    assert all(f"GRANIAN_WORKERS is {workers} and DATABASE_POOL_SIZE 16" in warning.msg for warning in found)
+    assert check_sessions(databases=None) == []

@@ -46,7 +46,7 @@ def test_a_process_ends_although_the_collector_never_answers() -> None:
         url = f"http://127.0.0.1:{hanging.getsockname()[1]}"
         *_, ended = run(OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_EXPORTER_OTLP_TIMEOUT="600")
 
-    assert 0.3 <= float(ended.rpartition(" ")[2]) < 60
+    assert 0.3 <= float(ended.rpartition(" ")[2]) < 20  # Of itself OpenTelemetry waits for 30 s.
 
 
 def test_nothing_is_printed_or_loaded_unless_it_is_asked_for() -> None:

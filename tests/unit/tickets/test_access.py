@@ -235,6 +235,7 @@ def test_nothing_is_sent_while_the_receiver_asks_to_pause(
     assert first.retry_after_seconds == pytest.approx(seconds, abs=20)
     assert isinstance(second, RetryLater)
     assert second.retry_after_seconds == pytest.approx(seconds, abs=20)
+    assert f"answered {code}" in str(second)
     assert gate.tickets == [ticket_id(1)]
 
 

@@ -16,12 +16,10 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ACCESS_SYSTEM_URL = "https://gate.example.org/cancellations"
-
 
 def different() -> dict[str, Container]:
     """Return the containers of Docker, and those of Kubernetes that differ in more than paths and time to end."""
-    by_docker = compose.containers(ACCESS_SYSTEM_URL=ACCESS_SYSTEM_URL)
+    by_docker = compose.containers()
     others = {name: found for name, found in kubernetes.containers().items() if not alike(found, by_docker[name])}
     return {f"docker-{name}": found for name, found in by_docker.items()} | {
         f"kubernetes-{name}": found for name, found in others.items()

@@ -78,4 +78,4 @@ def test_the_doctor_names_a_wrong_password(stream: Stream) -> None:
     with closing(wrong):
         [found] = [found for found in examine(wrong) if found.about == "stream"]
 
-    assert found.remedy == "correct user and password in EVENT_STREAM_URL"
+    assert found.remedy == "correct user and password in EVENT_STREAM_URL, or make that user in Redis again"

@@ -27,7 +27,6 @@ from tests.processes import ROOT
 
 ONE_SHOT = {"migrate", "elasticsearch-role"}
 """Services that end by themselves."""
-ACCESS_SYSTEM_URL = "https://gate.example.org/cancellations"
 
 
 def networks_of() -> dict[str, set[str]]:
@@ -54,7 +53,7 @@ def test_docker_and_up_run_the_same_versions_of_the_engines() -> None:
 
 
 def test_the_image_runs_only_commands_that_exist() -> None:
-    found = containers(ACCESS_SYSTEM_URL=ACCESS_SYSTEM_URL)
+    found = containers()
     commands = {name: container.command[2] for name, container in found.items() if "manage.py" in container.command}
 
     assert commands == {

@@ -27,8 +27,6 @@ OLDEST_VERSION = "1.34"
 OF_OPERATORS = {"keda.sh/v1alpha1", "monitoring.coreos.com/v1"}
 """Whose schemas are not Kubernetes's own."""
 FOLDERS = ("base", "production", "autoscaling", "monitoring")
-ACCESS_SYSTEM_URL = "https://gate.example.org/cancellations"
-"""As config/kubernetes/production says."""
 END_SECONDS = 5
 """What a process may need to end after its last answer."""
 
@@ -64,7 +62,7 @@ def test_each_file_is_used() -> None:
 
 
 def test_kubernetes_runs_the_processes_of_docker_with_their_commands_settings_and_servers() -> None:
-    by_docker = compose.containers(ACCESS_SYSTEM_URL=ACCESS_SYSTEM_URL)
+    by_docker = compose.containers()
     found = kubernetes.containers()
     only_docker = {"CSRF_TRUSTED_ORIGINS", "HTTPS_ONLY", "LOG_LEVEL", "ACCESS_SYSTEM_ALLOW_PRIVATE"}
 
@@ -228,7 +226,7 @@ def test_no_request_is_lost_when_a_pod_stops(name: str) -> None:
 
 
 def test_docker_waits_for_the_last_answers_too() -> None:
-    web = compose.containers(ACCESS_SYSTEM_URL=ACCESS_SYSTEM_URL)["web"]
+    web = compose.containers()["web"]
 
     drain_seconds = int(web.command[web.command.index("--workers-kill-timeout") + 1])
     assert web.grace_seconds >= drain_seconds + END_SECONDS

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError
 from django.test import Client
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.logs.json_lines import LONGEST_LINE, JSONFormatter
@@ -76,6 +76,7 @@ def formatted(message: object, *args: object, error: BaseException | None = None
     return read
 
 
+@example("\ud800", "\udfff", {"\udc00": "\ud800"}, "half of a character: \udcff")
 @given(ANY_TEXT, ANYTHING, st.dictionaries(ANY_TEXT, ANYTHING), ANY_TEXT)
 def test_each_record_is_one_line_of_valid_json(message: str, value: Any, extra: dict[str, Any], reason: str) -> None:
     shown = formatted(message, extra=extra, value=value, error=ValueError(reason), **{"it's": value})

@@ -3,11 +3,14 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from events.exceptions import RetryLater
 from readmodel.index.prompt_refresh import COST, MOST_PER_SECOND, PAUSE_SECONDS, SERVER_INTERVAL_SECONDS, PromptRefresh
+from tests.figures import Figures
 from tests.waiting import wait_until
 
 SLOW_SECONDS = 0.1
@@ -21,11 +24,12 @@ class Server:
         self._seconds = seconds
         self._fails = fails
 
-    def refresh(self) -> None:
+    def refresh(self) -> bool:
         self.refreshed_at.append(time.monotonic())
         time.sleep(self._seconds)
         if self._fails:
             raise RetryLater("no answer")
+        return True
 
 
 @pytest.fixture
@@ -77,3 +81,20 @@ def test_nothing_is_refreshed_while_nothing_is_written(server: Server) -> None:
         refresh.wrote(0)
 
     assert server.refreshed_at == []
+
+
+@pytest.mark.parametrize(("written", "in_seconds"), [(1, 0.0), (10 * MOST_PER_SECOND, SERVER_INTERVAL_SECONDS)])
+def test_the_time_until_searches_find_a_write_is_measured(server: Server, written: int, in_seconds: float) -> None:
+    figures = Figures()
+    name = "readmodel_searchable_seconds_{} of a test"
+    a_minute_ago = timezone.now() - timedelta(seconds=60)
+    refresh = PromptRefresh(server.refresh, "of a test")
+    try:
+        refresh.wrote(1)
+        wait_until(lambda: len(server.refreshed_at) == 1)
+        refresh.wrote(written, recorded=a_minute_ago)
+        wait_until(lambda: figures.of(name.format("count"))[name.format("count")])
+    finally:
+        refresh.close()
+
+    assert 60 + in_seconds <= figures.of(name.format("sum"))[name.format("sum")] < 120
