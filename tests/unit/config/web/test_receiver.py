@@ -60,6 +60,14 @@ def test_messages_are_shown_newest_first(access_system: httpx.Client) -> None:
     assert "refused; the last one" not in page
 
 
+def test_a_test_message_is_taken_and_not_shown(access_system: httpx.Client) -> None:
+    assert (
+        post(access_system, b'{"type": "test", "timestamp": "2027-05-01T20:00:00+00:00", "data": {}}').status_code
+        == 202
+    )
+    assert told(access_system) == []
+
+
 def test_each_secret_is_accepted(access_system: httpx.Client) -> None:
     assert [post(access_system, body_about("1"), by=signer).status_code for signer in (OLD, NEW)] == [202, 202]
 
