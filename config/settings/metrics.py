@@ -1,5 +1,7 @@
 """Where Prometheus finds the metrics of programs other than the web server; they have no log-in there."""
 
+import os
+
 from config.environment.sections import Section
 from config.settings.variables import environment
 
@@ -26,3 +28,6 @@ METRICS_FOLDER = env.text(
     meaning="the folder in which the workers of a web server add up what they count; nothing else may use it",
     example="/run/tickets/metrics",
 )
+if not METRICS_FOLDER:
+    # Set to nothing, prometheus_client would take the current folder for its files.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)

@@ -32,6 +32,7 @@ def shared_figures() -> Iterator[None]:
         try:
             yield
         finally:
+            os.environ.pop(VARIABLE, None)
             shutil.rmtree(folder, ignore_errors=True)
 
 

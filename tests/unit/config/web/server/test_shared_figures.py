@@ -13,7 +13,8 @@ from config.web.server.shared_figures import LOCK, PREFIX, VARIABLE, YOUNG_SECON
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv(VARIABLE, "")
+    # Set to nothing, prometheus_client would take the current folder for its files.
+    monkeypatch.delenv(VARIABLE, raising=False)
     return tmp_path
 
 
@@ -36,7 +37,7 @@ def test_the_folder_of_a_server_that_was_killed_is_deleted_by_the_next_and_no_ot
 
     with shared_figures():
         os.utime(os.environ[VARIABLE], (an_hour_ago, an_hour_ago))
-        os.environ[VARIABLE] = ""
+        del os.environ[VARIABLE]
         with shared_figures():
             left = {folder.name.removeprefix(PREFIX) for folder in temporary.iterdir()}
 
