@@ -18,7 +18,7 @@ NAMED = 3
 def check_settings() -> Iterator[Step]:
     """Yield a step for each error of Django's checks, with which a process of the new code would not start."""
     for error in checks.run_checks():
-        if error.is_serious():
+        if error.is_serious() and not error.is_silenced():
             yield Step("settings", error.msg, error.hint or "correct it")
 
 

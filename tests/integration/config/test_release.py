@@ -20,6 +20,7 @@ from events.models import Member
 from events.relay import signing_keys
 from readmodel.index.document_index import connect
 from readmodel.projection import projections
+from tests.checks import OF_EVENT_CLASSES
 from tests.documented_json import assert_documented
 from tests.tickets import issue
 from tickets.models import Ticket
@@ -31,6 +32,11 @@ pytestmark = pytest.mark.django_db
 def _static_files_are_collected(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.STATIC_ROOT = str(tmp_path)
     monkeypatch.setattr("config.release.files.get_finders", list)
+
+
+@pytest.fixture(autouse=True)
+def _events_of_other_tests_are_no_faults(settings: Settings) -> None:
+    settings.SILENCED_SYSTEM_CHECKS = OF_EVENT_CLASSES
 
 
 def run(*words: str) -> tuple[int, str]:
