@@ -92,6 +92,8 @@ OPERATIONS = (
 )
 NO_STREAM = "redis://127.0.0.1:1/nobody-listens"
 OLDER_DJANGOS = ("5.2", "6.0")
+OPTIONAL = ["opentelemetry-api"]
+"""What only those modules import which a project names itself."""
 OUR_DJANGO = "{}.{}".format(*django.VERSION)
 
 type Words = Sequence[str]
@@ -141,7 +143,7 @@ def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     # `uv run` sets UV to its own path. In the folder, uv does not add the constraints of this project.
     uv = [os.environ.get("UV", "uv"), "--directory", str(folder)]
     found = str(folder / "venv/bin/python")
-    packages = [f"django~={request.param}.0", *packages_to_install()]
+    packages = [f"django~={request.param}.0", *packages_to_install(), *OPTIONAL]
     output_of([*uv, "venv", "--python", sys.executable, "venv"])
     output_of([*uv, "pip", "install", "--python", found, "--constraint", "constraints.txt", *packages])
     return found
