@@ -108,6 +108,7 @@ def _functions(module: ModuleType) -> Iterator[FunctionType]:
 def _function_of(value: Any, module: ModuleType) -> Iterator[FunctionType]:
     if isinstance(value, property):
         value = value.fget
+    value = getattr(value, "func", value)  # Of a cached property.
     value = getattr(value, "__func__", value)
     while hasattr(value, "__wrapped__"):
         value = value.__wrapped__

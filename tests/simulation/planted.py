@@ -14,8 +14,8 @@ PLANTED = [
     Mutation(
         "append without comparing at all",
         "events.stream.redis_stream",
-        "register_script(COMPARE_AND_APPEND)",
-        'register_script(COMPARE_AND_APPEND.replace("then return last end", "then last = last end"))',
+        "register_script(self.append_script)",
+        'register_script(self.append_script.replace("then return last end", "then last = last end"))',
     ),
     Mutation(
         "positions at the insert",
@@ -281,8 +281,8 @@ MASKED = [
     Mutation(
         "an append does not compare the event",
         "events.stream.redis_stream",
-        "register_script(COMPARE_AND_APPEND)",
-        'register_script(COMPARE_AND_APPEND.replace("or last[2] ~= ARGV[2]", ""))',
+        "register_script(self.append_script)",
+        'register_script(self.append_script.replace("or last[2] ~= ARGV[2]", ""))',
     ),
     Mutation(
         "leases are not renewed",

@@ -305,7 +305,6 @@ def test_no_search_of_four_busy_clients_misses_what_they_wrote(
 
     assert violations == []
     assert LogEntry.objects.count() >= PAIRS
-    assert refreshes(elasticsearch, target) <= PAIRS + 5
 
 
 def write_and_read(user: User, count: int) -> list[str]:
