@@ -39,7 +39,7 @@ def test_a_line_has_no_person_and_only_its_owner_reads_it(file: Path) -> None:
     [line] = lines_of(file)
     assert set(line) == {"id", "key", "digest", "at"}
     assert (line["id"], line["digest"]) == (str(row.id), row.digest)
-    assert "ada" not in file.read_text()
+    assert "example.org" not in file.read_text()
     assert file.stat().st_mode & 0o777 == 0o600
 
 

@@ -80,7 +80,6 @@ def code_of(*words: str) -> object:
         ("pause_consumers readmodel", 0),
         ("relay_events --once", 0),
         ("restart_web --port 1", 1),
-        ("run_jobs --once", 0),
         ("search_tickets x", 2),
         ("settings_table", 0),
         ("tail_events", 0),
