@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from events.database import atomic
 from events.groups import checkpoint
 from events.log.partitions import all_partitions
-from events.operations.reset_group import execute_replay, plan_replay
+from events.operations.reset_group import ReplayPlan, execute_replay, plan_replay
 from tickets.access import rows
 from tickets.models import Receiver, WhyOff
 from tickets.models.receiver import LONGEST_NAME, LONGEST_URL, MESSAGE_TYPES
@@ -21,6 +21,7 @@ from tickets.webhooks.signing import new_secret
 MOST_RECEIVERS = 200
 """Each may have 8 connections."""
 OLD_SECRET_HOURS = 24
+LONGEST_OLD_SECRET_HOURS = 24 * 365
 
 
 class Made(NamedTuple):
@@ -36,8 +37,7 @@ def add(name: str, url: str, types: Sequence[str], *, from_start: bool = False) 
 
     Raise ValidationError, whose message never shows the URL.
     """
-    if Receiver.objects.count() >= MOST_RECEIVERS:
-        raise ValidationError(_("there may be %(most)s receivers") % {"most": MOST_RECEIVERS})
+    check_room()
     receiver = Receiver(name=checked_name(name), url=checked_address(url), types=checked_types(types))
     secret = new_secret()
     receiver.use_secret(secret)
@@ -45,6 +45,12 @@ def add(name: str, url: str, types: Sequence[str], *, from_start: bool = False) 
     if not from_start:
         rows.begin_now(receiver)
     return Made(receiver, secret)
+
+
+def check_room() -> None:
+    """Raise ValidationError if there can't be one more receiver."""
+    if Receiver.objects.count() >= MOST_RECEIVERS:
+        raise ValidationError(_("there may be %(most)s receivers") % {"most": MOST_RECEIVERS})
 
 
 def checked_name(name: str, *, but: Receiver | None = None) -> str:
@@ -94,6 +100,9 @@ def disable(receiver: Receiver) -> None:
 def rotate(receiver: Receiver, *, hours: float = OLD_SECRET_HOURS) -> str:
     """Give the receiver a new secret, and return it; the former one signs too for so many hours."""
     expect_own_row(receiver)
+    if hours > LONGEST_OLD_SECRET_HOURS:
+        text = _("A former secret signs for at most %(most)s hours.")
+        raise ValidationError(text % {"most": LONGEST_OLD_SECRET_HOURS})
     secret = new_secret()
     former = receiver.sealed_secret
     receiver.use_secret(secret)
@@ -114,13 +123,16 @@ def remove(receiver: Receiver) -> None:
 
 
 def replay(receiver: Receiver, to: int | datetime, *, partition: int | None = None) -> int:
-    """Send again what came after a position or since a time; return how many events are sent again or skipped.
+    """Send again what came after a position or since a time; return how many events are sent again.
+
+    What was not sent yet is never skipped: a place that is further back stays.
 
     Raise ReplayRefused, CheckpointMissing or PartitionsMissing.
     """
     plan = plan_replay(rows.GROUP, to, partition=partition, target=receiver.target)
-    execute_replay(plan)
-    return sum(sum(move.between.types.values()) for move in plan.moves)
+    moves = [move for move in plan.moves if move.is_back]
+    execute_replay(ReplayPlan(group=plan.group, moves=moves))
+    return sum(sum(move.between.types.values()) for move in moves)
 
 
 def expect_own_row(receiver: Receiver) -> None:

@@ -67,6 +67,11 @@ class ReceiverForm(ReceiverModelForm):
         if self.instance.from_settings:
             del self.fields["url"]
 
+    def clean(self) -> dict[str, Any] | None:
+        if not self.instance.pk:
+            control.check_room()
+        return super().clean()
+
     def clean_name(self) -> str:
         return control.checked_name(self.cleaned_data["name"], but=self.instance if self.instance.pk else None)
 

@@ -80,7 +80,7 @@ class Receiver(models.Model):
     def origin(self) -> str:
         """Return what may be shown of the URL to everybody: its path may have a token."""
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
     @property
     def state(self) -> str:

@@ -1,5 +1,6 @@
 """Check the addresses of receivers, and read that of the settings."""
 
+import re
 from ipaddress import ip_address
 
 import httpx
@@ -7,6 +8,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from tickets.webhooks.addresses import is_public
+
+NAME = re.compile(r"[A-Za-z0-9._-]+")
+PORTS = range(1, 65536)
 
 
 class AddressRefused(ValueError):
@@ -20,13 +24,16 @@ def checked_url(text: str) -> httpx.URL:
     """
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
+        host = url.host
+    except (httpx.InvalidURL, UnicodeError):
         raise AddressRefused("is not a valid address") from None
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not _is_host(url.raw_host.decode()):
         raise AddressRefused("is not a valid address")
-    if not settings.ACCESS_SYSTEM_ALLOW_PRIVATE and _is_private(url.host):
+    if url.port is not None and url.port not in PORTS:
+        raise AddressRefused("is not a valid address")
+    if not settings.ACCESS_SYSTEM_ALLOW_PRIVATE and _is_private(host):
         raise AddressRefused(
-            f"has {url.host}, which is not a public address; set ACCESS_SYSTEM_ALLOW_PRIVATE=true to allow it"
+            f"has {host}, which is not a public address; set ACCESS_SYSTEM_ALLOW_PRIVATE=true to allow it"
         )
     return url
 
@@ -38,6 +45,11 @@ def configured_url() -> httpx.URL:
     except AddressRefused as refusal:
         hint = "" if ";" in str(refusal) else ": set it to the http(s) URL that takes cancellations"
         raise ImproperlyConfigured(f"ACCESS_SYSTEM_URL {refusal}{hint}") from None
+
+
+def _is_host(text: str) -> bool:
+    """Return whether this is an IP address, or has the letters of a name: httpx encodes all others, such as spaces."""
+    return bool(NAME.fullmatch(text)) or ":" in text  # httpx takes brackets around a valid address only.
 
 
 def _is_private(host: str) -> bool:

@@ -343,6 +343,19 @@ def test_replaying_sends_one_receiver_its_messages_again(
     assert sorted(sent[:2]) == sorted(sent[2:])
 
 
+def test_replaying_skips_nothing_that_was_not_sent_yet(gates: dict[str, Gate], receivers: dict[str, Receiver]) -> None:
+    gates["north"].answer = status(503)
+    [ticket] = cancel()
+    with pytest.raises(RetryLater):
+        tell()
+
+    assert control.replay(receivers["north"], timezone.now() + timedelta(days=1)) == 0
+
+    gates["north"].answer = status(204)
+    tell()
+    assert gates["north"].tickets == [ticket.id, ticket.id]
+
+
 def test_a_removed_receiver_leaves_nothing(gates: dict[str, Gate], receivers: dict[str, Receiver]) -> None:
     gates["east"].answer = status(422)
     cancel()
@@ -366,6 +379,13 @@ def test_a_removed_receiver_leaves_nothing(gates: dict[str, Gate], receivers: di
         ("http://127.0.0.1/", "which is not a public address"),
         ("https://ada:pass-word@gate.example/", "The URL has a password"),
         (f"https://gate.example/{'x' * 2000}", "more than 2000 characters"),
+        ("https://gate.example:99999/", "is not a valid address"),
+        ("https://gate.example:-1/", "is not a valid address"),
+        ("https://gate.example:0/", "is not a valid address"),
+        ("https://gate example/", "is not a valid address"),
+        ("https://gate]/", "is not a valid address"),
+        ("https://xn--/", "is not a valid address"),
+        ("https://gate.example/\ud800", "is not a valid address"),
     ],
 )
 def test_a_bad_address_is_refused_when_it_is_saved(settings: Any, url: str, message: str) -> None:
@@ -376,3 +396,15 @@ def test_a_bad_address_is_refused_when_it_is_saved(settings: Any, url: str, mess
 
     assert "pass-word" not in str(refusal.value)
     assert not Receiver.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://gate.example:8443/token?key=1", "https://gate.example:8443"),
+        ("https://[2606:4700::1111]:8443/token", "https://[2606:4700::1111]:8443"),
+        ("https://tür.example/token", "https://tür.example"),
+    ],
+)
+def test_the_shown_address_leaves_out_what_may_have_a_token(url: str, origin: str) -> None:
+    assert control.add("north", url, ["ticket.canceled"]).receiver.origin == origin

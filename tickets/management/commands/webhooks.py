@@ -14,6 +14,7 @@ from events.exceptions import EventError
 from events.management.arguments import number
 from events.management.command import BaseCommand
 from events.management.console import Console, Table
+from events.texts.numbers import WHOLE
 from tickets.access import control
 from tickets.access.trial import send_test
 from tickets.models import Delivery, Receiver
@@ -156,7 +157,7 @@ def _with_receiver(parser: ArgumentParser) -> ArgumentParser:
 
 
 def _receiver(text: str) -> Receiver:
-    by_id = Receiver.objects.filter(pk=int(text)).first() if text.isdecimal() else None
+    by_id = Receiver.objects.filter(pk=int(text)).first() if WHOLE.fullmatch(text) else None
     receiver = by_id or Receiver.objects.filter(name=text).first()
     if receiver is None:
         raise CommandError(f"there is no receiver {text!r}; see manage.py webhooks list")

@@ -61,6 +61,17 @@ def test_a_private_address_is_refused_in_the_form(operator: Client, settings: An
     assert not Receiver.objects.exists()
 
 
+def test_one_receiver_too_many_is_refused_in_the_form(
+    operator: Client, receiver: Receiver, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tickets.access.control.MOST_RECEIVERS", 1)
+
+    page = operator.post(f"{LIST}add/", {"name": "south", "url": gate.url, "types": ["ticket.canceled"]})
+
+    assert "there may be 1 receivers" in page.content.decode()
+    assert list(Receiver.objects.all()) == [receiver]
+
+
 def test_a_receiver_is_changed_turned_off_and_on_and_removed(operator: Client, receiver: Receiver, gate: Gate) -> None:
     address = f"{LIST}{receiver.pk}/"
     operator.post(f"{address}change/", {"name": "south", "url": f"{gate.url}/2", "types": ["ticket.issued"]})
@@ -133,5 +144,9 @@ def test_the_command_says_what_is_wrong(gate: Gate, receiver: Receiver) -> None:
         call_command("webhooks", "test", receiver.name)
     with pytest.raises(CommandError, match="there is no receiver 'south'"):
         call_command("webhooks", "enable", "south")
+    with pytest.raises(CommandError, match="there is no receiver '9999"):
+        call_command("webhooks", "enable", "9" * 5000)
+    with pytest.raises(CommandError, match="A former secret signs for at most 8760 hours"):
+        call_command("webhooks", "rotate", receiver.name, "--keep-hours", "9" * 18)
     with pytest.raises(CommandError, match="There is a receiver of this name"):
         call_command("webhooks", "add", receiver.name, gate.url)
