@@ -73,7 +73,7 @@ def positions_of_the_release_before() -> list[int | None]:
 
 def migrate_to_the_newest() -> None:
     executor = MigrationExecutor(connection)
-    migrate([node for node in executor.loader.graph.leaf_nodes() if node[0] == "events"])
+    migrate(executor.loader.graph.leaf_nodes())
 
 
 def migrate(targets: list[tuple[str, str]]) -> None:
