@@ -83,7 +83,8 @@ wait_for both 1
 wait_for kept 1
 
 echo "== Move to another Redis, while tickets are issued."
-runuser --user valkey -- valkey-server --port 6380 --bind 127.0.0.1 --aclfile /etc/valkey/users.acl --daemonize yes
+systemd-run --quiet --unit valkey-new --property User=valkey \
+    valkey-server --port 6380 --bind 127.0.0.1 --aclfile /etc/valkey/users.acl
 NEW_REDIS=$(sed 's|127.0.0.1/|127.0.0.1:6380/|' /etc/tickets/secrets/event_stream_url)
 (for _ in $(seq 20); do issue moved; sleep 0.5; done) &
 :restore.md
