@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -41,7 +42,11 @@ def add(name: str, url: str, types: Sequence[str], *, from_start: bool = False) 
     receiver = Receiver(name=checked_name(name), url=checked_address(url), types=checked_types(types))
     secret = new_secret()
     receiver.use_secret(secret)
-    receiver.save()
+    try:
+        with atomic():
+            receiver.save()
+    except IntegrityError:  # Another operator has added it since it was checked.
+        raise ValidationError(_("There is a receiver of this name.")) from None
     if not from_start:
         rows.begin_now(receiver)
     return Made(receiver, secret)

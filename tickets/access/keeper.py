@@ -110,10 +110,10 @@ def _health_after(note: Note, before: Health | None) -> Health:
 
 
 def _later(seconds: float) -> datetime | None:
-    """Return the time after so many seconds, to the second, so that it is the same each time."""
+    """Return the time after so many seconds, to the nearest second: to round up would prolong the pause each time."""
     if seconds <= 0:
         return None
-    return (timezone.now() + timedelta(seconds=seconds)).replace(microsecond=0) + timedelta(seconds=1)
+    return (timezone.now() + timedelta(seconds=seconds + 0.5)).replace(microsecond=0)
 
 
 def _prune(key: int) -> None:

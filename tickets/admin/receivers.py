@@ -130,6 +130,15 @@ class ReceiverAdmin(ReceiverModelAdmin):
     def shown_types(self, receiver: Receiver) -> str:
         return ", ".join(receiver.types)
 
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Mapping[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().add_view(request, form_url, {**(extra_context or {})})
+        except ValidationError as error:  # Another operator was faster, or this one has clicked twice.
+            messages.error(request, " ".join(error.messages))
+            return redirect("admin:tickets_receiver_changelist")
+
     def save_model(self, request: HttpRequest, obj: Receiver, form: Any, change: bool) -> None:  # noqa: FBT001
         if change:
             Receiver.objects.filter(pk=obj.pk).update(**{name: getattr(obj, name) for name in form.changed_data})

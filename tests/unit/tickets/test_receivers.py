@@ -5,6 +5,7 @@ from contextlib import ExitStack, suppress
 from datetime import timedelta
 from threading import Event
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -24,7 +25,10 @@ from tests.network.gate import SECRET, Call, Gate, Handler, opened_gate, status
 from tests.tickets import issue
 from tests.waiting import PATIENCE_SECONDS
 from tickets.access import AccessSystem, control, rows
+from tickets.access.messages import Message
+from tickets.access.receiver import Note, ReceiverTarget
 from tickets.models import Delivery, Receiver, Ticket
+from tickets.webhooks.attempts import Attempt, Outcome
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
 
@@ -174,6 +178,24 @@ def test_a_pause_that_a_receiver_asks_for_is_obeyed_by_the_next_process(
     next_attempt_at = state_of(receivers["north"]).next_attempt_at
     assert next_attempt_at is not None
     assert 2900 < (next_attempt_at - timezone.now()).total_seconds() <= 3001
+
+
+def test_a_pause_does_not_grow_while_it_lasts(receivers: dict[str, Receiver]) -> None:
+    subscriber = AccessSystem()
+    subscriber.open()
+    [north] = [found for found in subscriber.further_targets() if found.open() == receivers["north"].target]
+    assert isinstance(north, ReceiverTarget)
+    failed = Attempt("", 1, Outcome.AGAIN, 429, 0.1, "")
+    north.notes.append(Note(timezone.now(), uuid4(), Message("ticket.canceled", uuid4(), b""), failed))
+    north.rest(3000)
+
+    ends = []
+    for _ in range(3):
+        subscriber.check([0])
+        ends.append(state_of(receivers["north"]).next_attempt_at)
+
+    assert ends[0] is not None
+    assert ends == ends[:1] * 3
 
 
 def test_a_new_receiver_is_told_of_what_happens_from_now_on_or_of_all(gates: dict[str, Gate]) -> None:
@@ -354,6 +376,16 @@ def test_replaying_skips_nothing_that_was_not_sent_yet(gates: dict[str, Gate], r
     gates["north"].answer = status(204)
     tell()
     assert gates["north"].tickets == [ticket.id, ticket.id]
+
+
+def test_a_name_that_another_operator_has_just_taken_is_refused(
+    receivers: dict[str, Receiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    north = receivers["north"]
+    monkeypatch.setattr(control, "checked_name", str)
+
+    with pytest.raises(ValidationError, match="There is a receiver of this name"):
+        control.add(north.name, north.url, ["ticket.canceled"])
 
 
 def test_a_removed_receiver_leaves_nothing(gates: dict[str, Gate], receivers: dict[str, Receiver]) -> None:

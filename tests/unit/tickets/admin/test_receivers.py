@@ -72,6 +72,19 @@ def test_one_receiver_too_many_is_refused_in_the_form(
     assert list(Receiver.objects.all()) == [receiver]
 
 
+def test_a_form_that_is_sent_twice_at_once_is_refused_the_second_time(
+    operator: Client, receiver: Receiver, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tickets.access.control.checked_name", lambda name, **_: name)
+    monkeypatch.setattr(Receiver, "validate_unique", lambda *_, **__: None)
+
+    typed = {"name": receiver.name, "url": gate.url, "types": ["ticket.canceled"]}
+    page = operator.post(f"{LIST}add/", typed, follow=True)
+
+    assert "There is a receiver of this name." in page.content.decode()
+    assert list(Receiver.objects.all()) == [receiver]
+
+
 def test_a_receiver_is_changed_turned_off_and_on_and_removed(operator: Client, receiver: Receiver, gate: Gate) -> None:
     address = f"{LIST}{receiver.pk}/"
     operator.post(f"{address}change/", {"name": "south", "url": f"{gate.url}/2", "types": ["ticket.issued"]})
