@@ -157,8 +157,9 @@ def _with_receiver(parser: ArgumentParser) -> ArgumentParser:
 
 
 def _receiver(text: str) -> Receiver:
-    by_id = Receiver.objects.filter(pk=int(text)).first() if WHOLE.fullmatch(text) else None
-    receiver = by_id or Receiver.objects.filter(name=text).first()
+    receiver = Receiver.objects.filter(name=text).first()  # Before the ids: a name may be a number.
+    if receiver is None and WHOLE.fullmatch(text):
+        receiver = Receiver.objects.filter(pk=int(text)).first()
     if receiver is None:
         raise CommandError(f"there is no receiver {text!r}; see manage.py webhooks list")
     return receiver

@@ -52,6 +52,21 @@ def test_an_added_receiver_shows_its_secret_once(operator: Client, gate: Gate) -
         assert receiver.sealed_secret not in shown.content.decode()
 
 
+def test_a_receiver_whose_name_is_a_number_is_meant_by_its_name(receiver: Receiver, gate: Gate) -> None:
+    other = control.add(str(receiver.pk), gate.url, ["ticket.canceled"]).receiver
+
+    call_command("webhooks", "remove", other.name)
+
+    assert list(Receiver.objects.all()) == [receiver]
+
+
+def test_the_address_of_the_list_guesses_at_no_secret(operator: Client, receiver: Receiver) -> None:
+    guessed = operator.get(LIST, {"sealed_secret__startswith": receiver.sealed_secret[:3]})
+
+    assert guessed.status_code in {302, 400}
+    assert operator.get(LIST, {"name__startswith": "n"}).status_code == 200
+
+
 def test_a_private_address_is_refused_in_the_form(operator: Client, settings: Any) -> None:
     settings.ACCESS_SYSTEM_ALLOW_PRIVATE = False
 
