@@ -129,8 +129,7 @@ class Preview:
         return changes, suspects
 
     def _removed(self, step: Step) -> Changes:
-        ghosts = [ghost for ghost in step.differences if ghost.stored]
-        return Changes(0, [Change(id=ghost.id, effect=Effect.REMOVED) for ghost in ghosts], 0)
+        return Changes(0, [Change(id=ghost.id, effect=Effect.REMOVED) for ghost in step.differences], 0)
 
     def _between(self, key: str, before: Source | None, after: Source) -> Change | None:
         """Return None if both are the same, and Elasticsearch takes them."""

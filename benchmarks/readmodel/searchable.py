@@ -10,10 +10,10 @@ turn:
 - the number of canceled tickets, by a search, and their ids when there are more: the moment when one is found;
 - the count of refreshes and the time that they took: the earliest moment when each can have begun.
 
-Any document waits up to the refresh interval (1 s) for the next refresh: here until the first refresh that began after
-the document was seen in the index. All other time is counted as beyond the interval: the way into the index, the
-refresh itself and the search after it, and the delay that this process adds by its own requests, which it prints. A
-document that misses the refresh that should show it counts one second more.
+Any document waits for the next refresh, which the consumer asks for, or up to a second for Elasticsearch's own: here
+until the first refresh that began after the document was seen in the index. All other time is counted as beyond the
+interval: the way into the index, the refresh itself and the search after it, and the delay that this process adds by
+its own requests, which it prints. A document that misses the refresh that should show it counts one second more.
 """
 
 import argparse
