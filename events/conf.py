@@ -44,7 +44,7 @@ class Conf:
     source = Setting("/")
     """CloudEvents `source` of this service's events, a URI reference."""
     partitions = Setting(1)
-    """Number of partitions, fixed when the database is first migrated."""
+    """Number of partitions with which a database begins when it is first migrated."""
     subscribers = Setting[dict[str, str]]({})
     """Consumer group -> dotted path of its Subscriber class."""
     aggregates = Setting[dict[str, str]]({})

@@ -10,10 +10,11 @@ from uuid import UUID
 
 import msgspec
 from django.core.signing import BadSignature, Signer
-from django.db.models import Max
+from django.db.models import F, Max
 
 from events.event import aggregate_type_of
 from events.exceptions import EventError
+from events.log.partitions import descendants_of, look_for_partitions, partition_count
 from events.models import LogEntry, Partition, WaitingEntry
 from events.recording.collector import Collector
 
@@ -49,6 +50,8 @@ class ConsistencyToken(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """Partitions with the position that each had reached."""
     rows: tuple[int, ...] = ()
     """For the other partitions: the last row that had no position yet."""
+    partitions: tuple[int, ...] = ()
+    """How many partitions the log had, if there are rows: they may get their positions in others since."""
     correlation_ids: tuple[str, ...] = ()
     """The units of work whose events are not named one by one."""
 
@@ -90,6 +93,7 @@ def read_token(text: str) -> ConsistencyToken:
         events=tuple(newest for token in tokens for newest in token.events),
         positions=tuple(reached for token in tokens for reached in token.positions),
         rows=tuple(row for token in tokens for row in token.rows),
+        partitions=tuple({count for token in tokens for count in token.partitions}),
         correlation_ids=tuple(correlation_id for token in tokens for correlation_id in token.correlation_ids),
     )
 
@@ -119,11 +123,19 @@ def _state_of_the_log(partitions: Iterable[int], correlation_ids: tuple[str, ...
 
     Rows without a position are read first: rows that get one meanwhile are below `last_position`, which is read later.
     """
-    waiting = WaitingEntry.objects.filter(partition__in=partitions).values_list("partition")
+    look_for_partitions()
+    count, family = partition_count(), {number for partition in partitions for number in _family(partition)}
+    waiting = WaitingEntry.objects.annotate(home=F("slot") % count).filter(home__in=family).values_list("home")
     rows = dict(waiting.annotate(Max("entry_id")))
-    reached = Partition.objects.filter(number__in=set(partitions) - rows.keys())
+    reached = Partition.objects.filter(number__in=family - rows.keys())
     return ConsistencyToken(
         positions=tuple(reached.values_list("number", "last_position")),
         rows=tuple(rows.values()),
+        partitions=(count,) if rows else (),
         correlation_ids=correlation_ids,
     )
+
+
+def _family(partition: int) -> list[int]:
+    """Return where events may be that were recorded for the partition, by who knew of no younger ones."""
+    return [partition, *descendants_of(partition)]

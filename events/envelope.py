@@ -1,6 +1,5 @@
 """An event as the log and the stream store it: its JSON with the attributes of CloudEvents 1.0."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -93,14 +92,19 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename=NAMES):
             "aggregateversion": str(self.aggregate_version),
             "correlationid": self.correlation_id,
         }
-        optional = {"causationid": self.causation_id, "actor": self.actor, "traceparent": self.traceparent}
-        return fields | {name: value for name, value in optional.items() if value} | (self.extensions or {})
+        if self.causation_id:
+            fields["causationid"] = self.causation_id
+        if self.actor:
+            fields["actor"] = self.actor
+        if self.traceparent:
+            fields["traceparent"] = self.traceparent
+        return fields | self.extensions if self.extensions else fields
 
     @classmethod
-    def from_fields(cls, fields: Mapping[str, str], position: int) -> "Envelope":
+    def from_fields(cls, fields: dict[str, str], position: int) -> "Envelope":
         """Read an entry of the stream; raise KeyError or ValueError for one that is not ours."""
         schema_version = fields["dataschema"].rpartition(":")[2]
-        found: dict[str, object] = {**fields, "_schema_version": schema_version, "_position": position}
+        found: dict[str, object] = fields | {"_schema_version": schema_version, "_position": position}
         if not ATTRIBUTES.issuperset(fields):
             found["_extensions"] = {name: fields[name] for name in fields.keys() - ATTRIBUTES}
         return msgspec.convert(found, cls, strict=False)  # strict=False: an entry's numbers are text.

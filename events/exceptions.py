@@ -1,6 +1,6 @@
 """The exceptions of the events. An exception's type decides what happens next; its docstring is its message."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from django.db import OperationalError
@@ -100,8 +100,20 @@ class TargetLost(Transient):
     """The target of the events is gone (an index was deleted): the subscriber is opened again."""
 
 
-class StreamUnavailable(Transient):
+class StreamError(Transient):
+    """The stream can't be used; `partitions` are those for which that is known, none if it holds for all."""
+
+    partitions: Collection[int] = ()
+
+
+class StreamUnavailable(StreamError):
     """Redis does not answer, or refuses to write; the log keeps the events until Redis is back."""
+
+    def __init__(self, message: str | None = None, *, remedy: str = "") -> None:
+        """`remedy` says what to do, if that is known; the message ends with it."""
+        self.found = (message or (self.__doc__ or "")).rstrip(".")
+        super().__init__(f"{self.found}: {remedy}" if remedy else message)
+        self.remedy = remedy
 
 
 class StreamFull(StreamUnavailable):
@@ -112,7 +124,7 @@ class Unmigrated(Transient):
     """The database lacks a migration of this release: run manage.py migrate."""
 
 
-class GroupLost(Transient):
+class GroupLost(StreamError):
     """The consumer group is gone (the stream was wiped or deleted): it is created again at the checkpoint."""
 
 

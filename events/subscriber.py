@@ -70,9 +70,13 @@ class Subscriber(ABC):
     def check(self, partitions: Collection[int]) -> None:  # noqa: B027 (most have nothing that could go)
         """Raise TargetLost if the target that `open` returned is gone; called each second, also while idle.
 
-        `partitions` are those that the process owns: background work should be limited to them. Events that were
-        written meanwhile into another target of the same name are not lost: the new one is fed from the start.
+        Events wait for it: what takes longer belongs into a thread, and its result into the next call. `partitions` are
+        those that the process owns: background work should be limited to them. Events that were written meanwhile into
+        another target of the same name are not lost: the new one is fed from the start.
         """
+
+    def settle(self) -> None:  # noqa: B027 (most do nothing in the background)
+        """Return once nothing that `check` has begun is running; called while the group is paused."""
 
     @abstractmethod
     def handle(self, batch: Sequence[Envelope]) -> None:

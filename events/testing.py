@@ -12,7 +12,7 @@ from fakeredis import FakeRedis
 
 from events.conf import conf
 from events.consumer.consumer import Consumer
-from events.consumer.subscription import FurtherSubscription
+from events.consumer.further_subscription import FurtherSubscription
 from events.consumer.subscriptions import Subscriptions
 from events.event import Event, decode
 from events.exceptions import AttemptFailed

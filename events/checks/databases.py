@@ -74,12 +74,13 @@ def check_partitions(*, databases: Collection[str] | None, **_: Any) -> Sequence
     try:
         if Partition._meta.db_table not in database.connection().introspection.table_names():
             return []
-        count = Partition.objects.count()
+        partitions = list(Partition.objects.all())
     except OperationalError:  # The process waits for its database; the next start checks again.
         return []
-    if count in {0, conf.partitions}:
+    first, count = sum(partition.parent is None for partition in partitions), len(partitions)
+    if not count or first <= conf.partitions <= count:
         return []
-    hint = f"Set EVENTS_PARTITIONS to {count}: the first migration has fixed the number."
+    hint = f"Set EVENTS_PARTITIONS to {count}; for more partitions run manage.py repartition_events."
     return [Error(f"EVENTS_PARTITIONS is {conf.partitions}, the database has {count}", hint=hint, id="events.E004")]
 
 

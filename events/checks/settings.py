@@ -1,6 +1,7 @@
 """System checks of the settings, and of the code that they name."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from events.stream.interface import Stream, stream_backend
 from events.subscriber import Subscriber, handled_names
 
 SHORTEST_KEY = 32
+SOURCE = re.compile(r"[!-~]+")
 
 
 @register(TAG, SETTINGS_TAG)
@@ -28,6 +30,16 @@ def check_stream_url(**_: Any) -> Sequence[CheckMessage]:
     except ImproperlyConfigured as error:
         return [Error(str(error), id="events.E001")]
     return []
+
+
+@register(TAG, SETTINGS_TAG)
+def check_source(**_: Any) -> Sequence[CheckMessage]:
+    if SOURCE.fullmatch(conf.source):
+        return []
+    hint = (
+        "CloudEvents wants a URI reference, such as /tickets or https://tickets.example.org; percent-encode the rest."
+    )
+    return [Error(f"EVENTS_SOURCE can't be {conf.source!r}", hint=hint, id="events.E034")]
 
 
 @register(TAG, SETTINGS_TAG)

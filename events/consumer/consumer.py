@@ -14,9 +14,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connections
 from django.utils import timezone
 
+from events.consumer.further_subscription import FurtherSubscription
 from events.consumer.group_reader import GroupReader
 from events.consumer.source import Source
-from events.consumer.subscription import FurtherSubscription, Subscription
+from events.consumer.subscription import Subscription
 from events.consumer.subscriptions import Subscriptions
 from events.consumer.turns import Turns, Work
 from events.correlation import correlated, ids_of
@@ -24,6 +25,7 @@ from events.exceptions import EventError, LeaseLost, text_of
 from events.forgotten import expect_nobody_returned
 from events.groups.ownership import CONSUMING, PAUSED, RETRYING, STANDING_BY, Condition, Ownership
 from events.measuring.catalogue import RETRIED, begin_group
+from events.models import Partition
 from events.processes.backoff import Backoff
 from events.processes.limits import Limits
 from events.processes.migrations import expect_migrated
@@ -61,6 +63,7 @@ class Consumer:
         self._subscriptions = self.subscriptions_kind(subscriber, ownership, limits)
         self._turns = Turns()
         self._look = Timer()
+        self._look_at_held = Timer()
         self._backoff = Backoff()
         begin_group(self.group)
 
@@ -89,7 +92,7 @@ class Consumer:
                 self.ownership.health.succeed()
         except ImproperlyConfigured:
             raise
-        except (EventError, Error) as error:
+        except (EventError, Error, Partition.DoesNotExist) as error:  # A restored log may have fewer partitions.
             return error
         except Exception as error:  # The process's outermost loop: a bug in a handler must not end it.
             with correlated(ids_of(error)):
@@ -138,16 +141,18 @@ class Consumer:
     def _look_around(self) -> None:
         """Look now and then for what the stream does not tell."""
         self._source.look_around()
+        if self._look_at_held.is_due(POLL_SECONDS):
+            self._subscriptions.begin_held()
         if self._look.is_due(self.limits.block_seconds):
             self.subscriber.check(self._first.claims.keys())
             self._subscriptions.follow_targets()
             self._subscriptions.look_for_letters()
-            self._follow_moved_checkpoints()
+            self._expect_unmoved_checkpoints()
 
-    def _follow_moved_checkpoints(self) -> None:
-        """Return to the checkpoints of a database that was restored meanwhile."""
-        for partition in self._subscriptions.moved():
-            self._reader.take_over(partition, self._subscriptions.take_over(partition))
+    def _expect_unmoved_checkpoints(self) -> None:
+        """Raise LeaseLost if the database was restored meanwhile: calls in flight, and what is cached, are older."""
+        if self._subscriptions.were_moved():
+            raise LeaseLost
 
     def _check_whether_to_stop(self) -> None:
         self.shutdown.check()
@@ -158,7 +163,7 @@ class Consumer:
 
     def _follow_assignment(self) -> None:
         """Release the partitions that another process should own, and take over those that this one should."""
-        if not all(map(self.ownership.owns, self._first.claims)):
+        if not all(map(self.ownership.owns, self._first.owned)):
             raise LeaseLost  # Also when idle: an operator may have set the group back.
         assigned = self.ownership.assigned
         for partition in self.ownership.epochs.keys() - assigned:
@@ -166,13 +171,13 @@ class Consumer:
             self._acknowledge()
             self._reader.release(partition)
             self.ownership.release(partition)
-        for partition in sorted(assigned - self._first.claims.keys()):
+        for partition in sorted(assigned - self._first.owned):
             if self.ownership.acquire(partition):
                 self._reader.take_over(partition, self._subscriptions.take_over(partition))
 
     def _may_consume(self) -> bool:
         """Tell whether this process owns partitions and is not paused; announce its condition."""
-        state = PAUSED if self.ownership.is_paused else CONSUMING if self._first.claims else STANDING_BY
+        state = PAUSED if self.ownership.is_paused else CONSUMING if self._first.owned else STANDING_BY
         if state == CONSUMING:
             self.ownership.condition = Condition(state, self._reader.why_away)
             return True
@@ -182,6 +187,7 @@ class Consumer:
 
     def _settle(self) -> None:
         self._subscriptions.settle()
+        self.subscriber.settle()
         self._acknowledge()
 
     def _acknowledge(self) -> None:
@@ -207,6 +213,7 @@ class Consumer:
             self._release_to_others()
             if self.ownership.is_paused:
                 self._subscriptions.close()  # First: the condition `paused` promises that nothing is in flight.
+                self.subscriber.settle()
             self.ownership.condition = Condition(PAUSED) if self.ownership.is_paused else retrying
             left = until - time.monotonic()
             self.shutdown.sleep(min(left, POLL_SECONDS) if left > 0 else POLL_SECONDS)

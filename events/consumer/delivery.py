@@ -108,7 +108,8 @@ class Delivery:
 
         Nothing else may be in flight: the letter would be found again.
         """
-        letter = dead_letters.due(claim, ordered=self._subscriber.ordered)
+        settled_to = self.settled_to[claim.partition]
+        letter = dead_letters.due(claim, settled_to=settled_to, ordered=self._subscriber.ordered)
         if letter is None:
             return False
         try:

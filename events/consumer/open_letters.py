@@ -15,6 +15,7 @@ class OpenLetters:
         self._ordered = ordered
         self._ends: dict[Claim, int] = {}
         self._parked: set[Claim] = set()
+        self._open_before: dict[Claim, bool] = {}
 
     def leave_out(self, claim: Claim, selected: Sequence[Envelope]) -> Sequence[Envelope]:
         """Return the events without open letter; for an ordered subscriber, queue those that must wait behind one."""
@@ -34,8 +35,14 @@ class OpenLetters:
 
     def _may_be_blocked(self, claim: Claim, selected: Sequence[Envelope]) -> bool:
         if self._ordered:
-            return claim in self._parked or self._end(claim) > 0
+            return claim in self._parked or self._end(claim) > 0 or self._are_open_before(claim)
         return (selected[0].position or 0) <= self._end(claim)
+
+    def _are_open_before(self, claim: Claim) -> bool:
+        """Tell whether letters may be open before the partition's events; there will be no more of them."""
+        if claim not in self._open_before:
+            self._open_before[claim] = dead_letters.are_open_before(claim)
+        return self._open_before[claim]
 
     def _end(self, claim: Claim) -> int:
         """Return the last position with an open letter; a group that was set back meets it again."""

@@ -52,7 +52,7 @@ class Source:
     def read_stream(self) -> bool:
         """Deliver the stream's next entries of the partitions whose turn it is; tell whether there were any."""
         behind = self._first.partitions_behind(self._log_to)
-        fetch = self._fetches.next(self._first.claims.keys() - behind, self._first.most_events)
+        fetch = self._fetches.next(self._readable.difference(behind), self._first.most_events)
         found = self._read(fetch)
         self.is_at_rest = not (found or behind)
         if self.is_at_rest:
@@ -72,33 +72,37 @@ class Source:
     def wait(self, seconds: float) -> bool:
         """Wait for the stream's next entries and deliver them, but not longer than until the log is due."""
         seconds = min(seconds, self._comparison.seconds_left(self._comparison_seconds))
-        if self._reader.why_away:
+        if not (readable := self._readable):
             self._shutdown.sleep(seconds)
             return False
-        return self._read(self._fetches.of_unknown(self._first.claims, self._first.most_events), block_seconds=seconds)
+        return self._read(self._fetches.of_unknown(readable, self._first.most_events), block_seconds=seconds)
 
     def look_around(self) -> None:
         """Look now and then whether the log has more than the stream, and whether Redis is back."""
-        if self._reader.why_away:
-            self._reader.try_to_return(self._first.positions)
+        if self._reader.away:
+            self._reader.try_to_return(self._first.places)
         if self._comparison.is_due(self._comparison_seconds):
             self._compare_with_log()
 
     @property
+    def _readable(self) -> set[int]:
+        return self._first.claims.keys() - self._reader.away.keys()
+
+    @property
     def _comparison_seconds(self) -> float:
-        return AWAY_SECONDS if self._reader.why_away or self._lags else self._limits.block_seconds
+        return AWAY_SECONDS if self._reader.away or self._lags else self._limits.block_seconds
 
     def _compare_with_log(self) -> None:
         """Let the next steps read the log where the stream had nothing new, or can't be read."""
-        compared = self._first.claims if self._reader.why_away else self._first.claims.keys() & self._unproductive
+        compared = self._first.claims.keys() & (self._unproductive | self._reader.away.keys())
+        self._log_to |= log.last_positions(compared)
         for partition in compared:
-            self._log_to[partition] = log.last_position(partition)
             self._reader.remove_leftovers(partition, after=self._first.positions[partition])
         self._lags = bool(self._first.partitions_behind(self._log_to))
 
     def _read(self, fetch: Fetch, *, block_seconds: float = 0) -> bool:
         """Deliver the entries that the stream has for the fetch; tell whether there were any."""
-        if self._reader.why_away or not fetch.partitions:
+        if not fetch.partitions:
             return False
         with self._shutdown.interruptible():
             answer = self._reader.read(fetch.partitions, count=fetch.entries_each, block_seconds=block_seconds)
@@ -107,6 +111,9 @@ class Source:
             entries = answer.get(partition, [])
             self._consume(partition, entries)
             has_more = len(entries) >= fetch.entries_each
+            if has_more and _are_read(entries, before[partition]):
+                self._first.settle()  # First: this leaves nothing pending.
+                self._reader.skip_to(partition, before[partition])
             self._fetches.note(partition, self._first.count_fitting(partition) if has_more else 0)
         self._note_productive(fetch.partitions, before)
         return bool(answer)
@@ -129,3 +136,9 @@ class Source:
             count_foreign_entries(claim.partition, len(foreign))
             self._foreign_log.error(f"{claim.group} ignores entries of partition {claim.partition} that are not ours")
             self._reader.remove(claim.partition, foreign)
+
+
+def _are_read(entries: Sequence[Entry], position: int) -> bool:
+    """Tell whether the log was read beyond the last of these entries, so that more of them may be old."""
+    last = entries[-1].envelope
+    return last is not None and position_of(last) <= position

@@ -5,29 +5,22 @@ Out:  batches without gaps.
 Next: events/consumer/delivery.py
 """
 
-import logging
-import time
 from collections.abc import Collection, Mapping, Sequence
 
 from events import log
 from events.consumer.delivery import Delivery
 from events.consumer.settling import Batch
 from events.consumer.turns import next_in_turn
-from events.correlation import correlated, ids_of
 from events.envelope import Envelope
-from events.exceptions import Diverged, LeaseLost, RetryLater
+from events.exceptions import Diverged, LeaseLost
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.groups.ownership import Ownership
-from events.measuring.catalogue import READ, RETRIED
-from events.processes.backoff import Backoff
+from events.log.partitions import descendants_of
+from events.measuring.catalogue import READ
 from events.processes.limits import Limits
 from events.relay.divergence import REMEDY, expect_undiverged
 from events.subscriber import Subscriber
-
-logger = logging.getLogger(__name__)
-
-MAX_WAIT_SECONDS = 0.2
 
 
 class Subscription:
@@ -42,6 +35,8 @@ class Subscription:
         self.target = subscriber.open()
         self.delivery = Delivery(subscriber, most=limits.batch_size, waits=waits)
         self.claims: dict[int, Claim] = {}
+        self.held: dict[int, Claim] = {}
+        """The claims of partitions that begin later: events that come before theirs are not handled yet."""
         self._ownership = ownership
         self._limits = limits
         self._read_to: dict[int, int] = {}
@@ -54,6 +49,16 @@ class Subscription:
         return {partition: self._read_to[partition] for partition in self.claims}
 
     @property
+    def owned(self) -> set[int]:
+        """Return the partitions that were taken over."""
+        return self.claims.keys() | self.held.keys()
+
+    @property
+    def places(self) -> Mapping[int, int]:
+        """Return where each partition goes on that was taken over, also one that begins later."""
+        return {partition: self._read_to[partition] for partition in self.owned}
+
+    @property
     def most_events(self) -> int:
         """Return how many events a step may deliver."""
         return min(self.delivery.events, self._limits.events_left)
@@ -61,18 +66,37 @@ class Subscription:
     def take_over(self, partition: int) -> int:
         """Start at the checkpoint of a partition that this process has acquired, and return it; raise LeaseLost."""
         claim = Claim(self._ownership.group, self.target, partition, self._ownership.epochs[partition])
-        self.claims[partition] = claim
+        self.release(partition)
+        is_held = bool(checkpoint.held_back(claim.group, claim.target, [partition]))
+        (self.held if is_held else self.claims)[partition] = claim
         self._load(claim)
         return self._read_to[partition]
 
+    def release(self, partition: int) -> None:
+        """Deliver nothing more of the partition."""
+        self.claims.pop(partition, None)
+        self.held.pop(partition, None)
+
+    def begin_held(self) -> None:
+        """Begin the partitions before whose events all is handled by now."""
+        if self.held:
+            held_back = checkpoint.held_back(self._ownership.group, self.target, self.held)
+            for partition in self.held.keys() - held_back:
+                self.claims[partition] = self.held.pop(partition)
+
     def _load(self, claim: Claim) -> None:
         partition = claim.partition
-        new_at = log.last_position(partition) if self.subscriber.begins_at_end else 0
+        begins_at_end = self.subscriber.begins_at_end and not checkpoint.began_before(*claim[:3])
+        new_at = log.last_position(partition) if begins_at_end else 0
         self._read_to[partition] = self.delivery.settled_to[partition] = checkpoint.load(claim, new_at=new_at)
 
-    def moved(self, positions: Mapping[Claim, int]) -> list[int]:
-        """Return the partitions whose checkpoint is not where this has left it, if nothing is in flight."""
-        return [number for number, claim in self.claims.items() if self.delivery.was_moved(claim, positions)]
+    def was_moved(self, positions: Mapping[Claim, int]) -> bool:
+        """Tell whether a checkpoint is not where this has left it, with nothing in flight.
+
+        That of a partition that comes before may be another process's: a partition that has begun has to wait again.
+        """
+        is_elsewhere = any(self.delivery.was_moved(claim, positions) for claim in self.claims.values())
+        return is_elsewhere or bool(checkpoint.held_back(self._ownership.group, self.target, self.claims))
 
     def settle(self) -> None:
         """Wait for what is in flight."""
@@ -125,6 +149,8 @@ class Subscription:
             self.delivery.settle()
             partition = self._last_partition = next_in_turn(partitions, self._last_partition)
             if self.delivery.retry_letter(self.claims[partition]):
+                # Letters of the partitions that were split off wait for this one.
+                self._may_have_letters |= self.claims.keys() & set(descendants_of(partition))
                 return True
             self._may_have_letters.discard(partition)
         return False
@@ -139,86 +165,6 @@ class Subscription:
         self._read_to[partition] = position_of(batch[-1])
         self._limits.handled += len(batch)
         self.delivery.deliver(self.claims[partition], batch)
-
-
-class FurtherSubscription(Subscription):
-    """A further target: it follows the first one in the log, and no step waits for it."""
-
-    def __init__(self, subscriber: Subscriber, ownership: Ownership, limits: Limits) -> None:
-        super().__init__(subscriber, ownership, limits.without_end(), waits=False)
-        self._resume_at = 0.0
-        self._fed_at = 0.0
-        self._is_letters_turn = False
-        self._backoff = Backoff()
-        self._is_begun = type(subscriber).begin is not Subscriber.begin
-
-    def follow(self, positions: Mapping[int, int], *, at_rest: bool) -> bool:
-        """Settle what the target has handled, and start a batch or a letter if it has room; tell whether one started.
-
-        If there is other work, a batch waits until it is whole, but at most 0.2 s. A target that can't take it now is
-        left alone for a while.
-        """
-        if time.monotonic() < self._resume_at:
-            return False
-        try:
-            self._settle_finished()
-            has_started = self.delivery.has_room and self._start(positions, at_rest=at_rest)
-            self._settle_finished()
-        except RetryLater as error:
-            self._back_off(error)
-            return False
-        return has_started
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether anything is in flight, or a letter may have to be retried."""
-        return bool(self.delivery or self._may_have_letters)
-
-    def _settle_finished(self) -> None:
-        if self.delivery.settle_finished():
-            self._backoff.succeed()
-
-    def settle_by(self, until: float) -> None:
-        """Wait for what is in flight, but no longer than until then for a call that is begun in the background.
-
-        What this target can't take now is delivered again later.
-        """
-        try:
-            if self._is_begun and not self.delivery.ends_by(until):
-                self._return_to_checkpoints()
-            else:
-                self.settle()
-        except RetryLater as error:
-            self._back_off(error)
-        self.delivery.wait_for_abandoned()
-
-    def _start(self, positions: Mapping[int, int], *, at_rest: bool) -> bool:
-        is_due = at_rest or time.monotonic() - self._fed_at >= MAX_WAIT_SECONDS
-        behind = self.partitions_behind(positions, least=1 if is_due else self.most_events)
-        if self._may_have_letters and (self._is_letters_turn or not behind):
-            if self.delivery:
-                return False  # A letter is retried alone.
-            self._is_letters_turn = False
-            if self.retry_letter():
-                return True
-        self._is_letters_turn = True
-        if is_due:
-            self._fed_at = time.monotonic()
-        return bool(behind) and self.deliver_from_log(behind)[1]
-
-    def _back_off(self, error: RetryLater) -> None:
-        """Return to the checkpoints, and try again after a pause."""
-        RETRIED.add(1, self._ownership.group)
-        pause = self._backoff.fail(error)
-        with correlated(ids_of(error)):
-            logger.warning("target %s is tried again in %.1f s: %s", self.target, pause, error)
-        self._resume_at = time.monotonic() + pause
-        self._return_to_checkpoints()
-
-    def _return_to_checkpoints(self) -> None:
-        self.delivery.abandon()
-        for claim in self.claims.values():
-            self._load(claim)
 
 
 def position_of(envelope: Envelope) -> int:

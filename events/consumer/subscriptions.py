@@ -9,7 +9,8 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 
-from events.consumer.subscription import FurtherSubscription, Subscription
+from events.consumer.further_subscription import FurtherSubscription
+from events.consumer.subscription import Subscription
 from events.dead_letters import parking as dead_letters
 from events.groups import checkpoint
 from events.groups.ownership import Ownership
@@ -52,7 +53,7 @@ class Subscriptions:
             self._drop(further)
         known = [further.subscriber for further in self.further]
         new = [self._add(subscriber) for subscriber in wanted if subscriber not in known]
-        for partition in self.first.claims:
+        for partition in self.first.owned:
             if gone:
                 self._forget_lost(partition)
             for further in new:
@@ -89,16 +90,20 @@ class Subscriptions:
         position, *_ = [subscription.take_over(partition) for subscription in self]
         return position
 
-    def moved(self) -> list[int]:
-        """Return the partitions in which a checkpoint is not where this process has left it, with nothing in flight."""
+    def were_moved(self) -> bool:
+        """Tell whether a checkpoint is not where this process has left it, or a partition has to wait again."""
         positions = checkpoint.positions_by_claim(self._ownership.group)
-        return sorted({partition for subscription in self for partition in subscription.moved(positions)})
+        return any(subscription.was_moved(positions) for subscription in self)
 
     def release(self, partition: int) -> None:
         """Settle what is in flight, and deliver nothing more of the partition."""
         self.settle()
         for subscription in self:
-            subscription.claims.pop(partition, None)
+            subscription.release(partition)
+
+    def begin_held(self) -> None:
+        for subscription in self:
+            subscription.begin_held()
 
     def reached_the_end(self) -> bool:
         """Tell whether all targets have reached the log's end, in the partitions of other processes too.

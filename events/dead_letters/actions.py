@@ -9,7 +9,7 @@ from itertools import batched
 from typing import NamedTuple
 
 import msgspec
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -19,13 +19,14 @@ from events.dead_letters.payload_edits import ROOT, EditRefused, accept
 from events.dead_letters.payload_text import compare, cut
 from events.envelope import Envelope
 from events.exceptions import EventError
-from events.models import DeadLetter, DeadLetterAction, LogEntry
+from events.models import Checkpoint, DeadLetter, DeadLetterAction, LogEntry
 
 State = DeadLetter.State
 Letters = QuerySet[DeadLetter] | Iterable[int]
 STEP_LETTERS = 500
 LONGEST_DETAIL = 5_000
 CLOSED = {State.HANDLED: _("handled already"), State.DISCARDED: _("discarded already")}
+STILL_TO_COME = _("not yet: their group is still before their events, and would handle them")
 FOREIGN_ENTRY = _("foreign entries can only be discarded")
 NOT_TO_BE_RETRIED = {
     State.QUEUED: _("queued, they follow by themselves"),
@@ -85,7 +86,9 @@ def discard(
 ) -> Outcome:
     """Discard open letters, in steps as `retry` does; letters that are queued behind them follow by themselves.
 
-    A letter that is being handled right now ends as handled. Raise ReasonMissing.
+    A letter that is being handled right now ends as handled. One whose event is delivered again is left out: the group
+    failed with an event behind it, or was set back, and finds an event that is to be left out only by its open letter.
+    Raise ReasonMissing.
     """
     if not reason.strip():
         raise ReasonMissing
@@ -151,7 +154,11 @@ def _mark_all(
 def _mark(ids: tuple[int, ...], mark: _Mark, why_not: Callable[[DeadLetter], str], outcome: Outcome) -> None:
     with atomic():
         rows = DeadLetter.objects.select_for_update().filter(id__in=ids).order_by("id")
-        reasons = {letter: why_not(letter) for letter in rows.only("id", "state", "event_id")}
+        still_to_come = _still_to_come(ids) if mark.state == State.DISCARDED else set()
+        reasons = {
+            letter: why_not(letter) or (str(STILL_TO_COME) if letter.id in still_to_come else "")
+            for letter in rows.only("id", "state", "event_id")
+        }
         fit = [letter for letter, reason in reasons.items() if not reason]
         DeadLetter.objects.filter(id__in=[letter.id for letter in fit]).update(state=mark.state)
         action = "retry" if mark.state == State.RETRY else "discarded"
@@ -162,6 +169,13 @@ def _mark(ids: tuple[int, ...], mark: _Mark, why_not: Callable[[DeadLetter], str
     outcome.left_out.update(filter(None, reasons.values()))
     if unknown := len(ids) - len(reasons):
         outcome.left_out[gettext("not found")] += unknown
+
+
+def _still_to_come(ids: tuple[int, ...]) -> set[int]:
+    """Return the letters whose events are beyond the checkpoint."""
+    place = {name: OuterRef(name) for name in ("group", "target", "partition")}
+    before = Checkpoint.objects.filter(**place, position__lt=OuterRef("position"))
+    return set(DeadLetter.objects.filter(Exists(before), id__in=ids).values_list("id", flat=True))
 
 
 def _why_not_retried(letter: DeadLetter) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from django.db.models import Exists, Max, Min, OuterRef, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from events import log
@@ -19,6 +19,7 @@ from events.envelope import Envelope
 from events.exceptions import LONGEST_TEXT, text_of
 from events.groups import checkpoint
 from events.groups.checkpoint import Claim
+from events.log.partitions import ancestors_of
 from events.models import DeadLetter, DeadLetterAction, LogEntry
 from events.texts.storable import storable
 
@@ -43,18 +44,32 @@ def _open_letters(claim: Claim) -> QuerySet[DeadLetter]:
 
 
 def blocked(claim: Claim, batch: Sequence[Envelope]) -> Blocked:
-    """Find the open letters of the batch's events and aggregates."""
+    """Find the open letters of the batch's events and aggregates.
+
+    One in a partition that had the aggregate before the log was repartitioned is before all events of this one.
+    """
     letters = _open_letters(claim)
     events = [envelope.id for envelope in batch]
     own = [letter.event_id for letter in letters.filter(event_id__in=events).only("event_id") if letter.event_id]
     subjects = letters.filter(subject__in={envelope.subject for envelope in batch}, position__isnull=False)
     first = subjects.values("subject").annotate(first=Min("position")).order_by()
-    return Blocked(frozenset(own), dict(first.values_list("subject", "first")))
+    found = dict(first.values_list("subject", "first"))
+    if earlier := ancestors_of(claim.partition):
+        before = _of_target(claim).filter(partition__in=earlier, state__in=DeadLetter.OPEN)
+        there = before.filter(subject__in={envelope.subject for envelope in batch}, position__isnull=False)
+        found |= dict.fromkeys(there.values_list("subject", flat=True), 0)
+    return Blocked(frozenset(own), found)
 
 
 def last_open_position(claim: Claim) -> int:
     """Return the last position with an open letter, 0 if there is none."""
     return _open_letters(claim).aggregate(last=Max("position"))["last"] or 0
+
+
+def are_open_before(claim: Claim) -> bool:
+    """Tell whether a letter is open in a partition that has earlier events of this one's aggregates."""
+    earlier = ancestors_of(claim.partition)
+    return bool(earlier) and _of_target(claim).filter(partition__in=earlier, state__in=DeadLetter.OPEN).exists()
 
 
 def park(claim: Claim, envelope: Envelope, error: Exception, *, attempts: int) -> None:
@@ -77,11 +92,17 @@ def queue_all(claim: Claim, envelopes: Sequence[Envelope]) -> None:
             queue(claim, envelope)
 
 
-def due(claim: Claim, *, ordered: bool) -> DeadLetter | None:
-    """Return the first letter to retry: one that is marked for it, or queued behind none any more."""
-    letters = _open_letters(claim)
+def due(claim: Claim, *, settled_to: int, ordered: bool) -> DeadLetter | None:
+    """Return the first letter to retry: one that is marked for it, or queued behind none any more.
+
+    One behind the checkpoint must wait: its event is delivered again, and must find it open.
+    """
+    letters = _open_letters(claim).filter(Q(position=None) | Q(position__lte=settled_to))
     earlier = letters.filter(subject=OuterRef("subject"), position__lt=OuterRef("position"))
     in_line = letters.filter(~Exists(earlier)) if ordered else letters
+    if ordered and (ancestors := ancestors_of(claim.partition)):
+        before = _of_target(claim).filter(partition__in=ancestors, state__in=DeadLetter.OPEN)
+        in_line = in_line.filter(~Exists(before.filter(subject=OuterRef("subject"), position__isnull=False)))
     return in_line.filter(state__in=[State.RETRY, State.QUEUED]).order_by("position").first()
 
 
@@ -136,6 +157,11 @@ def discard_all(group: str, partition: int, target: str) -> None:
 def note(letter: DeadLetter, actor: str, action: str, detail: str = "") -> None:
     """Record an action on the letter, and who did it."""
     DeadLetterAction.objects.create(letter=letter, actor=actor, action=action, detail=detail)
+
+
+def _of_target(claim: Claim) -> QuerySet[DeadLetter]:
+    """Return the letters of the claim's target in all partitions."""
+    return DeadLetter.objects.filter(group=claim.group, target=claim.target)
 
 
 def _letters(claim: Claim) -> QuerySet[DeadLetter]:

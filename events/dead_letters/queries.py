@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import TypedDict
 
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 
+from events.log.partitions import descendants_of
 from events.models import DeadLetter
 
 LONG_COLUMNS = ("traceback", "edited_data", "fields")
@@ -37,6 +38,8 @@ def queued_behind(letter: DeadLetter) -> QuerySet[DeadLetter]:
     """Return the letters that wait until this open one is closed, in order."""
     if letter.position is None or letter.state not in DeadLetter.OPEN:
         return DeadLetter.objects.none()
-    place = {"group": letter.group, "target": letter.target, "partition": letter.partition, "subject": letter.subject}
-    waiting = DeadLetter.objects.filter(**place, state=DeadLetter.State.QUEUED, position__gt=letter.position)
-    return waiting.order_by("position")
+    place = {"group": letter.group, "target": letter.target, "subject": letter.subject}
+    is_later = Q(partition=letter.partition, position__gt=letter.position)
+    is_later |= Q(partition__in=descendants_of(letter.partition))
+    waiting = DeadLetter.objects.filter(is_later, **place, state=DeadLetter.State.QUEUED)
+    return waiting.order_by("partition", "position")

@@ -38,6 +38,8 @@ def mark_of(event_id: UUID) -> str:
 class FeedCursor(msgspec.Struct, frozen=True):
     """All events up to these positions were read; the index is the partition's number.
 
+    A cursor from before the log was repartitioned has fewer of them: it has read nothing of the new partitions.
+
     `marks` has a part of the id of each last event, "" where it is not known: cursors of earlier releases have none.
     """
 
@@ -68,17 +70,27 @@ class FeedCursor(msgspec.Struct, frozen=True):
             raise MalformedCursor
         return cursor
 
+    def padded(self, partitions: int) -> "FeedCursor":
+        """Return the cursor with a place in so many partitions, or in as many as it has."""
+        missing = partitions - len(self.positions)
+        if missing <= 0:
+            return self
+        return FeedCursor(self.positions + (0,) * missing, self.marks and self.marks + ("",) * missing)
+
     def moved(self, partition: int, position: int, mark: str) -> "FeedCursor":
-        places = list(self.places())
+        places = list(self.padded(partition + 1).places())
         places[partition] = (position, mark)
         positions, marks = zip(*places, strict=True)
         return FeedCursor(positions, marks)
 
-    def expect_within(self, last_positions: Sequence[int]) -> None:
-        """Raise CursorOfAnotherLog or CursorAhead if the log that ends at these positions never gave the cursor."""
-        if len(self.positions) != len(last_positions):
+    def expect_within(self, last_positions: Sequence[int], *, first_partitions: int) -> None:
+        """Raise CursorOfAnotherLog or CursorAhead if the log that ends at these positions never gave the cursor.
+
+        It began with so many partitions.
+        """
+        if not first_partitions <= len(self.positions) <= len(last_positions):
             raise CursorOfAnotherLog
-        if any(position > last for position, last in zip(self.positions, last_positions, strict=True)):
+        if any(position > last for position, last in zip(self.positions, last_positions, strict=False)):
             raise CursorAhead
 
     def expect_marks(self, marks: Sequence[str]) -> None:

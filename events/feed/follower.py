@@ -20,10 +20,13 @@ from events import log
 from events.conf import conf
 from events.exceptions import StreamUnavailable
 from events.feed.cursor import FeedCursor
-from events.feed.pages import FeedEvent, feed_event, mark_at
+from events.feed.pages import FeedEvent, feed_event, mark_at, may_read
 from events.feed.window import FeedWindow
+from events.log.partitions import Layout, Origin, layout, look_for_partitions
 from events.measuring.catalogue import FEED_CLIENTS
+from events.models import Partition
 from events.processes.throttled_log import ThrottledLog
+from events.processes.timer import Timer
 from events.stream.interface import Stream, open_stream
 
 logger = logging.getLogger(__name__)
@@ -33,13 +36,18 @@ POLL_SECONDS = 1.0
 
 
 class Follower:
-    """The windows of an event loop, one per partition; threads fill them as long as a client listens."""
+    """The windows of an event loop, one per partition; threads fill them as long as a client listens.
+
+    The thread of the first partition looks for new ones.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.listeners = 0
         self._listeners_of: Counter[object] = Counter()
         self._loop = loop
         self._windows: dict[int, FeedWindow] = {}
+        self._layout: list[Origin | None] = []
+        """The partitions that have a reader. Windows begin behind all markers that there are then."""
         self._changed = asyncio.Event()
         self._stopped = threading.Event()
 
@@ -72,29 +80,51 @@ class Follower:
     def after(self, cursor: FeedCursor) -> list[FeedEvent] | None:
         """Return the events after the cursor; None if the log must be read.
 
-        The windows do not reach back that far, or the log was restored and has other events before the cursor.
+        The windows do not reach back that far, or the log was restored and has other events before the cursor; or
+        events of a partition that was split off are there sooner than those that come before them.
         """
         found: list[FeedEvent] = []
-        for partition, (position, mark) in enumerate(cursor.places()):
+        reached: list[int] = []
+        for partition, (position, mark) in enumerate(cursor.padded(len(self._layout)).places()):
             window = self._windows.get(partition)
             if window is None or position < window.start or window.contradicts(position, mark):
                 return None
-            found += window.after(position)
+            reached.append(max(position, window.end))
+            events = window.after(position)
+            if events and not may_read(partition, reached, self._layout):
+                return None
+            found += events
         return found
 
     async def wait_beyond(self, cursor: FeedCursor, *, seconds: float) -> None:
         """Return when there are events after the cursor, or after so many seconds."""
         try:
             async with asyncio.timeout(seconds):
-                while not any(window.end > cursor.positions[number] for number, window in self._windows.items()):
+                while not self._has_more(cursor):
                     await self._changed.wait()
         except TimeoutError:
             return
 
+    def _has_more(self, cursor: FeedCursor) -> bool:
+        positions = cursor.padded(len(self._layout)).positions
+        return any(window.end > positions[number] for number, window in self._windows.items())
+
     def _start(self, partitions: int) -> None:
         self._windows = {}
-        self._stopped = stopped = threading.Event()
-        for partition in range(partitions):
+        self._layout = []
+        self._stopped = threading.Event()
+        self._add_readers([None] * partitions, stopped=self._stopped)
+
+    def add_readers(self, known: Layout, *, stopped: threading.Event) -> None:
+        """Let a reader's thread say which partitions there are now."""
+        self._loop.call_soon_threadsafe(partial(self._add_readers, known, stopped=stopped))
+
+    def _add_readers(self, known: Layout, *, stopped: threading.Event) -> None:
+        if stopped is not self._stopped:
+            return
+        new = range(len(self._layout), len(known))
+        self._layout[: len(known)] = known  # A log that was restored and repartitioned again has other markers.
+        for partition in new:
             _Reader(self, partition, stopped).start()
 
     def publish(self, partition: int, found: FeedWindow | list[FeedEvent], *, stopped: threading.Event) -> None:
@@ -132,6 +162,7 @@ class _Reader(threading.Thread):
         self._position: int | None = None
         self._mark = ""
         self._generation = 0
+        self._look = Timer()
         self._throttled_log = ThrottledLog(logger)
 
     def run(self) -> None:
@@ -149,8 +180,10 @@ class _Reader(threading.Thread):
         try:
             found = self._read()
             self._throttled_log.recovered()
-        except Error as error:
+        except (Error, Partition.DoesNotExist) as error:  # A restored log may have fewer partitions.
             self._throttled_log.error(f"the feed can't read the log: {error}")
+            if isinstance(error, Partition.DoesNotExist):
+                self._forget_window()
             return False
         finally:
             close_old_connections()
@@ -160,6 +193,9 @@ class _Reader(threading.Thread):
         return True
 
     def _read(self) -> FeedWindow | list[FeedEvent] | None:
+        if self._partition == 0 and self._look.is_due(POLL_SECONDS):
+            look_for_partitions()
+            self._follower.add_readers(layout(), stopped=self._stopped)
         generation = log.generation(self._partition)
         if self._position is None or generation != self._generation or self._was_restored(self._position):
             self._generation = generation
@@ -171,6 +207,12 @@ class _Reader(threading.Thread):
             return None
         self._position, self._mark = found[-1].position, found[-1].mark
         return found
+
+    def _forget_window(self) -> None:
+        """Show nobody the events that the log no longer has; begin anew if it is repartitioned again."""
+        if self._position is not None:
+            self._position = None
+            self._follower.publish(self._partition, FeedWindow(0), stopped=self._stopped)
 
     def _was_restored(self, position: int) -> bool:
         """Tell whether the window has events that the log no longer has."""

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from events.envelope import Envelope
 from events.feed.cursor import FeedCursor, mark_of
+from events.log.partitions import Layout, notice_count, origin_of, origins_of
 from events.log.reading import BATCH_BYTES, ENVELOPE_COLUMNS
 from events.models import LogEntry, Partition, Position
 
@@ -56,13 +57,17 @@ class FeedPage(msgspec.Struct, frozen=True):
 def read_page(cursor: FeedCursor, wanted: FeedFilter = ALL, *, limit: int, max_bytes: int = BATCH_BYTES) -> FeedPage:
     """Return the next events, up to `limit` or `max_bytes`, but at least one if there is any. Raise CursorRefused.
 
-    The partition that is furthest behind comes first, so that a busy one does not starve the others.
+    The partition that is furthest behind comes first, so that a busy one does not starve the others. One that was split
+    off from another one waits until the events before the split were read: its aggregates' earlier events are there.
     """
-    ends = expect_known(cursor)
+    partitions = expect_known(cursor)
+    ends = tuple(partition.last_position for partition in partitions)
+    known = list(map(origin_of, partitions))  # What is cached may be older than a restore of the log.
     page = _UnfinishedPage(wanted, limit=limit, max_bytes=max_bytes)
-    reached = list(cursor.positions)
-    for partition in sorted(range(len(ends)), key=lambda number: cursor.positions[number] - ends[number]):
-        reached[partition] = page.fill(partition, cursor.positions[partition], ends[partition])
+    reached = list(cursor.padded(len(ends)).positions)
+    for partition in sorted(range(len(ends)), key=lambda number: reached[number] - ends[number]):
+        if may_read(partition, reached, known):
+            reached[partition] = page.fill(partition, reached[partition], ends[partition])
     return FeedPage(events=page.events, next=_cursor_at(tuple(reached)), has_more=tuple(reached) != ends)
 
 
@@ -76,13 +81,20 @@ def end() -> FeedCursor:
     return _cursor_at(_last_positions())
 
 
-def expect_known(cursor: FeedCursor) -> tuple[int, ...]:
-    """Return the log's last positions; raise CursorRefused if this log never gave the cursor."""
-    ends = _last_positions()
-    cursor.expect_within(ends)
+def expect_known(cursor: FeedCursor) -> list[Partition]:
+    """Return the log's partitions; raise CursorRefused if this log never gave the cursor."""
+    partitions = list(Partition.objects.order_by("number"))
+    notice_count(len(partitions))
+    ends = tuple(partition.last_position for partition in partitions)
+    cursor.expect_within(ends, first_partitions=sum(partition.parent is None for partition in partitions))
     if any(cursor.marks):
         cursor.expect_marks(_marks(cursor.positions))
-    return ends
+    return partitions
+
+
+def may_read(partition: int, reached: Sequence[int], known: Layout) -> bool:
+    """Tell whether a reader at these positions has read what comes before the partition's events."""
+    return all(reached[origin.parent] >= origin.position for origin in origins_of(partition, known))
 
 
 def mark_at(partition: int, position: int) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from events import database
 from events.exceptions import LeaseLost
-from events.log.partitions import all_partitions
+from events.log.partitions import all_partitions, layout, origins_of
 from events.models import Checkpoint, Lease, Partition
 
 # Raw SQL, since each batch does this: the ORM would take most of the time.
@@ -158,6 +158,30 @@ def groups_of(partition: int) -> set[str]:
 def positions(group: str, target: str) -> dict[int, int]:
     """Return the position of each partition in which the target has a checkpoint."""
     return dict(Checkpoint.objects.filter(group=group, target=target).values_list("partition", "position"))
+
+
+def held_back(group: str, target: str, partitions: Collection[int]) -> set[int]:
+    """Return those of the partitions that the target must not begin: it has not handled all that comes before them.
+
+    Earlier events of their aggregates are in the partitions that had these before the log was repartitioned.
+    """
+    origins = {number: origins_of(number, layout()) for number in partitions if number < len(layout())}
+    if not any(origins.values()):
+        return set()
+    reached = positions(group, target)
+    return {
+        number
+        for number, earlier in origins.items()
+        if any(reached.get(origin.parent, 0) < origin.position for origin in earlier)
+    }
+
+
+def began_before(group: str, target: str, partition: int) -> bool:
+    """Tell whether the target has begun with events that come before those of the partition."""
+    reached = positions(group, target)
+    return any(
+        reached.get(origin.parent, origin.position) < origin.position for origin in origins_of(partition, layout())
+    )
 
 
 def other_targets(group: str, partition: int, targets: Collection[str]) -> list[str]:

@@ -14,7 +14,7 @@ CHOSEN = "log.event_id IN ({ids}) AND log.aggregate_type = %s AND log.type IN ({
 SETTLED = """
 EXISTS (
     SELECT 1 FROM events_checkpoint AS checkpoint
-    WHERE checkpoint."group" = %s AND checkpoint.target = %s AND checkpoint.partition = log.partition
+    WHERE checkpoint."group" = %s AND checkpoint.target = %s AND checkpoint.partition = place.partition
         AND checkpoint.position >= place.position
 ) AND (letter.id IS NULL OR letter.state = 'handled')
 """

@@ -18,7 +18,7 @@ from events.event import registered_types
 from events.groups import checkpoint
 from events.groups.assignment import Candidate, Health, assign
 from events.groups.members import is_seen
-from events.log.partitions import partition_count
+from events.log.partitions import look_for_partitions, partition_count
 from events.measuring.catalogue import BEAT_SECONDS, LEASES, LEASES_ACQUIRED
 from events.models import ConsumerGroup, Lease, Member
 from events.processes.shutdown import Shutdown
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 3.0
 HEARTBEAT_SECONDS = 1.0
+LATE_SECONDS = 1.5
+"""The thread that handles events sends a heartbeat that is so late; usually the thread of heartbeats does."""
 LONGEST_NAME = 140
 """A longer name is cut in the status, where it gets a unique suffix."""
 OPENING, CONSUMING, STANDING_BY, PAUSED, RETRYING = "opening", "consuming", "standing by", "paused", "retrying"
@@ -68,11 +70,13 @@ class Ownership:
         """How long the handler has made no progress."""
         self._held: dict[int, int] = {}
         self._measured = 0
+        self._leases = 0
+        """For how many partitions the group has leases, as far as this process knows."""
         self._started_at: datetime | None = None
         self._lock = Lock()
         self._had_heartbeat = Event()
         self._has_left = False
-        self._heartbeat_at = -HEARTBEAT_SECONDS
+        self._heartbeat_at = -LATE_SECONDS
 
     def owns(self, partition: int) -> bool:
         """Tell whether this process still owned the partition at the last heartbeat."""
@@ -90,9 +94,14 @@ class Ownership:
         self.heartbeat()
 
     def heartbeat_if_due(self) -> None:
-        """Send a heartbeat unless there was one within the last second, for example from the heartbeat thread."""
-        if time.monotonic() - self._heartbeat_at >= HEARTBEAT_SECONDS:
-            self.heartbeat()
+        """Send a heartbeat if the heartbeat thread is late with it, for example since the process was stopped."""
+        if self._is_late():
+            with self._lock:
+                if self._is_late():  # Else the other thread has sent it meanwhile.
+                    self._beat()
+
+    def _is_late(self) -> bool:
+        return time.monotonic() - self._heartbeat_at >= LATE_SECONDS
 
     def heartbeat(self, *, joins: bool = True) -> None:
         """Renew the leases, and read the group's members and what is asked of it; callable from any thread.
@@ -100,15 +109,19 @@ class Ownership:
         A process that has left joins the group again, unless `joins` is false.
         """
         with self._lock:
-            if self._has_left and not joins:
-                return
-            self._has_left = False
-            with BEAT_SECONDS.timed(self.group):
-                self._announce()
-                self._renew()
-                self._read_group()
-            self._measure(len(self._held))
-            self._heartbeat_at = time.monotonic()
+            if joins or not self._has_left:
+                self._beat()
+
+    def _beat(self) -> None:
+        self._has_left = False
+        with BEAT_SECONDS.timed(self.group):
+            look_for_partitions()
+            self._announce()
+            self._create_leases()
+            self._renew()
+            self._read_group()
+        self._measure(len(self._held))
+        self._heartbeat_at = time.monotonic()
         self._had_heartbeat.set()
 
     def acquire(self, partition: int) -> bool:
@@ -119,6 +132,7 @@ class Ownership:
             found = {"member": self.member, "epoch": F("epoch") + 1, "expires_at": _in_seconds(LEASE_SECONDS)}
             if not lease.filter(free).update(**found):
                 self.epochs.pop(partition, None)
+                self._leases = 0  # Perhaps there is none: the database was restored. The next heartbeat creates it.
                 return False
             epoch = lease.values_list("epoch", flat=True).get()
             checkpoint.fence(self.group, partition, epoch)
@@ -151,6 +165,7 @@ class Ownership:
         said = {
             **self.condition._asdict(),
             "silent_seconds": self.silent_seconds,
+            "partitions": partition_count(),
             "seen_until": _in_seconds(LEASE_SECONDS),
             # Earlier releases assign partitions to every member that is alive.
             "alive_until": _in_seconds(LEASE_SECONDS if is_well else -LEASE_SECONDS),
@@ -160,8 +175,8 @@ class Ownership:
 
     def _enter(self, said: dict[str, object]) -> None:
         ConsumerGroup.objects.get_or_create(name=self.group)
-        leases = [Lease(group=self.group, partition=partition) for partition in range(partition_count())]
-        Lease.objects.bulk_create(leases, ignore_conflicts=True)
+        self._leases = 0
+        self._create_leases()
         Member.objects.filter(~is_seen(), group=self.group).delete()
         # A process that was silent and was deleted keeps its start: a stop that was asked for meanwhile reaches it.
         Member.objects.create(
@@ -174,6 +189,13 @@ class Ownership:
         # Another process deletes this one at once if the database's clock has jumped; then the next heartbeat enters.
         started = Member.objects.filter(id=self.member).values_list("started_at", flat=True).first()
         self._started_at = started or self._started_at
+
+    def _create_leases(self) -> None:
+        """Create the leases of the group that there are none of yet: the log may have been repartitioned."""
+        if self._leases < partition_count():
+            leases = [Lease(group=self.group, partition=partition) for partition in range(partition_count())]
+            Lease.objects.bulk_create(leases, ignore_conflicts=True)
+        self._leases = partition_count()
 
     def _renew(self) -> None:
         mine = Lease.objects.filter(group=self.group, member=self.member)
@@ -190,7 +212,8 @@ class Ownership:
         seen = Member.objects.filter(is_seen(), group=self.group).annotate(is_well=is_well).order_by("id")
         owners = assign([Candidate(*row) for row in seen.values_list("id", "is_well")], partition_count())
         self.assigned = frozenset(partition for partition, member in owners.items() if member == self.member)
-        group = ConsumerGroup.objects.get(name=self.group)
+        # A database that was restored within this heartbeat may not have the group yet; the next one creates it.
+        group = ConsumerGroup.objects.filter(name=self.group).first() or ConsumerGroup()
         self.is_paused = group.paused
         asked = group.stop_requested_at
         self.must_stop = bool(asked and self._started_at and asked > self._started_at)

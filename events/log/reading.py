@@ -1,6 +1,6 @@
 """Read events from the log, one partition at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,10 @@ from django.db.models import Count, Max
 
 from events.database import connection
 from events.envelope import Envelope
+from events.log.partitions import partition_count
 from events.log.positions import BATCH_ROWS
-from events.models import LogEntry, Partition, WaitingEntry
+from events.log.waiting import waiting_in
+from events.models import LogEntry, Partition
 
 type Row = tuple[Any, ...]
 
@@ -145,6 +147,15 @@ def last_position(partition: int) -> int:
     return Partition.objects.values_list("last_position", flat=True).get(number=partition)
 
 
+def last_positions(partitions: Collection[int]) -> dict[int, int]:
+    """Return the highest position of each; raise Partition.DoesNotExist if a restored log has fewer partitions."""
+    rows = Partition.objects.filter(number__in=list(partitions)).values_list("number", "last_position")
+    found = dict(rows) if partitions else {}
+    if missing := set(partitions) - found.keys():
+        raise Partition.DoesNotExist(f"the log has no partitions {sorted(missing)}")
+    return found
+
+
 def generation(partition: int) -> int:
     """Return the partition's generation: events that were read under another one may have been redacted since."""
     return Partition.objects.values_list("generation", flat=True).get(number=partition)
@@ -152,14 +163,14 @@ def generation(partition: int) -> int:
 
 def count_waiting(partition: int) -> tuple[int, int]:
     """Return the number of committed rows without a position, and the id of the newest, 0 if there is none."""
-    waiting = WaitingEntry.objects.filter(partition=partition)
+    waiting = waiting_in(partition, partition_count())
     found = waiting.aggregate(rows=Count("entry_id"), newest=Max("entry_id", default=0))
     return found["rows"], found["newest"]
 
 
 def is_waiting(partition: int, *, up_to: int) -> bool:
     """Tell whether a row up to this id has no position yet."""
-    return WaitingEntry.objects.filter(partition=partition, entry_id__lte=up_to).exists()
+    return waiting_in(partition, partition_count()).filter(entry_id__lte=up_to).exists()
 
 
 def knows(partition: int, position: int, event_id: str) -> bool:

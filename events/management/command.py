@@ -1,14 +1,11 @@
 """The base of all commands: what they print is safe for a terminal, fits its encoding, and may be cut off by `head`."""
 
 import codecs
-import os
-import select
+import re
 import sys
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from io import TextIOWrapper
-from types import TracebackType
+from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 import msgspec
@@ -16,11 +13,10 @@ from django.core.management import base
 from django.core.management.base import CommandParser
 from django.core.management.color import no_style
 
+from events.management.streams import NOBODY_READS, output_may_end, print_traceback, replace_closed_streams
 from events.management.unavailable import database_is_needed
 from events.texts.printable import codes_of, printable
 
-NOBODY_READS = 141
-"""The exit code of a program whose reader has gone, such as `head`: 128 and the number of SIGPIPE."""
 EXIT_CODES: Mapping[int, str] = {
     0: "done",
     1: "it failed, or nobody agreed to what it asked",
@@ -29,6 +25,8 @@ EXIT_CODES: Mapping[int, str] = {
 }
 """What the exit codes of every command mean, unless it has other words for it."""
 ESCAPED = "events.escaped"
+NOT_TEXT = re.compile("[\ud800-\udfff]")
+"""Python's stand-ins for bytes of an argument that are not UTF-8."""
 
 
 class Output(base.OutputWrapper):
@@ -52,6 +50,7 @@ class BaseCommand(base.BaseCommand):
     stderr: Output
 
     def __init__(self, stdout: TextIO | None = None, stderr: TextIO | None = None, **options: bool) -> None:
+        replace_closed_streams()
         super().__init__(stdout, stderr, **options)
         style = self.stderr.style_func
         self.stdout, self.stderr = Output(stdout or sys.stdout), Output(stderr or sys.stderr)
@@ -63,10 +62,17 @@ class BaseCommand(base.BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         if sys.excepthook is sys.__excepthook__:  # Else the project logs what nobody catches.
-            sys.excepthook = _print_traceback
-        with _reader_may_go():
+            sys.excepthook = print_traceback
+        with output_may_end():
             _escape_what_the_encoding_lacks()
+            self._called_from_command_line = True  # So that errors end the process.
+            self._expect_text(argv)
             super().run_from_argv(argv)
+
+    def _expect_text(self, argv: list[str]) -> None:
+        """Refuse arguments that no database and no server can hold; the name of a file may have any bytes."""
+        if wrong := [text for text in argv[2:] if NOT_TEXT.search(text) and not Path(text).exists()]:
+            self.create_parser(argv[0], argv[1]).error(printable(f"an argument is not UTF-8 text: {wrong[0]}"))
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         for name in ("stdout", "stderr"):
@@ -101,36 +107,3 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(ESCAPED, _escaped)
-
-
-@contextmanager
-def _reader_may_go() -> Iterator[None]:
-    """End without a traceback if nobody reads the output any more."""
-    try:
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        gone = [stream for stream in (sys.stdout, sys.stderr) if _is_without_reader(stream)]
-        if not gone:
-            raise  # It is another pipe.
-        _discard_output(gone)
-        sys.exit(NOBODY_READS)
-
-
-def _is_without_reader(stream: TextIO) -> bool:
-    poll = select.poll()
-    poll.register(stream, 0)
-    return bool(poll.poll(0))
-
-
-def _discard_output(streams: Sequence[TextIO]) -> None:
-    """Send what is still buffered nowhere; Python would complain when it flushes it at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in streams:
-        os.dup2(nowhere, stream.fileno())
-
-
-def _print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    sys.stderr.write(printable("".join(traceback.format_exception(kind, error, trace))))

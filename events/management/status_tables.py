@@ -30,6 +30,8 @@ def _parts(partition: PartitionStatus) -> Iterator[RenderableType]:
         f"{partition.without_position:,} events without a position; stream {escape(partition.stream)}: "
         f"{_window(partition)}"
     )
+    if partition.parent is not None:
+        yield f"it was split off from partition {partition.parent} at {partition.parent_position:,}"
     if partition.divergence:
         yield f"[bold red]diverged[/]: {escape(partition.divergence)}; {REMEDY}"
     if partition.foreign_entries:
@@ -118,6 +120,8 @@ def _notes(group: GroupStatus) -> Iterator[str]:
         yield f"{name} [red]hung[/] {_times(group.hangs)}; events up to {last} are handled one at a time"
     if group.reads_from_log:
         yield f"{name} has fallen behind the stream, and reads the log"
+    if group.is_held_back:
+        yield f"{name} is held back: events that come first, in the partition that was split, are not handled yet"
     if group.standing_by:
         yield f"{name}: {escape(', '.join(group.standing_by))} standing by"
     for process in group.not_ready:

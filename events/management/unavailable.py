@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.core.management.base import CommandError
 from django.db import Error, InterfaceError, OperationalError
 
@@ -18,13 +18,21 @@ MISSING_TABLE_OF_SQLITE = "no such table"
 
 @contextmanager
 def database_is_needed() -> Iterator[None]:
-    """Raise CommandError if there is no database, or if a table is missing; other errors are left alone."""
+    """Raise CommandError if there is no database, or if it lacks a table or a partition; leave other errors alone."""
     try:
         yield
     except ImproperlyConfigured as error:
         if database.connection().settings_dict["ENGINE"] != UNCONFIGURED:
             raise
         raise CommandError(f"no database is configured. Set {named('DATABASES')}.") from error
+    except ObjectDoesNotExist as error:
+        from events.models import Partition  # noqa: PLC0415 (only now Django is certainly set up)
+
+        if not isinstance(error, Partition.DoesNotExist):
+            raise
+        raise CommandError(
+            "the log has fewer partitions than when this began: it was restored from a backup. Run this again."
+        ) from error
     except Error as error:
         if not (sentence := _sentence(error)):
             raise

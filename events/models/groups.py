@@ -54,6 +54,9 @@ class Member(PinnedModel):
     known_events = StorableTextField(blank=True, default="", db_default="")
     """The events that it can read, as `name:version`, separated by spaces; "" for a process of an earlier release."""
 
+    partitions = models.PositiveSmallIntegerField(null=True)
+    """How many partitions it knows of; null for a process of an earlier release, which can't follow if they change."""
+
     class Meta:
         db_table = "events_member"
 

@@ -18,6 +18,7 @@ class LogEntry(PinnedModel):
     id = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField(_("event id"), unique=True)
     partition = models.PositiveSmallIntegerField(_("partition"))
+    """The partition that it was recorded for. Its `Position` may be in a younger one, if the log was repartitioned."""
     type = models.CharField(_("type"), max_length=100)
     schema_version = models.PositiveSmallIntegerField(_("schema version"))
     source = models.CharField(_("source"), max_length=200)
@@ -33,6 +34,8 @@ class LogEntry(PinnedModel):
     traceparent = models.CharField(_("traceparent"), max_length=55, blank=True)
     extensions = models.JSONField(_("extensions"), null=True)
     """The project's own attributes, null if it has none."""
+    slot = models.BigIntegerField(null=True, editable=False)
+    """The hash of its subject, which decides its partition; null for an event of an earlier release."""
 
     class Meta:
         db_table = "events_log"
@@ -64,6 +67,8 @@ class WaitingEntry(PinnedModel):
     entry = models.ForeignKey(
         LogEntry, on_delete=models.CASCADE, related_name="waiting", db_constraint=False, db_index=False
     )
+    slot = models.BigIntegerField(null=True)
+    """The hash of its subject; null if a process of an earlier release recorded it in SQLite."""
 
     class Meta:
         db_table = "events_waiting"
@@ -97,7 +102,7 @@ class Position(PinnedModel):
 
 
 class Partition(PinnedModel):
-    """A sequence of positions. Positions are given under a lock on its row; the number of rows never changes."""
+    """A sequence of positions, which are given under a lock on its row. Only `repartition_events` adds rows."""
 
     number = models.PositiveSmallIntegerField(primary_key=True)
     last_position = models.PositiveBigIntegerField(default=0)
@@ -117,6 +122,10 @@ class Partition(PinnedModel):
     """Foreign entries are not taken away again before this time."""
     repair_pause_seconds = models.PositiveSmallIntegerField(default=0)
     """The pause that ends at `repair_after`. It grows, so that a foreign entry each second costs us little."""
+    parent = models.PositiveSmallIntegerField(null=True)
+    """The partition that had its aggregates before the log was repartitioned; null for one of the first ones."""
+    parent_position = models.PositiveBigIntegerField(default=0, db_default=0)
+    """The parent's last position then: up to there its aggregates' events are in the parent, or in its ancestors."""
 
     class Meta:
         db_table = "events_partition"

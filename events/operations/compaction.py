@@ -11,12 +11,13 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from events.conf import conf
 from events.database import alias, atomic, connection
 from events.exceptions import CheckpointMissing
 from events.groups import checkpoint
+from events.log.partitions import all_partitions, ancestors_of, origin_of, origins_of
 from events.models import DeadLetter, LogEntry, Partition, Position
 
 STEP_ROWS = 500
@@ -51,7 +52,13 @@ class _Replacement(NamedTuple):
 
 
 def floor_of(partition: int) -> Floor:
-    """Return the lowest checkpoint of the declared groups; raise CheckpointMissing if one of them has none."""
+    """Return the lowest checkpoint of the declared groups; raise CheckpointMissing if one of them has none.
+
+    It is 0 until the partitions that have earlier events of its aggregates are compacted: what is dropped there must
+    not look like a gap.
+    """
+    if (earlier := _uncompacted_origin(partition)) is not None:
+        return Floor(0, f"partition {earlier}, which is compacted first")
     checkpoints = [found for found in checkpoint.of_partition(partition) if found.group in conf.subscribers]
     missing = ", ".join(sorted(conf.subscribers.keys() - {found.group for found in checkpoints}))
     if missing:
@@ -62,6 +69,13 @@ def floor_of(partition: int) -> Floor:
     return Floor(lowest.position, f"{lowest.group} {lowest.target}".strip())
 
 
+def _uncompacted_origin(partition: int) -> int | None:
+    known = {found.number: found for found in all_partitions()}
+    origins = origins_of(partition, [origin_of(known[number]) for number in sorted(known)])
+    behind = (origin.parent for origin in origins if known[origin.parent].compacted_to < origin.position)
+    return next(behind, None)
+
+
 def compact(partition: int, *, before: datetime, dry_run: bool) -> Iterator[CompactionStep]:
     """Continue where the last compaction ended, in short transactions; any number of processes may do so at once.
 
@@ -70,7 +84,7 @@ def compact(partition: int, *, before: datetime, dry_run: bool) -> Iterator[Comp
     compacted_to = Partition.objects.get(number=partition).compacted_to
     while replacements := _next_replacements(partition, compacted_to, before):
         compacted_to = replacements[-1].position
-        replaced = _replaced_by(replacements)
+        replaced = _replaced_by(partition, replacements)
         yield CompactionStep(compacted_to, replaced.count() if dry_run else _drop(partition, compacted_to, replaced))
 
 
@@ -89,10 +103,12 @@ def _next_replacements(partition: int, after: int, before: datetime) -> list[_Re
     return list(takewhile(lambda row: row.time < before, (_Replacement(*row) for row in rows)))
 
 
-def _replaced_by(replacements: list[_Replacement]) -> QuerySet[LogEntry]:
+def _replaced_by(partition: int, replacements: list[_Replacement]) -> QuerySet[LogEntry]:
     """Return the replaced rows, except those of open dead letters, which may be retried."""
     ids = [replacement.replaced_id for replacement in replacements if replacement.replaced_id]
-    handled = LogEntry.objects.filter(id__in=ids, place__position__lt=replacements[-1].position)
+    is_before = Q(place__partition=partition, place__position__lt=replacements[-1].position)
+    is_before |= Q(place__partition__in=ancestors_of(partition))
+    handled = LogEntry.objects.filter(is_before, id__in=ids)
     open_letters = DeadLetter.objects.filter(state__in=DeadLetter.OPEN, event_id__isnull=False)
     return handled.exclude(event_id__in=open_letters.values("event_id"))
 

@@ -13,7 +13,7 @@ from events.database import atomic
 from events.exceptions import CheckpointMissing, EventError
 from events.groups import checkpoint
 from events.groups.ownership import take_from_owner
-from events.log.partitions import all_partitions
+from events.log.partitions import all_partitions, origin_of, origins_of
 from events.models import Checkpoint, DeadLetter, Partition, Position
 from events.subscriber import handled_names
 
@@ -71,6 +71,9 @@ class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
 def plan_replay(group: str, to: Destination, *, partition: int | None = None, target: str | None = None) -> ReplayPlan:
     """Plan to move the group's checkpoints in one or all partitions, of one or all targets.
 
+    If the log was repartitioned, events that come after those to be repeated may be in further partitions, which are
+    then repeated too: otherwise an aggregate's last event would be an old one.
+
     Raise ReplayRefused for a destination that does not exist, CheckpointMissing for a group that never ran, or
     PartitionsMissing.
     """
@@ -81,7 +84,7 @@ def plan_replay(group: str, to: Destination, *, partition: int | None = None, ta
     known = sorted({found.target for found in checkpoints})
     if target is not None and target not in known:
         raise ReplayRefused(f"{group} has no target {target!r}; it has {', '.join(map(repr, known))}")
-    positions = {found.number: _position(found, to) for found in partitions}
+    positions = _with_later_partitions({found.number: _position(found, to) for found in partitions})
     return ReplayPlan(
         group=group,
         moves=[
@@ -93,7 +96,10 @@ def plan_replay(group: str, to: Destination, *, partition: int | None = None, ta
 
 
 def execute_replay(plan: ReplayPlan) -> None:
-    """Move the checkpoints; running processes follow by themselves. If this is killed half-way, run it again."""
+    """Move the checkpoints; running processes follow by themselves. If this is killed half-way, run it again.
+
+    Raise ReplayRefused if the log was repartitioned since the plan was made: the plan lacks the new partitions.
+    """
     for partition in sorted({move.partition for move in plan.moves}):
         _move(plan, partition)
 
@@ -105,9 +111,19 @@ def _move(plan: ReplayPlan, partition: int) -> None:
     Each partition has its own transaction: a common one could deadlock with an owner that renews its leases.
     """
     take_from_owner(plan.group, partition)
+    _expect_complete(plan)
     for move in plan.moves:
         if move.partition == partition:
             checkpoint.move_by_hand(plan.group, move.target, partition, move.position)
+
+
+def _expect_complete(plan: ReplayPlan) -> None:
+    """Raise ReplayRefused if there are checkpoints by now that have to be set back too. Those at 0 need not be."""
+    positions = {move.partition: move.position for move in plan.moves}
+    missing = _with_later_partitions(positions).keys() - positions.keys()
+    checkpoints = Checkpoint.objects.filter(group=plan.group, target__in={move.target for move in plan.moves})
+    if missing and checkpoints.filter(partition__in=missing, position__gt=0).exists():
+        raise ReplayRefused("the log was repartitioned meanwhile: run this again")
 
 
 def _partitions(to: Destination, number: int | None) -> list[Partition]:
@@ -131,6 +147,18 @@ def _position(partition: Partition, to: Destination) -> int:
     if to > partition.last_position:
         raise ReplayRefused(f"the log of partition {partition.number} ends at {partition.last_position:,}")
     return to
+
+
+def _with_later_partitions(positions: Mapping[int, int]) -> Mapping[int, int]:
+    """Let partitions begin from the start whose events come after some that are to be repeated in another one."""
+    known = [origin_of(partition) for partition in all_partitions()]
+    repeated = {
+        number
+        for number in range(len(known))
+        for origin in origins_of(number, known)
+        if positions.get(origin.parent, origin.position) < origin.position
+    }
+    return {**positions, **dict.fromkeys(repeated, 0)}
 
 
 def _plan_move(current: Checkpoint, position: int) -> Move:

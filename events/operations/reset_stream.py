@@ -18,10 +18,10 @@ from django.db.models.functions import Greatest
 from events.conf import conf
 from events.database import atomic
 from events.envelope import Envelope
-from events.exceptions import Diverged
+from events.exceptions import Diverged, EventError
 from events.groups import checkpoint
 from events.groups.ownership import take_from_owner
-from events.log.partitions import all_partitions
+from events.log.partitions import all_partitions, locked_partitions
 from events.models import Partition, Position
 from events.relay import signing_keys
 from events.relay.divergence import expect_no_lost_event, is_own
@@ -30,6 +30,10 @@ from events.stream.tail import NO_STREAM
 from events.subscriber import Subscriber, load_subscriber
 
 SCANNED_ENTRIES = 500
+
+
+class ResetRefused(EventError):
+    """The plan does not fit the log any more."""
 
 
 class PartitionPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,11 +84,12 @@ def plan_reset(stream: Stream, *, log_was_restored: bool) -> ResetPlan:
 
 
 def execute_reset(stream: Stream, plan: ResetPlan) -> None:
-    """Reset the stream; safe to repeat. Raise StreamUnavailable or RetryLater, and leave the stream diverged then."""
+    """Reset the stream; safe to repeat. Raise StreamUnavailable or RetryLater, and leave the stream diverged then.
+
+    Raise ResetRefused, and change nothing, if the log was repartitioned since the plan was made.
+    """
     numbers = [partition.partition for partition in plan.partitions]
-    if plan.log_was_restored:
-        # Stored before the evidence is deleted: a reset that is killed must be repeated.
-        Partition.objects.filter(divergence="").update(divergence="the log was restored, and its reset is not finished")
+    _begin(plan, numbers)
     # Before the stream is deleted: a consumer that finds its group gone opens its target, which must be the new one.
     targets = {group: _forget(group) for group in {plan.group for plan in plan.groups if plan.forgets}}
     signing_keys.accept()
@@ -94,6 +99,19 @@ def execute_reset(stream: Stream, plan: ResetPlan) -> None:
     for position in plan.groups:
         stream.create_group(position.partition, position.group, after=position.checkpoint)
     _settle(numbers, targets)
+
+
+@atomic()
+def _begin(plan: ResetPlan, numbers: Sequence[int]) -> None:
+    """Store that the reset is not finished before the evidence is deleted: one that is killed must be repeated.
+
+    From then on the log is not repartitioned. Partitions that were new by now would stay diverged for ever.
+    """
+    locked_partitions()
+    if Partition.objects.count() != len(numbers):  # After the locks: who held them may have added some.
+        raise ResetRefused("the log was repartitioned meanwhile: run this again")
+    if plan.log_was_restored:
+        Partition.objects.filter(divergence="").update(divergence="the log was restored, and its reset is not finished")
 
 
 def _settle(numbers: Sequence[int], targets: Mapping[str, Sequence[str]]) -> None:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import msgspec
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -12,13 +12,14 @@ from events.exceptions import StreamUnavailable
 from events.groups import checkpoint
 from events.groups.members import GroupMembers, Owner, members_of_groups
 from events.groups.ownership import OPENING, RETRYING
-from events.log.partitions import all_partitions
+from events.log.partitions import all_partitions, look_for_partitions, partition_count
 from events.models import Checkpoint, DeadLetter, Member, Partition, Position, WaitingEntry
 from events.models.groups import MEMBER_STATES
 from events.processes.pooled_sessions import release_sessions
 from events.stream.interface import Stream
 
 NOT_READY = (OPENING, RETRYING)
+EVERY_SERVER = "*"
 
 
 class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +52,8 @@ class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Open dead letters."""
     letters_to_retry: int
     """Open dead letters that are marked to be retried."""
+    is_held_back: bool
+    """Whether it waits for events in partitions from which this one was split off: they come first."""
 
 
 class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +62,10 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     last_position: int
     without_position: int
+    parent: int | None
+    """The partition from which it was split off, None for one that the log has had from the start."""
+    parent_position: int
+    """The parent's last position then."""
     stream: str
     stream_first_position: int | None
     stream_position: int | None
@@ -93,19 +100,21 @@ class _StreamWindow(NamedTuple):
 
 def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
     """Return the status of every partition, with all groups or one; Redis may be down. Raise PartitionsMissing."""
-    waiting = WaitingEntry.objects.values("partition").annotate(rows=Count("entry_id"))
-    counts = dict(waiting.values_list("partition", "rows"))
+    look_for_partitions()
+    waiting = WaitingEntry.objects.annotate(home=F("slot") % partition_count()).values("home")
+    counts = dict(waiting.annotate(rows=Count("entry_id")).values_list("home", "rows"))
     members = members_of_groups()
     found: list[PartitionStatus] = []
+    errors = _errors_of_servers(stream)
     for partition in all_partitions():
-        # Redis is not asked again after a failure: each call would wait for its time-out.
-        error = found[-1].stream_error if found else ""
-        window = _StreamWindow(error=error) if error else _look(stream, partition.number)
+        window = _look_unless_down(stream, partition.number, errors)
         found.append(
             PartitionStatus(
                 partition=partition.number,
                 last_position=partition.last_position,
                 without_position=counts.get(partition.number, 0),
+                parent=partition.parent,
+                parent_position=partition.parent_position,
                 stream=stream.key(partition.number),
                 stream_first_position=window.first_position,
                 stream_position=window.position,
@@ -128,6 +137,30 @@ def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
 def _describe(member: Member) -> str:
     text = _("%(member)s is %(state)s: %(error)s") if member.error else _("%(member)s is %(state)s")
     return text % {"member": member.id, "state": MEMBER_STATES.get(member.state, member.state), "error": member.error}
+
+
+def _errors_of_servers(stream: Stream) -> dict[str, str]:
+    release_sessions()  # The stream may take its time to answer.
+    try:
+        return {server: str(error) for server, error in stream.unreachable().items()}
+    except StreamUnavailable as error:
+        return {EVERY_SERVER: str(error)}
+
+
+def _look_unless_down(stream: Stream, partition: int, errors: dict[str, str]) -> _StreamWindow:
+    """Ask no server again that has failed, since each call would wait for its time-out."""
+    if EVERY_SERVER in errors:
+        return _StreamWindow(error=errors[EVERY_SERVER])
+    try:
+        server = stream.server_of(partition)
+    except StreamUnavailable as error:  # No master has it.
+        return _StreamWindow(error=str(error))
+    if server in errors:
+        return _StreamWindow(error=errors[server])
+    window = _look(stream, partition)
+    if window.error:
+        errors[server] = window.error
+    return window
 
 
 def _look(stream: Stream, partition: int) -> _StreamWindow:
@@ -164,7 +197,7 @@ def _group_status(
         group=reached.group,
         target=reached.target,
         checkpoint=reached.position,
-        lag=partition.last_position - reached.position,
+        lag=max(0, partition.last_position - reached.position),  # The partition was read before.
         lag_seconds=(timezone.now() - since).total_seconds() if since else 0.0,
         reads_from_log=reached.position < partition.last_position and window.has_lost(reached.position + 1),
         pending=None if window.error else _pending(stream, partition.number, reached.group),
@@ -176,6 +209,7 @@ def _group_status(
         attempts=reached.attempts,
         hangs=reached.hangs,
         one_at_a_time_to=reached.hung_to if reached.hung_to > reached.position else None,
+        is_held_back=bool(checkpoint.held_back(reached.group, reached.target, [partition.number])),
         **letters.aggregate(dead_letters=Count("id"), letters_to_retry=to_retry),
     )
 

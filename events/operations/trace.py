@@ -18,6 +18,7 @@ from events.exceptions import EventError, StreamUnavailable
 from events.groups import checkpoint
 from events.groups.members import GroupMembers, members_of_groups
 from events.groups.ownership import RETRYING
+from events.log.partitions import partition_of
 from events.models import Checkpoint, DeadLetter, LogEntry
 from events.processes.pooled_sessions import release_sessions
 from events.relay import divergence
@@ -90,7 +91,7 @@ def trace(stream: Stream, row: LogEntry) -> Trace:
     correlated = LogEntry.objects.filter(correlation_id=row.correlation_id).exclude(id=row.id)
     return Trace(
         event=envelope,
-        partition=row.partition,
+        partition=_partition_of(row),
         stream=_trace_stream(stream, row),
         groups=list(_trace_groups(row)),
         effects={group: effect for group in sorted(conf.subscribers) if (effect := _find_effect(group, envelope))},
@@ -100,12 +101,17 @@ def trace(stream: Stream, row: LogEntry) -> Trace:
     )
 
 
+def _partition_of(row: LogEntry) -> int:
+    """Return where the event is, or will be: whoever recorded it may have known fewer partitions."""
+    return partition_of(row.subject) if row.position is None else row.place.partition
+
+
 def _trace_stream(stream: Stream, row: LogEntry) -> str:
     if row.position is None:
         return _("not yet: it has no position, which relay_events gives")
     release_sessions()  # The stream may take its time to answer.
     try:
-        return _find_on_stream(stream, row.partition, row.position, row.event_id)
+        return _find_on_stream(stream, _partition_of(row), row.position, row.event_id)
     except StreamUnavailable as error:
         return _("not known: %(error)s") % {"error": error}
 
@@ -129,10 +135,11 @@ def _find_on_stream(stream: Stream, partition: int, position: int, event_id: UUI
 
 def _trace_groups(row: LogEntry) -> Iterator[GroupTrace]:
     """Trace the event through each declared group, and each of its targets."""
-    members, checkpoints = members_of_groups(), checkpoint.of_partition(row.partition)
+    partition = _partition_of(row)
+    members, checkpoints = members_of_groups(), checkpoint.of_partition(partition)
     for group in sorted(conf.subscribers):
         found = [reached for reached in checkpoints if reached.group == group]
-        for reached in found or [Checkpoint(group=group, partition=row.partition)]:
+        for reached in found or [Checkpoint(group=group, partition=partition)]:
             yield _trace_group(row, reached, members[group])
 
 
@@ -145,7 +152,9 @@ def _trace_group(row: LogEntry, reached: Checkpoint, members: GroupMembers) -> G
     if row.position is not None and row.position <= reached.position:
         return GroupTrace(group=group, target=target, state=_("handled"), at=reached.updated_at)
     state, detail = _trace_waiting(row.position, reached)
-    detail = _joined(detail, _describe_owner(members, row.partition))
+    if checkpoint.held_back(group, target, [reached.partition]):
+        detail = _joined(detail, _("events that come before those of its partition, in another one, are not handled"))
+    detail = _joined(detail, _describe_owner(members, reached.partition))
     return GroupTrace(group=group, target=target, state=state, detail=detail)
 
 

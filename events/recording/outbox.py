@@ -16,7 +16,7 @@ from msgspec import json
 from events.database import connection, rolled_back_on_error
 from events.envelope import Envelope
 from events.exceptions import VersionTaken
-from events.log.partitions import partition_of
+from events.log.partitions import partition_count, slot_of
 from events.measuring.catalogue import STORE_SECONDS, STORED
 from events.stages import note
 
@@ -42,6 +42,7 @@ COLUMNS = (
     "actor",
     "traceparent",
     "extensions",
+    "slot",
 )
 DATA = COLUMNS.index("data")
 INSERT = f"INSERT INTO events_log ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 (constant names)
@@ -92,9 +93,10 @@ def _statements(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
 
 
 def _row(envelope: Envelope) -> _Row:
+    slot = slot_of(envelope.subject)
     return (
         envelope.id.hex,  # PostgreSQL and SQLite both read this text as a UUID.
-        partition_of(envelope.subject),
+        slot % partition_count(),
         envelope.type,
         envelope.schema_version,
         envelope.source,
@@ -108,4 +110,5 @@ def _row(envelope: Envelope) -> _Row:
         envelope.actor,
         envelope.traceparent,
         json.encode(envelope.extensions).decode() if envelope.extensions else None,
+        slot,
     )

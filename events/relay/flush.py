@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from circuitbreaker import CircuitBreaker, CircuitBreakerError
@@ -22,15 +22,14 @@ from msgspec.structs import replace
 from events import log
 from events.conf import conf
 from events.envelope import Envelope
-from events.exceptions import StreamFull, StreamUnavailable
+from events.exceptions import StreamUnavailable
 from events.log.positions import BATCH_ROWS, GivenPositions, give_positions
-from events.log.reading import BATCH_BYTES
 from events.measuring.catalogue import FLUSH_BREAKER_OPEN, FLUSH_SECONDS, FLUSHES
 from events.models import Partition
 from events.processes.pooled_sessions import release_sessions
 from events.relay.append import append, was_appended
-from events.relay.divergence import diverged, is_own
-from events.relay.repair import repair_end
+from events.relay.divergence import is_own
+from events.relay.partition_relay import PartitionRelay, read_behind
 from events.stream.interface import Stream, open_stream
 from events.stream.tail import Tail
 
@@ -74,7 +73,7 @@ def _flush(partitions: Collection[int], in_memory: EnvelopesById) -> str:
         result = _send(partitions, in_memory)
         if result in STREAM_IS_AWAY and conf.flush_on_commit:
             give_positions_without_redis(partitions)
-    except Error as error:
+    except (Error, Partition.DoesNotExist) as error:  # A restored log may have fewer partitions.
         logger.warning("the flush is left to the relay: %s", error)
         return "database"
     return result
@@ -138,7 +137,7 @@ def flush_batch(
         if not is_own(partition, tail):
             return False  # Only the relay takes foreign entries away.
         above = max(tail.position, positions[-1] - conf.stream_max_length)
-        envelopes = _read_behind(partition, above, tail)
+        envelopes = read_behind(partition, above, tail)
         _expect_time_left(until)
         tail = append(stream, partition, tail, envelopes, generation=given.generation) if envelopes else tail
     return tail.position >= positions[-1] and len(positions) < BATCH_ROWS
@@ -160,74 +159,14 @@ def _placed(given: GivenPositions, in_memory: EnvelopesById) -> list[Envelope]:
 def sweep(stream: Stream, partition: int) -> int:
     """Flush everything that waits in the partition now, not what comes meanwhile; return how much was appended.
 
-    After a wipe only the window is sent again. Raise what `relay_batch` does.
+    After a wipe only the window is sent again. Raise what `PartitionRelay.relay_next` does.
     """
     waiting, newest = log.count_waiting(partition)
-    end, appended = 0, 0
-    relayed = relay_batch(stream, partition)
-    while relayed.events:
-        appended += relayed.events
-        if not end and appended >= waiting and not log.is_waiting(partition, up_to=newest):
+    relay = PartitionRelay(stream, partition)
+    end = 0
+    while relay.relay_next():
+        if not end and relay.given >= waiting and not log.is_waiting(partition, up_to=newest):
             end = log.last_position(partition)
-        if end and (relayed.end or stream.tail(partition)).position >= end:
+        if end and relay.settled_end().position >= end:
             break
-        relayed = relay_batch(stream, partition, known_end=relayed.end)
-    return appended
-
-
-def _shorten(stream: Stream, partition: int) -> None:
-    """Remove half of the stream: it is bounded by entries, which may be large, and a full server refuses the append.
-
-    If it takes less than a batch, its half would make no room; then something else fills the server.
-    """
-    size = stream.memory_usage(partition)
-    if size is not None and size < BATCH_BYTES:
-        return
-    removed = stream.trim(partition, length=stream.length(partition) // 2)
-    logger.warning("Redis is full: %d of the oldest entries were removed from %s", removed, stream.key(partition))
-
-
-class Relayed(NamedTuple):
-    """How many events a batch had, and where the stream ends since, None if that must be asked."""
-
-    events: int
-    end: Tail | None = None
-
-
-def relay_batch(stream: Stream, partition: int, *, known_end: Tail | None = None) -> Relayed:
-    """Give positions to one batch and append the next one, which is another if the stream is behind.
-
-    `known_end` saves a question: it is where the batch before has left the stream. Since then the stream may have
-    changed, and the log may have been restored.
-    If the stream fills the server, half of it is removed, so that one of the next turns succeeds; readers find these
-    events in the log.
-    Raise StreamUnavailable, Diverged, or ForeignEntries and UnknownSigningKey if a foreign end has to stay for now.
-    """
-    given = give_positions(partition)
-    found = Partition.objects.get(number=partition)
-    if found.divergence:
-        raise diverged(partition, found.divergence)
-    expected = known_end or _own_end(stream, partition)
-    envelopes = _read_behind(partition, max(expected.position, found.last_position - conf.stream_max_length), expected)
-    if not envelopes:
-        return Relayed(len(given.positions))
-    try:
-        end = append(stream, partition, expected, envelopes, generation=found.generation)
-    except StreamFull:
-        _shorten(stream, partition)
-        raise
-    if was_appended(envelopes, end):
-        return Relayed(len(envelopes), end)
-    return relay_batch(stream, partition) if known_end else Relayed(0)
-
-
-def _read_behind(partition: int, position: int, end: Tail) -> list[Envelope]:
-    """Return the next events above the position; none if the log was restored, and no longer has the stream's end."""
-    envelopes, at_end = log.read_behind(partition, position, end=end.position)
-    return envelopes if not envelopes or at_end == end.event_id or is_own(partition, end) else []
-
-
-def _own_end(stream: Stream, partition: int) -> Tail:
-    """Return the stream's end; if it is foreign, take it away first."""
-    end = stream.tail(partition)
-    return end if is_own(partition, end) else repair_end(stream, partition)
+    return relay.appended

@@ -31,6 +31,8 @@ MALFORMED = (
     "this is not the URL of a stream; percent-encode @ / ? # % and white space in names and passwords, write a "
     "password without a user as :password@, an IPv6 address in brackets, and a port in digits"
 )
+OF_A_CLUSTER = "let EVENT_STREAM_URL begin with redis+cluster:// or rediss+cluster://"
+"""The remedy where the server turns out to be a node of a cluster."""
 BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 

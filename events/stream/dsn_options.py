@@ -7,6 +7,8 @@ from typing import Annotated
 
 import msgspec
 
+from events.texts.numbers import decimal_number, whole_number
+
 # Options of Symfony's transport that are configured elsewhere here, or do not exist.
 REFUSED = {
     "host": "write it after //",
@@ -25,6 +27,7 @@ REFUSED = {
     "retry_interval": "the relay and the consumers choose their own pauses",
 }
 ONLY_WITH = {"ssl[": "rediss", "sentinel_": "+sentinel", "stream": "unix", "group": "unix", "consumer": "unix"}
+NUMBERS = {"dbindex": whole_number, "timeout": decimal_number, "read_timeout": decimal_number}
 MUST_BE = re.compile(r"Expected `(?P<kind>\w+)`(?P<bound>[^,]*)(, got `str`)? - at `\$\.(?P<name>.*)`")
 
 type Seconds = Annotated[float, msgspec.Meta(gt=0, le=5)]
@@ -39,7 +42,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """`group` and `consumer` are defaults for `consume_events`."""
     auto_setup: bool = True
     """Whether a missing consumer group is created; if false, it is an error."""
-    dbindex: Annotated[int, msgspec.Meta(ge=0)] = 0
+    dbindex: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
     timeout: Seconds = 5.0
     """How long to wait for a connection."""
     read_timeout: Seconds = 5.0
@@ -65,8 +68,9 @@ SECRET = {"ssl[passphrase]", "sentinel_password"}
 
 def read_options(options: Mapping[str, str], scheme: str) -> Options:
     """Check the options; raise ValueError, whose message contains no secret."""
-    for name in options:
+    for name, value in options.items():
         _expect_known(name, scheme)
+        _expect_number(name, value)
     try:
         read = msgspec.convert(options, Options, strict=False)
     except msgspec.ValidationError as error:
@@ -96,6 +100,13 @@ def _expect_known(name: str, scheme: str) -> None:
     for prefix, needed in ONLY_WITH.items():
         if name.startswith(prefix) and needed not in scheme:
             raise ValueError(f"{name} is an option of {needed} only")
+
+
+def _expect_number(name: str, value: str) -> None:
+    try:
+        NUMBERS.get(name, str)(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _expect_files(options: Options) -> None:

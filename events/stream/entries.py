@@ -1,6 +1,9 @@
 """Write envelopes as signed entries of Redis, and believe only entries that verify."""
 
+from collections.abc import Iterable
 from itertools import chain
+
+import msgspec
 
 from events.envelope import MAC, Envelope
 from events.measuring.catalogue import REJECTED
@@ -10,14 +13,19 @@ from events.stream.tail import Tail
 
 type RawEntry = tuple[str, dict[str, str]]
 """An entry's id and its fields."""
+_encode = msgspec.json.Encoder().encode
 
 
-def arguments_of(signatures: Signatures, envelope: Envelope) -> list[str | int]:
-    """Return the script's arguments for an entry: its position, and its signed fields."""
+def encoded(signatures: Signatures, envelopes: Iterable[Envelope]) -> bytes:
+    """Return the entries as the script takes them: for each, the arguments of XADD after the key."""
+    return _encode([_arguments_of(signatures, envelope) for envelope in envelopes])
+
+
+def _arguments_of(signatures: Signatures, envelope: Envelope) -> list[str]:
     position = envelope.position or 0
     fields = envelope.to_fields()
     signatures.sign(position, fields)
-    return [position, 2 * len(fields), *chain.from_iterable(fields.items())]
+    return [f"{position}-0", *chain.from_iterable(fields.items())]
 
 
 def entry_of(signatures: Signatures, entry_id: str, fields: dict[str, str]) -> Entry:

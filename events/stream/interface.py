@@ -14,7 +14,9 @@ from django.utils.module_loading import import_string
 
 from events.conf import conf
 from events.envelope import Envelope
-from events.log.partitions import partition_count
+from events.exceptions import StreamUnavailable
+from events.log.partitions import layout
+from events.processes.optional_packages import without_packages
 from events.stream.dsn import StreamDSN
 from events.stream.tail import Tail
 
@@ -34,7 +36,9 @@ class Entry(NamedTuple):
 
 
 class Stream(ABC):
-    """The stream of one DSN: one key per partition, named `<stream>:<partition>`, or `<stream>` if there is only one.
+    """The stream of one DSN: one key per partition, named `<stream>:<partition>`.
+
+    If the log began with one partition, that one's key is `<stream>`, also after it was repartitioned.
 
     The server may lose entries, at the end, in the middle or all of them, and may be away for a while; it never changes
     their order and never repeats one. Every method raises StreamUnavailable if the server does not answer.
@@ -51,7 +55,23 @@ class Stream(ABC):
         return cls(dsn, timeout_seconds=timeout_seconds)
 
     def key(self, partition: int) -> str:
-        return self.dsn.stream if partition_count() == 1 else f"{self.dsn.stream}:{partition}"
+        is_the_only_first = partition == 0 and all(layout()[1:])
+        return self.dsn.stream if is_the_only_first else f"{self.dsn.stream}:{partition}"
+
+    def server_of(self, partition: int) -> str:  # noqa: ARG002 (here all have the same one)
+        """Return the name of the server that has the partition, as far as it is known: with it others are away too."""
+        return ""
+
+    def servers(self) -> Sequence[str]:
+        """Return the names of the servers, if the partitions are spread over several; raise StreamUnavailable."""
+        return []
+
+    def unreachable(self) -> Mapping[str, StreamUnavailable]:
+        """Return the errors of the servers that do not answer while others do, by name; they are not asked again.
+
+        Raise StreamUnavailable if none answers.
+        """
+        return {}
 
     @abstractmethod
     def append(
@@ -78,6 +98,7 @@ class Stream(ABC):
     ) -> dict[int, list[Entry]]:
         """Return the group's next entries by partition; raise GroupLost if the group is gone.
 
+        An error that holds only for some of the partitions names them, and nothing was read then.
         Wait at most `block_seconds` for the first entry, and not at all if that is 0. Entries stay pending for the
         consumer until they are acknowledged or the group is rewound.
         """
@@ -127,7 +148,10 @@ class Stream(ABC):
 
     @abstractmethod
     def information(self) -> Mapping[str, str]:
-        """Return the server's own description, with the names of Redis's INFO: `redis_version`, `role` and so on."""
+        """Return the server's own description, with the names of Redis's INFO: `redis_version`, `role` and so on.
+
+        If there are several servers, it is that of one of them, whose name is `server_name`.
+        """
 
     @abstractmethod
     def refused_commands(self) -> list[str] | None:
@@ -169,7 +193,8 @@ class Stream(ABC):
 def stream_backend() -> Any:
     """Return the class that EVENTS_STREAM_BACKEND names; raise ImportError if it does not exist."""
     path = conf.stream_backend
-    return import_string(FORMER_PATHS.get(path, path))
+    with without_packages("opentelemetry.sdk"):  # Redis's client loads it to measure; events/measuring does that.
+        return import_string(FORMER_PATHS.get(path, path))
 
 
 def open_stream(*, timeout_seconds: float = TIMEOUT_SECONDS) -> Stream:

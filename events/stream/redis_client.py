@@ -1,6 +1,6 @@
 """Create the Redis client: over TCP, TLS or a unix socket, or to the master that sentinels name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from socket import socket
 from typing import Any
 
@@ -25,6 +25,7 @@ from redis.sentinel import (
 
 from events.processes.patience import Outcome, started
 from events.stream.dsn import StreamDSN
+from events.stream.redis_errors import NOWHERE
 
 ADDRESSES_TRIED = 2
 """A host often has one of IPv6 and one of IPv4."""
@@ -52,11 +53,18 @@ def connect_to_cluster(dsn: StreamDSN, *, timeout_seconds: float) -> Any:
         # Only with a URL does redis-py take a class for the connections.
         url=f"redis://[{host}]:{port}" if ":" in host else f"redis://{host}:{port}",
         startup_nodes=[ClusterNode(*address) for address in others],  # type: ignore[no-untyped-call]
-        retry=options.pop("retry"),
         dynamic_startup_nodes=False,
+        require_full_coverage=False,  # A slot that no master has keeps no other partition waiting.
+        address_remap=_only_there,
         connection_class=_TLS if dsn.is_encrypted else _TCP,
         **options,
     )
+
+
+def _only_there(address: tuple[str | None, int]) -> tuple[str, int]:
+    """Ask nobody in place of a node that does not say where it is: redis-py would look for it on this machine."""
+    host, port = address
+    return host or NOWHERE, port
 
 
 def _pool(dsn: StreamDSN, options: dict[str, Any]) -> ConnectionPool:
@@ -114,12 +122,22 @@ def _tls(dsn: StreamDSN) -> dict[str, Any]:
 
 
 class _Cluster(RedisCluster):
-    """Finds the key of a read by itself: redis-py asks one node for it, also when that node is gone for good."""
+    """Knows by itself which argument is the key: redis-py asks a node for that, also when the node is gone for good."""
 
-    def determine_slot(self, *args: Any) -> Any:
-        if args[0] in {"XREAD", "XREADGROUP"}:
-            return self.keyslot(args[-2])  # type: ignore[no-untyped-call]  # One key at a time: its name, and an id.
-        return super().determine_slot(*args)
+    silent: Collection[str] = ()
+    """The names of nodes that are not asked: they did not answer before."""
+
+    def command(self, **_: Any) -> dict[str, Any]:
+        """Describe no command: redis-py would ask a node for all of them."""
+        return {}
+
+    def _get_command_keys(self, *args: Any) -> list[Any]:
+        return [args[-2] if args[0] in {"XREAD", "XREADGROUP"} else args[1]]  # Each has one key.
+
+    def _execute_command(self, target_node: Any, *args: Any, **options: Any) -> Any:
+        if target_node.name in self.silent:
+            raise redis.TimeoutError(f"{target_node.name} did not answer before")
+        return super()._execute_command(target_node, *args, **options)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Close the connections to all nodes; redis-py leaves those of its pools open."""

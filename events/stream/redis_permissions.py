@@ -1,6 +1,7 @@
 """The Redis commands that the stream uses, so that `doctor` can report those that its user may not run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 SHA = "0" * 40
 
@@ -20,4 +21,14 @@ def commands(key: str, channel: str) -> Iterator[list[str]]:
 
 def commands_of_cluster(channel: str) -> Iterator[list[str]]:
     """Yield the commands that a cluster needs besides; who appends to a partition says so on its channel."""
-    yield from (["CLUSTER", "SLOTS"], ["COMMAND"], ["PUBLISH", channel, ""], ["SUBSCRIBE", channel])
+    yield from (["CLUSTER", "SLOTS"], ["PUBLISH", channel, ""], ["SUBSCRIBE", channel])
+
+
+def refused(server: Any, asked: Iterable[list[str]]) -> list[str]:
+    """Return the commands that the server refuses, each with its reason; raise redis-py's errors."""
+    user, once = server.acl_whoami(), list(dict.fromkeys(map(tuple, asked)))
+    with server.pipeline(transaction=False) as pipeline:
+        for command in once:
+            pipeline.execute_command("ACL", "DRYRUN", user, *command)
+        answers = pipeline.execute()
+    return [f"{' '.join(command[:2])}: {said}" for command, said in zip(once, answers, strict=True) if said != "OK"]

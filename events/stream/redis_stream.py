@@ -14,11 +14,11 @@ from events.envelope import Envelope
 from events.log.partitions import partition_count
 from events.measuring.catalogue import APPEND_EVENTS, APPEND_SECONDS, APPENDED
 from events.stream.dsn import StreamDSN
-from events.stream.entries import RawEntry, arguments_of, entry_of, own_tail
+from events.stream.entries import RawEntry, encoded, entry_of, own_tail
 from events.stream.interface import TIMEOUT_SECONDS, Entry, Stream
 from events.stream.redis_client import connect
 from events.stream.redis_errors import redis_errors
-from events.stream.redis_permissions import commands
+from events.stream.redis_permissions import commands, refused
 from events.stream.scripts import COMPARE_AND_APPEND, COMPARE_AND_DELETE
 from events.stream.signing import Signatures
 from events.stream.tail import Tail
@@ -58,11 +58,14 @@ class RedisStream(Stream):
 
     @cached_property
     def _compare_and_append(self) -> Any:
-        return self._client.register_script(self.append_script)
+        return self._script(self.append_script)
 
     @cached_property
     def _compare_and_delete(self) -> Any:
-        return self._client.register_script(COMPARE_AND_DELETE)
+        return self._script(COMPARE_AND_DELETE)
+
+    def _script(self, text: str) -> Any:
+        return self._client.register_script(text)
 
     @cached_property
     def _wakes(self) -> Any:
@@ -71,17 +74,15 @@ class RedisStream(Stream):
     def append(
         self, partition: int, expected: Tail, envelopes: Sequence[Envelope], *, generation: int | None = None
     ) -> Tail:
-        arguments: list[str | int] = [expected.position, expected.event_id, conf.stream_max_length]
-        signatures = self._signatures(partition, generation)
-        arguments += [argument for envelope in envelopes for argument in arguments_of(signatures, envelope)]
+        entries = encoded(self._signatures(partition, generation), envelopes)
         with APPEND_SECONDS.timed():
-            tail = self._append(partition, arguments)
+            tail = self._append(partition, [*expected, conf.stream_max_length, entries])
         APPEND_EVENTS.note(len(envelopes))
         if tail.event_id == str(envelopes[-1].id):
             APPENDED.add(len(envelopes))
         return tail
 
-    def _append(self, partition: int, arguments: Sequence[str | int]) -> Tail:
+    def _append(self, partition: int, arguments: Sequence[str | int | bytes]) -> Tail:
         with redis_errors():
             last_id, event_id = self._compare_and_append(keys=[self.key(partition)], args=arguments)
         return Tail(int(last_id.partition("-")[0]), event_id)
@@ -203,22 +204,23 @@ class RedisStream(Stream):
 
     def refused_commands(self) -> list[str] | None:
         with redis_errors(), suppress(redis.ResponseError):  # The command is unknown or not allowed.
-            user = self._client.acl_whoami()
-            asked = [command for key in self._keys() for command in self._commands(key)]
-            answers = [(command, self._client.execute_command("ACL", "DRYRUN", user, *command)) for command in asked]
-            return [f"{' '.join(command[:2])}: {answer}" for command, answer in answers if answer != "OK"]
+            return refused(self._client, self._commands())
         return None
 
-    def _commands(self, key: str) -> list[list[str]]:
-        return list(commands(key, self._wake_channel))
+    def _commands(self) -> list[list[str]]:
+        return [command for key in self._keys() for command in commands(key, self._wake_channel)]
 
     def _keys(self) -> list[str]:
         return [self.key(partition) for partition in range(partition_count())]
 
     def clock(self) -> datetime:
         with redis_errors():
-            seconds, microseconds = self._client.time()
+            seconds, microseconds = self._time()
         return datetime.fromtimestamp(seconds + microseconds / 1_000_000, UTC)
+
+    def _time(self) -> tuple[int, int]:
+        found: tuple[int, int] = self._client.time()
+        return found
 
     def delete(self, partition: int) -> None:
         with redis_errors():

@@ -184,12 +184,13 @@ class Calls:
         return len(found.own), sorted(found.subjects.items()), parking.last_open_position(self._claim())
 
     def due(self) -> Result:
-        letter = parking.due(self._claim(), ordered=self._random.random() < 0.7)
+        settled_to = self._random.randrange(9)
+        letter = parking.due(self._claim(), settled_to=settled_to, ordered=self._random.random() < 0.7)
         return letter and (letter.subject, letter.position, letter.state)
 
     def settle_letter(self) -> Result:
         claim = self._claim()
-        letter = parking.due(claim, ordered=True)
+        letter = parking.due(claim, settled_to=self._random.randrange(9), ordered=True)
         if letter is None:
             return None
         if self._random.random() < 0.5:

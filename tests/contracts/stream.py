@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from msgspec.structs import replace
 from pytest_django import Settings
 
 from events.envelope import Envelope
@@ -41,6 +42,14 @@ class StreamContract:
         assert stream.entries(0, after="0", count=10) == entries_of(envelopes)
         assert stream.last_entries(0, count=2) == entries_of(envelopes[1:])
         assert stream.tail(0) == tail_of(envelopes)
+
+    def test_any_text_is_read_unchanged(self, stream: Stream) -> None:
+        text = "".join(map(chr, [*range(0x300), 0x2028, 0xFFFF, 0x1F3AB, 0x10FFFF])) + "\\u0041 \\n"
+        envelope = replace(envelope_at(1), data=text, actor=text, extensions={"tenant": text})
+
+        stream.append(0, EMPTY, [envelope])
+
+        assert stream.entries(0, after="0", count=10) == entries_of([envelope])
 
     def test_a_repeated_append_changes_nothing(self, stream: Stream) -> None:
         envelopes = filled(stream, 3)

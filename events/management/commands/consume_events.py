@@ -17,6 +17,7 @@ from events.consumer.hangs import HangWatch
 from events.groups.ownership import Ownership, heartbeat_thread
 from events.management.arguments import count, positive
 from events.management.worker import Worker, limits_of
+from events.processes.garbage import spare_what_is_loaded
 from events.processes.shutdown import Shutdown
 from events.stream.interface import open_stream
 from events.subscriber import load_subscriber
@@ -88,6 +89,7 @@ class Command(Worker):
             ownership = Ownership(group, name)
             try:
                 subscriber = load_subscriber(group)
+                spare_what_is_loaded()
                 with heartbeat_thread(ownership, HangWatch(ownership).look):
                     Consumer(subscriber, stream, ownership, shutdown=shutdown, limits=limits).run(until_idle=until_idle)
             except ImproperlyConfigured as error:

@@ -25,6 +25,8 @@ from events.processes.database_errors import describe
 from events.stream.interface import open_stream
 
 WATCH_SECONDS = 2
+STREAM_TIMEOUT_SECONDS = 2.0
+"""Servers that do not answer are shown as such, and nobody waits long for that."""
 
 
 class Command(BaseCommand):
@@ -52,7 +54,7 @@ class Command(BaseCommand):
             no_color=options.get("no_color"),
             force_terminal=options.get("force_color") or None,
         )
-        with closing(open_stream()) as stream:
+        with closing(open_stream(timeout_seconds=STREAM_TIMEOUT_SECONDS)) as stream:
             look = partial(status, stream, group=group or "")
             try:
                 self._show(look, console, json=json, watch=watch)

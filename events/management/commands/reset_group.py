@@ -15,8 +15,9 @@ from events.management.arguments import age, number
 from events.management.command import BaseCommand
 from events.management.control import declared_group
 from events.management.dialog import confirm
-from events.operations.reset_group import Destination, Move, ReplayPlan, execute_replay, plan_replay
+from events.operations.reset_group import Destination, Move, ReplayPlan, ReplayRefused, execute_replay, plan_replay
 from events.texts.numbers import WHOLE
+from events.texts.times import in_utc
 
 
 class Command(BaseCommand):
@@ -51,7 +52,10 @@ class Command(BaseCommand):
             self.stdout.write(line)
         if not yes:
             confirm()
-        execute_replay(plan)
+        try:
+            execute_replay(plan)
+        except ReplayRefused as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(f"{group} continues there.")
 
 
@@ -71,7 +75,10 @@ def _place(text: str) -> Destination:
         raise ArgumentTypeError(f"{text!r} is not a position, time, date or age") from None
     if moment.tzinfo is None:
         raise ArgumentTypeError(f"{text!r} has no time zone: end it with Z or +02:00, for example")
-    return moment
+    try:
+        return in_utc(moment)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _sentences(plan: ReplayPlan) -> Iterator[str]:

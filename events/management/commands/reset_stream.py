@@ -11,7 +11,14 @@ from events.checks import TAG
 from events.exceptions import PartitionsMissing, RetryLater, StreamUnavailable
 from events.management.command import BaseCommand
 from events.management.dialog import confirm
-from events.operations.reset_stream import GroupPlan, PartitionPlan, ResetPlan, execute_reset, plan_reset
+from events.operations.reset_stream import (
+    GroupPlan,
+    PartitionPlan,
+    ResetPlan,
+    ResetRefused,
+    execute_reset,
+    plan_reset,
+)
 from events.stream.interface import open_stream
 
 
@@ -42,7 +49,7 @@ class Command(BaseCommand):
                 if not yes:
                     confirm()
                 execute_reset(stream, plan)
-            except PartitionsMissing as error:
+            except (PartitionsMissing, ResetRefused) as error:
                 raise CommandError(str(error)) from error
             except (RetryLater, StreamUnavailable) as error:
                 raise CommandError(f"the reset is not finished, run it again: {error}") from error

@@ -2,10 +2,13 @@
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
+from heapq import merge
 from itertools import chain, islice
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import msgspec
 from django.core.management.base import CommandError
@@ -20,6 +23,12 @@ NEWEST = 10
 FROM_NOW_ON = "$"
 BATCH = 500
 WAIT_SECONDS = 1.0
+"""How long to wait for new entries of all partitions, one after the other."""
+
+
+class _Placed(NamedTuple):
+    partition: int
+    entry: Entry
 
 
 class Command(BaseCommand):
@@ -56,8 +65,9 @@ class Command(BaseCommand):
                 after = {partition: _start(stream, partition, start) for partition in range(partition_count())}
                 older = [] if start else _newest(stream, after, wanted=count or NEWEST, matches=matches)
                 later = _later(stream, after, follow=follow or start == FROM_NOW_ON) if start or follow else []
-                for entry in islice(chain(older, filter(matches, later)), count):
-                    self.stdout.write(_as_json(entry) if json else _as_line(entry))
+                found = chain(older, (placed for placed in later if matches(placed.entry)))
+                for placed in islice(found, count):
+                    self.stdout.write(_as_json(placed) if json else _as_line(placed, len(after)))
         except (PartitionsMissing, StreamUnavailable) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -90,37 +100,53 @@ def _start(stream: Stream, partition: int, start: str | None) -> str:
 
 def _newest(
     stream: Stream, ends: Mapping[int, str], *, wanted: int, matches: Callable[[Entry], bool]
-) -> Iterator[Entry]:
-    """Yield the newest entries that match, up to `ends`: `wanted` of each partition."""
-    for partition, end in ends.items():
-        position, _, sequence = end.partition("-")
-        before, found, count = f"{position}-{int(sequence) + 1}", list[Entry](), wanted
-        while len(found) < wanted and (entries := stream.last_entries(partition, count=count, before=before)):
-            found = [*filter(matches, entries), *found]
-            before, count = entries[0].id, BATCH
-        yield from found[-wanted:]
+) -> Sequence[_Placed]:
+    """Return the newest entries that match, up to `ends`: those of several partitions in the order of their times."""
+    found = (_newest_of(stream, number, end, wanted=wanted, matches=matches) for number, end in ends.items())
+    return [placed for _, placed in merge(*map(_with_times, found), key=itemgetter(0))][-wanted:]
 
 
-def _later(stream: Stream, after: dict[int, str], *, follow: bool) -> Iterator[Entry]:
+def _newest_of(
+    stream: Stream, partition: int, end: str, *, wanted: int, matches: Callable[[Entry], bool]
+) -> list[_Placed]:
+    position, _, sequence = end.partition("-")
+    before, found, count = f"{position}-{int(sequence) + 1}", list[Entry](), wanted
+    while len(found) < wanted and (entries := stream.last_entries(partition, count=count, before=before)):
+        found = [*filter(matches, entries), *found]
+        before, count = entries[0].id, BATCH
+    return [_Placed(partition, entry) for entry in found[-wanted:]]
+
+
+def _with_times(found: Sequence[_Placed]) -> Iterator[tuple[datetime, _Placed]]:
+    """Yield each with a time that is not before the last one's, since it was appended later; a foreign one has none."""
+    latest = datetime.min.replace(tzinfo=UTC)
+    for placed in found:
+        latest = max(latest, placed.entry.envelope.time) if placed.entry.envelope else latest
+        yield latest, placed
+
+
+def _later(stream: Stream, after: dict[int, str], *, follow: bool) -> Iterator[_Placed]:
     """Yield the entries after these, up to the end, or for ever with `follow`."""
-    is_found = True
+    is_found, seconds = True, follow * WAIT_SECONDS / len(after)
     while is_found or follow:
         is_found = False
         for partition, last in list(after.items()):
-            for entry in stream.entries(partition, after=last, count=BATCH, block_seconds=follow * WAIT_SECONDS):
+            for entry in stream.entries(partition, after=last, count=BATCH, block_seconds=seconds):
                 after[partition], is_found = entry.id, True
-                yield entry
+                yield _Placed(partition, entry)
 
 
-def _as_line(entry: Entry) -> str:
-    envelope = entry.envelope
+def _as_line(placed: _Placed, partitions: int) -> str:
+    where = f"{placed.partition}:{placed.entry.id}" if partitions > 1 else placed.entry.id
+    envelope = placed.entry.envelope
     if envelope is None:
-        return f"{entry.id}  not an entry of the log"
-    return f"{entry.id}  {envelope.time:%Y-%m-%d %H:%M:%S%z}  {envelope.type}  {envelope.subject}  {envelope.data}"
+        return f"{where}  not an entry of the log"
+    return f"{where}  {envelope.time:%Y-%m-%d %H:%M:%S%z}  {envelope.type}  {envelope.subject}  {envelope.data}"
 
 
-def _as_json(entry: Entry) -> str:
-    fields: dict[str, Any] = entry.envelope.to_fields() if entry.envelope else {"foreign": True}
-    if entry.envelope:
-        fields["data"] = msgspec.Raw(entry.envelope.data.encode())
-    return msgspec.json.encode({"entry": entry.id, **fields}).decode()
+def _as_json(placed: _Placed) -> str:
+    envelope = placed.entry.envelope
+    fields: dict[str, Any] = envelope.to_fields() if envelope else {"foreign": True}
+    if envelope:
+        fields["data"] = msgspec.Raw(envelope.data.encode())
+    return msgspec.json.encode({"partition": placed.partition, "entry": placed.entry.id, **fields}).decode()

@@ -56,6 +56,8 @@ def _edit_until_it_fits(console: Console, letter: DeadLetter, envelope: Envelope
 
 def _read(file: str) -> str:
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        text.encode()  # What is not UTF-8 on the standard input becomes half characters.
+    except (OSError, UnicodeError) as error:
         raise CommandError(f"can't read the payload: {error}") from error
+    return text

@@ -72,14 +72,21 @@ def check_migrations() -> Iterator[Finding]:
 
 
 def check_partitions() -> Iterator[Finding]:
-    """The first migration fixes the number of partitions."""
-    count = Partition.objects.count()
+    """The setting is the number of the first partitions; after a repartitioning it may be the present one, too."""
+    found = list(Partition.objects.all())
+    first, count = sum(partition.parent is None for partition in found), len(found)
     if not count:
         remedy = f"run {migrate_command()}"
         yield Finding("partitions", "the database has none yet", remedy, "migrations-are-missing", blocks=True)
-    elif count != conf.partitions:
-        found = f"EVENTS_PARTITIONS is {conf.partitions}, the database has {count}"
-        yield Finding("partitions", found, f"set EVENTS_PARTITIONS to {count}", "partitions-differ")
+    elif not first <= conf.partitions <= count:
+        differs = f"EVENTS_PARTITIONS is {conf.partitions}, the database has {count}"
+        yield Finding("partitions", differs, remedy_of_partitions(count), "partitions-differ")
+
+
+def remedy_of_partitions(count: int) -> str:
+    """Say what to do if EVENTS_PARTITIONS is not the number of partitions."""
+    more = f", or run manage.py repartition_events --to {conf.partitions}"
+    return f"set EVENTS_PARTITIONS to {count}" + more * (conf.partitions > count and conf.partitions % count == 0)
 
 
 def check_isolation() -> Iterator[Finding]:

@@ -6,29 +6,49 @@ from datetime import UTC, datetime
 from django.utils import timezone
 
 from events.conf import named
+from events.exceptions import StreamUnavailable
 from events.models import Partition
-from events.operations.doctor.finding import Finding
+from events.operations.doctor.finding import NO_ANSWER, Finding
+from events.operations.doctor.remedies import remedy_of_stream
 from events.relay import divergence, signing_keys
+from events.stream.dsn import OF_A_CLUSTER
 from events.stream.interface import Stream
 from events.stream.signing import stream_keys
 
 OLDEST_REDIS = (7, 0)
 CLOCK_PATIENCE_SECONDS = 2
 FOREIGN_END = "run relay_events, which takes it away within a minute; if it runs, its log says why it does not"
+UNKNOWN = "let that server answer, or its replica take over; until then consumers read these events from the log"
 RESET = "run `manage.py reset_stream`, which first shows what it will do"
+
+
+def check_masters(stream: Stream) -> Iterator[Finding]:
+    """In a cluster, masters may be silent while the others go on."""
+    if masters := stream.servers():
+        yield Finding("masters of the cluster", ", ".join(masters))
+    for error in stream.unreachable().values():
+        yield Finding("stream", error.found, *remedy_of_stream(error))
 
 
 def check_server(stream: Stream) -> Iterator[Finding]:
     """The server answers, and knows the commands of Redis 7.0."""
-    version = stream.information()["redis_version"]
+    said = stream.information()
+    version, examined = said["redis_version"], said.get("server_name", "")
     major, minor = (int(part) for part in version.split(".")[:2])
     remedy = "upgrade it to Redis 7.0 or later, or to Valkey" * ((major, minor) < OLDEST_REDIS)
-    yield Finding("stream", f"{stream.dsn}, compatible with Redis {version}", remedy, "version-is-too-old")
+    found = f"{stream.dsn}, compatible with Redis {version}" + f", of whose masters {examined} is examined" * bool(
+        examined
+    )
+    yield Finding("stream", found, remedy, "version-is-too-old")
 
 
 def check_role(stream: Stream) -> Iterator[Finding]:
     """A replica refuses writes."""
-    role = stream.information()["role"]
+    said = stream.information()
+    if said.get("cluster_enabled") == "1" and not stream.dsn.is_cluster:
+        yield Finding("Redis's role", "a node of a cluster", OF_A_CLUSTER, NO_ANSWER, blocks=True)
+        return
+    role = said["role"]
     is_replica = role != "master"
     remedy = f"set {named('EVENTS_STREAM_URL')} to the master" * is_replica
     yield Finding("Redis's role", role, remedy, "redis-is-a-replica", is_replica)
@@ -100,22 +120,35 @@ def check_signing_key(_stream: Stream) -> Iterator[Finding]:
 
 def check_stream(stream: Stream) -> Iterator[Finding]:
     """The stream is a window on the log, and up to date: the relay appends twice a second."""
+    unknown: dict[str, list[str]] = {}
     for partition in Partition.objects.order_by("number"):
-        key = stream.key(partition.number)
-        if found := divergence.look(stream, partition.number):
-            yield Finding("divergence", f"{key}: {found}; it stands still", RESET, "stream-has-diverged")
-            continue
-        yield Finding("divergence", f"{key} is a window on the log")
-        yield Finding("foreign entries", f"{key}: {partition.foreign_entries:,} were found so far")
-        if found := divergence.foreign_end(stream, partition.number):
-            yield Finding("stream's end", f"{key}: {found}", FOREIGN_END, "foreign-entries")
-            continue
-        behind = max(0, partition.last_position - stream.tail(partition.number).position)
-        remedy = "run relay_events; if it runs, its log says why it does not go on" * bool(behind)
-        yield Finding("stream's end", f"{key} is {behind:,} events behind the log", remedy, "stream-is-behind")
+        try:
+            yield from _check_partition(stream, partition)
+        except StreamUnavailable as error:
+            if not stream.dsn.is_cluster:  # The others have the same server.
+                raise
+            unknown.setdefault(str(error), []).append(stream.key(partition.number))
+    for why, keys in unknown.items():
+        yield Finding("stream's end", f"nothing is known of {', '.join(keys)}: {why}", UNKNOWN, NO_ANSWER)
+
+
+def _check_partition(stream: Stream, partition: Partition) -> Iterator[Finding]:
+    key = stream.key(partition.number)
+    if found := divergence.look(stream, partition.number):
+        yield Finding("divergence", f"{key}: {found}; it stands still", RESET, "stream-has-diverged")
+        return
+    yield Finding("divergence", f"{key} is a window on the log")
+    yield Finding("foreign entries", f"{key}: {partition.foreign_entries:,} were found so far")
+    if found := divergence.foreign_end(stream, partition.number):
+        yield Finding("stream's end", f"{key}: {found}", FOREIGN_END, "foreign-entries")
+        return
+    behind = max(0, partition.last_position - stream.tail(partition.number).position)
+    remedy = "run relay_events; if it runs, its log says why it does not go on" * bool(behind)
+    yield Finding("stream's end", f"{key} is {behind:,} events behind the log", remedy, "stream-is-behind")
 
 
 SERVER_CHECKS = (
+    check_masters,
     check_server,
     check_eviction,
     check_persistence,

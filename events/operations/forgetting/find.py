@@ -15,6 +15,7 @@ from events.exceptions import EventError, Unprocessable
 from events.models import LogEntry
 from events.operations.forgetting.columns import rows_with
 from events.personal_data import REMOVED, Person, all_marks_of, is_named_in, names_in, redacted_data
+from events.texts.storable import storable
 
 ROWS_AT_ONCE = 20_000
 AGGREGATES_AT_ONCE = 100
@@ -51,6 +52,8 @@ class Extent(NamedTuple):
 
 def person_meant(text: str) -> Person:
     """Return the person with this identity, or whom the aggregate of this name is about; raise PersonRefused."""
+    if text != storable(text):
+        raise PersonRefused(gettext("an identity is text in UTF-8, without a zero byte"))
     for aggregate in load_aggregates().values():
         if identity := aggregate.identity_of(text):
             return _expect_identity(identity)

@@ -17,7 +17,7 @@ from django.db.models.functions import Greatest
 from events import database, record, unit_of_work
 from events.aggregates import Aggregate, key_of, load_aggregates, locked_rows, rows_in_database
 from events.event import aggregate_type_of, type_of
-from events.log.partitions import partition_of
+from events.log.partitions import ancestors_of, partition_of
 from events.models import DeadLetter, LogEntry, Partition
 from events.operations.forgetting.find import Batch, candidates
 from events.operations.forgetting.letters import redact_letters
@@ -56,8 +56,13 @@ def redact(batch: Batch, person: Person) -> Redacted:
             _redact_rows(
                 aggregate, {subject: row for subject, row in rows.items() if subject in touched}, person=person
             )
-        raise_generation({partition_of(subject) for subject in touched})
+        raise_generation({number for subject in touched for number in _partitions_of(subject)})
     return Redacted(len(touched), events.total())
+
+
+def _partitions_of(subject: str) -> set[int]:
+    """Return the partitions that may have events of the aggregate."""
+    return {partition_of(subject), *ancestors_of(partition_of(subject))}
 
 
 def raise_generation(partitions: Collection[int]) -> None:

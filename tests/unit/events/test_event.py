@@ -14,7 +14,7 @@ import pytest
 from django.core.checks import CheckMessage, run_checks
 from pytest_django import Settings
 
-from events.checks import CODE_TAG, TAG
+from events.checks import CODE_TAG, SETTINGS_TAG, TAG
 from events.event import Event, Instant, decode, event_type
 from events.exceptions import UnknownEventType, UnknownEventVersion, Unprocessable
 from events.personal_data import Personal
@@ -302,6 +302,16 @@ def test_an_invalid_metadata_function_is_found(settings: Settings, path: str, me
 
     assert found.id == "events.E011"
     assert message in found.msg
+
+
+@pytest.mark.parametrize(
+    ("source", "ids"),
+    [("/tickets", []), ("https://tickets.example.org", []), (" ", ["events.E034"]), ("/a b", ["events.E034"])],
+)
+def test_the_source_must_be_one_of_cloud_events(settings: Settings, source: str, ids: list[str]) -> None:
+    settings.EVENTS_SOURCE = source
+
+    assert [found.id for found in run_checks(tags=[SETTINGS_TAG]) if "EVENTS_SOURCE" in found.msg] == ids
 
 
 def test_a_valid_metadata_function_is_accepted(settings: Settings) -> None:

@@ -62,4 +62,4 @@ def test_the_reference_has_the_same_table() -> None:
     ours = {name for name, kind in vars(exceptions).items() if isinstance(kind, type) and issubclass(kind, Transient)}
     assert sqlstates.items() | sqlite.items() <= table.items()
     named = table.keys() - sqlstates.keys() - sqlite.keys()
-    assert named == (ours - {"Transient"}) | {"OperationalError", "ImproperlyConfigured"}
+    assert named == (ours - {"Transient", "StreamError"}) | {"OperationalError", "ImproperlyConfigured"}

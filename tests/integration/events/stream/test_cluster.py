@@ -11,14 +11,20 @@ import pytest
 from pytest_django import Settings
 
 from config.engines.valkey import PERMISSIONS
-from events.exceptions import GroupLost
-from events.log.partitions import partition_count
+from config.supervisord.ports import LOOPBACK
+from events.exceptions import GroupLost, StreamUnavailable
+from events.log.partitions import forget_layout
 from events.models import Partition
+from events.operations.doctor import examine
+from events.operations.doctor.finding import NO_ANSWER
+from events.operations.doctor.remedies import HANGS
+from events.operations.status import status
 from events.stream.interface import Stream, open_stream
 from events.stream.redis_cluster import ClusterStream
 from events.stream.tail import EMPTY
 from tests.contracts.stream import GROUP, READER, StreamContract
-from tests.network.redis_cluster import MASTERS, Cluster, Node, running_cluster
+from tests.network.redis_cluster import MASTERS, NODE_TIMEOUT_SECONDS, Cluster, Node, running_cluster
+from tests.processes import suspended
 from tests.things import envelope_at
 from tests.waiting import wait_until
 
@@ -53,9 +59,9 @@ class TestStream(StreamContract):
 def partitions(db: None) -> Iterator[list[int]]:
     """Four partitions, whose keys are on all three masters."""
     Partition.objects.bulk_create(Partition(number=number) for number in range(1, 4))
-    partition_count.cache_clear()
+    forget_layout()
     yield [0, 1, 2, 3]
-    partition_count.cache_clear()
+    forget_layout()
 
 
 @pytest.fixture
@@ -153,6 +159,78 @@ def test_a_user_with_the_documented_permissions_is_refused_nothing(
 
         assert read(limited, groups) == {0: ["1-0"]}
         assert limited.refused_commands() == []
+
+
+@pytest.mark.django_db
+def test_a_node_of_a_cluster_is_no_single_server(cluster: Cluster, stream: Stream, settings: Settings) -> None:
+    other = next(node for node in cluster.masters if node is not cluster.master_of(stream.key(0)))
+    settings.EVENTS_STREAM_URL = f"redis://{LOOPBACK}:{other.port}/tickets"
+
+    with closing(open_stream()) as single, pytest.raises(StreamUnavailable, match="begin with redis\\+cluster://"):
+        single.tail(0)
+
+
+class TestPartlyDown:
+    """One master hangs; the others think that it lives."""
+
+    @pytest.fixture(autouse=True)
+    def hung(self, cluster: Cluster, stream: Stream, groups: list[int]) -> Iterator[Node]:
+        for partition in groups:
+            stream.append(partition, EMPTY, [envelope_at(1)])
+        hung = cluster.master_of(stream.key(1))
+        for node in cluster.nodes:
+            node.client.config_set("cluster-node-timeout", 60_000)
+        with suspended([hung.process]):
+            yield hung
+        for node in cluster.nodes:
+            node.client.config_set("cluster-node-timeout", NODE_TIMEOUT_SECONDS * 1_000)
+
+    @pytest.fixture
+    def impatient(self, hung: Node) -> Iterator[Stream]:
+        with closing(open_stream(timeout_seconds=0.5)) as stream:
+            yield stream
+
+    def test_the_failure_names_the_master_and_the_partition(self, hung: Node, impatient: Stream) -> None:
+        found: dict[int, list[str]] = {}
+        with pytest.raises(StreamUnavailable, match=f":{hung.port}: ") as raised:
+            while True:
+                found |= read(impatient, [0, 1, 2, 3])
+
+        assert raised.value.partitions == [1]
+        assert found == {0: ["1-0"]}  # What was read before the failure is not kept back.
+
+    def test_a_ping_asks_every_master(self, impatient: Stream) -> None:
+        with pytest.raises(StreamUnavailable):
+            impatient.ping()
+
+    def test_the_others_are_shown(self, hung: Node, impatient: Stream) -> None:
+        found = status(impatient)
+
+        ends = {partition.partition: partition.stream_position for partition in found}
+        assert ends.pop(1) is None
+        assert list(ends.values()).count(1) >= 2  # Two masters answer.
+
+    def test_a_master_without_the_scripts_takes_entries(self, cluster: Cluster, hung: Node, stream: Stream) -> None:
+        other = next(node for node in cluster.nodes if stream.server_of(2) == f"{LOOPBACK}:{node.port}")
+        assert other is not hung
+        other.client.script_flush()
+
+        assert stream.append(2, stream.tail(2), [envelope_at(2)]).position == 2
+
+    def test_the_doctor_names_the_master_and_its_partitions_and_examines_the_others(
+        self, hung: Node, impatient: Stream
+    ) -> None:
+        name = f"{LOOPBACK}:{hung.port}"
+        found = list(examine(impatient))
+
+        silent, unknown = (
+            item for item in found if item.is_fault and item.page == NO_ANSWER and "target" not in item.about
+        )
+        assert silent[1:3] == (f"Redis does not answer: {name}: Timeout reading from socket", HANGS)
+        hidden = [impatient.key(number) for number in range(4) if impatient.server_of(number) == name]
+        assert unknown.found.startswith(f"nothing is known of {', '.join(hidden)}: ")
+        seen = [item.found.split(": ")[0] for item in found if item.about == "divergence"]
+        assert sorted(seen + hidden) == ["tickets:0", "tickets:1", "tickets:2", "tickets:3"]
 
 
 @pytest.mark.django_db

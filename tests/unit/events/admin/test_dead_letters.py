@@ -5,7 +5,7 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +14,7 @@ from django.urls import resolve, reverse
 from events.models import DeadLetter, LogEntry
 from events.testing import run_until_idle
 from tests.letters import FIXED, foreign, letter, park, rows, states, trail
+from tests.permitted import permit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
 
@@ -25,7 +26,7 @@ ACTIONS = {"retry_selected": RETRY, "discard_selected": DISCARD}
 
 def client_with(*permissions: str, name: str = "grace") -> Client:
     user = User.objects.create_user(name, is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    permit(user, *permissions)
     client = Client()
     client.force_login(user)
     return client

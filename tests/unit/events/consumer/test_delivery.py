@@ -9,6 +9,7 @@ import pytest
 from events import log, record, unit_of_work
 from events.consumer.delivery import Delivery
 from events.consumer.settling import Batch
+from events.dead_letters import actions
 from events.envelope import Envelope
 from events.exceptions import AttemptFailed, LeaseLost, PartlyHandled, RetryLater, Unprocessable
 from events.groups import checkpoint
@@ -172,6 +173,25 @@ def test_a_retried_letter_and_those_queued_behind_it_are_handled_in_order() -> N
     assert deliver(recorder, events("a")) == [5]
 
 
+def test_an_event_that_is_delivered_again_is_not_handled_as_a_letter_before() -> None:
+    recorder = Ordered()
+    recorder.refuses = {"a": Unprocessable("no")}
+    deliver(recorder, events("a"))
+    recorder.refuses = {"b": RetryLater("down")}
+    batch = events("a", "b", "a")
+    with pytest.raises(RetryLater):
+        deliver(recorder, batch)
+    assert letters()[1:] == [(place, "queued", "an earlier event of its aggregate is parked") for place in (2, 4)]
+    recorder.refuses = {}
+
+    retry(recorder)
+    deliver(recorder, batch)
+    retry(recorder)
+
+    assert recorder.positions == [1, 3, 2, 4]
+    assert {state for _, state, _ in letters()} == {"handled"}
+
+
 def test_a_failed_retry_is_parked_again_and_its_queue_stays() -> None:
     recorder = Ordered()
     recorder.refuses = {"a": Unprocessable("no")}
@@ -196,6 +216,29 @@ def test_letters_queued_behind_a_discarded_one_follow_by_themselves() -> None:
 
     assert recorder.positions == [2, 3]
     assert [state for _, state, _ in letters()] == ["discarded", "handled", "handled"]
+
+
+def test_a_letter_is_discarded_only_once_its_event_is_not_delivered_again() -> None:
+    recorder = Ordered()
+    recorder.refuses = {"a": Unprocessable("no")}
+    deliver(recorder, events("a"))
+    recorder.refuses = {"b": RetryLater("down")}
+    batch = events("a", "b")
+    with pytest.raises(RetryLater):
+        deliver(recorder, batch)
+    assert letters() == [(1, "parked", "no"), (2, "queued", "an earlier event of its aggregate is parked")]
+
+    outcome = actions.discard(DeadLetter.objects.all(), "ada", reason="void")
+    recorder.refuses = {}
+    deliver(recorder, batch)
+    again = actions.discard(DeadLetter.objects.all(), "ada", reason="void")
+    retry(recorder)
+
+    assert outcome.done == 1
+    assert outcome.left_out == {"not yet: their group is still before their events, and would handle them": 1}
+    assert again.done == 1
+    assert recorder.positions == [3]
+    assert [state for _, state, _ in letters()] == ["discarded", "discarded"]
 
 
 def test_a_retry_waits_while_the_target_does_not_answer() -> None:

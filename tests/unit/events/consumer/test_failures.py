@@ -1,5 +1,6 @@
 """A consumer that fails again and again: it pauses, obeys a stop, and keeps nothing from the others."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,14 @@ pytestmark = pytest.mark.django_db
 
 GROUP = "recorder"
 MOST_ATTEMPTS = 50
-"""With pauses there are some six in a second."""
+FIRST_PAUSE_SECONDS = 0.02
+LEAST_SECONDS_OF_FOUR = (1 + 2 + 4) * FIRST_PAUSE_SECONDS / 2
+"""Four attempts have three pauses between them: each is up to twice as long as the one before, half of it by chance."""
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("events.processes.backoff.FIRST_PAUSE_SECONDS", FIRST_PAUSE_SECONDS)
 
 
 @pytest.fixture(autouse=True)
@@ -29,16 +37,19 @@ def _keep_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Failing(Recorder):
-    """Can't be opened; asks the process to stop at an attempt, if told so."""
+    """Can't be opened; asks the process to stop at an attempt, if told so. A limit of time counts from the last one."""
 
-    def __init__(self, shutdown: Shutdown, *, stop_at: int = 0) -> None:
+    def __init__(self, shutdown: Shutdown, *, stop_at: int = 0, limits: Limits | None = None) -> None:
         super().__init__()
         self.shutdown = shutdown
         self.stop_at = stop_at
+        self.limits = limits
         self.attempts = 0
 
     def open(self) -> str:
         self.attempts += 1
+        if self.limits:
+            self.limits.started_at = time.monotonic()
         self.shutdown.requested = self.attempts == self.stop_at
         if self.attempts == MOST_ATTEMPTS:
             raise Interrupted
@@ -57,16 +68,20 @@ def replaced() -> Ownership:
     return owner
 
 
-def run(subscriber: Failing, stream: Stream, ownership: Ownership, limits: Limits) -> None:
+def run(subscriber: Failing, stream: Stream, ownership: Ownership, limits: Limits) -> float:
+    """Return the seconds that it took."""
+    started_at = time.monotonic()
     Consumer(subscriber, stream, ownership, shutdown=subscriber.shutdown, limits=limits).run()
+    return time.monotonic() - started_at
 
 
 def test_it_pauses_and_releases_the_partitions_of_others(replaced: Ownership, stream: Stream) -> None:
     failing = Failing(Shutdown())
 
-    run(failing, stream, replaced, Limits(seconds=1))
+    took_seconds = run(failing, stream, replaced, Limits(failures=4))
 
-    assert 2 < failing.attempts < 10
+    assert failing.attempts == 4
+    assert took_seconds >= LEAST_SECONDS_OF_FOUR
     assert replaced.epochs == {}
     assert Lease.objects.get().member == ""
 
@@ -84,9 +99,10 @@ def test_it_obeys_a_pause(stream: Stream) -> None:
     ownership.heartbeat()
     ask(GroupRequest.PAUSE, [GROUP])
     ownership.heartbeat()
-    failing = Failing(Shutdown())
+    limits = Limits(seconds=0.3)
+    failing = Failing(Shutdown(), limits=limits)
 
-    run(failing, stream, ownership, Limits(seconds=0.5))
+    run(failing, stream, ownership, limits)
 
     assert failing.attempts == 1
     assert ownership.condition == Condition(PAUSED)
@@ -102,9 +118,10 @@ def test_it_also_pauses_while_it_can_not_release_a_partition(replaced: Ownership
     failing = Failing(Shutdown())
 
     with connection.execute_wrapper(refuse_leases):
-        run(failing, stream, replaced, Limits(seconds=1))
+        took_seconds = run(failing, stream, replaced, Limits(failures=4))
 
-    assert 2 < failing.attempts < 10
+    assert failing.attempts == 4
+    assert took_seconds >= LEAST_SECONDS_OF_FOUR
     assert Lease.objects.get().member == replaced.member
 
     replaced.release(0)

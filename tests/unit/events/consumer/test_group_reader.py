@@ -1,6 +1,6 @@
 """A consumer without Redis, or without its group: it reads the log, counts no failure, and returns to the stream."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Any
 
@@ -9,7 +9,9 @@ from pytest_django import Settings
 
 from events import record, unit_of_work
 from events.consumer.consumer import Consumer
+from events.consumer.fetches import UNKNOWN_ENTRIES
 from events.consumer.group_reader import GroupReader
+from events.envelope import Envelope
 from events.exceptions import GroupLost, StreamUnavailable
 from events.groups.ownership import CONSUMING, Condition, Ownership
 from events.log.positions import give_positions
@@ -67,6 +69,41 @@ def test_without_redis_the_log_is_read_to_its_end_and_no_failure_is_counted(
     assert consumer.limits.failed == 0
     assert consumer.ownership.condition == Condition(CONSUMING, "Redis is down")
     assert caplog.text.count("recorder reads the log instead of the stream: Redis is down") == 1
+
+
+class Late(Recorder):
+    """Lets the stream have all events once it has handled the last one."""
+
+    def __init__(self, stream: Stream, last: int) -> None:
+        super().__init__()
+        self.stream = stream
+        self.last = last
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        super().handle(batch)
+        if batch[-1].position == self.last:
+            relay.sweep(self.stream, 0)
+
+
+def test_entries_that_come_after_the_log_was_read_are_passed_at_once(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_things(300)
+    read, answers = FakeStream.read, []
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        answer = read(*arguments, **options)
+        answers.append(sum(map(len, answer.values())))
+        return answer
+
+    monkeypatch.setattr(FakeStream, "read", noting)
+    late = Late(stream, last=300)
+
+    consume(stream, late)
+
+    assert late.positions == list(range(1, 301))
+    assert list(filter(None, answers)) == [UNKNOWN_ENTRIES]
+    assert (stream.length(0), stream.pending(0, GROUP)) == (300, 0)
 
 
 def test_a_server_that_does_not_listen_is_no_failure(settings: Settings, stream: Stream) -> None:
@@ -151,15 +188,71 @@ def test_it_returns_only_once_every_partition_is_set(
         outage.setattr(FakeStream, "read", lost)
         reader.read([0], count=9)
     reader.try_to_return({0: 2})
+    reader.take_over(1, 5)
     answers.set()
 
     wait_until(lambda: reader.try_to_return({0: 2, 1: 5}) or not reader.why_away)
 
-    assert rewound == [(0, 2), (0, 2), (1, 5)]
+    assert rewound == [(0, 2), (1, 5)]
+
+
+class TestOneOfSeveralServers:
+    """Partition 1 is on another server, which is down."""
+
+    @pytest.fixture(autouse=True)
+    def outage(self, reader: GroupReader, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(FakeStream, "server_of", lambda _stream, partition: f"server {partition % 2}")
+        monkeypatch.setattr(FakeStream, "key", lambda stream, partition: f"{stream.dsn.stream}{partition or ''}")
+        for partition in (1, 2, 3):
+            reader.take_over(partition, 0)
+        read, rewind = FakeStream.read, FakeStream.rewind
+
+        def read_some(stream: FakeStream, group: str, consumer: str, partitions: list[int], **options: Any) -> Any:
+            if 1 in partitions:
+                error = StreamUnavailable("server 1 is down")
+                error.partitions = [1]
+                raise error
+            return read(stream, group, consumer, partitions, **options)
+
+        def rewind_some(stream: FakeStream, partition: int, group: str, *, after: int) -> None:
+            if partition == 1:
+                raise StreamUnavailable("server 1 is down")
+            rewind(stream, partition, group, after=after)
+
+        monkeypatch.setattr(FakeStream, "read", read_some)
+        monkeypatch.setattr(FakeStream, "rewind", rewind_some)
+
+    def test_only_its_partitions_are_read_from_the_log(self, reader: GroupReader) -> None:
+        assert reader.read([0, 1, 2, 3], count=9) == {}
+
+        assert reader.away == dict.fromkeys((1, 3), "server 1 is down")
+        assert [entry.id for entry in reader.read([0, 2], count=9)[0]] == ["1-0", "2-0", "3-0"]
+
+    def test_what_is_not_on_it_returns_without_it(self, reader: GroupReader) -> None:
+        reader.away = {0: "a fail-over", 1: "a fail-over"}
+
+        wait_until(lambda: reader.try_to_return({0: 3, 1: 0, 2: 0, 3: 0}) or 0 not in reader.away)
+
+        assert reader.away == {1: "server 1 is down"}
 
 
 def lost(*_: object, **__: object) -> Any:
     raise GroupLost
+
+
+def test_a_partition_that_another_process_owns_by_now_is_away_no_longer(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = GroupReader(stream, GROUP, "one")
+    with monkeypatch.context() as outage:
+        take_away(outage)
+        for partition in (0, 1):
+            reader.take_over(partition, 0)
+    assert reader.away.keys() == {0, 1}
+
+    wait_until(lambda: reader.try_to_return({0: 0}) or not reader.away)
+
+    assert reader.why_away == ""
 
 
 def test_what_is_settled_is_acknowledged(reader: GroupReader, stream: Stream) -> None:

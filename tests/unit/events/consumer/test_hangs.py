@@ -107,7 +107,9 @@ def test_a_letter_with_which_a_handler_hangs_is_parked_again() -> None:
     assert letters() == [(1, "parked", str(HandlerHung()))]
     assert DeadLetter.objects.get().attempts == 2
     assert counted() == (None, 0, 0, 1)
-    assert not Delivery(recorder, most=500).retry_letter(CLAIM)
+    delivery = Delivery(recorder, most=500)
+    delivery.settled_to[0] = 2
+    assert not delivery.retry_letter(CLAIM)
 
 
 def test_a_group_that_is_set_back_takes_whole_batches_again() -> None:

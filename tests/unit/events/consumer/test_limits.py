@@ -90,9 +90,15 @@ def test_batches_do_not_exceed_the_batch_size(stream: Stream) -> None:
 
 @pytest.mark.usefixtures("_ten_things")
 def test_it_ends_after_the_time_limit(stream: Stream) -> None:
-    consume(stream, seconds=0.2)
+    class Slow(Sized):
+        def handle(self, batch: Sequence[Envelope]) -> None:
+            super().handle(batch)
+            limits.started_at -= 60  # So long the batch has taken.
 
-    assert position() == 10
+    limits = Limits(batch_size=4, seconds=60)
+    Consumer(Slow(), stream, Ownership(GROUP, "one"), shutdown=Shutdown(), limits=limits).run()
+
+    assert position() == 4
 
 
 def test_it_ends_above_the_memory_limit(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:

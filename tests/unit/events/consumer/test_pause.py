@@ -1,5 +1,6 @@
 """A pause takes effect after the current batch, also while a group catches up with the log."""
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -20,16 +21,18 @@ pytestmark = pytest.mark.django_db
 
 
 class Pauser(Recorder):
-    """Is paused while it handles its first batch."""
+    """Is paused while it handles its first batch; its process ends a moment later."""
 
-    def __init__(self, ownership: Ownership) -> None:
+    def __init__(self, ownership: Ownership, limits: Limits) -> None:
         super().__init__()
         self._ownership = ownership
+        self._limits = limits
 
     def handle(self, batch: Sequence[Envelope]) -> None:
         ask(GroupRequest.PAUSE, ["recorder"])
         self._ownership.heartbeat()
         super().handle(batch)
+        self._limits.started_at, self._limits.seconds = time.monotonic(), 0.3
 
 
 @pytest.mark.parametrize("left", [6, 0])
@@ -39,8 +42,8 @@ def test_a_pause_takes_effect_after_the_current_batch(left: int, stream: Stream)
     relay.sweep(stream, 0)
     stream.trim(0, length=left)
     ownership = Ownership("recorder", "one")
-    pauser = Pauser(ownership)
-    limits = Limits(batch_size=2, block_seconds=0.01, seconds=0.5)
+    limits = Limits(batch_size=2, block_seconds=0.01)
+    pauser = Pauser(ownership, limits)
 
     Consumer(pauser, stream, ownership, shutdown=Shutdown(), limits=limits).run()
 

@@ -1,5 +1,6 @@
 """One bounded step at a time: letters, the log and the stream take turns, and a pause is seen between them."""
 
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -44,9 +45,9 @@ def make_things(count: int, stream: Stream) -> None:
     relay.sweep(stream, 0)
 
 
-def consume(subscriber: Recorder, stream: Stream, *, ownership: Ownership | None = None, **limits: float) -> None:
-    limit = Limits(block_seconds=0.01, **{"seconds": None} | limits)
-    owner = ownership or Ownership(GROUP, "one")
+def consume(subscriber: Recorder, stream: Stream, **limits: int) -> None:
+    limit = Limits(block_seconds=0.01, **limits)
+    owner = Ownership(GROUP, "one")
     Consumer(subscriber, stream, owner, shutdown=Shutdown(), limits=limit).run(until_idle=not limits)
 
 
@@ -73,14 +74,16 @@ def test_a_live_event_waits_for_one_retried_letter_at_most(doing: Doing, stream:
 
 def test_a_pause_waits_for_one_retried_letter_at_most(doing: Doing, stream: Stream) -> None:
     ownership = Ownership(GROUP, "one")
+    limits = Limits(block_seconds=0.01)
 
     def pause() -> None:
         ask(GroupRequest.PAUSE, [GROUP])
         ownership.heartbeat()
+        limits.started_at, limits.seconds = time.monotonic(), 0.3  # The process ends a moment later.
 
     doing.does = pause
 
-    consume(doing, stream, ownership=ownership, seconds=0.3)
+    Consumer(doing, stream, ownership, shutdown=Shutdown(), limits=limits).run()
 
     assert doing.positions == [1]
     assert ownership.condition.state == PAUSED

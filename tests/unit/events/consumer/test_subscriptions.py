@@ -124,7 +124,7 @@ def test_each_target_gets_all_events_in_order(stream: Stream) -> None:
 def test_further_targets_get_whole_batches_while_the_first_is_busy(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.consumer.subscription.MAX_WAIT_SECONDS", 60)
+    monkeypatch.setattr("events.consumer.further_subscription.MAX_WAIT_SECONDS", 60)
     busy = Busy(stream)
     make_things(1, stream)
 

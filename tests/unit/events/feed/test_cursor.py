@@ -57,9 +57,20 @@ def test_moving_on_changes_one_partition(positions: tuple[int, ...], data: st.Da
 def test_a_cursor_ahead_of_the_log_or_of_other_partitions_is_refused() -> None:
     cursor = FeedCursor((3, 5))
 
-    cursor.expect_within((3, 5))
-    cursor.expect_within((9, 5))
+    cursor.expect_within((3, 5), first_partitions=2)
+    cursor.expect_within((9, 5), first_partitions=2)
     with pytest.raises(CursorAhead):
-        cursor.expect_within((9, 4))
+        cursor.expect_within((9, 4), first_partitions=2)
     with pytest.raises(CursorOfAnotherLog):
-        cursor.expect_within((9,))
+        cursor.expect_within((9,), first_partitions=1)
+
+
+def test_a_cursor_from_before_a_repartitioning_has_read_nothing_of_the_new_partitions() -> None:
+    cursor = FeedCursor((3, 5), ("0123abcd", ""))
+
+    cursor.expect_within((3, 5, 0, 7), first_partitions=1)
+
+    assert cursor.padded(4) == FeedCursor((3, 5, 0, 0), ("0123abcd", "", "", ""))
+    assert cursor.moved(3, 2, "") == FeedCursor((3, 5, 0, 2), ("0123abcd", "", "", ""))
+    with pytest.raises(CursorOfAnotherLog):
+        cursor.expect_within((3, 5, 0, 7), first_partitions=4)

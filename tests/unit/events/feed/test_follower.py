@@ -6,8 +6,11 @@ from threading import Event
 import pytest
 from pytest_django import Settings
 
+from events.feed.cursor import FeedCursor
 from events.feed.follower import Follower, _Reader
 from events.feed.window import FeedWindow
+from events.log.partitions import Origin, forget_layout, partition_of
+from events.models import Partition
 from events.operations.forgetting.redaction import raise_generation
 from events.stream.interface import Stream
 from events.testing import run_until_idle
@@ -57,3 +60,42 @@ def test_a_window_is_dropped_when_events_were_redacted(stream: Stream) -> None:
     assert ((first.start, first.end), len(found), (again.start, again.end)) == ((0, 0), 2, (2, 2))
     assert again.after(0) == []
     assert reader._read() is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_of_a_partition_that_a_restored_log_does_not_have_are_shown_to_nobody(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Reader, "start", lambda _reader: None)
+    child = Partition.objects.create(number=1, parent=0)
+    forget_layout()
+    loop = asyncio.new_event_loop()
+    follower = Follower(loop)
+    readers = [_Reader(follower, number, follower._stopped) for number in (0, 1)]
+    for reader in readers:
+        assert reader._found_more()
+    happen(next(name for name in map(str, range(9)) if partition_of(name) == 1))
+    run_until_idle("things", Recorder())
+    assert readers[1]._found_more()
+    loop.run_until_complete(asyncio.sleep(0))
+    assert [event.partition for event in follower.after(FeedCursor((0, 0))) or []] == [1]
+
+    child.delete()  # Restored, as far as the feed can tell.
+    assert not readers[1]._found_more()
+    loop.run_until_complete(asyncio.sleep(0))
+
+    assert follower.after(FeedCursor((0,))) == []
+    loop.close()
+    forget_layout()
+
+
+def test_partitions_have_the_markers_that_were_seen_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Reader, "start", lambda _reader: None)
+    loop = asyncio.new_event_loop()
+    follower = Follower(loop)
+
+    follower._add_readers([None, Origin(0, 3)], stopped=follower._stopped)
+    follower._add_readers([None, Origin(0, 7), Origin(0, 7)], stopped=follower._stopped)
+
+    assert follower._layout == [None, Origin(0, 7), Origin(0, 7)]
+    loop.close()

@@ -116,8 +116,8 @@ class TestRead:
         assert (positions(page), page.next.positions) == ([2, 5], (5,))
 
     def test_the_partition_furthest_behind_comes_first(self) -> None:
-        Partition.objects.create(number=1)
         make(*"abcde")
+        Partition.objects.create(number=1)
         Position.objects.filter(position__gt=2).update(partition=1)
         Partition.objects.filter(number=0).update(last_position=2)
         Partition.objects.filter(number=1).update(last_position=5)

@@ -4,12 +4,13 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from events.exceptions import LeaseLost
 from events.groups import checkpoint
 from events.groups.assignment import PATIENCE_SECONDS
 from events.groups.checkpoint import Claim
-from events.groups.ownership import CONSUMING, Ownership
+from events.groups.ownership import CONSUMING, HEARTBEAT_SECONDS, LATE_SECONDS, Ownership
 from events.log.partitions import partition_count
 from events.models import Checkpoint, ConsumerGroup, Lease, Member, Partition
 
@@ -53,6 +54,24 @@ def test_a_member_that_has_left_is_not_brought_back_by_the_heartbeat_thread() ->
     assert Member.objects.get().id == first.member
 
 
+def test_a_heartbeat_stands_a_restore_to_before_the_group_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = member("first")
+    renew = first._renew
+
+    def restored() -> None:
+        Member.objects.all().delete()
+        ConsumerGroup.objects.all().delete()
+        renew()
+
+    monkeypatch.setattr(first, "_renew", restored)
+    first.heartbeat()
+    monkeypatch.undo()
+
+    first.heartbeat()
+    assert ConsumerGroup.objects.get().name == GROUP
+    assert Member.objects.get().id == first.member
+
+
 def test_a_partition_has_one_owner() -> None:
     first, second = member("first"), member("second")
 
@@ -70,6 +89,22 @@ def test_a_released_partition_is_free_at_once() -> None:
 
     assert second.acquire(0)
     assert Lease.objects.get().epoch == 2
+
+
+def test_the_thread_with_events_leaves_the_heartbeat_to_its_own_thread_unless_it_is_late(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    first = member("first")
+
+    first._heartbeat_at = time.monotonic() - HEARTBEAT_SECONDS
+    with django_assert_num_queries(0):
+        first.heartbeat_if_due()
+
+    first._heartbeat_at = time.monotonic() - LATE_SECONDS
+    first.heartbeat_if_due()
+    with django_assert_num_queries(0):
+        first.heartbeat_if_due()
+    assert time.monotonic() - first._heartbeat_at < HEARTBEAT_SECONDS
 
 
 def test_an_expired_lease_is_taken_over_and_its_owner_notices() -> None:
@@ -279,3 +314,13 @@ def test_every_partition_has_a_lease_from_the_first_member_on() -> None:
     member("one")
 
     assert Lease.objects.count() == partition_count()
+
+
+def test_a_lease_that_a_restored_database_lacks_is_created_again() -> None:
+    one = member("one")
+    Lease.objects.all().delete()
+
+    assert not one.acquire(0)
+    one.heartbeat()
+
+    assert one.acquire(0)

@@ -10,7 +10,7 @@ from events import record, unit_of_work
 from events.consumer.consumer import Consumer
 from events.exceptions import PartitionsMissing
 from events.groups.ownership import Ownership
-from events.log.partitions import create_partitions, partition_count
+from events.log.partitions import create_partitions, forget_layout
 from events.management.commands.relay_events import _relay_or_log
 from events.models import LogEntry, Partition
 from events.processes.limits import Limits
@@ -29,9 +29,9 @@ SAYS_WHAT_TO_DO = "run manage.py migrate"
 @pytest.fixture(autouse=True)
 def _no_partitions() -> Iterator[None]:
     Partition.objects.all().delete()
-    partition_count.cache_clear()
+    forget_layout()
     yield
-    partition_count.cache_clear()
+    forget_layout()
 
 
 def test_nothing_is_recorded_before_the_partitions_exist(stream: Stream) -> None:

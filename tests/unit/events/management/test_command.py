@@ -3,6 +3,7 @@
 import json
 import sys
 from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, get_commands, load_command_class
@@ -15,6 +16,7 @@ from events.exceptions import PartitionsMissing
 from events.management.command import BaseCommand, Output
 from events.management.console import Console, Table
 from events.management.unavailable import database_is_needed
+from events.models import Partition
 from events.texts.printable import printable
 
 OURS = ("accounts", "config", "events", "readmodel", "readmodel.tickets", "tickets")
@@ -33,10 +35,14 @@ def call(name: str, *words: str) -> None:
     [
         (OperationalError("no such table: x"), "the database lacks a table: no such table: x. Run manage.py migrate."),
         (PartitionsMissing(), "The database has no partitions of the log yet: run manage.py migrate."),
+        (
+            Partition.DoesNotExist(),
+            "the log has fewer partitions than when this began: it was restored from a backup. Run this again.",
+        ),
         (IntegrityError("a mistake of ours"), None),
     ],
 )
-def test_a_missing_table_is_said_with_the_command_that_makes_it(error: Exception, said: str | None) -> None:
+def test_what_the_database_lacks_is_said_with_the_remedy(error: Exception, said: str | None) -> None:
     with pytest.raises(CommandError if said else type(error)) as raised, database_is_needed():
         raise error
 
@@ -147,3 +153,35 @@ def test_an_error_of_another_pipe_is_not_hidden() -> None:
         Probe().run_from_argv(["manage.py", "probe"])
     with pytest.raises(CommandError):
         Probe().execute(force_color=True, no_color=True)
+
+
+@pytest.mark.parametrize("words", [("trace_event", "\udcff"), ("dead_letters", "list", "--error", "a\udcff")])
+def test_an_argument_that_is_no_text_is_refused(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        call(*words)
+
+    assert ended.value.code == 2
+    assert "an argument is not UTF-8 text" in capsys.readouterr().err
+
+
+def test_a_command_works_with_closed_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+
+    call("event_catalogue", "--skip-checks")
+
+    assert sys.stdin.read() == ""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.close()
+
+
+def test_output_that_can_t_be_written_is_said_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit) as ended:
+            call("event_catalogue", "--skip-checks")
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "the output can't be written: No space left on device\n"

@@ -1,6 +1,7 @@
 """manage.py tail_events and trim_stream."""
 
 import json
+from collections.abc import Iterator
 from io import StringIO
 
 import pytest
@@ -8,7 +9,9 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from events import record, unit_of_work
+from events.log.partitions import forget_layout
 from events.management.commands import tail_events
+from events.models import LogEntry, Partition
 from events.relay import flush as relay
 from events.stream.interface import Stream
 from events.testing import run_until_idle
@@ -80,7 +83,31 @@ def test_from_now_on_prints_only_new_entries(left: int, filled: Stream) -> None:
         record(ThingMade(name="late"))
     relay.sweep(filled, 0)
 
-    assert next(tail_events._later(filled, {0: start}, follow=True)).id == "31-0"
+    assert next(tail_events._later(filled, {0: start}, follow=True)).entry.id == "31-0"
+
+
+@pytest.fixture
+def _two_partitions(filled: Stream) -> Iterator[None]:
+    Partition.objects.create(number=1, parent=0, parent_position=30)
+    forget_layout()
+    yield
+    forget_layout()
+
+
+@pytest.mark.usefixtures("_two_partitions")
+def test_the_newest_of_several_partitions_are_those_recorded_last(filled: Stream) -> None:
+    names = [f"late-{number}" for number in range(8)]
+    with unit_of_work():
+        record(*(ThingMade(name=name) for name in names))
+    for partition in (0, 1):
+        relay.sweep(filled, partition)
+    places = {LogEntry.objects.get(subject=name).place.partition for name in names}
+
+    lines = say("tail_events", "--count", "8")
+
+    assert places == {0, 1}
+    assert sorted(line.split("  ")[3] for line in lines) == names
+    assert {int(line.partition(":")[0]) for line in lines} == places
 
 
 @pytest.mark.parametrize("start", ["-1", "x", "1-", "$$"])

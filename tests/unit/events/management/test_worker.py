@@ -6,12 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from events.processes.limits import spread
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
 
 COMMANDS = ("relay_events", "run_jobs")
+
+
+@pytest.fixture(autouse=True)
+def _look_often(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EVENTS_RELAY_INTERVAL_SECONDS = 0.02
+    monkeypatch.setattr("tickets.management.commands.run_jobs.POLL_SECONDS", 0.02)
 
 
 @pytest.fixture(autouse=True)

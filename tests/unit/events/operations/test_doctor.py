@@ -1,6 +1,7 @@
 """manage.py doctor on SQLite and a stream in memory; the integration tests use real servers."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -116,7 +117,9 @@ class TestExamine:
         relay.sweep(stream, 0)
         LogEntry.objects.update(time=timezone.now() - timedelta(seconds=100))
 
-        assert faults(stream) == [("lag", "recorder, partition 0: 1 events, the oldest 100 s")]
+        [(about, found)] = faults(stream)
+        assert about == "lag"
+        assert re.fullmatch(r"recorder, partition 0: 1 events, the oldest 1\d\d s", found)
 
     def test_a_dead_letter(self, stream: Stream) -> None:
         event = envelope_at(1)

@@ -110,6 +110,7 @@ class TestPlan:
             ("6", 6),
             ("2025-05-01T02:00:00Z", 2),
             ("2025-05-01T04:00:00+02:00", 2),
+            ("2025-05-02T01:59:00+23:59", 2),
             ("2025-05-01T02:00:01Z", 3),
             ("2025-05-01", 0),
             ("2025-05-02", 6),
@@ -129,7 +130,9 @@ class TestPlan:
 
         assert position() == 3
 
-    @pytest.mark.parametrize("to", ["2025-05-01T02:00:00", "tomorrow", "-1", "2y", "1.5", ""])
+    @pytest.mark.parametrize(
+        "to", ["2025-05-01T02:00:00", "0001-01-01T00:00:00+01:00", "tomorrow", "-1", "2y", "1.5", ""]
+    )
     def test_a_malformed_position_is_a_wrong_argument(self, to: str) -> None:
         with pytest.raises(CommandError, match="argument --to"):
             reset(GROUP, f"--to={to}", "--yes")

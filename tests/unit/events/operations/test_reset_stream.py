@@ -12,7 +12,8 @@ from events.groups import checkpoint
 from events.groups.checkpoint import Claim
 from events.groups.ownership import Ownership
 from events.models import Checkpoint, LogEntry, Partition
-from events.operations.reset_stream import execute_reset, plan_reset
+from events.operations.repartitioning import execute_repartitioning, plan_repartitioning
+from events.operations.reset_stream import ResetRefused, execute_reset, plan_reset
 from events.relay import flush as relay
 from events.relay import signing_keys
 from events.stream.interface import Stream
@@ -195,6 +196,18 @@ def test_a_reset_accepts_the_key_that_signs_now(diverged: Stream, settings: Sett
     reset("--yes")
 
     assert signing_keys.is_known()
+
+
+def test_a_reset_planned_before_a_repartitioning_is_refused_and_changes_nothing(restored: Stream) -> None:
+    restored.delete(0)  # Nothing shows the restore.
+    plan = plan_reset(restored, log_was_restored=True)
+    execute_repartitioning(restored, plan_repartitioning(restored, 2))
+
+    with pytest.raises(ResetRefused, match="repartitioned meanwhile"):
+        execute_reset(restored, plan)
+
+    assert set(Partition.objects.values_list("number", "divergence")) == {(0, ""), (1, "")}
+    assert Forgetful().open() == "target-1"
 
 
 def test_a_repeated_reset_changes_nothing(restored: Stream) -> None:

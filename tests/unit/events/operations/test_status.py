@@ -78,6 +78,8 @@ def test_the_status_of_the_log_and_the_stream(filled: Stream) -> None:
         "partition": 0,
         "last_position": 5,
         "without_position": 1,
+        "parent": None,
+        "parent_position": 0,
         "stream": "tickets",
         "stream_first_position": 3,
         "stream_position": 5,
@@ -112,6 +114,7 @@ def test_a_group_without_a_process_is_shown() -> None:
         "one_at_a_time_to": None,
         "dead_letters": 0,
         "letters_to_retry": 0,
+        "is_held_back": False,
     }
 
 

@@ -1,15 +1,14 @@
-from typing import Any
-
 import pytest
 from pytest_django import Settings
 
 from events import log, record, unit_of_work
 from events.exceptions import Diverged
-from events.log.positions import NONE_GIVEN, give_positions
+from events.log.positions import NONE_GIVEN, GivenPositions, give_positions
 from events.models import LogEntry, Partition
 from events.relay import flush as relay
+from events.relay import partition_relay
 from events.stream.interface import Stream
-from events.stream.tail import EMPTY, Tail
+from events.stream.tail import EMPTY
 from tests.things import ThingMade, envelope_at
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +39,7 @@ class TestPositions:
         assert log.last_position(0) == 5
 
     def test_without_new_rows_no_positions_are_given(self) -> None:
-        assert give_positions(0) == NONE_GIVEN
+        assert give_positions(0) == NONE_GIVEN._replace(partitions=1)
         assert log.last_position(0) == 0
 
     def test_at_most_500_positions_are_given_at_once(self) -> None:
@@ -142,13 +141,13 @@ class TestSweep:
         self, stream: Stream, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         make_things(700)
-        append = stream.append
 
-        def append_while_another_writes(*arguments: Any, **options: Any) -> Tail:
+        def give_while_another_writes(partition: int) -> GivenPositions:
+            given = give_positions(partition)
             make_things(500)
-            return append(*arguments, **options)
+            return given
 
-        monkeypatch.setattr(stream, "append", append_while_another_writes)
+        monkeypatch.setattr(partition_relay, "give_positions", give_while_another_writes)
 
         assert relay.sweep(stream, 0) == 1_000
 
