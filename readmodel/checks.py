@@ -47,6 +47,14 @@ def check_audit(**_: Any) -> Sequence[CheckMessage]:
 
 
 @register(SETTINGS_TAG)
+def check_copies(**_: Any) -> Iterable[CheckMessage]:
+    for name, value, least in (("SHARDS", conf.shards, 1), ("REPLICAS", conf.replicas, 0)):
+        if value < least:
+            hint = "Count the primaries as shards, and the further copies of each as replicas."
+            yield Error(f"READMODEL_{name} is {value}, but must be {least} or more", hint=hint, id="readmodel.E011")
+
+
+@register(SETTINGS_TAG)
 def check_max_waiting(**_: Any) -> Sequence[CheckMessage]:
     if conf.max_waiting >= 1:
         return []

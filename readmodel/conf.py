@@ -19,6 +19,10 @@ class Conf:
     """Dotted paths of the projections; the first one is fed from the stream, the others from the log."""
     alias = Setting[str | None](None)
     """Alias of the first projection's searched index, and end of the other aliases; None: the projection's name."""
+    shards = Setting(1)
+    """Into how many shards a new index is divided."""
+    replicas = Setting(1)
+    """How many copies of each shard there are besides the primary, if there are as many further nodes."""
     consistency_seconds = Setting(2.0)
     """How long a search waits for the writes that a consistency token names."""
     audit_per_second = Setting(200)

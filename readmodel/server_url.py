@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from django.core.exceptions import ImproperlyConfigured
 
+from events.texts.numbers import whole_number
+
 FORM = "http[s]://[user:password@]host[:port][,host[:port]...][/prefix][?option=value&...]"
 # No part may contain a character that begins another part, so no piece of a password is ever taken for a host.
 HOST = r"(?:\[[^\]@/?#\s]*\]|[^:,\[\]@/?#\s]+)(?::\d{1,5})?"
@@ -23,6 +25,7 @@ SHAPE = re.compile(
 )
 MALFORMED = "percent-encode @ / ? # % and white space in names and passwords, and write a port in digits"
 TLS_OPTIONS = ("ca_certs", "client_cert", "client_key", "verify_certs", "ssl_assert_hostname", "ssl_assert_fingerprint")
+NUMBERS = {"connections_per_node": whole_number}
 SECRETS = ("api_key", "bearer_auth")
 FINGERPRINT = re.compile("(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})", re.IGNORECASE)
 HTTPS_PORT = 443
@@ -47,7 +50,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     ssl_assert_fingerprint: Text | None = None
     ssl_show_warn: bool | None = None
     http_compress: bool | None = None
-    connections_per_node: Annotated[int, msgspec.Meta(gt=0)] | None = None
+    connections_per_node: Annotated[int, msgspec.Meta(gt=0, le=1_000)] | None = None
     opaque_id: Token | None = None
 
 
@@ -135,10 +138,13 @@ def _read_options(query: str) -> Options:
     options: dict[str, Options] = {}
     for name, value in given.items():
         try:
+            NUMBERS.get(name, str)(value)
             options[name] = getattr(msgspec.convert({name: value}, Options, strict=False), name)
         except msgspec.ValidationError as error:
             reason = "it must be of printable ASCII characters" if name in SECRETS else str(error).partition(" - at")[0]
             raise ValueError(f"{name} does not fit: {reason}") from None
+        except ValueError as error:
+            raise ValueError(f"{name} does not fit: {error}") from None
     return Options(**options)  # type: ignore[arg-type]
 
 

@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from uuid import UUID
 
 from django.db import close_old_connections
@@ -20,10 +21,11 @@ from events.exceptions import PartlyHandled, TargetLost
 from events.personal_data import Leftover, Person, Sighting
 from events.stages import note_batch
 from events.subscriber import Subscriber, progress
+from readmodel.background import Background
 from readmodel.exceptions import VersionRaisedByHand
 from readmodel.index.document_index import DocumentIndex, connect
 from readmodel.index.documents import Documents
-from readmodel.index.prompt_refresh import PromptRefresh
+from readmodel.index.prompt_refresh import FURTHER_PAUSE_SECONDS, PAUSE_SECONDS, PromptRefresh
 from readmodel.measurements import PROJECT_SECONDS
 from readmodel.projection import VERSION_STEP, VersionedDocument, projections
 from readmodel.search.open_searches import KEEP_ALIVE_SECONDS
@@ -124,19 +126,24 @@ class ReadModel(Subscriber):
         self._writers: list[IndexWriter] = []
         self._refreshes: list[PromptRefresh] = []
         self._kept: list[Documents] = []
-        self._audit = Audit([])
+        self._background = Background()
+        self._audit = Audit([], pause=self._background.pause)
 
     def open(self) -> str:
+        self._background.forget()
         for index in self._indices:
             index.indices.ensure()
         self._stop_refreshes()
         self._kept, self._writers = [], []
         for index in self._indices:
             searched, *others = index.kept()
-            self._refreshes.append(PromptRefresh(searched.refresh_unless_held, searched.projection.name))
+            pause_seconds = FURTHER_PAUSE_SECONDS if self._refreshes else PAUSE_SECONDS
+            self._refreshes.append(
+                PromptRefresh(searched.refresh_unless_held, searched.projection.name, pause_seconds=pause_seconds)
+            )
             self._kept += [searched, *others]
             self._writers += [IndexWriter(searched, self._refreshes[-1]), *map(IndexWriter, others)]
-        self._audit = Audit(self._kept)
+        self._audit = Audit(self._kept, pause=self._background.pause)
         return self._writers[0].open()
 
     def further_targets(self) -> list[IndexWriter]:
@@ -149,15 +156,26 @@ class ReadModel(Subscriber):
         self._writers[0].handle(batch)
 
     def check(self, partitions: Collection[int]) -> None:
-        """Raise TargetLost if the kept indices have changed; audit the next documents of these partitions.
+        """Begin to audit the next documents of these partitions, and then to look at the indices, in the background.
 
-        Undo what an interrupted rebuild left of them.
+        Raise TargetLost if the last look has found that the kept indices have changed.
         """
+        self._background.begin(partial(self._look_around, frozenset(partitions)))
+
+    def settle(self) -> None:
+        self._background.settle()
+
+    def _look_around(self, partitions: Collection[int]) -> None:
+        """Audit; undo what an interrupted rebuild left; raise TargetLost if the kept indices have changed."""
+        self._audit.step(partitions, is_at_rest=self._is_at_rest)
+        # Last, so that what this finds is not old when it is asked for.
         kept = [target for index in self._indices for target in index.indices.undo_leftovers()]
         if kept != [documents.target for documents in self._kept]:
             raise TargetLost("indices were created or deleted, or the alias was moved")
+
+    def _is_at_rest(self) -> bool:
         handled_at = max(writer.handled_at for writer in self._writers)
-        self._audit.step(partitions, at_rest=time.monotonic() - handled_at > AT_REST_AFTER_SECONDS)
+        return time.monotonic() - handled_at > AT_REST_AFTER_SECONDS
 
     def has_target(self, target: str) -> bool:
         return self._indices[0].indices.exists(target)
@@ -209,6 +227,7 @@ class ReadModel(Subscriber):
         )
 
     def close(self) -> None:
+        self._background.close()
         self._stop_refreshes()
         for index in self._indices:
             index.close()

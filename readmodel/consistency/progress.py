@@ -8,7 +8,8 @@ from django.db.models import Q, QuerySet
 
 from events.consistency_token import ConsistencyToken, Newest
 from events.groups import checkpoint
-from events.models import DeadLetter, LogEntry
+from events.log.partitions import all_partitions, origin_of
+from events.models import DeadLetter, LogEntry, WaitingEntry
 from readmodel.conf import GROUP
 from readmodel.exceptions import EventParked
 
@@ -16,13 +17,35 @@ MAX_LETTERS = 1_000
 
 
 def are_handled(token: ConsistencyToken, target: str) -> bool:
-    """Tell whether the target's checkpoints have passed all rows of the token; rows compacted away are handled."""
-    placed = list(LogEntry.objects.filter(id__in=token.rows).values_list("partition", "place__position"))
+    """Tell whether the target's checkpoints have passed all rows of the token; rows compacted away are handled.
+
+    If the log was repartitioned meanwhile, the token's rows do not tell where others of their unit of work are: the
+    whole log must be handled then.
+    """
+    if _may_have_spread(token):
+        return not WaitingEntry.objects.exists() and checkpoint.reached_the_end(GROUP, [target])
+    placed = list(LogEntry.objects.filter(id__in=token.rows).values_list("place__partition", "place__position"))
     reached = checkpoint.positions(GROUP, target)
     return all(
         position is not None and reached.get(partition, 0) >= position
         for partition, position in (*token.positions, *placed)
     )
+
+
+def _may_have_spread(token: ConsistencyToken) -> bool:
+    """Tell whether the unit's rows may have got positions in other partitions than those that the token names."""
+    if not token.rows:
+        return False
+    known = [origin_of(partition) for partition in all_partitions()]
+    return set(token.partitions) != {len(known)} if token.partitions else any(known)
+
+
+def are_all_handled(events: Sequence[Newest], target: str) -> bool:
+    """Tell whether the target's checkpoints have passed these events; those compacted away are handled."""
+    named = reduce(or_, (Q(**_key(newest)) for newest in events))
+    placed = LogEntry.objects.filter(named).values_list("place__partition", "place__position")
+    reached = checkpoint.positions(GROUP, target)
+    return all(position is not None and reached.get(partition, 0) >= position for partition, position in placed)
 
 
 def refuse_if_parked(events: Sequence[Newest], target: str) -> None:

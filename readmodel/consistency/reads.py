@@ -33,10 +33,10 @@ class ConsistentReads:
         searched = self._index.searched()
         while True:
             with self._place():
-                self._visibility_of(searched).wait(token, deadline)
+                self._visibility_of(searched.target).wait(token, deadline, is_replicated=searched.is_replicated)
             answer = search()
             before, searched = searched, self._index.searched()
-            if searched == before:
+            if searched.target == before.target:
                 return answer  # If the alias has moved, the search may have been in an index that was not waited for.
 
     @contextmanager

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from events.consistency_token import ConsistencyToken, Newest
 from events.processes.pooled_sessions import release_sessions
-from readmodel.consistency.progress import are_handled, refuse_if_any_parked, refuse_if_parked
+from readmodel.consistency.progress import are_all_handled, are_handled, refuse_if_any_parked, refuse_if_parked
 from readmodel.consistency.refreshes import Refreshes
 from readmodel.exceptions import EventParked, StateNotReached
 from readmodel.index.documents import Documents
@@ -38,12 +38,17 @@ class Visibility:
         self._refreshes = Refreshes(documents.refresh)
         self._seen: dict[str, tuple[int, float]] = {}
 
-    def wait(self, token: ConsistencyToken, deadline: float) -> None:
-        """Return as soon as searches see what the token names; raise StateNotReached or EventParked."""
+    def wait(self, token: ConsistencyToken, deadline: float, *, is_replicated: bool) -> None:
+        """Return as soon as searches see what the token names; raise StateNotReached or EventParked.
+
+        In a replicated index a document that was seen on one copy may be on its way to the others, so that their
+        refresh would come too early. It is in all of them once the write was answered, after which the consumer moves
+        its checkpoint.
+        """
         result = "late"
         try:
             with CONSISTENT_SECONDS.timed():
-                self._wait(token, deadline)
+                self._wait(token, deadline, is_replicated=is_replicated)
             result = "seen"
         except EventParked:
             result = "parked"
@@ -51,8 +56,9 @@ class Visibility:
         finally:
             CONSISTENT_READS.add(1, result)
 
-    def _wait(self, token: ConsistencyToken, deadline: float) -> None:
-        since = max(self._wait_for_documents(token, deadline), self._wait_for_log(token, deadline))
+    def _wait(self, token: ConsistencyToken, deadline: float, *, is_replicated: bool) -> None:
+        documents = self._wait_for_documents(token, deadline, is_replicated=is_replicated)
+        since = max(documents, self._wait_for_log(token, deadline))
         if since == NEVER:
             return  # The token names nothing that belongs into this index.
         try:
@@ -60,13 +66,13 @@ class Visibility:
         except TimeoutError as error:
             raise StateNotReached("Elasticsearch did not refresh the index in time") from error
 
-    def _wait_for_documents(self, token: ConsistencyToken, deadline: float) -> float:
+    def _wait_for_documents(self, token: ConsistencyToken, deadline: float, *, is_replicated: bool) -> float:
         handled = self._documents.projection.event_names
         events = [newest for newest in token.events if newest.type in handled]
         if not events:
             return NEVER
         for has_waited_long in attempts(deadline):
-            sight = self._look_at(events)
+            sight = self._look_at(events, is_replicated=is_replicated)
             if not sight.late:
                 return sight.since
             if has_waited_long:
@@ -82,25 +88,33 @@ class Visibility:
                 return time.monotonic()
         raise StateNotReached(f"{self.target.name} has not handled all events that the write recorded")
 
-    def _look_at(self, events: Sequence[Newest]) -> _Sight:
+    def _look_at(self, events: Sequence[Newest], *, is_replicated: bool) -> _Sight:
         found = self._documents.versions(sorted({newest.subject for newest in events}))
-        late, since, now = [], NEVER, time.monotonic()
+        late, new, since = [], [], NEVER
         for newest in events:
-            version = found.get(newest.subject, 0)
-            if version < newest.version * VERSION_STEP:
+            if found.get(newest.subject, 0) < newest.version * VERSION_STEP:
                 late.append(newest)
+            elif (seen_at := self._seen_at(newest)) is None:
+                new.append(newest)
             else:
-                since = max(since, self._first_seen(newest, version, now))
-        return _Sight(late, since)
+                since = max(since, seen_at)
+        if new and is_replicated and not are_all_handled(new, self.target.uuid):
+            return _Sight([*late, *new], NEVER)
+        now = time.monotonic()
+        for newest in new:
+            # Of a newer version than the event's it is only known that one copy has it.
+            self._remember(newest, newest.version * VERSION_STEP if is_replicated else found[newest.subject], now)
+        return _Sight(late, now if new else since)
 
-    def _first_seen(self, newest: Newest, version: int, now: float) -> float:
+    def _seen_at(self, newest: Newest) -> float | None:
+        """Return when all copies were known to have this version or a newer one, None if that is not known."""
         known, at = self._seen.get(newest.subject, (0, NEVER))
-        if known >= newest.version * VERSION_STEP:
-            return at
+        return at if known >= newest.version * VERSION_STEP else None
+
+    def _remember(self, newest: Newest, version: int, now: float) -> None:
         if len(self._seen) >= MAX_REMEMBERED:
             self._seen.clear()  # A forgotten document costs one needless refresh.
         self._seen[newest.subject] = (version, now)
-        return now
 
 
 def attempts(deadline: float) -> Iterator[bool]:

@@ -28,7 +28,7 @@ class Indices:
         self.projection = projection
         self.alias = projection.alias
         self._template = IndexTemplate(client, projection)
-        self._upkeep = Upkeep(client, str(self._template.settings["refresh_interval"]))
+        self._upkeep = Upkeep(client, self._template.settings)
         # A hidden document lacks the id field, so the alias leaves it out of searches.
         self._shown = {"exists": {"field": projection.id_field}}
         self._reported: set[Target] = set()
@@ -40,8 +40,12 @@ class Indices:
             with errors_translated():
                 self._template.put()
                 searched = self.searched() or self._create_first()
-                self._complete(searched)
-                self.undo_leftovers()
+                self._report_version(searched)
+                self._complete_alias(searched)
+                states = self._kept()
+                self._upkeep.add_fields(states, self.projection.mapping)
+                self._upkeep.apply_replicas(states)
+                self._upkeep.undo_leftovers(states)
                 return searched
         except (TargetLost, Unprocessable) as error:
             # Somebody is changing indices by hand, or has to: the next attempt succeeds, or logs the error again.
@@ -62,10 +66,20 @@ class Indices:
         return [state.target for state in states]
 
     def exists(self, uuid: str) -> bool:
-        """Tell whether there is an index with this UUID, under any name."""
+        """Tell whether there is an index with this UUID, under any name.
+
+        That there is none is believed only of a node that has a master: the others may have made it without this node.
+        """
         with errors_translated():
-            found = self._client.indices.get(index="*", features="settings", filter_path="*.settings.index.uuid")
-            return uuid in {description["settings"]["index"]["uuid"] for description in found.values()}
+            found = self._client.cluster.state(
+                metric=["master_node", "metadata"],
+                filter_path=["master_node", "metadata.indices.*.settings.index.uuid"],
+            ).body
+            indices = found.get("metadata", {}).get("indices", {})
+            is_found = uuid in {description["settings"]["index"]["uuid"] for description in indices.values()}
+            if not (is_found or found.get("master_node")):
+                raise RetryLater("Elasticsearch has no master now, so it can't be told which indices there are")
+            return is_found
 
     def examine(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with the indices and their cluster, and how to fix it."""
@@ -78,6 +92,7 @@ class Indices:
             return
         if searched.version != self.projection.version:
             yield f"{searched.name} was made by another version of the projection {self._name}", self._remedy
+        yield from cluster.examine_copies(self._client, [state.target for state in self._kept()])
         yield from self._upkeep.examine(self._kept())
         yield from self._template.examine()
         yield from cluster.examine(self._client)
@@ -194,28 +209,17 @@ class Indices:
             raise TargetLost(f"{name} was deleted as soon as it was created")
         return created
 
-    def _complete(self, target: Target) -> None:
-        """Add the fields and the alias's filter that the index lacks; the other fields stay as they are."""
+    def _report_version(self, target: Target) -> None:
         if target.version != self.projection.version and target not in self._reported:
             self._reported.add(target)
             logger.warning(
                 "%s was made by another version of the projection %s; %s", target.name, self._name, self._remedy
             )
-        description = self._get()[target.name]
-        known = description["mappings"].get("properties", {})
-        if fields := {name: field for name, field in self.projection.mapping.items() if name not in known}:
-            self._add(target, fields)
+
+    def _complete_alias(self, target: Target) -> None:
+        """Add the filter that the alias of an earlier release lacks."""
         alias = {"index": target.name, "alias": self.alias}
-        if description["aliases"].get(self.alias, {}).get("filter") != self._shown:
+        if self._get()[target.name]["aliases"].get(self.alias, {}).get("filter") != self._shown:
             # Elasticsearch refuses this if the alias has moved meanwhile: it must not name two indices.
             removal = {"remove": {**alias, "must_exist": True}}
             self._client.indices.update_aliases(actions=[removal, {"add": {**alias, "filter": self._shown}}])
-
-    def _add(self, target: Target, fields: Mapping[str, Any]) -> None:
-        try:
-            with errors_translated():
-                self._client.indices.put_mapping(index=target.name, properties=fields)
-        except Unprocessable:
-            # The index lacks an analyzer that they need: until it is rebuilt, the fields are stored, but not searched.
-            kept = {name: {"type": "object", "enabled": False} for name in fields}
-            self._client.indices.put_mapping(index=target.name, properties=kept)

@@ -11,9 +11,15 @@ import msgspec
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.exceptions import VersionRaisedByHand
-from readmodel.projection import VERSION_STEP, VersionedDocument
+from readmodel.index.answered import AnsweredDocument
+from readmodel.projection import VERSION_STEP, Document, VersionedDocument
 
 encoder = msgspec.json.Encoder()
+
+
+def to_json(source: Document) -> bytes:
+    """Return a document's content as it is sent, and as Elasticsearch gives it back later."""
+    return encoder.encode(source)
 
 
 def to_ndjson(documents: Sequence[VersionedDocument]) -> bytes:
@@ -21,7 +27,7 @@ def to_ndjson(documents: Sequence[VersionedDocument]) -> bytes:
     lines: list[bytes] = []
     for document in documents:
         action = {"_id": document.id, "version": document.version, "version_type": "external"}
-        lines += encoder.encode({"index": action}), encoder.encode(document.source)
+        lines += encoder.encode({"index": action}), to_json(document.source)
     return b"\n".join(lines) + b"\n"
 
 
@@ -61,26 +67,27 @@ def _error_of(item: Mapping[str, Any]) -> RetryLater | Unprocessable:
     return RetryLater(message)
 
 
-def expect_read(answers: Sequence[Mapping[str, Any]]) -> None:
-    """Raise TargetLost if the index was gone when documents were read, RetryLater if they could not be read."""
-    for failed in (answer["error"] for answer in answers if "error" in answer):
-        lost = failed["type"] == "index_not_found_exception"
-        raise (TargetLost if lost else RetryLater)(f"Elasticsearch can't read documents: {failed['reason']}")
+def expect_all_shards(answer: Mapping[str, Any]) -> None:
+    """Raise RetryLater if the answer to a read or a refresh lacks a shard: its status is 200 all the same."""
+    shards = answer["_shards"]
+    if shards["failed"]:
+        reasons = sorted({str(failure["reason"].get("type")) for failure in shards.get("failures", ())})
+        raise RetryLater(f"{shards['failed']} of {shards['total']} shards do not answer: {', '.join(reasons)}")
 
 
-def disproof_of(document: VersionedDocument, stored: Mapping[str, Any], version_field: str) -> RetryLater | None:
+def disproof_of(document: VersionedDocument, stored: AnsweredDocument, version_field: str) -> RetryLater | None:
     """Return why a version conflict is not a success; None if the document's state or a newer one is stored.
 
     A version that was raised by hand is recognized by the stored content, which has another version or differs.
     """
-    version = stored.get("_version", -1)
-    if version < document.version:
+    version = stored.version
+    if version is None or version < document.version:
         return RetryLater(
             f"Elasticsearch refuses version {document.version} of {document.id} as too old, but has version {version}; "
             "if the document was just deleted by hand, a retry succeeds"
         )
     is_same = version // VERSION_STEP == document.version // VERSION_STEP
     expected = msgspec.to_builtins(document.source) if is_same else version // VERSION_STEP
-    if (stored["_source"] if is_same else stored["_source"].get(version_field)) == expected:
+    if (stored.source if is_same else stored.source.get(version_field)) == expected:
         return None
     return VersionRaisedByHand(f"the stored document {document.id} has version {version}, but other content")

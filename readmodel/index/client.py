@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
+from events.processes.optional_packages import without_packages
 from readmodel.conf import conf
 from readmodel.exceptions import SearchRefused
 from readmodel.server_url import ServerURL
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 type Client = Elasticsearch
 
 REQUEST_TIMEOUT_SECONDS = 5
+OTHER_HTTP_CLIENTS = ("httpx", "requests", "aiohttp")
+"""Elasticsearch's client loads them for requests that it could send by them; ours go by urllib3."""
 EXPENSIVE_QUERIES = "search.allow_expensive_queries"
 
 
@@ -32,12 +35,19 @@ def open_client(url: str, **options: Any) -> "Client":
 
     Callers retry: retries of both would multiply the time-outs. `options` are passed on to the client.
     """
+    load_client()
     from elasticsearch import Elasticsearch  # noqa: PLC0415 (see above)
+
+    from readmodel.index.nodes import LeastBusy, ProbedNode, WatchedNode  # noqa: PLC0415 (see above)
+    from readmodel.index.unparsed import UnparsedDocuments  # noqa: PLC0415 (see above)
 
     server = ServerURL.parse(url)
     server.check_files()
     return Elasticsearch(
         **server.client_options(),
+        node_class=ProbedNode if len(server.nodes) > 1 else WatchedNode,
+        node_selector_class=LeastBusy,
+        serializer=UnparsedDocuments(),
         request_timeout=REQUEST_TIMEOUT_SECONDS,
         max_retries=len(server.nodes) - 1,
         retry_on_timeout=False,
@@ -48,6 +58,7 @@ def open_client(url: str, **options: Any) -> "Client":
 @cache
 def shared_client(url: str) -> "Client":
     """Return the client that all requests of this process share, with their guard against a hung server."""
+    load_client()
     from readmodel.index.guarded_transport import GuardedTransport  # noqa: PLC0415 (see above)
 
     # A request that waits for a connection waits for all time-outs before it: each that may wait has a connection.
@@ -56,7 +67,8 @@ def shared_client(url: str) -> "Client":
 
 def load_client() -> None:
     """Load the client now, so that the first request does not wait for it."""
-    import elasticsearch  # noqa: F401, PLC0415 (see above)
+    with without_packages(*OTHER_HTTP_CLIENTS):
+        import elasticsearch  # noqa: F401, PLC0415 (see above)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""Examine settings of the cluster that searches need."""
+"""Examine the cluster: settings that searches need, and shards without a copy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from readmodel.index.client import EXPENSIVE_QUERIES, Client, errors_translated
+from readmodel.index.notes import Target
 
 KINDS = ("transient", "persistent", "defaults")
 """The settings of the cluster, the strongest first; the last are of elasticsearch.yml."""
@@ -18,3 +19,17 @@ def examine(client: Client) -> Iterator[tuple[str, str]]:
             f"the cluster refuses searches: {EXPENSIVE_QUERIES} is false",
             "set it to true, with PUT /_cluster/settings or in elasticsearch.yml",
         )
+
+
+def examine_copies(client: Client, targets: Sequence[Target]) -> Iterator[tuple[str, str]]:
+    """Yield each index that has a shard of which no node has a copy, and what to do."""
+    with errors_translated():
+        names = [target.name for target in targets]
+        found = client.cluster.health(index=names, level="indices", filter_path="indices.*.status").body
+    for name in names:
+        if found.get("indices", {}).get(name, {}).get("status") == "red":
+            yield (
+                f"no node has all shards of {name}, which can't be searched or written",
+                "start the nodes of Elasticsearch that have them; if they are lost, delete the index: manage.py "
+                "consume_events readmodel fills a new one from the log",
+            )

@@ -8,7 +8,7 @@ Next: readmodel/tickets/search/search.py
 from collections.abc import Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from events import tracing
 from events.exceptions import RetryLater, TargetLost
@@ -16,10 +16,19 @@ from events.tracing import Kind
 from readmodel.conf import conf
 from readmodel.exceptions import PointInTimeLost
 from readmodel.index.aliases import Indices
+from readmodel.index.bulk import expect_all_shards
 from readmodel.index.client import Client, errors_translated, open_client, refuse_if_not_allowed, shared_client
+from readmodel.index.copies import Copies
 from readmodel.index.documents import Documents
 from readmodel.index.notes import Target
 from readmodel.projection import Projection
+
+
+class Searched(NamedTuple):
+    """The index behind the alias, and whether its shards have several copies."""
+
+    target: Target
+    is_replicated: bool
 
 
 class DocumentIndex:
@@ -30,6 +39,7 @@ class DocumentIndex:
         self._alias = projection.alias
         self.projection = projection
         self.indices = Indices(self._client, projection)
+        self._copies = Copies()
 
     def documents(self, target: Target) -> Documents:
         """Return the documents of one of the kept indices."""
@@ -50,16 +60,17 @@ class DocumentIndex:
                 raise self._lost()
             return answer["_version"] if answer["found"] else None
 
-    def searched(self) -> Target:
+    def searched(self) -> Searched:
         """Return the index behind the alias, in one small request; raise TargetLost if there is none."""
         with errors_translated():
             found = self._client.indices.get_settings(
-                index=self._alias, name="index.uuid", filter_path="*.settings.index.uuid"
+                index=self._alias, name="index.uuid,index.number_of_replicas", filter_path="*.settings.index"
             )
         if len(found.body) != 1:
             raise self._lost()
         [(name, described)] = found.body.items()
-        return Target(name, described["settings"]["index"]["uuid"])
+        settings = described["settings"]["index"]
+        return Searched(Target(name, settings["uuid"]), settings["number_of_replicas"] != "0")
 
     def search(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the answer to a search request; raise TargetLost if there is no index.
@@ -67,10 +78,13 @@ class DocumentIndex:
         A request with a point in time raises PointInTimeLost once Elasticsearch no longer keeps it.
         """
         has_point_in_time = "pit" in request
-        index = None if has_point_in_time else self._alias  # A point in time belongs to an index already.
+        # A point in time belongs to an index, and to copies of its shards, already.
+        where: dict[str, Any] = (
+            {} if has_point_in_time else {"index": self._alias, "preference": self._copies.of(request)}
+        )
         try:
-            with tracing.span("search", kind=Kind.CLIENT, index=self._alias), errors_translated():
-                answer = self._client.search(index=index, allow_partial_search_results=False, body=dict(request))
+            with tracing.span("search", kind=Kind.CLIENT, index=self._alias), self._copies.watched():
+                answer = self._client.search(**where, allow_partial_search_results=False, body=dict(request))
         except TargetLost as error:
             if has_point_in_time:
                 raise PointInTimeLost(f"Elasticsearch no longer keeps the point in time: {error}") from error
@@ -87,6 +101,8 @@ class DocumentIndex:
                 raise self._lost()
             refuse_if_not_allowed(failed)
             raise RetryLater(f"Elasticsearch can't search now: {failed['error'].get('reason')}")
+        for answer in answers:
+            expect_all_shards(answer)
         return answers  # type: ignore[no-any-return]
 
     def open_point_in_time(self, keep_alive: str) -> str:

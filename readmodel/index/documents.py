@@ -11,16 +11,20 @@ from typing import Any, NamedTuple
 import msgspec
 
 from events import tracing
-from events.exceptions import RetryLater, TargetLost, Unprocessable
+from events.exceptions import RetryLater, Unprocessable
+from events.processes.timer import Timer
 from events.tracing import Kind
-from readmodel.index.bulk import disproof_of, expect_read, results_of, to_deletions, to_ndjson
+from readmodel.index.answered import AnsweredDocument, documents_in
+from readmodel.index.bulk import disproof_of, expect_all_shards, results_of, to_deletions, to_json, to_ndjson
 from readmodel.index.client import REQUEST_TIMEOUT_SECONDS, Client, errors_translated, refusals_retried
 from readmodel.index.notes import Target
-from readmodel.index.template import USUAL_INTERVAL
+from readmodel.index.template import INTERVAL_KNOWN_SECONDS, USUAL_INTERVAL
 from readmodel.measurements import WRITE_SECONDS, WRITTEN
-from readmodel.projection import Projection, VersionedDocument
+from readmodel.projection import Document, Projection, VersionedDocument
 
 BULK_TIMEOUT_SECONDS = 30
+BULK_TIMEOUT_BESIDE_OTHERS_SECONDS = 10
+"""If another node can be asked: this one may hang."""
 
 
 class StoredDocument(msgspec.Struct, frozen=True):
@@ -28,9 +32,23 @@ class StoredDocument(msgspec.Struct, frozen=True):
 
     id: str
     version: int
-    source: Mapping[str, Any]
+    content: bytes
+    """The JSON as it was written."""
     sequence_number: int
     primary_term: int
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """Parse the content."""
+        return msgspec.json.decode(self.content)  # type: ignore[no-any-return]
+
+    def has_same_bytes(self, source: Document) -> bool:
+        """Tell at once whether the content is that of the document; equal contents may also be written otherwise."""
+        return self.content == to_json(source)
+
+    def has(self, source: Document) -> bool:
+        """Tell whether the content is that of the document."""
+        return self.has_same_bytes(source) or self.source == msgspec.to_builtins(source)
 
 
 class DocumentPage(NamedTuple):
@@ -60,6 +78,10 @@ class Documents:
         self._client = client
         self.projection = projection
         self.target = target
+        self._is_held = True
+        self._interval_look = Timer()
+        has_others = len(client.transport.node_pool) > 1
+        self._bulk_timeout = BULK_TIMEOUT_BESIDE_OTHERS_SECONDS if has_others else BULK_TIMEOUT_SECONDS
 
     @property
     def are_of_this_projection(self) -> bool:
@@ -76,7 +98,7 @@ class Documents:
             return {}
         span = tracing.span("bulk", kind=Kind.CLIENT, index=self.target.name, documents=len(documents))
         with WRITE_SECONDS.timed(self.projection.name), span, errors_translated():
-            answer = self._client.options(request_timeout=BULK_TIMEOUT_SECONDS).bulk(
+            answer = self._client.options(request_timeout=self._bulk_timeout).bulk(
                 index=self.target.name,
                 operations=to_ndjson(documents),  # type: ignore[arg-type]  # the client sends bytes as they are
                 timeout=f"{REQUEST_TIMEOUT_SECONDS}s",
@@ -93,9 +115,8 @@ class Documents:
         if not ids:
             return {}
         with refusals_retried():
-            answers = self._client.mget(index=self.target.name, ids=list(ids))["docs"]
-        expect_read(answers)
-        return {answer["_id"]: _stored(answer) for answer in answers if answer["found"]}
+            answer = self._client.mget(index=self.target.name, ids=list(ids))
+        return {found.id: _stored(found) for found in documents_in(answer["docs"]) if found.version is not None}
 
     def versions(self, ids: Sequence[str]) -> Mapping[str, int]:
         """Return the versions of the documents that exist. This needs no refresh."""
@@ -104,11 +125,9 @@ class Documents:
                 index=self.target.name,
                 ids=ids,
                 source=False,
-                filter_path=["docs._id", "docs._version", "docs.error.reason"],
+                filter_path=["docs._id", "docs._version", "docs.error.type", "docs.error.reason"],
             )
-        if any("error" in document for document in answer["docs"]):
-            raise TargetLost(f"{self.target.name} is gone")
-        return {document["_id"]: document["_version"] for document in answer["docs"] if "_version" in document}
+        return {found.id: found.version for found in documents_in(answer["docs"]) if found.version is not None}
 
     def delete(self, documents: Iterable[StoredDocument]) -> None:
         """Delete the documents that are still as they were read; keep those that were written meanwhile."""
@@ -125,20 +144,22 @@ class Documents:
     def refresh(self) -> None:
         """Let searches and pages see everything written so far."""
         with refusals_retried():
-            self._client.indices.refresh(index=self.target.name)
+            expect_all_shards(self._client.indices.refresh(index=self.target.name).body)
 
     def refresh_unless_held(self) -> bool:
-        """Refresh, unless the index has another refresh interval than usual; tell whether that was done.
+        """Refresh, unless the index had another refresh interval than usual at the last look; tell whether it did.
 
         A rebuild fills it then, or holds its refreshes, or the projection's settings name an interval of their own.
         """
         with refusals_retried():
-            name, key = self.target.name, "index.refresh_interval"
-            found = self._client.indices.get_settings(index=name, name=key, flat_settings=True)
-            is_usual = found[name]["settings"].get(key) == USUAL_INTERVAL
-            if is_usual:
-                self._client.indices.refresh(index=name)
-            return bool(is_usual)
+            if self._interval_look.is_due(INTERVAL_KNOWN_SECONDS):
+                self._is_held = True  # Unless the look says otherwise: it may fail.
+                name, key = self.target.name, "index.refresh_interval"
+                found = self._client.indices.get_settings(index=name, name=key, flat_settings=True)
+                self._is_held = found[name]["settings"].get(key) != USUAL_INTERVAL
+            if not self._is_held:
+                expect_all_shards(self._client.indices.refresh(index=self.target.name).body)
+            return not self._is_held
 
     def mapping(self) -> dict[str, Any]:
         """Return how the index has each field."""
@@ -148,7 +169,9 @@ class Documents:
 
     def count(self) -> int:
         with refusals_retried():
-            return int(self._client.count(index=self.target.name)["count"])
+            answer = self._client.count(index=self.target.name).body
+            expect_all_shards(answer)
+            return int(answer["count"])
 
     def page(self, end: Sequence[Any], limit: int) -> DocumentPage:
         """Return the next documents in the order of the id field; the end [] begins with the first one.
@@ -173,15 +196,14 @@ class Documents:
 
     def _disproved(self, documents: Sequence[VersionedDocument]) -> dict[str, RetryLater]:
         """Return an error for each conflict that the stored document does not confirm."""
-        answers = self._client.mget(index=self.target.name, ids=[document.id for document in documents])["docs"]
-        expect_read(answers)
-        stored = {answer["_id"]: answer for answer in answers}
+        answer = self._client.mget(index=self.target.name, ids=[document.id for document in documents])
+        stored = {found.id: found for found in documents_in(answer["docs"])}
         version_field = self.projection.version_field
         disproved = {document.id: disproof_of(document, stored[document.id], version_field) for document in documents}
         return {key: error for key, error in disproved.items() if error}
 
 
-def _stored(answer: Mapping[str, Any]) -> StoredDocument:
-    return StoredDocument(
-        answer["_id"], answer["_version"], answer["_source"], answer["_seq_no"], answer["_primary_term"]
-    )
+def _stored(found: AnsweredDocument) -> StoredDocument:
+    """Copy the content, so that a document that is kept does not keep the whole answer."""
+    version = found.version or 0
+    return StoredDocument(found.id, version, bytes(found.content), found.sequence_number, found.primary_term)

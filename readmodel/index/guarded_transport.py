@@ -13,6 +13,7 @@ from elastic_transport import ConnectionTimeout, Transport, TransportApiResponse
 from events.processes.pooled_sessions import release_sessions
 from readmodel.conf import conf
 from readmodel.exceptions import LeftAlone, TooManyWaiting
+from readmodel.index.nodes import all_are_silent
 from readmodel.measurements import BREAKER_OPEN, REQUEST_SECONDS, REQUESTS
 
 FAILURES = 3
@@ -28,7 +29,7 @@ class GuardedTransport(Transport):
         self.breaker = CircuitBreaker(
             failure_threshold=FAILURES,
             recovery_timeout=PAUSE_SECONDS,
-            expected_exception=(NotConnected, ConnectionTimeout),
+            expected_exception=self._is_no_answer,
         )
 
     def perform_request(self, *args: Any, **options: Any) -> TransportApiResponse:
@@ -50,3 +51,7 @@ class GuardedTransport(Transport):
             self._places.release()
             REQUESTS.add(1, result)
             BREAKER_OPEN.turn(self.breaker.opened)
+
+    def _is_no_answer(self, kind: type[BaseException], _error: BaseException) -> bool:
+        """While one of several nodes hangs, the others answer: then nothing is left alone."""
+        return issubclass(kind, NotConnected | ConnectionTimeout) and all_are_silent(self.node_pool.all())

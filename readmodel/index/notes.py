@@ -20,6 +20,8 @@ HELD_UNTIL = "held_until"
 """Until when its refreshes are held, in seconds since 1970."""
 
 NO_REFRESH = "-1"
+REPLICAS = "auto_expand_replicas"
+"""The setting with a range of their number: with fewer nodes there are fewer, so that one node alone is enough."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -41,23 +43,28 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class IndexState(msgspec.Struct, frozen=True):
-    """The notes and the refresh interval of an index."""
+    """The notes of an index, and those of its settings that are changed while it is used."""
 
     target: Target
     refresh_interval: str
+    replicas: str
+    """The range of the number of replicas, which depends on the number of nodes, such as `0-1`."""
+    fields: frozenset[str]
+    """The names of the fields of its mapping."""
     notes: Mapping[str, Any]
     is_searched: bool
 
     @classmethod
     def of(cls, name: str, description: Mapping[str, Any], alias: str) -> Self:
         """Read what the server answers; indices of earlier releases have no notes but that of their version."""
-        notes = description["mappings"].get("_meta", {})
+        mappings = description["mappings"]
+        notes, fields = mappings.get("_meta", {}), frozenset(mappings.get("properties", ()))
         index, is_searched = description["settings"]["index"], alias in description["aliases"]
         interval = index.get("refresh_interval", "")
         is_new = not is_searched and (FILLING in notes or interval == NO_REFRESH)
         is_rejected = not is_searched and REJECTED in notes
         target = Target(name, index["uuid"], notes.get(VERSION, ""), is_new, is_rejected)
-        return cls(target, interval, notes, is_searched)
+        return cls(target, interval, index.get(REPLICAS, ""), fields, notes, is_searched)
 
     def is_left_over(self, everyday_interval: str) -> bool:
         """Tell whether an interrupted rebuild has left the index as no running one needs it."""

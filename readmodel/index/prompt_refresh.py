@@ -15,7 +15,9 @@ from readmodel.measurements import SEARCHABLE_SECONDS
 
 PAUSE_SECONDS = 0.05
 """From the beginning of a refresh to that of the next one, at least."""
-COST = 4
+FURTHER_PAUSE_SECONDS = 0.2
+"""The same for an index that is not fed from the stream: one refresh costs as much, whatever it shows."""
+COST = 2
 """The pause is at least so many times the duration of the last refresh, so that a slow server is not kept busy."""
 MOST_PER_SECOND = 2_000
 """Where more documents are written, the server's refresh interval is left alone."""
@@ -35,9 +37,12 @@ class PromptRefresh:
     It only brings forward what the server does each second, so an error ends nothing.
     """
 
-    def __init__(self, refresh: Callable[[], bool], projection: str = "") -> None:
+    def __init__(
+        self, refresh: Callable[[], bool], projection: str = "", *, pause_seconds: float = PAUSE_SECONDS
+    ) -> None:
         """`refresh` tells whether it was done; the projection's name is that of its figures."""
         self._refresh = refresh
+        self._pause_seconds = pause_seconds
         self._projection = projection
         self._changed = Condition()
         self._written = 0
@@ -71,7 +76,7 @@ class PromptRefresh:
                 # The server refreshes within a second anyway, and who writes notices that it does not answer.
                 with suppress(RetryLater, TargetLost):
                     self._note_searchable(recorded, in_seconds=0 if self._refresh() else SERVER_INTERVAL_SECONDS)
-                pause = max(PAUSE_SECONDS, COST * (time.monotonic() - began))
+                pause = max(self._pause_seconds, COST * (time.monotonic() - began))
 
     def _note_searchable(self, recorded: list[datetime], *, in_seconds: float) -> None:
         for moment in recorded:

@@ -4,17 +4,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from events.exceptions import RetryLater, Unprocessable
+from readmodel.conf import conf
 from readmodel.index.client import Client, errors_translated
-from readmodel.index.notes import VERSION
+from readmodel.index.notes import REPLICAS, VERSION
 from readmodel.projection import Projection
 
 USUAL_INTERVAL = "1s"
 """The server's default too, but unless it is set, an index that is not searched for 30 s stops refreshing."""
+INTERVAL_KNOWN_SECONDS = 0.2
+"""For how long who refreshes an index relies on the interval that it had."""
 
 # Elasticsearch forgets a deleted document's version at once, so a document deleted by hand can be written again.
 SETTINGS: Mapping[str, Any] = {
-    "number_of_shards": 1,
-    "auto_expand_replicas": "0-1",
     "refresh_interval": USUAL_INTERVAL,
     "gc_deletes": "0s",
 }
@@ -28,7 +29,8 @@ class IndexTemplate:
     def __init__(self, client: Client, projection: Projection) -> None:
         self._client = client
         self._alias = projection.alias
-        self.settings = {**SETTINGS, **projection.settings}
+        copies = {"number_of_shards": conf.shards, REPLICAS: f"0-{conf.replicas}"}
+        self.settings = {**SETTINGS, **copies, **projection.settings}
         self.mappings = {**projection.mappings, "_meta": {VERSION: projection.version}}
 
     @property

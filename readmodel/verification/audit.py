@@ -7,7 +7,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from events.exceptions import RetryLater
@@ -83,18 +83,28 @@ class _WalkOverDocuments(_Walk):
 logger = logging.getLogger(__name__)
 
 PAUSES_SECONDS = (0.0, 0.3)
-"""Pauses before attempts to repair. They are short, since events wait meanwhile; the next round tries again."""
-PAGES_AT_REST = 5
+"""Pauses before attempts to repair. They are short; the next round tries again."""
+PAGES = 4
+PAGE = 50
+"""The documents of a second are compared in so many parts, unless these would be smaller than a page: a thread that
+computes keeps the others waiting, also those with events."""
+PAUSE_SECONDS = 0.15
+"""The pause between two pages while events arrive, in which events have the processor for themselves."""
+TIMES_AT_REST = 5
 LONGEST_SECONDS = 0.1
-"""No further page is begun after this time, since events may be waiting."""
+"""No further page is begun after this time at rest, which bounds how long this keeps a processor busy."""
 LATE_SECONDS = 0.2
+
+type Pause = Callable[[float], bool]
+"""Waits so many seconds, and tells whether to end at once."""
 
 
 class Audit:
     """Repeats a round without end: through each index, over the ids in the log and over the documents."""
 
-    def __init__(self, kept: Iterable[Documents]) -> None:
+    def __init__(self, kept: Iterable[Documents], *, pause: Pause) -> None:
         """Leave out indices that another version of the projection made: they have to be rebuilt."""
+        self._pause = pause
         comparisons = [Comparison(documents) for documents in kept if documents.are_of_this_projection]
         self._walks: deque[_Walk] = deque(
             walk(comparison) for comparison in comparisons for walk in (_WalkOverLog, _WalkOverDocuments)
@@ -102,25 +112,32 @@ class Audit:
         self._due_at = 0.0
         self._log = ThrottledLog(logger)
 
-    def step(self, partitions: Collection[int], *, at_rest: bool = False) -> None:
+    def step(self, partitions: Collection[int], *, is_at_rest: Callable[[], bool] = lambda: False) -> None:
         """Audit the next documents, once a second even if called more often; raise TargetLost if an index is gone.
 
-        Their number is READMODEL_AUDIT_PER_SECOND, or up to PAGES_AT_REST times that if the consumer is at rest.
+        Their number is READMODEL_AUDIT_PER_SECOND, or up to TIMES_AT_REST times that while the consumer is at rest.
         """
         limit = conf.audit_per_second
         now = time.monotonic()
         if not (limit and partitions) or now < self._due_at:
             return
         self._due_at = max(self._due_at, now - LATE_SECONDS) + 1  # Once a second on average, even if calls are late.
-        left, ended = limit * (PAGES_AT_REST if at_rest else 1), 0
+        page = max(PAGE, -(-limit // PAGES))
+        left, more, ended = limit, limit * (TIMES_AT_REST - 1), 0
+        is_quiet = is_at_rest()
         # One round at most, so that few documents are not compared twice.
-        while left and ended < len(self._walks) and time.monotonic() < now + LONGEST_SECONDS:
-            size = min(limit, left)
+        while left and ended < len(self._walks):
+            size = min(2 * page if is_quiet else page, left)  # A larger page costs less for each document.
             taken = self._take(self._walks[0], partitions, size)
             left -= taken
             if taken < size:
                 self._walks.rotate(-1)
                 ended += 1
+            if not left:
+                left, more = more, 0
+            is_quiet = is_at_rest() and time.monotonic() < now + LONGEST_SECONDS
+            if not (more or is_quiet) or self._pause(0.0 if is_quiet else PAUSE_SECONDS):
+                return
 
     def _take(self, walk: _Walk, partitions: Collection[int], limit: int) -> int:
         """Audit the next page of a walk, and return its number of documents."""

@@ -110,4 +110,4 @@ def _kind(expected: VersionedDocument, stored: StoredDocument | None) -> Kind | 
         return Kind.MISSING
     if stored.version < expected.version:
         return Kind.STALE
-    return Kind.ALTERED if stored.source != msgspec.to_builtins(expected.source) else None
+    return None if stored.has(expected.source) else Kind.ALTERED

@@ -95,5 +95,5 @@ def _raised(document: VersionedDocument, stored: StoredDocument | None) -> Versi
         return msgspec.structs.replace(document, version=begin + 1)
     if stored.version >= begin + VERSION_STEP:
         return None
-    is_written = stored.version > begin and stored.source == msgspec.to_builtins(document.source)
+    is_written = stored.version > begin and stored.has(document.source)
     return None if is_written else msgspec.structs.replace(document, version=stored.version + 1)

@@ -20,6 +20,9 @@ from readmodel.preview import Change, Changes, Effect, Fields, Preview
 from readmodel.projection import projections
 
 LONGEST_VALUE = 60
+MOST_ROWS = 50
+OTHERS = "others"
+"""Fields and errors that the table has no row for: an error may name its event."""
 
 
 class Command(BaseCommand):
@@ -49,7 +52,7 @@ class Command(BaseCommand):
                 if searched is None:
                     raise CommandError(f"there is no index {index.indices.alias!r} to compare with")
                 preview = Preview(index.documents(searched))
-                if aggregate:
+                if aggregate is not None:
                     self._follow(preview, aggregate)
                     return
                 summary = self._compare(preview, sample)
@@ -65,7 +68,7 @@ class Command(BaseCommand):
     def _follow(self, preview: Preview, aggregate: str) -> None:
         steps = list(preview.follow(aggregate))
         if not steps:
-            raise CommandError(f"the log has no event of {aggregate}")
+            raise CommandError(f"the log has no event of {aggregate or 'an empty id'}")
         for envelope, change in steps:
             if self.is_json:
                 event = {"event": envelope.id, "type": envelope.type, "version": envelope.aggregate_version}
@@ -106,8 +109,13 @@ class _Summary:
         for change in step.changes:
             self._effects[change.effect] += 1
             for name in change.fields if change.effect == Effect.CHANGED else [change.error]:
-                self._numbers[change.effect, name] += 1
-                self._examples.setdefault((change.effect, name), change)
+                self._note(change, name)
+
+    def _note(self, change: Change, name: str) -> None:
+        if len(self._numbers) >= MOST_ROWS and (change.effect, name) not in self._numbers:
+            name = OTHERS
+        self._numbers[change.effect, name] += 1
+        self._examples.setdefault((change.effect, name), change)
 
     def print(self, console: Console, mapping: Fields) -> None:
         counts = ", ".join(f"{self._effects[effect]:,} {effect}" for effect in Effect if self._effects[effect])
@@ -126,7 +134,7 @@ class _Summary:
         table = Table("documents", "become", "field or error", "for example", "before", "after")
         for (effect, name), number in self._numbers.most_common():
             example = self._examples[effect, name]
-            values = map(_shortened, example.fields[name]) if effect == Effect.CHANGED else ()
+            values = map(_shortened, example.fields.get(name, ()))
             table.add_row(f"{number:,}", effect, name, example.id, *values)
         return table
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from readmodel.search.cursor import MAX_CURSOR_LENGTH
@@ -120,6 +121,11 @@ class SearchParameters(serializers.Serializer[dict[str, Any]]):
     stale = _stale_field()
 
 
+@extend_schema_field({"type": "string", "format": "idn-email"})
+class AddressField(serializers.CharField):
+    """An e-mail address, with letters of any script."""
+
+
 class SearchHitSerializer(serializers.Serializer[dict[str, Any]]):
     """A ticket in the read model, with its matches marked; `fields` chooses the members."""
 
@@ -131,7 +137,7 @@ class SearchHitSerializer(serializers.Serializer[dict[str, Any]]):
     time_zone = serializers.CharField(required=False, help_text="The venue's, such as Europe/Berlin.")
     seat = serializers.CharField(required=False)
     holder_name = serializers.CharField(required=False)
-    holder_email = serializers.EmailField(required=False)
+    holder_email = AddressField(required=False)
     price = serializers.DecimalField(max_digits=11, decimal_places=3, required=False)
     currency = serializers.CharField(required=False)
     status = serializers.ChoiceField(choices=STATUSES, required=False)

@@ -10,6 +10,8 @@ from readmodel.tickets.search.filters import Clause
 from readmodel.tickets.search.query import SearchQuery
 
 TOP = 20
+TOP_OF_SHARD = 1_000
+"""Each shard tells the counts of so many values: one that is rare in a shard may be frequent in the others."""
 BOUNDS = {"min": "1900-01", "max": "2200-12"}
 """The months that can be searched. Tickets of earlier releases may have others."""
 PRICES = (0, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000)
@@ -64,7 +66,7 @@ def _counts_by(facet: str, query: SearchQuery, inner: Mapping[str, Any] | None =
             chosen = {"include": [query.currency]} if query.currency else {}
             return {"terms": {"field": "currency", "size": 2, **chosen}, "aggs": {"ranges": ranges}}
         case _:
-            return {"terms": {"field": facet, "size": TOP}, **within}
+            return {"terms": {"field": facet, "size": TOP, "shard_size": TOP_OF_SHARD}, **within}
 
 
 def price_ranges() -> list[dict[str, Any]]:

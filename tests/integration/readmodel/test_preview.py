@@ -48,6 +48,13 @@ class Changed(TicketDocuments):
         return fields | {"title": fields["title"].upper(), "has_seat": str(bool(fields["seat"]))}
 
 
+class Buggy(TicketDocuments):
+    """Fails with the tickets without a seat."""
+
+    def document(self, event: TicketEvent, envelope: Envelope) -> Document | None:
+        return {"R": super().document(event, envelope)}[event.ticket.seat[:1]]
+
+
 class WithoutMapping(TicketDocuments):
     mapping = {name: field for name, field in TicketDocuments.mapping.items() if name != "seat"}
 
@@ -128,8 +135,33 @@ def test_a_document_with_a_field_that_the_mapping_lacks_is_refused(settings: Set
 
     found = changes()
 
-    assert len(found) == Ticket.objects.count()
+    assert list(found) == sorted(str(ticket.id) for ticket in Ticket.objects.all())
     assert {change["error"] for change in found.values()} == {"the mapping lacks seat"}
+
+
+def test_an_event_that_meets_a_bug_is_refused(settings: Settings, tickets: list[Ticket]) -> None:
+    deploy(settings, "Buggy")
+
+    assert changes() == {
+        str(tickets[1].id): {"id": str(tickets[1].id), "effect": "refused", "fields": {}, "error": "KeyError: ''"}
+    }
+    assert "is refused: KeyError: ''" in preview("--aggregate", str(tickets[1].id))
+
+
+def test_errors_that_name_their_events_have_one_row(
+    settings: Settings, tickets: list[Ticket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_projection: TicketDocuments, _event: TicketEvent, envelope: Envelope) -> Document | None:
+        raise Unprocessable(f"event {envelope.id} is refused")
+
+    monkeypatch.setattr("readmodel.management.commands.preview_projection.MOST_ROWS", 2)
+    monkeypatch.setattr(Changed, "document", refuse)
+    deploy(settings, "Changed")
+
+    said = preview()
+
+    assert said.count(" is refused") == 2
+    assert "others" in said
 
 
 def test_it_sums_up_for_people(settings: Settings, tickets: list[Ticket]) -> None:
@@ -183,9 +215,10 @@ def test_one_ticket_is_followed_event_by_event(settings: Settings, tickets: list
     assert checked_in["change"]["fields"]["version"] == [1, 2]
 
 
-def test_an_aggregate_without_events_is_an_error() -> None:
-    with pytest.raises(CommandError, match="the log has no event of nobody"):
-        preview("--aggregate", "nobody")
+@pytest.mark.parametrize(("aggregate", "named"), [("nobody", "nobody"), ("", "an empty id")])
+def test_an_aggregate_without_events_is_an_error(aggregate: str, named: str) -> None:
+    with pytest.raises(CommandError, match=f"the log has no event of {named}"):
+        preview("--aggregate", aggregate)
 
 
 def test_an_unknown_projection_is_named_with_the_known_ones() -> None:

@@ -320,6 +320,7 @@ def test_a_hold_that_a_killed_rebuild_left_is_undone(
     ticket_index.indices._upkeep.note(searched, {"held_until": time.time() - 1})
 
     undo(reader)
+    reader.settle()
 
     assert interval(elasticsearch, settings.READMODEL_ALIAS) == "1s"
     assert notes(elasticsearch, settings.READMODEL_ALIAS) == set()

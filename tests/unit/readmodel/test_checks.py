@@ -48,6 +48,13 @@ def test_a_negative_number_of_audited_documents_is_an_error(settings: Any) -> No
     assert ids() == ["readmodel.E003"]
 
 
+@pytest.mark.parametrize(("name", "value"), [("READMODEL_SHARDS", 0), ("READMODEL_REPLICAS", -1)])
+def test_fewer_shards_than_one_or_replicas_than_none_are_an_error(settings: Any, name: str, value: int) -> None:
+    setattr(settings, name, value)
+
+    assert ids() == ["readmodel.E011"]
+
+
 def test_a_process_in_which_no_request_may_wait_is_an_error(settings: Any) -> None:
     settings.READMODEL_MAX_WAITING = 0
 

@@ -79,6 +79,8 @@ REFUSED = {
     "http://host:9200?verify_certs=false": "verify_certs needs https",
     "https://host?verify_certs=maybe": "verify_certs does not fit",
     "https://host?connections_per_node=0": "connections_per_node does not fit",
+    "https://host?connections_per_node=1e1": "connections_per_node does not fit: '1e1' is not a whole number",
+    "https://host?connections_per_node=99999999999": "connections_per_node does not fit",
     "https://host?verify_certs=true&verify_certs=false": "given twice",
     "https://host?api_key=": "api_key does not fit",
     "https://host?client_key=/x": "client_key needs client_cert",

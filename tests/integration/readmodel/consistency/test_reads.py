@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from events import record, unit_of_work
 from events.consistency_token import HEADER, ConsistencyToken, Newest, sign_token, token_of
-from events.models import Checkpoint, DeadLetter, LogEntry, Position, WaitingEntry
+from events.models import Checkpoint, DeadLetter, LogEntry, Partition, Position, WaitingEntry
 from events.stream.interface import Stream
 from readmodel.consistency.reads import consistent_reads
 from readmodel.consistency.visibility import attempts
@@ -258,6 +258,23 @@ class TestTheStateOfTheLog:
 
         assert search(api, token).json()["count"] == 1
 
+    def test_after_a_repartitioning_the_whole_log_must_be_handled(
+        self, api: APIClient, shelf: Shelf, index: Target, token: str
+    ) -> None:
+        LogEntry.objects.exclude(subject="thing-100").delete()
+        shelf.index.documents(index).write([document(1)])
+        self.reach(index, 101)
+        Partition.objects.create(number=1, parent=0, last_position=1)
+        with override_settings(READMODEL_CONSISTENCY_SECONDS=IMPATIENT):
+            assert search(api, token).json()["type"] == "urn:problem:consistency-not-reached"
+            WaitingEntry.objects.all().delete()
+            Partition.objects.filter(number=0).update(last_position=101)
+            assert search(api, token).json()["type"] == "urn:problem:consistency-not-reached"
+
+        Checkpoint.objects.create(group="readmodel", target=index.uuid, partition=1, position=1)
+
+        assert search(api, token).json()["count"] == 1
+
     def test_a_parked_event_is_missing(self, api: APIClient, index: Target, token: str) -> None:
         LogEntry.objects.exclude(subject="thing-100").delete()
         self.reach(index, 101)
@@ -275,7 +292,7 @@ class TestAnAliasThatMoves:
         searched = []
 
         def search_while_the_alias_moves() -> int:
-            searched.append(shelf.index.searched().name)
+            searched.append(shelf.index.searched().target.name)
             if len(searched) == 1:
                 shelf.index.indices.choose(next_index)
                 shelf.index.documents(next_index).write([document(1)])
@@ -296,7 +313,7 @@ def test_no_search_of_four_busy_clients_misses_what_they_wrote(
         running("manage.py", "consume_events", "readmodel", "--consumer", "one"),
     ):
         wait_until(lambda: elasticsearch.indices.exists_alias(name=consistent_reads(TicketDocuments)._index._alias))
-        target = consistent_reads(TicketDocuments)._index.searched()
+        target = consistent_reads(TicketDocuments)._index.searched().target
         elasticsearch.indices.put_settings(index=target.name, settings={"refresh_interval": "-1"})
         user = User.objects.get()
         with ThreadPoolExecutor(THREADS) as threads:

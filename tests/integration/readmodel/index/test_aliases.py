@@ -1,8 +1,12 @@
 """Create indices and write to them on a real Elasticsearch."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
-from typing import Any
+from threading import Event
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -11,8 +15,10 @@ from elasticsearch import Elasticsearch
 from events.exceptions import PartlyHandled, RetryLater, TargetLost, Unprocessable
 from readmodel.index.client import open_client
 from readmodel.index.document_index import DocumentIndex, connect
+from readmodel.projection import VERSION_STEP, VersionedDocument
 from readmodel.subscriber import ReadModel
 from readmodel.tickets.documents import TicketDocuments
+from tests.network.elasticsearch_proxy import Answer, Forward, Request, running_elasticsearch_proxy
 from tests.ticket_events import document, envelope_of, ticket, ticket_id
 from tests.waiting import wait_until
 from tickets.events import TicketCanceled, TicketCheckedIn, TicketIssued
@@ -23,6 +29,10 @@ NOBODY_LISTENS = "http://127.0.0.1:1"
 
 class NewerTicketDocuments(TicketDocuments):
     revision = 99
+
+
+class WithRow(TicketDocuments):
+    mapping: ClassVar = TicketDocuments.mapping | {"row": {"type": "keyword"}}
 
 
 def concrete_indices(elasticsearch: Elasticsearch, alias: str) -> list[str]:
@@ -92,6 +102,22 @@ class TestEnsure:
         assert found["title"] == {"type": "text"}
         assert "seat" in found
 
+    def test_adds_missing_fields_to_every_kept_index_that_can_be_changed(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        searched = ticket_index.indices.ensure()
+        kept, read_only = ticket_index.indices.create_next(), ticket_index.indices.create_next()
+        elasticsearch.indices.put_settings(index=read_only.name, settings={"index.blocks.read_only": True})
+        newer = DocumentIndex(open_client(settings.ELASTICSEARCH_URL), WithRow())
+
+        assert newer.indices.ensure() == searched
+
+        written = VersionedDocument(id=ID, version=VERSION_STEP, source={"id": ID, "row": "7"}, event=uuid4())
+        assert [newer.documents(target).write([written]) for target in (searched, kept)] == [{}, {}]
+        elasticsearch.indices.put_settings(index=read_only.name, settings={"index.blocks.read_only": None})
+        assert "row" not in newer.documents(read_only).mapping()
+        newer.close()
+
     def test_gives_the_alias_of_an_earlier_release_the_filter_that_hides_documents(
         self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
     ) -> None:
@@ -140,6 +166,53 @@ class TestEnsure:
 def index_of(settings: Any, alias: str) -> DocumentIndex:
     settings.READMODEL_ALIAS = alias
     return connect(TicketDocuments)
+
+
+class TestCopies:
+    def test_another_number_of_replicas_is_that_of_all_kept_indices_and_makes_no_new_one(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        kept = [ticket_index.indices.ensure(), ticket_index.indices.create_next()]
+        settings.READMODEL_REPLICAS = 2
+        later = connect(TicketDocuments)
+
+        assert later.indices.ensure() == kept[0]
+
+        assert later.indices.kept() == kept
+        assert list(later.indices.examine()) == []
+        found = elasticsearch.indices.get_settings(index=[target.name for target in kept], flat_settings=True)
+        assert {each["settings"]["index.auto_expand_replicas"] for each in found.values()} == {"0-2"}
+        later.close()
+
+    def test_an_index_whose_replicas_can_not_be_changed_is_fed_all_the_same(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        target = ticket_index.indices.ensure()
+        elasticsearch.indices.put_settings(index=target.name, settings={"index.blocks.read_only": True})
+        settings.READMODEL_REPLICAS = 2
+        later = connect(TicketDocuments)
+
+        assert later.indices.ensure() == target
+
+        elasticsearch.indices.put_settings(index=target.name, settings={"index.blocks.read_only": None})
+        assert [state.replicas for state in later.indices._kept()] == ["0-1"]
+        assert later.documents(target).write([document(1)]) == {}
+        later.close()
+
+    def test_another_number_of_shards_is_that_of_the_next_index_of_the_same_version(
+        self, ticket_index: DocumentIndex, elasticsearch: Elasticsearch, settings: Any
+    ) -> None:
+        before = ticket_index.indices.ensure()
+        settings.READMODEL_SHARDS = 3
+        later = connect(TicketDocuments)
+
+        after = later.indices.create_next()
+
+        assert after.version == before.version
+        found = elasticsearch.indices.get_settings(index=[before.name, after.name], flat_settings=True)
+        shards = {name: each["settings"]["index.number_of_shards"] for name, each in found.items()}
+        assert shards == {before.name: "1", after.name: "3"}
+        later.close()
 
 
 class TestAliasesOnOneCluster:
@@ -406,3 +479,24 @@ class TestReadModel:
 
         assert stored(elasticsearch, settings.READMODEL_ALIAS) == (2 * 65_536, "Kafka Night")
         read_model.close()
+
+    def test_its_look_at_the_indices_keeps_no_event_waiting(self, elasticsearch: Elasticsearch, settings: Any) -> None:
+        answers = Event()
+
+        def when_allowed(request: Request, forward: Forward) -> Answer:
+            answers.wait()
+            return forward(request)
+
+        url = urlsplit(settings.ELASTICSEARCH_URL)
+        with running_elasticsearch_proxy(url.port) as proxy:
+            settings.ELASTICSEARCH_URL = url._replace(netloc=f"{url.username}:{url.password}@{proxy.address}").geturl()
+            with closing(ReadModel()) as read_model:
+                read_model.open()
+                elasticsearch.indices.delete(index=f"{settings.READMODEL_ALIAS}-000001")
+                proxy.fault = when_allowed
+
+                read_model.check(set())  # Returns, although nothing is answered.
+                answers.set()
+                read_model.settle()
+                with pytest.raises(TargetLost):
+                    read_model.check(set())

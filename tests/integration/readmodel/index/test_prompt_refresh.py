@@ -47,5 +47,5 @@ def test_a_rebuild_that_holds_the_refreshes_holds_these_too(documents: Documents
         assert documents.count() == 0
 
     documents.write([document(2)])
-    documents.refresh_unless_held()
+    wait_until(documents.refresh_unless_held)  # It relies for a while on what it has seen.
     assert documents.count() == 2

@@ -31,6 +31,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ALL = {0}
 
 
+def never_ends(_seconds: float) -> bool:
+    """The pause of an audit that goes on at once."""
+    return False
+
+
 class Steps:
     """Runs steps of an audit without waiting for the next second."""
 
@@ -60,7 +65,7 @@ def tickets(stream: Stream, elasticsearch: Elasticsearch) -> list[str]:
 @pytest.fixture
 def steps(tickets: list[str], ticket_index: DocumentIndex, settings: Settings) -> Steps:
     settings.READMODEL_AUDIT_PER_SECOND = 2
-    return Steps(Audit(ticket_index.kept()[:1]))
+    return Steps(Audit(ticket_index.kept()[:1], pause=never_ends))
 
 
 def test_a_round_finds_and_repairs_each_kind_of_damage(
@@ -124,10 +129,11 @@ def test_a_consumer_at_rest_takes_more_at_a_time(
     [further] = read_model.further_targets()
     further.handle([envelope_of(TicketIssued(ticket=ticket_state(1)))])
     read_model.check(ALL)
+    read_model.settle()
     assert sorted(damage.documents().keys() & set(tickets)) == tickets[:1]
     further.handled_at = read_model._audit._due_at = 0.0
     read_model.check(ALL)
-    assert sorted(damage.documents().keys() & set(tickets)) == tickets
+    wait_until(lambda: sorted(damage.documents().keys() & set(tickets)) == tickets)
     read_model.close()
 
 
@@ -139,9 +145,45 @@ def test_a_step_compares_no_document_twice(
     pages: list[object] = []
     monkeypatch.setattr(walk, "advance", lambda: pages.append(walk))
 
-    steps.audit.step(ALL, at_rest=True)
+    steps.audit.step(ALL, is_at_rest=lambda: True)
 
     assert len(pages) == 1
+
+
+def test_while_events_arrive_it_pauses_after_each_page(
+    tickets: list[str], ticket_index: DocumentIndex, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "PAGE", 2)
+    settings.READMODEL_AUDIT_PER_SECOND = 6
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> bool:
+        pauses.append(seconds)
+        return False
+
+    Audit(ticket_index.kept()[:1], pause=pause).step(ALL)
+
+    assert pauses == [audit.PAUSE_SECONDS] * 2
+
+
+@pytest.mark.parametrize(("limit", "page"), [(2, 1), (8, 2)])
+def test_it_ends_at_a_pause_if_it_must(
+    limit: int,
+    page: int,
+    damage: Damage,
+    tickets: list[str],
+    ticket_index: DocumentIndex,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(audit, "PAGE", 1)
+    settings.READMODEL_AUDIT_PER_SECOND = limit
+    for ticket in tickets:
+        damage.delete(ticket)
+
+    Audit(ticket_index.kept()[:1], pause=lambda _: True).step(ALL)
+
+    assert sorted(damage.documents()) == tickets[:page]
 
 
 def test_there_is_one_step_a_second_even_if_it_is_called_more_often(
@@ -174,7 +216,7 @@ def test_an_index_of_another_version_of_the_projection_waits_for_its_rebuild(
     steps: Steps, damage: Damage, tickets: list[str], ticket_index: DocumentIndex
 ) -> None:
     target = ticket_index.indices.kept()[0]
-    older = Steps(Audit([ticket_index.documents(msgspec.structs.replace(target, version="0-older"))]))
+    older = Steps(Audit([ticket_index.documents(msgspec.structs.replace(target, version="0-older"))], pause=never_ends))
     damage.delete(tickets[0])
 
     older.take(20)
@@ -208,15 +250,15 @@ def test_only_documents_of_the_owned_partitions_are_audited(
     for ghost in ghosts:
         damage.invent(ghost)
     damage.elasticsearch.indices.refresh(index=damage.alias)
-    own = {ticket for ticket in tickets if partition_of(ticket) == 1}
-    others = {ghost for ghost in ghosts if partition_of(ghost) == 0}
-    assert own
+    owned = partition_of(tickets[0])
+    own = {ticket for ticket in tickets if partition_of(ticket) == owned}
+    others = {ghost for ghost in ghosts if partition_of(ghost) != owned}
     assert others
 
-    steps.take(20, partitions={1})
+    steps.take(20, partitions={owned})
 
     assert damage.documents().keys() == own | others
-    steps.take(20, partitions={0})
+    steps.take(20, partitions={1 - owned})
     assert damage.documents() == before
     steps.take(2, partitions=set())
 

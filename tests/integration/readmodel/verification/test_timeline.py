@@ -16,7 +16,7 @@ from readmodel.projection import VERSION_STEP, projections
 from readmodel.tickets.timeline import Timeline
 from readmodel.verification.audit import Audit
 from tests.damage import Damage
-from tests.integration.readmodel.verification.test_audit import Steps, counted
+from tests.integration.readmodel.verification.test_audit import Steps, counted, never_ends
 from tests.integration.readmodel.verification.test_verification import consume, kinds
 from tests.integration.readmodel.verification.test_verification import found as found_in_the_tickets
 from tests.tickets import issue
@@ -90,7 +90,7 @@ def test_the_audit_repairs_all_kept_indices(
     damage_all(kept, events)
     damage.alter(next(iter(before[2])))
 
-    Steps(Audit(documents for index in indices for documents in index.kept())).take(10)
+    Steps(Audit((documents for index in indices for documents in index.kept()), pause=never_ends)).take(10)
 
     assert [target.documents() for target in (timeline, kept, damage)] == before
     assert counted() == {

@@ -7,7 +7,8 @@ import pytest
 
 from events.exceptions import RetryLater, TargetLost, Unprocessable
 from readmodel.exceptions import VersionRaisedByHand
-from readmodel.index.bulk import disproof_of, expect_read, results_of, to_ndjson
+from readmodel.index.answered import AnsweredDocument
+from readmodel.index.bulk import disproof_of, expect_all_shards, results_of, to_ndjson
 from readmodel.projection import VERSION_STEP
 from tests.ticket_events import document, ticket_id
 
@@ -71,9 +72,13 @@ def test_a_lost_index_fails_the_whole_request() -> None:
         results_of([MISFIT, BUSY, LOST])
 
 
-def stored(external: int, **fields: Any) -> dict[str, Any]:
-    """Return the answer to a GET of a document that may have been altered."""
-    return {"_version": external, "_source": msgspec.to_builtins(document(1).source) | fields}
+def stored(external: int, **fields: Any) -> AnsweredDocument:
+    """Return what Elasticsearch answers for a document that may have been altered."""
+    return answered(external, msgspec.to_builtins(document(1).source) | fields)
+
+
+def answered(external: int, source: Any) -> AnsweredDocument:
+    return AnsweredDocument(id="1", version=external, content=msgspec.Raw(msgspec.json.encode(source)))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +89,7 @@ def stored(external: int, **fields: Any) -> dict[str, Any]:
         stored(2 * VERSION_STEP, version=2, status="checked_in"),
     ],
 )
-def test_a_conflict_with_the_same_or_a_newer_state_is_a_success(found: dict[str, Any]) -> None:
+def test_a_conflict_with_the_same_or_a_newer_state_is_a_success(found: AnsweredDocument) -> None:
     assert disproof_of(document(1), found, "version") is None
 
 
@@ -94,21 +99,23 @@ def test_a_conflict_with_the_same_or_a_newer_state_is_a_success(found: dict[str,
         stored(VERSION_STEP, title="Altered"),
         stored(2 * VERSION_STEP),
         stored(1_000 * VERSION_STEP),
-        {"_version": 2 * VERSION_STEP, "_source": {"title": "Without a version"}},
+        answered(2 * VERSION_STEP, {"title": "Without a version"}),
     ],
 )
-def test_a_conflict_with_a_version_that_does_not_fit_the_content_is_an_error(found: dict[str, Any]) -> None:
+def test_a_conflict_with_a_version_that_does_not_fit_the_content_is_an_error(found: AnsweredDocument) -> None:
     assert isinstance(disproof_of(document(1), found, "version"), VersionRaisedByHand)
 
 
-@pytest.mark.parametrize("found", [{"found": False}, stored(VERSION_STEP)])
-def test_a_conflict_without_a_newer_version_is_retried(found: dict[str, Any]) -> None:
+@pytest.mark.parametrize("found", [AnsweredDocument(id="1"), stored(VERSION_STEP)])
+def test_a_conflict_without_a_newer_version_is_retried(found: AnsweredDocument) -> None:
     error = disproof_of(document(1, version=2), found, "version")
 
     assert type(error) is RetryLater
 
 
-@pytest.mark.parametrize(("kind", "error"), [("index_not_found_exception", TargetLost), ("other", RetryLater)])
-def test_documents_that_can_not_be_read_are_an_error(kind: str, error: type[Exception]) -> None:
-    with pytest.raises(error, match="no such thing"):
-        expect_read([{"_id": "1", "error": {"type": kind, "reason": "no such thing"}}])
+def test_an_answer_that_lacks_a_shard_is_no_answer() -> None:
+    failure = {"shard": 1, "reason": {"type": "no_shard_available_action_exception", "reason": None}}
+
+    with pytest.raises(RetryLater, match="1 of 3 shards do not answer: no_shard_available_action_exception"):
+        expect_all_shards({"count": 11, "_shards": {"total": 3, "successful": 2, "failed": 1, "failures": [failure]}})
+    expect_all_shards({"count": 11, "_shards": {"total": 3, "successful": 3, "failed": 0}})

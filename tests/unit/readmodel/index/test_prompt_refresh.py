@@ -9,7 +9,14 @@ import pytest
 from django.utils import timezone
 
 from events.exceptions import RetryLater
-from readmodel.index.prompt_refresh import COST, MOST_PER_SECOND, PAUSE_SECONDS, SERVER_INTERVAL_SECONDS, PromptRefresh
+from readmodel.index.prompt_refresh import (
+    COST,
+    FURTHER_PAUSE_SECONDS,
+    MOST_PER_SECOND,
+    PAUSE_SECONDS,
+    SERVER_INTERVAL_SECONDS,
+    PromptRefresh,
+)
 from tests.figures import Figures
 from tests.waiting import wait_until
 
@@ -38,17 +45,17 @@ def server() -> Server:
 
 
 @contextmanager
-def refreshing(server: Server) -> Iterator[PromptRefresh]:
-    refresh = PromptRefresh(server.refresh)
+def refreshing(server: Server, *, pause_seconds: float = PAUSE_SECONDS) -> Iterator[PromptRefresh]:
+    refresh = PromptRefresh(server.refresh, pause_seconds=pause_seconds)
     try:
         yield refresh
     finally:
         refresh.close()
 
 
-def pause_between(server: Server, *, written: int) -> float:
+def pause_between(server: Server, *, written: int, pause_seconds: float = PAUSE_SECONDS) -> float:
     """Let a first write be refreshed, and then so many at once; return the seconds between the two refreshes."""
-    with refreshing(server) as refresh:
+    with refreshing(server, pause_seconds=pause_seconds) as refresh:
         refresh.wrote(1)
         wait_until(lambda: len(server.refreshed_at) == 1)
         refresh.wrote(written)
@@ -60,6 +67,12 @@ def pause_between(server: Server, *, written: int) -> float:
 
 def test_a_write_is_refreshed_soon_but_not_right_after_another(server: Server) -> None:
     assert pause_between(server, written=1) >= PAUSE_SECONDS
+
+
+def test_an_index_that_is_not_fed_from_the_stream_is_refreshed_more_rarely(server: Server) -> None:
+    assert (
+        pause_between(server, written=1, pause_seconds=FURTHER_PAUSE_SECONDS) >= FURTHER_PAUSE_SECONDS > PAUSE_SECONDS
+    )
 
 
 def test_a_slow_server_gets_a_pause_that_fits() -> None:

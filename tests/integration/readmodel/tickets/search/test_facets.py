@@ -6,8 +6,12 @@ from itertools import batched
 from typing import Any
 
 import pytest
+from elasticsearch import Elasticsearch
+from pytest_django import Settings
 
+from readmodel.index.document_index import shared_index
 from readmodel.search.time_bounds import TIME_ZONES
+from readmodel.tickets.documents import TicketDocuments
 from readmodel.tickets.search.query import SearchQuery
 from readmodel.tickets.search.request_body import request_for
 from readmodel.tickets.search.search import search
@@ -145,6 +149,16 @@ def test_venues_beyond_the_twenty_most_frequent_are_counted_together(shelf: Shel
 
     assert (facet.buckets[0].value, facet.buckets[0].count) == ("Venue 21", 2)
     assert (len(facet.buckets), facet.others) == (20, 2)
+
+
+def test_venues_are_counted_over_all_shards_of_an_index(elasticsearch: Elasticsearch, settings: Settings) -> None:
+    settings.READMODEL_SHARDS = 4
+    shelf = Shelf(shared_index(TicketDocuments), elasticsearch)
+    shelf.hold(*({"venue": f"Venue {number % 80:02}"} for number in range(240)))
+
+    facet = search(SearchQuery(facets=["venue"])).facets["venue"]
+
+    assert [bucket.count for bucket in facet.buckets] == [3] * 20
 
 
 def test_a_chosen_venue_is_counted_also_if_it_is_rare_or_typed_in_another_form(shelf: Shelf) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.template import Context
 from django.template.loader import render_to_string
@@ -26,6 +26,7 @@ from readmodel.tickets.pages.search_form import query_from, without_contradictio
 from readmodel.tickets.search.facets import Bucket, Facet
 from readmodel.tickets.search.search import Hit
 from readmodel.tickets.templatetags.ticket_display import amount, highlighted, moment, ticket_address
+from tests.permitted import permit
 from tests.things import ThingMade
 from tests.ticket_events import document
 from tests.tickets import issue
@@ -41,7 +42,7 @@ def viewer(client: Client) -> Client:
 
 def logged_in(client: Client, *permissions: str) -> Client:
     user = User.objects.create_user("ada")
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    permit(user, *permissions)
     client.force_login(user)
     return client
 
