@@ -13,6 +13,8 @@ from tickets.values.venue_time import time_zones
 from tickets.webhooks.signing import signers
 
 SHORTEST_KEY = 32
+BEGINNINGS_OF_FONTS = {b"\x00\x01\x00\x00", b"true", b"OTTO"}
+"""A collection (ttcf) has several fonts, and none of them can be named."""
 
 
 @register(SETTINGS_TAG)
@@ -60,6 +62,17 @@ def check_qr_keys(**_: Any) -> Sequence[CheckMessage]:
 
 @register(SETTINGS_TAG)
 def check_fonts(**_: Any) -> Sequence[CheckMessage]:
-    missing = [font for font in settings.TICKETS_FONTS if not Path(font).is_file()]
     hint = "Name font files, TrueType or OpenType, separated by commas."
-    return [Error(f"TICKETS_FONTS: there is no file {font}", hint=hint, id="tickets.E005") for font in missing]
+    faults = {font: _fault_of(Path(font)) for font in settings.TICKETS_FONTS}
+    return [
+        Error(f"TICKETS_FONTS: {font} {fault}", hint=hint, id="tickets.E005") for font, fault in faults.items() if fault
+    ]
+
+
+def _fault_of(font: Path) -> str:
+    """Return why the file is no font, by its first bytes; to read it would take longer than all other checks."""
+    try:
+        with font.open("rb") as file:
+            return "" if file.read(4) in BEGINNINGS_OF_FONTS else "is no font file"
+    except OSError as error:
+        return f"can't be read: {error.strerror}"

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from config.engines.elasticsearch_archive import archive_of
 from config.supervisord.ports import free_port
 from tests.acceptance.service import STOP_SECONDS, is_ready, manage, processes_of, up, uses
 from tests.waiting import wait_until
@@ -37,6 +38,7 @@ def test_the_demo_tells_the_story_and_leaves_no_process(data: Path) -> None:
     assert re.search(r"The event is on the stream, as entry \d+-0\n", story)
     assert "The access system was told that" in story
     assert f"The search finds {replacement}:" in story
+    assert "Elasticsearch will start faster the next time" in story
     assert processes_of(data) == []
     assert not (data / "env").exists()
 
@@ -99,6 +101,24 @@ def test_an_engine_restarts_leftover_processes_are_stopped_and_a_killed_up_leave
             wait_until(lambda: not processes_of(data))
 
     assert any("elasticsearch_node" in command for command in left)
+
+
+def test_elasticsearch_starts_with_an_archive_of_its_classes_and_without_a_broken_one(data: Path, port: int) -> None:
+    archive = archive_of(data / "elasticsearch")
+    with up(data, port) as process:  # Only an archive that Java has used is there again.
+        was_used = archive.exists()
+        process.send_signal(signal.SIGINT)
+        process.wait(STOP_SECONDS)
+    middle = archive.stat().st_size // 2
+    with archive.open("r+b") as file:
+        file.seek(middle)
+        file.write(bytes(100_000))
+
+    with up(data, port) as process:
+        is_there = archive.exists()
+
+    assert was_used
+    assert not is_there
 
 
 def is_postmaster_of(data: Path, process: psutil.Process) -> bool:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +24,8 @@ MOST_RECEIVERS = 200
 """Each may have 8 connections."""
 OLD_SECRET_HOURS = 24
 LONGEST_OLD_SECRET_HOURS = 24 * 365
+receiver_changed = Signal()
+"""Somebody has added or changed `receiver`; `done` says what, as in "made" or "turned_off"."""
 
 
 class Made(NamedTuple):
@@ -49,7 +52,14 @@ def add(name: str, url: str, types: Sequence[str], *, from_start: bool = False) 
         raise ValidationError(_("There is a receiver of this name.")) from None
     if not from_start:
         rows.begin_now(receiver)
+    _tell("made", receiver)
     return Made(receiver, secret)
+
+
+def change(receiver: Receiver, names: Collection[str]) -> None:
+    """Store these checked fields of the receiver."""
+    Receiver.objects.filter(pk=receiver.pk).update(**{name: getattr(receiver, name) for name in names})
+    _tell("changed", receiver)
 
 
 def check_room() -> None:
@@ -96,10 +106,12 @@ def checked_types(types: Collection[str]) -> list[str]:
 
 def enable(receiver: Receiver) -> None:
     rows.turn_on(receiver)
+    _tell("turned_on", receiver)
 
 
 def disable(receiver: Receiver) -> None:
     rows.turn_off(receiver, WhyOff.PERSON)
+    _tell("turned_off", receiver)
 
 
 def rotate(receiver: Receiver, *, hours: float = OLD_SECRET_HOURS) -> str:
@@ -116,6 +128,7 @@ def rotate(receiver: Receiver, *, hours: float = OLD_SECRET_HOURS) -> str:
         sealed_old_secret=former,
         old_secret_until=timezone.now() + timedelta(hours=hours),
     )
+    _tell("secret_changed", receiver)
     return secret
 
 
@@ -124,6 +137,7 @@ def remove(receiver: Receiver) -> None:
     """Delete the receiver, its deliveries, its place and its letters."""
     expect_own_row(receiver)
     rows.give_up_place(receiver.target)
+    _tell("removed", receiver)
     receiver.delete()
 
 
@@ -137,6 +151,7 @@ def replay(receiver: Receiver, to: int | datetime, *, partition: int | None = No
     plan = plan_replay(rows.GROUP, to, partition=partition, target=receiver.target)
     moves = [move for move in plan.moves if move.is_back]
     execute_replay(ReplayPlan(group=plan.group, moves=moves))
+    _tell("asked_to_replay", receiver)
     return sum(sum(move.between.types.values()) for move in moves)
 
 
@@ -158,3 +173,7 @@ def lags(receivers: Sequence[Receiver]) -> dict[int, int]:
         else 0
         for receiver in receivers
     }
+
+
+def _tell(done: str, receiver: Receiver) -> None:
+    receiver_changed.send(Receiver, receiver=receiver, done=done)

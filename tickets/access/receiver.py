@@ -81,11 +81,14 @@ class ReceiverTarget(Subscriber):
     @cached_property
     def _target(self) -> "WebhookTarget":
         """The HTTP client, which loads slowly, and which remembers the receiver's failures between batches."""
+        from tickets.webhooks.background import trusted_certificates  # noqa: PLC0415
         from tickets.webhooks.target import WebhookTarget  # noqa: PLC0415
 
-        return WebhookTarget(self.address.url, self.address.secrets, self._background.certificates, note=self._note)
+        return WebhookTarget(self.address.url, self.address.secrets, trusted_certificates(), note=self._note)
 
     def open(self) -> str:
+        """Begin anew: the group may have been set back, to tell what was told before."""
+        self._told.clear()
         return self.address.target
 
     def select(self, batch: Sequence[Envelope]) -> Sequence[Envelope]:

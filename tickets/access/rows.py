@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from events.database import atomic
 from events.dead_letters import parking as dead_letters
 from events.groups import checkpoint
-from events.log.partitions import all_partitions
+from events.log.partitions import all_partitions, locked_partitions
 from tickets.access.receiver import Address
 from tickets.models import Delivery, Receiver, WhyOff
 from tickets.webhooks.sealing import Unreadable
@@ -102,9 +102,11 @@ def turn_on(row: Receiver) -> None:
     Receiver.objects.filter(id=row.id).update(is_on=True, why_off="", off_since=None, error="", next_attempt_at=None)
 
 
+@atomic()
 def begin_now(row: Receiver) -> None:
     """Begin with what happens from now on, in each partition where the receiver has no place yet."""
-    checkpoint.begin(GROUP, row.target, {found.number: found.last_position for found in all_partitions()})
+    # Locked: a repartitioning lets the places that it finds go on in the new partitions.
+    checkpoint.begin(GROUP, row.target, {found.number: found.last_position for found in locked_partitions()})
 
 
 def release_long_off() -> None:

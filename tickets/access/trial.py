@@ -47,11 +47,11 @@ def send_test(receiver: Receiver) -> Answer:
 async def _send(address: Address) -> Answer:
     # The HTTP client loads slowly, and every process of the service imports this module.
     from events.exceptions import RetryLater, Unprocessable  # noqa: PLC0415
-    from tickets.webhooks.background import Background  # noqa: PLC0415
+    from tickets.webhooks.background import trusted_certificates  # noqa: PLC0415
     from tickets.webhooks.target import WebhookTarget  # noqa: PLC0415
 
     attempts: list[Attempt] = []
-    target = WebhookTarget(address.url, address.secrets, Background().certificates, note=attempts.append)
+    target = WebhookTarget(address.url, address.secrets, trusted_certificates(), note=attempts.append)
     began_at, error = time.monotonic(), ""
     try:
         async with asyncio.timeout(SECONDS):

@@ -10,7 +10,6 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from unfold.widgets import (
-    UnfoldAdminEmailInputWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
@@ -23,7 +22,6 @@ from tickets.models import Ticket
 
 WIDGETS = {
     forms.TextInput: UnfoldAdminTextInputWidget,
-    forms.EmailInput: UnfoldAdminEmailInputWidget,
     forms.Textarea: UnfoldAdminTextareaWidget,
     forms.CheckboxInput: UnfoldBooleanWidget,
 }

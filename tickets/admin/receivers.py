@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from events.exceptions import EventError
+from events.texts.times import in_utc
 from tickets.access import control
 from tickets.access.trial import send_test
 from tickets.models import Delivery, Receiver
@@ -145,7 +146,7 @@ class ReceiverAdmin(ReceiverModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Receiver, form: Any, change: bool) -> None:  # noqa: FBT001
         if change:
-            Receiver.objects.filter(pk=obj.pk).update(**{name: getattr(obj, name) for name in form.changed_data})
+            control.change(obj, form.changed_data)
             return
         made = control.add(obj.name, obj.url, obj.types, from_start=form.cleaned_data["from_start"])
         obj.pk = made.receiver.pk
@@ -235,8 +236,8 @@ def _time(text: str) -> datetime:
     """Return the time that was typed; raise ValidationError."""
     try:
         time = parse_datetime(text.strip())
+        if time is not None:
+            return in_utc(time if is_aware(time) else make_aware(time))
     except ValueError:
-        time = None
-    if time is None:
-        raise ValidationError(gettext("This time is not valid."))
-    return time if is_aware(time) else make_aware(time)
+        pass
+    raise ValidationError(gettext("This time is not valid."))

@@ -6,8 +6,11 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from tickets.api.bodies import LineField, SwitchField
+from tickets.api.serializers import TYPES
 from tickets.models import Correction, Ticket
 from tickets.models.details import LONGEST_REASON
+from tickets.values.validators import validate_text
 
 NO_REPLACEMENT = "There is no replacement whose holder or seat could be corrected; leave this out, or `replace`."
 CORRECTED = list(Correction.__annotations__)
@@ -16,14 +19,20 @@ CORRECTED = list(Correction.__annotations__)
 class ReasonSerializer(serializers.Serializer[Any]):
     """Why a ticket is changed."""
 
-    reason = serializers.CharField(
-        default="", allow_blank=True, max_length=LONGEST_REASON, help_text="Why; it is recorded in the event."
+    reason = LineField(
+        default="",
+        allow_blank=True,
+        max_length=LONGEST_REASON,
+        validators=[validate_text],
+        help_text="Why; it is recorded in the event.",
     )
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Another holder", {"holder_name": "Grace Hopper"})])
 class CorrectionSerializer(serializers.ModelSerializer[Ticket]):
     """The fields to change; the others stay as they are."""
+
+    serializer_field_mapping = TYPES
 
     class Meta:
         model = Ticket
@@ -40,7 +49,7 @@ class CorrectionSerializer(serializers.ModelSerializer[Ticket]):
 class CancelSerializer(ReasonSerializer, CorrectionSerializer):
     """Why a ticket is cancelled, and what its replacement is like; without a body it is like the ticket."""
 
-    replace = serializers.BooleanField(default=True, help_text="Whether a replacement is issued.")
+    replace = SwitchField(default=True, help_text="Whether a replacement is issued.")
 
     class Meta(CorrectionSerializer.Meta):
         fields = ["reason", "replace", *CORRECTED]

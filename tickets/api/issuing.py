@@ -1,6 +1,6 @@
 """Issue one ticket, or all of a list; the problem names each wrong field of each wrong ticket."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.core import exceptions
@@ -44,5 +44,6 @@ def _draft(serializer: TicketSerializer, body: Any) -> Ticket:
 
 
 def _named(index: int, detail: Any) -> Iterator[tuple[str, Any]]:
-    """Name the fields of a ticket by its place in the list too: 0.title."""
-    yield from ((f"{index}.{name}", messages) for name, messages in detail.items())
+    """Name the fields of a ticket by its place in the list too: 0.title; a null has none."""
+    fields = detail if isinstance(detail, Mapping) else {"non_field_errors": detail}
+    yield from ((f"{index}.{name}", messages) for name, messages in fields.items())

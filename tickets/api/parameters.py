@@ -1,6 +1,6 @@
 """Read the parameters of the list and of a shown ticket; all that are wrong are refused in one answer."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Never, cast
 
 from django.utils.dateparse import parse_date, parse_datetime
@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from events.texts.numbers import WHOLE
+from tickets.api.bodies import AddressField, TextField
 from tickets.api.representation import EXPANSIONS, NAMES
 from tickets.models import Status
 from tickets.values.texts import normalized
@@ -42,7 +43,7 @@ class DayOrTimeField(serializers.Field[date | datetime, str, str, Any]):
             raise serializers.ValidationError(INCOMPLETE)
         if not EARLIEST.year <= found.year < LATEST.year:
             raise serializers.ValidationError("Write a year from 1900 to 2200.")
-        return found
+        return found.astimezone(UTC) if isinstance(found, datetime) else found
 
     def to_representation(self, value: date | datetime) -> str:
         return value.isoformat()
@@ -112,7 +113,7 @@ class FilterParameters(serializers.Serializer[Any]):
     """Which tickets are meant."""
 
     status = OneOfField(choices=Status.choices, required=False, help_text="Only tickets with this status.")
-    venue = serializers.CharField(required=False, min_length=1, help_text="Only tickets of this venue.")
+    venue = TextField(required=False, min_length=1, help_text="Only tickets of this venue.")
     starts_from = DayOrTimeField(
         required=False, help_text="Only tickets that start on or after this day at the venue, or at or after this time."
     )
@@ -120,17 +121,17 @@ class FilterParameters(serializers.Serializer[Any]):
         required=False,
         help_text="Only tickets that start on or before this day at the venue, or at or before this time.",
     )
-    holder_email = serializers.EmailField(
+    holder_email = AddressField(
         required=False, help_text="Only tickets of this address; upper and lower case are the same after the @ alone."
     )
-    currency = serializers.CharField(
+    currency = TextField(
         required=False,
         min_length=3,
         max_length=3,
         validators=[validate_currency],
         help_text="Only tickets with a price in this currency (ISO 4217).",
     )
-    code = serializers.CharField(
+    code = TextField(
         required=False,
         min_length=1,
         help_text="Only the ticket with this code, in any case, with or without spaces and hyphens.",

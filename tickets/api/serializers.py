@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import models
 from django.utils.timezone import is_naive
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -13,6 +14,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
+from tickets.api.bodies import AddressField, TextField
 from tickets.api.representation import NAMES, Representation, linked
 from tickets.models import Ticket
 from tickets.values.money import MOST_DECIMALS, is_plain
@@ -44,6 +46,12 @@ SHOWN = {
     "created_at": "2027-03-01T09:30:00Z",
     "updated_at": "2027-03-01T09:30:00Z",
 }
+TYPES = {
+    **serializers.ModelSerializer.serializer_field_mapping,
+    models.CharField: TextField,
+    models.EmailField: AddressField,
+}
+"""The fields of REST for those of the table."""
 LINK = {"oneOf": [{"type": "string", "format": "uuid"}, {"$ref": "#/components/schemas/Ticket"}]}
 
 
@@ -86,12 +94,12 @@ class LinkField(serializers.PrimaryKeyRelatedField[Ticket]):
 
 
 @extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9-]+$", "maxLength": 20})
-class CodeField(serializers.CharField):
+class CodeField(TextField):
     """The code of a ticket, by which people know it."""
 
 
 @extend_schema_field({"type": "string", "pattern": "^[A-Z]{3}$"})
-class CurrencyField(serializers.CharField):
+class CurrencyField(TextField):
     """The code of a currency."""
 
 
@@ -99,6 +107,7 @@ class CurrencyField(serializers.CharField):
 class TicketSerializer(serializers.ModelSerializer[Ticket]):
     """A ticket: a place at an event for one holder."""
 
+    serializer_field_mapping = TYPES
     code = CodeField(read_only=True, help_text="Short, to be read out and typed; the service makes it.")
     starts_at = VenueTimeField(
         help_text="With its UTC offset; or without, if `time_zone` is given: then it is the local time at the venue. "

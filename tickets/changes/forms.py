@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tickets.models import Correction, Ticket
 from tickets.models.details import LONGEST_REASON
+from tickets.values.fields import ATTRIBUTES_OF_ADDRESSES
 
 CORRECTED = tuple(Correction.__annotations__)
 
@@ -52,7 +53,9 @@ class ReasonForm(ChangeForm):
 
 class CorrectionForm(ChangeForm):
     holder_name = forms.CharField(label=_("Holder"), max_length=200, widget=forms.TextInput({"dir": "auto"}))
-    holder_email = forms.CharField(label=_("E-mail address"), max_length=254, widget=forms.EmailInput({"dir": "ltr"}))
+    holder_email = forms.CharField(
+        label=_("E-mail address"), max_length=254, widget=forms.TextInput({"dir": "ltr", **ATTRIBUTES_OF_ADDRESSES})
+    )
     seat = forms.CharField(label=_("Seat"), required=False, max_length=50, widget=forms.TextInput({"dir": "auto"}))
     field_order: Sequence[str] = ("version", "holder_name", "holder_email", "seat")
 

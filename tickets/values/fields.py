@@ -13,9 +13,14 @@ from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from tickets.values.addresses import validate_address
 from tickets.values.money import DECIMALS, as_written, is_plain
 from tickets.values.texts import normalized
-from tickets.values.venue_time import INCOMPLETE, NoSuchTime, instant_of, is_complete, time_zones
+from tickets.values.validators import validate_year
+from tickets.values.venue_time import INCOMPLETE, NoSuchTime, at_venue, instant_of, is_complete, time_zones
+
+ATTRIBUTES_OF_ADDRESSES = {"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
+"""They bring up a phone's keyboard for addresses."""
 
 
 class _Own(models.Field):  # type: ignore[type-arg]  # Django's fields can't be subscripted at run time
@@ -36,7 +41,16 @@ class LineField(_Normalized, models.CharField):  # type: ignore[type-arg]
 
 
 class AddressField(_Normalized, models.EmailField):  # type: ignore[type-arg]
-    """An e-mail address."""
+    """An e-mail address, with letters of any script."""
+
+    default_validators = [validate_address]
+
+    def formfield(self, **options: Any) -> Any:
+        """Return a field that browsers do not check: theirs for addresses takes ASCII alone before the @."""
+        field: Any = super().formfield(**{"form_class": forms.CharField, **options})
+        field.widget.input_type = "text"
+        field.widget.attrs |= ATTRIBUTES_OF_ADDRESSES
+        return field
 
 
 class PriceFormField(forms.DecimalField):
@@ -88,6 +102,7 @@ class VenueTimeField(_Own, models.DateTimeField):  # type: ignore[type-arg]
         if time and time.tzinfo is None and model_instance.time_zone in time_zones():
             time = _instant_of(time, model_instance.time_zone)
         instant: datetime = super().clean(time, model_instance)
+        validate_year(at_venue(instant, model_instance.time_zone))
         return instant.astimezone(UTC)
 
 

@@ -18,6 +18,7 @@ NAIVE = gettext_lazy(
     "This time has no time zone; add its offset, for example 2027-05-01T20:00:00+02:00, or Z for UTC, or give the "
     "venue's time zone too."
 )
+OUT_OF_RANGE = gettext_lazy("This time is outside the years 1900 to 2200; write a time within them.")
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
 
 validate_code = RegexValidator(
@@ -65,4 +66,10 @@ def validate_instant(value: datetime) -> None:
     if value.tzinfo is None:
         raise ValidationError(NAIVE, code="naive")
     if not EARLIEST <= value < LATEST:
-        raise ValidationError(_("This time is outside the years 1900 to 2200; write a time within them."), code="range")
+        raise ValidationError(OUT_OF_RANGE, code="range")
+
+
+def validate_year(local: datetime) -> None:
+    """Refuse an instant whose local time is outside these years: no day at the venue that can be asked for has it."""
+    if not EARLIEST.year <= local.year < LATEST.year:
+        raise ValidationError(OUT_OF_RANGE, code="range")

@@ -5,7 +5,7 @@ import ssl
 from collections import deque
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
-from functools import cached_property
+from functools import cache
 from threading import Thread
 from typing import Any
 
@@ -15,20 +15,21 @@ FINISH_SECONDS = 2.0
 MOST_FINISHING = 1000
 
 
+@cache
+def trusted_certificates() -> ssl.SSLContext:
+    """Read the certificates that connections trust, once in a process: it takes as long as some hundred requests."""
+    from httpx import create_ssl_context  # noqa: PLC0415 (the HTTP client itself loads slowly)
+
+    return create_ssl_context()
+
+
 class Background:
-    """The loop and its thread, which `submit` starts, and the certificates that its connections trust."""
+    """The loop and its thread, which `submit` starts."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: Thread | None = None
         self._finishing: deque[Future[None]] = deque(maxlen=MOST_FINISHING)
-
-    @cached_property
-    def certificates(self) -> ssl.SSLContext:
-        # To read them takes as long as some hundred requests. The HTTP client itself loads slowly.
-        from httpx import create_ssl_context  # noqa: PLC0415
-
-        return create_ssl_context()
 
     def submit(self, work: Coroutine[Any, Any, None]) -> Future[None]:
         """Begin the work without waiting; callable from any thread."""

@@ -3,11 +3,14 @@
 import re
 from ipaddress import ip_address
 
-import httpx
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from events.processes.optional_packages import without_packages
 from tickets.webhooks.addresses import is_public
+
+with without_packages("click"):  # httpx has a command line too, which would load rich and pygments.
+    import httpx
 
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 PORTS = range(1, 65536)

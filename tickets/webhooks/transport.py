@@ -7,11 +7,10 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
-import httpcore
 import httpx
 from django.conf import settings
 
-from tickets.webhooks.addresses import CheckedNetwork
+from tickets.webhooks.network import CheckedNetwork, httpcore
 
 KEPT_IDLE_SECONDS = 5.0
 TIMEOUTS = httpcore.TimeoutException

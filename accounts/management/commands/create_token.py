@@ -15,6 +15,7 @@ from accounts.models import Token
 from accounts.tokens.scopes import SCOPES
 from events.management.arguments import age
 from events.management.command import BaseCommand
+from events.texts.times import in_utc
 
 DEFAULT_NAME = "create_token"
 
@@ -26,8 +27,8 @@ def expiry(text: str) -> datetime:
         if day := parse_date(plain):
             return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
         if (moment := parse_datetime(plain)) and moment.tzinfo:
-            return moment
-    except ValueError as error:
+            return in_utc(moment)
+    except (ValueError, OverflowError) as error:
         raise ArgumentTypeError(f"{text!r} does not exist: {error}") from error
     return timezone.now() + age(text)
 

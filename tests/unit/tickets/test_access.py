@@ -108,6 +108,18 @@ def test_a_repeated_message_has_the_same_id_and_a_new_signature(access: Receiver
     assert all(call.is_signed_with(SECRET) for call in gate.calls)
 
 
+def test_what_was_told_before_is_told_again_once_the_group_was_set_back(access: ReceiverTarget, gate: Gate) -> None:
+    first, second = canceled(1), canceled(2)
+    gate.answers_for[ticket_id(2)] = status(500)
+    failures_of(access, first, second)
+    gate.answers_for.clear()
+
+    access.open()
+    access.handle([first, second])
+
+    assert gate.tickets.count(ticket_id(1)) == 2
+
+
 def test_each_secret_signs_the_message(gate: Gate, settings: Any) -> None:
     settings.ACCESS_SYSTEM_ALLOW_PRIVATE = True
     old, new = secrets = [new_secret(), new_secret()]

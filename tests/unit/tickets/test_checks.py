@@ -16,6 +16,7 @@ from tickets.printing.fonts import SANS
         ({"TICKETS_QR_KEYS": ["a" * 32, "b" * 50], "TICKETS_FONTS": [str(SANS)]}, []),
         ({"TICKETS_QR_KEYS": ["a" * 32, "short"]}, ["tickets.E004"]),
         ({"TICKETS_FONTS": ["/nowhere.ttf", str(SANS)]}, ["tickets.E005"]),
+        ({"TICKETS_FONTS": [__file__, str(SANS.parent)]}, ["tickets.E005", "tickets.E005"]),
     ],
 )
 def test_keys_and_fonts_that_can_t_be_used_are_named(

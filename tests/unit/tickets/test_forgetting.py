@@ -228,7 +228,7 @@ def test_the_person_can_be_read_from_the_standard_input(monkeypatch: pytest.Monk
     assert traces_in_database() == {}
 
 
-@pytest.mark.parametrize("text", ["", "  ", "a@b", FORGOTTEN_EMAIL, "[…]@x.org"])
+@pytest.mark.parametrize("text", ["", "  ", "a@b", FORGOTTEN_EMAIL, "[…]@x.org", "ada\udcff@x.org", "ada\0@x.org"])
 def test_what_identifies_nobody_is_refused(text: str) -> None:
     with pytest.raises(PersonRefused):
         person_meant(text)

@@ -8,9 +8,9 @@ from django.utils.timezone import is_naive
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from tickets.api.bodies import LineField, TextField
 from tickets.api.serializers import VenueTimeField
 from tickets.models import Passage
-from tickets.values.texts import normalized
 from tickets.values.validators import validate_instant, validate_text
 
 LONGEST = 100
@@ -22,18 +22,11 @@ ONE = "Give the code or the QR code's text, and not both."
 
 
 @extend_schema_field({"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]+$"})
-class NonceField(serializers.RegexField):
+class NonceField(TextField, serializers.RegexField):
     """The device's own name for a check-in."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(r"\A[!-~]+\Z", max_length=LONGEST, error_messages={"invalid": NO_NONCE}, **options)
-
-
-class DeviceField(serializers.CharField):
-    """A text as the ticket's texts: what it is measured by is what is stored, as composing can make a text longer."""
-
-    def to_internal_value(self, data: Any) -> str:
-        return normalized(super().to_internal_value(data))
 
 
 class InstantField(VenueTimeField):
@@ -48,7 +41,7 @@ class InstantField(VenueTimeField):
 class PassageSerializer(serializers.Serializer[Any]):
     """By which device somebody was let in, and when."""
 
-    device = DeviceField(
+    device = LineField(
         default="", max_length=LONGEST, allow_blank=True, validators=[validate_text], help_text="Which one, and where."
     )
     nonce = NonceField(
@@ -76,10 +69,8 @@ class PassageSerializer(serializers.Serializer[Any]):
 class CheckInSerializer(PassageSerializer):
     """The ticket that somebody has shown."""
 
-    code = serializers.CharField(
-        default="", max_length=LONGEST, help_text="In any case, with or without spaces and hyphens."
-    )
-    qr = serializers.CharField(default="", max_length=LONGEST_QR, help_text="The text of the ticket's QR code.")
+    code = TextField(default="", max_length=LONGEST, help_text="In any case, with or without spaces and hyphens.")
+    qr = TextField(default="", max_length=LONGEST_QR, help_text="The text of the ticket's QR code.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if bool(attrs["code"]) == bool(attrs["qr"]):
@@ -105,7 +96,7 @@ def passage_in(body: dict[str, Any]) -> Passage:
 class LateCheckInSerializer(CheckInSerializer):
     """The ticket that somebody has shown while the device had no network."""
 
-    device = DeviceField(max_length=LONGEST, validators=[validate_text], help_text="Which one, and where.")
+    device = LineField(max_length=LONGEST, validators=[validate_text], help_text="Which one, and where.")
     nonce = NonceField(help_text="The device's own name for this check-in, such as a UUID.")
     at = InstantField(
         validators=[validate_instant], help_text="When, by the device's clock. A time in the future counts as now."

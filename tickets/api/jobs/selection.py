@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from tickets.api.bodies import SwitchField
 from tickets.api.changes import ReasonSerializer
 from tickets.api.filters import filtered
 from tickets.api.parameters import FilterParameters, OneOfField
@@ -82,9 +83,7 @@ class BulkSerializer(ReasonSerializer):
         required=False, help_text=f"The tickets, {MOST_TICKETS:,} at most; one that is repeated counts once."
     )
     filter = TicketFilter(required=False, help_text="Instead of ids: all tickets that have this now.")
-    replace = serializers.BooleanField(
-        default=True, help_text="Whether each cancelled ticket gets a replacement like it."
-    )
+    replace = SwitchField(default=True, help_text="Whether each cancelled ticket gets a replacement like it.")
 
     def to_internal_value(self, data: Any) -> Any:
         try:

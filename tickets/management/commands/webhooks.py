@@ -1,7 +1,7 @@
 """List, add, test and control the receivers of webhooks."""
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from events.management.arguments import number
 from events.management.command import BaseCommand
 from events.management.console import Console, Table
 from events.texts.numbers import WHOLE
+from events.texts.times import in_utc
 from tickets.access import control
 from tickets.access.trial import send_test
 from tickets.models import Delivery, Receiver
@@ -55,7 +56,7 @@ class Command(BaseCommand):
         )
         replaying = _with_receiver(actions.add_parser("replay", help="send messages again"))
         place = replaying.add_mutually_exclusive_group(required=True)
-        place.add_argument("--since", type=datetime.fromisoformat, metavar="TIME", help="of events since this time")
+        place.add_argument("--since", type=_time, metavar="TIME", help="of events since this time")
         place.add_argument("--after", type=number, metavar="POSITION", help="of events after this position")
         replaying.add_argument("--partition", type=number, metavar="N", help="of this partition alone")
 
@@ -120,7 +121,7 @@ class Command(BaseCommand):
         self._say(receiver, options, "is removed")
 
     def _replay(self, receiver: Receiver, options: dict[str, Any]) -> None:
-        to = options["after"] if options["since"] is None else _aware(options["since"])
+        to = options["after"] if options["since"] is None else options["since"]
         events = control.replay(receiver, to, partition=options["partition"])
         self._say(receiver, options, f"is moved over {events:,} events", events=events)
 
@@ -165,8 +166,13 @@ def _receiver(text: str) -> Receiver:
     return receiver
 
 
-def _aware(time: datetime) -> datetime:
-    return time if time.tzinfo else timezone.make_aware(time)
+def _time(text: str) -> datetime:
+    """Parse a time; without an offset it is one in the service's time zone."""
+    try:
+        time = datetime.fromisoformat(text)
+        return in_utc(time if time.tzinfo else timezone.make_aware(time))
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not a time such as 2027-05-01T20:00+02:00: {error}") from None
 
 
 def _facts(receiver: Receiver) -> dict[str, Any]:

@@ -22,11 +22,6 @@ PASSWORD = "correct horse battery"
 NEW = "staple and paperclip"
 
 
-@pytest.fixture(autouse=True)
-def _fast_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashing.PasswordHasher, "iterations", 1)
-
-
 @pytest.fixture
 def ada() -> User:
     return User.objects.create_user("ada", password=PASSWORD)

@@ -35,11 +35,13 @@ def test_the_token_alone_is_printed_and_only_its_hash_is_stored(ada: User, capsy
 def test_a_user_has_several_with_names_scopes_and_expiry(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
     create_token(capsys, "ada", "--name", "gate", "--scope", "tickets:check-in", "--scope", "search", "--expires", "2d")
     create_token(capsys, "ada", "--name", "report", "--expires", "2030-01-31")
+    create_token(capsys, "ada", "--name", "far away", "--expires", "2030-02-01T23:59+23:59")
 
-    report, gate = Token.objects.all()
+    far_away, report, gate = Token.objects.all()
     assert (gate.name, gate.scopes) == ("gate", ["search", "tickets:check-in"])
     assert timedelta(hours=47) < gate.expires_at - timezone.now() < timedelta(hours=49)
     assert (report.name, report.expires_at) == ("report", datetime(2030, 2, 1, tzinfo=UTC))
+    assert (far_away.name, far_away.expires_at) == ("far away", datetime(2030, 2, 1, tzinfo=UTC))
 
 
 def test_rotate_revokes_those_of_the_same_name(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,6 +68,8 @@ def test_revoke_makes_none(ada: User, capsys: pytest.CaptureFixture[str]) -> Non
         ("idle", [], "The user 'idle' is not active"),
         ("ada", ["--scope", "everything"], "invalid choice: 'everything'"),
         ("ada", ["--expires", "soon"], "'soon' is not an age"),
+        ("ada", ["--expires", "9999-12-31"], "'9999-12-31' does not exist"),
+        ("ada", ["--expires", "9999-12-31T23:00-12:00"], "beyond the calendar"),
         ("ada", ["--expires", "2030-02-31"], "'2030-02-31' does not exist"),
         ("ada", ["--expires", "2020-01-31"], "This has passed already"),
         ("ada", ["--expires", "0d"], "This has passed already"),

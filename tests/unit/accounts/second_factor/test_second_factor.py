@@ -11,18 +11,12 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import Settings
 
 from accounts.log_in.views import HALF_WAY
-from accounts.passwords import hashing
 from accounts.throttling.attempts import BY_SESSION
 
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "correct horse battery"
 SET_UP = "/second-factor/"
-
-
-@pytest.fixture(autouse=True)
-def _fast_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashing.PasswordHasher, "iterations", 1)
 
 
 @pytest.fixture

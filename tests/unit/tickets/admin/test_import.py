@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from events.models import LogEntry
+from tests.permitted import permit
 from tests.tickets import issue, rows
 from tests.unit.tickets.admin.test_jobs import text_of
 from tickets.jobs import file_turn, turn
@@ -23,7 +24,7 @@ ROW = "A1;Café;Halle;01.05.2027 20:00;Europe/Berlin;;José;jose@example.org;49,
 
 def client_with(*permissions: str) -> Client:
     user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    permit(user, *permissions)
     client = Client()
     client.force_login(user)
     return client

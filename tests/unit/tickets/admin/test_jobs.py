@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from events.models import LogEntry
+from tests.permitted import permit
 from tests.tickets import FIELDS, issue
 from tickets.models import Job, JobItem, JobState, Ticket
 
@@ -20,7 +21,7 @@ LIST, JOBS = "/admin/tickets/ticket/", "/admin/tickets/job/"
 
 def client_with(*permissions: str) -> Client:
     user = User.objects.create_user(f"user-{User.objects.count()}", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    permit(user, *permissions)
     client = Client()
     client.force_login(user)
     return client

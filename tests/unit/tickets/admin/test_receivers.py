@@ -52,6 +52,30 @@ def test_an_added_receiver_shows_its_secret_once(operator: Client, gate: Gate) -
         assert receiver.sealed_secret not in shown.content.decode()
 
 
+def test_the_security_log_has_each_change_with_who_made_it(
+    operator: Client, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.clear()
+
+    page = f"{LIST}{receiver.pk}/"
+    operator.post(f"{page}change/", {"name": "south", "url": receiver.url, "types": ["ticket.issued"]})
+    for act in ("disable", "enable", "rotate"):
+        operator.post(f"{page}{act}/")
+    operator.post(f"{page}replay/", {"since": "2020-01-01T00:00Z"})
+    call_command("webhooks", "remove", "south")
+
+    said = [record.getMessage() for record in caplog.records if record.name == "security"]
+    by, of = 'by="clerk" address="127.0.0.1" ', f'of="south" origin="{receiver.origin}"'
+    assert said == [
+        f"receiver_changed {by}{of}",
+        f"receiver_turned_off {by}{of}",
+        f"receiver_turned_on {by}{of}",
+        f"receiver_secret_changed {by}{of}",
+        f"receiver_asked_to_replay {by}{of}",
+        f"receiver_removed {of}",
+    ]
+
+
 def test_a_receiver_whose_name_is_a_number_is_meant_by_its_name(receiver: Receiver, gate: Gate) -> None:
     other = control.add(str(receiver.pk), gate.url, ["ticket.canceled"]).receiver
 

@@ -2,13 +2,14 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.core.signing import TimestampSigner
 from django.test import Client
 from pytest_django import Settings
 
 from config.web.limits.request_body import limit_of
 from events.models import LogEntry
+from tests.permitted import permit
 from tests.tickets import FIELDS, issue, recorded, rows
 from tickets.csv_import import permits
 from tickets.models import Ticket
@@ -21,7 +22,7 @@ FORM = {**FIELDS, "starts_at_0": "2027-05-02", "starts_at_1": "05:00", "time_zon
 
 def client_with(*permissions: str) -> Client:
     user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    permit(user, *permissions)
     client = Client()
     client.force_login(user)
     return client

@@ -55,6 +55,8 @@ class TestIssueMany:
             ([BODY] * 1_001, "non_field_errors"),
             ([BODY, {**BODY, "titel": "a"}], "1.titel"),
             ([{**BODY, "status": "canceled"}], "0.status"),
+            ([BODY, None], "1.non_field_errors"),
+            ([BODY, 5], "1.non_field_errors"),
         ],
     )
     def test_a_wrong_list_is_refused_by_name(self, client: APIClient, body: Any, name: str) -> None:
@@ -80,9 +82,15 @@ class TestCorrect:
 
     @pytest.mark.parametrize(
         ("body", "name"),
-        [({"title": "Other"}, "title"), ({"holder_email": "x"}, "holder_email"), ({"holder_name": ""}, "holder_name")],
+        [
+            ({"title": "Other"}, "title"),
+            ({"holder_email": "x"}, "holder_email"),
+            ({"holder_name": ""}, "holder_name"),
+            ({"holder_name": 5}, "holder_name"),
+            ({"seat": 1.10}, "seat"),  # As a text it would be 1.1.
+        ],
     )
-    def test_a_wrong_field_is_refused_by_name(self, client: APIClient, body: dict[str, str], name: str) -> None:
+    def test_a_wrong_field_is_refused_by_name(self, client: APIClient, body: Any, name: str) -> None:
         ticket = issue()
         before = rows()
 
@@ -143,7 +151,11 @@ class TestCancel:
         [
             ({"reason": "x" * 501}, "reason"),
             ({"reason": None}, "reason"),
+            ({"reason": 5}, "reason"),
+            ({"reason": "a\u202eb"}, "reason"),
             ({"replace": "perhaps"}, "replace"),
+            ({"replace": "no"}, "replace"),
+            ({"replace": 0}, "replace"),
             ({"replace": False, "seat": "B"}, "seat"),
             ({"holder_email": "x"}, "holder_email"),
             ({"title": "Other"}, "title"),

@@ -115,6 +115,10 @@ class TestWhichTicket:
             ({"code": "A", "at": "2026-05-01T18.30Z"}, {"at"}),
             ({"code": "A", "device": "\u0958" * 51}, {"device"}),  # It is two characters when it is stored.
             ({"code": "A", "gate": "3"}, {"gate"}),
+            ({"code": 5}, {"code"}),
+            ({"qr": 5}, {"qr"}),
+            ({"code": "A", "device": 5}, {"device"}),
+            ({"code": "A", "device": "D", "nonce": 5}, {"nonce"}),
         ],
     )
     def test_a_wrong_field_is_refused_by_name(self, client: APIClient, body: Any, names: set[str]) -> None:

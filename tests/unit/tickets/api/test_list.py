@@ -36,6 +36,7 @@ class TestFilters:
             ({"starts_from": "2027-05-02"}, {"starts_at": datetime(2027, 5, 2, tzinfo=UTC)}),
             ({"starts_to": "2027-04-30"}, {"starts_at": datetime(2027, 4, 30, 23, 59, tzinfo=UTC)}),
             ({"starts_from": "2027-05-01T22:00:01+02:00"}, {"starts_at": datetime(2027, 5, 1, 20, 1, tzinfo=UTC)}),
+            ({"starts_from": "2027-05-02T20:00:01+23:59"}, {"starts_at": datetime(2027, 5, 1, 20, 1, 1, tzinfo=UTC)}),
             ({"starts_to": "2027-05-01T21:59:59+02:00"}, {"starts_at": datetime(2027, 5, 1, 19, 59, tzinfo=UTC)}),
         ],
         ids=str,

@@ -129,6 +129,20 @@ class TestIssue:
             ({"currency": "EUX"}, "currency", "not the ISO 4217 code of a currency"),
             ({"holder_email": "x"}, "holder_email", "valid email address"),
             ({"seat": "\0"}, "seat", "NUL or an invalid character"),
+            ({"seat": 1.10}, "seat", "Not a valid string."),  # As a text it would be 1.1.
+            ({"title": 5}, "title", "Not a valid string."),
+            ({"title": 10**30}, "title", "Not a valid string."),
+            ({"currency": 978}, "currency", "Not a valid string."),
+            (
+                {"starts_at": "2201-01-01T00:00", "time_zone": "Europe/Berlin"},
+                "starts_at",
+                "outside the years 1900 to 2200",
+            ),
+            (
+                {"starts_at": "1900-01-01T02:00Z", "time_zone": "America/New_York"},
+                "starts_at",
+                "outside the years 1900 to 2200",
+            ),
         ],
     )
     def test_invalid_values_are_reported_by_field(

@@ -7,11 +7,12 @@ from io import BytesIO, StringIO
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 
+from tests.permitted import permit
 from tests.tickets import FIELDS, issue
 from tickets.csv_import.rows import OPTIONAL_COLUMNS, TICKET_COLUMNS
 from tickets.export import csv_file, rows, workbook
@@ -101,7 +102,7 @@ def test_each_of_many_tickets_is_in_the_file_once(monkeypatch: pytest.MonkeyPatc
 
 def client_with(*permissions: str) -> Client:
     user = User.objects.create_user("clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    permit(user, *permissions)
     client = Client()
     client.force_login(user)
     return client

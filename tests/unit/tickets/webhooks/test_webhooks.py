@@ -15,6 +15,7 @@ import pytest
 import trustme
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
+from httpx import create_ssl_context
 
 from events.exceptions import PartlyHandled, RetryLater
 from tests.network.gate import SECRET, Gate, canceled, opened_gate
@@ -210,6 +211,7 @@ def test_tls_verifies_the_name_although_the_connection_uses_the_address(
     gate.socket = context.wrap_socket(gate.socket, server_side=True)
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    monkeypatch.setattr("tickets.webhooks.background.trusted_certificates", create_ssl_context)
     settings.ACCESS_SYSTEM_URL = f"https://gate.example:{gate.server_port}/"
     settings.ACCESS_SYSTEM_ALLOW_PRIVATE = True
     resolver(["127.0.0.1"])
