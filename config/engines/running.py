@@ -82,5 +82,10 @@ def _is_ready(engine: Engine, supervisor: Supervisor) -> bool:
     return has_port and engine.is_ready()
 
 
+def prepare_next_start(engines: Iterable[Engine], supervisor: Supervisor) -> list[Engine]:
+    """Make the next start of the running engines faster; return those for which there was anything to do."""
+    return [engine for engine in engines if engine.prepare_next_start(supervisor.process_id(_program(engine)))]
+
+
 def _program(engine: Engine) -> str:
     return f"engines:{engine.name}"

@@ -43,7 +43,7 @@ def _content(file: Path) -> str:
             content = opened.read(LARGEST_SECRET + 1)
         if len(content) > LARGEST_SECRET:
             raise ValueError(f"the file {file} is larger than {LARGEST_SECRET:,} bytes")
-        return content.decode()
+        return content.decode("utf-8-sig")  # Editors of Windows begin a file with a mark that is no part of it.
     except OSError as error:
         raise ValueError(f"the file {printable(str(file))} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:

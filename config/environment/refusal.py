@@ -30,24 +30,33 @@ WITHOUT_SERVERS = frozenset(
     }
 )
 """The commands that do without a database and a secret."""
+WITHOUT_MODELS = frozenset({"up"})
+"""The commands that load no models, which the checks of the settings need; `up` has config/up/preparation.py check."""
 HELP = frozenset({"help", "version", "--help", "-h", "--version"})
 
 
-def refuse_wrong_settings(*, needs_servers: bool = True) -> None:
+def refuse_wrong_settings(*, needs_servers: bool = True, needs_models: bool = True) -> None:
     """End the process unless all settings can be used; warn of variables that look like ours."""
     from django.conf import settings  # noqa: PLC0415 (read here, not before somebody needs them)
 
     for name, known in settings.UNKNOWN_VARIABLES:
-        sys.stderr.write(printable(f"{name} is not a setting; did you mean {known}?\n"))
-    if wrong := [*_wrong(), *(_missing() if needs_servers else ())]:
-        sys.stderr.write("".join(f"{printable(sentence)}\n" for sentence in wrong))
+        sys.stderr.write(f"{_on_one_line(name)} is not a setting; did you mean {known}?\n")
+    if wrong := [*(_wrong() if needs_models else ()), *(_missing() if needs_servers else ())]:
+        sys.stderr.write("".join(f"{_on_one_line(sentence)}\n" for sentence in wrong))
         sys.exit(WRONG_SETTINGS)
 
 
 def refuse_wrong_settings_of(command: list[str]) -> None:
     """Do so for the command line of manage.py; help is always given."""
     if len(command) > 1 and not HELP & set(command):
-        refuse_wrong_settings(needs_servers=command[1] not in WITHOUT_SERVERS)
+        refuse_wrong_settings(
+            needs_servers=command[1] not in WITHOUT_SERVERS, needs_models=command[1] not in WITHOUT_MODELS
+        )
+
+
+def _on_one_line(sentence: str) -> str:
+    """Return a sentence whose quoted path or value begins no other line."""
+    return printable(sentence).replace("\n", "\\n")
 
 
 def _wrong() -> Iterator[str]:

@@ -5,12 +5,14 @@ growing pauses too: after a crash of the server it stays useless for longer than
 connects itself, at once.
 """
 
+import select
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import BoundedSemaphore
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -18,6 +20,8 @@ from psycopg.pq import TransactionStatus
 from config.measurements import SESSION_SECONDS, SESSIONS_IN_USE, SESSIONS_WAITING
 
 IDLE_SECONDS = 600.0
+TRUSTED_SECONDS = 1.0
+"""How long a session that could write is believed to be able to, as long as its server has not closed it."""
 
 type Session = psycopg.Connection[Any]
 
@@ -37,6 +41,8 @@ class Pool:
         self._free = BoundedSemaphore(max_size)
         self._idle: deque[_Idle] = deque()
         """The one that was returned last is at the right."""
+        self._asked_at: WeakKeyDictionary[Session, float] = WeakKeyDictionary()
+        """When a session could write, as it said."""
         self._is_closed = False
 
     @property
@@ -90,10 +96,18 @@ class Pool:
         with suppress(IndexError):
             while True:
                 session = self._idle.pop().session
-                if _can_write(session):
+                if self._works(session):
                     return session
                 session.close()
         return None
+
+    def _works(self, session: Session) -> bool:
+        """Tell whether the session can write; ask it once a second, unless something has come from the server."""
+        now = time.monotonic()
+        if now - self._asked_at.get(session, -TRUSTED_SECONDS) < TRUSTED_SECONDS and _is_quiet(session):
+            return True
+        self._asked_at[session] = now
+        return _can_write(session)
 
     def _close_idle(self, *, returned_before: float) -> None:
         with suppress(IndexError):
@@ -109,6 +123,13 @@ def _end_transaction(session: Session) -> None:
         session.autocommit = True  # Raises unless the session is idle.
     except psycopg.Error:
         session.close()
+
+
+def _is_quiet(session: Session) -> bool:
+    """Tell whether the server has neither closed the session nor sent anything."""
+    poll = select.poll()
+    poll.register(session.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 def _can_write(session: Session) -> bool:

@@ -39,7 +39,8 @@ def check_migrations() -> Iterator[Step]:
     for migration, _ in plan:
         is_new = migration.app_label not in {app for app, _ in applied}
         reasons = [] if is_new else list(objections(migration, state, deployed=deployed))
-        found = f"{migration.app_label}.{migration.name}: {'; '.join(reasons) or 'it only adds'}"
+        harmless = getattr(migration, "survived_because", "") or "it only adds"
+        found = f"{migration.app_label}.{migration.name}: {'; '.join(reasons) or harmless}"
         yield Step("migration", found, f"run {database.migrate_command()}", is_survived=not reasons)
         state = migration.mutate_state(state, preserve=True)
 

@@ -52,7 +52,7 @@ EVENTS_PARTITIONS = env.number(
     "EVENTS_PARTITIONS",
     default=1,
     most=1_000,
-    meaning="how many partitions the log has; read at the first `migrate` and fixed from then on",
+    meaning="how many partitions a new log begins with, at the first `migrate`; `repartition_events` gives it more",
 )
 EVENTS_SCHEMA_LOCK = BASE_DIR / "event-schemas.json"
 EVENTS_FLUSH_ON_COMMIT = env.switch(

@@ -14,6 +14,21 @@ ELASTICSEARCH_URL = env.url(
 )
 READMODEL_PROJECTIONS = ["readmodel.tickets.documents.TicketDocuments", "readmodel.tickets.timeline.Timeline"]
 READMODEL_ALIAS = env.text("READMODEL_ALIAS", default="tickets", meaning="the alias of the index")
+READMODEL_SHARDS = env.number(
+    "READMODEL_SHARDS",
+    default=1,
+    most=1_024,
+    meaning="into how many shards an index is divided; it holds for indices that are created from then on, as by "
+    "`rebuild_readmodel`",
+)
+READMODEL_REPLICAS = env.number(
+    "READMODEL_REPLICAS",
+    default=1,
+    least=0,
+    most=20,
+    meaning="how many copies of each index there are besides the first one, on as many further nodes; with fewer nodes "
+    "there are fewer, and consumers change it when they start",
+)
 READMODEL_CONSISTENCY_SECONDS = env.seconds(
     "READMODEL_CONSISTENCY_SECONDS",
     default=2.0,

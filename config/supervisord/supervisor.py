@@ -21,7 +21,7 @@ from config.supervisord.private import OTHERS, UMASK, make_private
 
 CONFIGURATION = Path(__file__).with_name("supervisord.conf")
 PASSWORD_VARIABLE = "SUPERVISOR_PASSWORD"  # noqa: S105 - a name
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 SUPERVISOR_POLL_SECONDS = 0.1
 UNDER_WAY = {"STARTING", "RUNNING"}
@@ -55,14 +55,23 @@ class Supervisor:
 
     def listens(self, program: str, port: int) -> bool:
         """Return whether the program has the port; send no password before."""
-        return listens(self.remote.getProcessInfo(program)["pid"], port)
+        return listens(self.process_id(program), port)
+
+    def process_id(self, program: str) -> int:
+        return int(self.remote.getProcessInfo(program)["pid"])
 
     def wait_until(self, is_ready: Callable[[], bool], program: str) -> None:
         """Wait until a started program is ready; raise CannotStart with the last line of its log if it ends instead."""
+        name = program.rpartition(":")[2]
         deadline = time.monotonic() + START_SECONDS
         while not is_ready():
-            if self.remote.getProcessInfo(program)["statename"] not in UNDER_WAY or time.monotonic() > deadline:
-                raise CannotStart(_last_words(self.logs, program.rpartition(":")[2]))
+            if self.remote.getProcessInfo(program)["statename"] not in UNDER_WAY:
+                raise CannotStart(_last_words(self.logs, name))
+            if time.monotonic() > deadline:
+                raise CannotStart(
+                    f"{name} runs, but has not become ready within {START_SECONDS:.0f} s: "
+                    f"this machine may be too busy (its log: {self.logs / name}.log)"
+                )
             time.sleep(SUPERVISOR_POLL_SECONDS)
 
 

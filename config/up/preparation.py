@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 
 from config.environment.refusal import refuse_wrong_settings
+from config.loading import nothing_collected
 
 ADMIN = "admin"
 EMBEDDED_SECONDS = 60.0
@@ -62,5 +63,6 @@ def _make_admin() -> str:
 
 
 if __name__ == "__main__":
-    django.setup()
+    with nothing_collected():
+        django.setup()
     prepare()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from config.environment.refusal import WRONG_SETTINGS
 from config.supervisord.errors import CannotStart
 
 PROJECT_ROOT = Path(__file__).parents[2]
@@ -31,8 +32,14 @@ def process(data: Path, module: str, *arguments: str, stdout: int | None) -> Ite
 
 
 def outcome(running: subprocess.Popen[str]) -> str:
-    """Wait for a process and return what it printed; raise CannotStart with its last line of errors if it fails."""
+    """Wait for a process and return what it printed; raise CannotStart with its last line of errors if it fails.
+
+    If it refuses the settings, this process ends with the same words and the same exit code.
+    """
     output, errors = running.communicate()
+    if running.returncode == WRONG_SETTINGS:
+        sys.stderr.write(errors)
+        sys.exit(WRONG_SETTINGS)
     if running.returncode:
         raise CannotStart(
             errors.strip().rpartition("\n")[2]

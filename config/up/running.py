@@ -1,6 +1,7 @@
 """Run the whole service on this machine: the engines, the relay, the consumers, the web server, an access system."""
 
 import subprocess
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from config.engines.elasticsearch_archive import NotArchived
 from config.engines.engine import Engine
-from config.engines.running import install_engines, ports, start_engines
+from config.engines.running import install_engines, ports, prepare_next_start, start_engines
 from config.supervisord.ports import LOOPBACK, answers, first_of, free_port
 from config.supervisord.supervisor import Supervisor, owned, supervised
 from config.up.checks import refuse_full_disk, refuse_taken_port
@@ -20,7 +22,11 @@ from config.up.processes import outcome, process
 PROGRAMS = ("engines", "events", "web", "receiver")
 METRICS_PORTS = {"relay": 101, "readmodel": 201, "access": 301, "worker": 401}
 """How far the port of each program's metrics is from METRICS_PORT, as config/supervisord/events.conf says."""
-STARTED = ("relay:*", "readmodel:*", "access:*", "worker:*", "access-receiver", "web")
+READY_SECONDS = 5.0
+READY_POLL_SECONDS = 0.1
+STARTED = ("web", "relay:*", "access:*", "worker:*", "access-receiver")
+STARTED_LAST = ("readmodel:*",)
+"""The program that sends documents to Elasticsearch: before that is ready, another program may have its port."""
 
 
 class Service(NamedTuple):
@@ -34,6 +40,25 @@ class Service(NamedTuple):
     supervisor: Supervisor
     metrics_port: int
     """The port above which METRICS_PORTS are."""
+    engines: Collection[Engine]
+    port: int
+
+    def say_if_not_ready(self, narrator: Narrator) -> None:
+        """Wait a little until the service is ready: the consumers, which started last, may still load."""
+        until = time.monotonic() + READY_SECONDS
+        while not answers(self.port, "/readyz"):
+            if time.monotonic() > until:
+                narrator.tell("[red]The service is not ready: run `manage.py doctor` for the reasons[/]")
+                return
+            time.sleep(READY_POLL_SECONDS)
+
+    def prepare_next_start(self, narrator: Narrator) -> None:
+        """Do what makes the next start faster, unless that was done before."""
+        try:
+            for engine in prepare_next_start(self.engines, self.supervisor):
+                narrator.tell(f"{engine.name.capitalize()} will start faster the next time")
+        except NotArchived as error:
+            narrator.tell(f"Elasticsearch will start as slowly the next time: {error}")
 
 
 @contextmanager
@@ -61,35 +86,37 @@ def running_service(data: Path, port: int, named: Mapping[str, str], narrator: N
                 "SUPERVISOR_URL": supervisor.url,
             }
             with published(data, ours | dict(named)):
-                password = _start_engines_and_prepare(data, engines, supervisor, narrator)
                 with narrator.meanwhile("The service starts …"):
-                    _start_programs(supervisor, port)
+                    password = _start(data, engines, supervisor, narrator)
+                    supervisor.wait_until(lambda: answers(port, "/healthz"), "web")
                 narrator.tell("The relay, the consumers, the worker and the web server run")
-                if not answers(port, "/readyz"):
-                    narrator.tell("[red]The service is not ready: run `manage.py doctor` for the reasons[/]")
                 receiver_url = "" if "ACCESS_SYSTEM_URL" in named else ours["ACCESS_SYSTEM_URL"]
-                yield Service(f"http://{LOOPBACK}:{port}", receiver_url, password, supervisor, metrics_port)
+                yield Service(
+                    f"http://{LOOPBACK}:{port}", receiver_url, password, supervisor, metrics_port, engines, port
+                )
 
 
-def _start_engines_and_prepare(
-    data: Path, engines: Collection[Engine], supervisor: Supervisor, narrator: Narrator
-) -> str:
-    """Prepare the database while slower engines still start; return the new password of `admin`, if any."""
-    with (
-        process(data, "config.up.preparation", stdout=subprocess.PIPE) as preparing,
-        narrator.meanwhile("The engines start …"),
-    ):
-        for engine in start_engines(engines, supervisor):
-            narrator.tell(f"{engine.name.capitalize()} is ready")
+def _start(data: Path, engines: Collection[Engine], supervisor: Supervisor, narrator: Narrator) -> str:
+    """Start everything, each as soon as it can work; return the new password of `admin`, if any.
+
+    Most of the time is Elasticsearch's, so that it begins first, and only the program that writes to it waits for it.
+    """
+    with process(data, "config.up.preparation", stdout=subprocess.PIPE) as preparing:
+        slow = start_engines([engine for engine in engines if engine.starts_slowly], supervisor)
+        _await(start_engines([engine for engine in engines if not engine.starts_slowly], supervisor), narrator)
         password = outcome(preparing)
     narrator.tell("The database has its tables")
+    for program in STARTED:
+        supervisor.start(program)
+    _await(slow, narrator)
+    for program in STARTED_LAST:
+        supervisor.start(program)
     return password
 
 
-def _start_programs(supervisor: Supervisor, port: int) -> None:
-    for program in STARTED:
-        supervisor.start(program)
-    supervisor.wait_until(lambda: answers(port, "/healthz"), "web")
+def _await(engines: Iterator[Engine], narrator: Narrator) -> None:
+    for engine in engines:
+        narrator.tell(f"{engine.name.capitalize()} is ready")
 
 
 def _variables(port: int, receiver_port: int) -> dict[str, str]:

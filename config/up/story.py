@@ -17,6 +17,7 @@ import httpx
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from config.loading import nothing_collected
 from config.supervisord.errors import CannotStart
 from config.up.narrator import Narrator
 from config.up.preparation import ADMIN
@@ -108,7 +109,8 @@ def _printed(command: str, *arguments: str) -> str:
 
 
 def _main(url: str, access_system_url: str = "") -> None:
-    django.setup()
+    with nothing_collected():
+        django.setup()
     token = _printed("create_token", ADMIN, "--name", STORY, "--rotate")
     headers = {"Authorization": f"Bearer {token}"}
     with _client(url, headers) as service, _client(access_system_url, {}) as access_system:

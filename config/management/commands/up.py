@@ -1,5 +1,6 @@
 """Run the whole service on this machine."""
 
+import math
 import os
 import shlex
 import signal
@@ -24,6 +25,8 @@ from events.management.arguments import count
 from events.management.command import BaseCommand
 from events.management.console import Console
 
+QUIET_SECONDS = 60.0
+"""How long after the start the work for the next one begins: until then, people are about to use the service."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -81,8 +84,12 @@ class Command(BaseCommand):
                     tell_story(data, service)
                     narrator.tell("since the start: the story is told")
                 if leave:
+                    service.prepare_next_start(narrator)
                     return
+                service.say_if_not_ready(narrator)
                 _welcome(console, service, data)
+                _wait(service, QUIET_SECONDS)
+                service.prepare_next_start(narrator)
                 _wait(service)
         except KeyboardInterrupt:
             console.print("Everything has stopped.")
@@ -128,7 +135,11 @@ def _print_metrics(console: Console, service: Service) -> None:
         console.print(f"  http://{LOOPBACK}:{service.metrics_port + distance}/metrics  metrics of {program}")
 
 
-def _wait(service: Service) -> None:
+def _wait(service: Service, at_most_seconds: float = math.inf) -> None:
+    """Wait while the service runs; raise CannotStart when it has ended."""
+    until = time.monotonic() + at_most_seconds
     while service.supervisor.answers():
+        if time.monotonic() > until:
+            return
         time.sleep(1)
     raise CannotStart("supervisord, which runs all programs, has ended: start `manage.py up` again")

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.encoding import escape_uri_path
 
 from accounts import security_log
 from config.web.requests.addresses import client_address
@@ -25,7 +26,8 @@ class AccessLogMiddleware(MiddlewareMixin):
         if request.path.lstrip("/") not in settings.PROBED_PATHS:
             milliseconds = (time.monotonic() - vars(request)["came_at"]) * 1000
             status, address = response.status_code, client_address(request)
-            words = (request.method, request.path, status, milliseconds, address)
+            # Escaped, a path can't imitate the rest of the line, or have a line of its own.
+            words = (request.method, escape_uri_path(request.path), status, milliseconds, address)
             logger.info("%s %s: %d in %.0f ms for %s", *words, extra=_fields(request, status, milliseconds))
         return response
 

@@ -10,6 +10,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from events.processes.optional_packages import without_packages
+
 PLACEHOLDER = re.compile(r"\\{[^}]*\\}")
 WITH_BODY = {"POST", "PUT", "PATCH"}
 NEVER_EMPTY = {"integer", "number", "boolean"}
@@ -112,7 +114,8 @@ def _documented() -> list[tuple[re.Pattern[str], Mapping[str, Operation]]]:
 
     # It would start compilers, to look for a library of maps on this machine.
     DjangoFilterExtension._has_gis = False  # type: ignore[attr-defined]  # noqa: SLF001
-    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    with without_packages("pydantic"):  # Serializers could be made of its models; here none is.
+        document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return [
         (re.compile(PLACEHOLDER.sub("[^/]+", re.escape(path))), dict(_operations(operations, document)))
         for path, operations in document["paths"].items()

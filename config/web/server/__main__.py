@@ -5,11 +5,10 @@
 It has granian's options, some with other defaults (LIMITS), and `--keeper`. It differs in four ways: all workers accept
 connections from one socket, which the main process opens, or gets from systemd or from keeper.py; SIGHUP replaces each
 worker as soon as a new one has loaded the application, and keeps the old one if that fails; a worker that dies is
-replaced; and the workers of a main process that was killed end with it. It does not start with wrong settings.
+replaced; and the workers of a main process that was killed end with it. It ends if its first worker refuses the
+settings.
 """
 
-import subprocess
-import sys
 from pathlib import Path
 
 from config.first_process import end_when_asked
@@ -33,19 +32,7 @@ LIMITS = {
 """What a client may take of a worker, unless an option or a variable GRANIAN_* says otherwise."""
 
 
-def refuse_wrong_settings() -> None:
-    """End unless the settings are right, before there are workers, each of which would say so.
-
-    A process of its own examines them: this one must not load the code that its workers are to load anew.
-    """
-    done = subprocess.run([sys.executable, "-m", "config.environment.refusal"], check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
-
-
 if __name__ == "__main__":
-    if "--help" not in sys.argv:
-        refuse_wrong_settings()
     cli.option(
         "--keeper",
         expose_value=False,  # Granian's own function would not know it.

@@ -80,6 +80,23 @@ class WebServer(MPServer):
         self._loaders[idx] = Loader(callback_loader)
         return super()._spawn_worker(idx, target, self._loaders[idx])
 
+    def _spawn_workers(self, spawn_target: Any, target_loader: Load) -> None:
+        """Start the first worker alone: the settings that it refuses, all would refuse, each with the same words."""
+        first: Worker = self._spawn_worker(0, spawn_target, target_loader)
+        first.interrupt_by_parent = True  # Its end is handled here.
+        first.start()
+        self.wrks.append(first)
+        if not self._has_loaded(first):
+            if self.interrupt_signal:
+                return
+            self._end(first)
+            sys.exit(max(first.inner.exitcode, 1))
+        first.interrupt_by_parent = False
+        for number in range(1, self.workers):
+            worker = self._spawn_worker(number, spawn_target, target_loader)
+            worker.start()
+            self.wrks.append(worker)
+
     def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Load, delay: float = 0) -> None:
         """Replace workers that died; granian ends the server if the next one dies within 5.5 s, for whatever reason.
 

@@ -82,13 +82,14 @@ def test_all_that_is_to_be_done_is_said_in_order(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures("elasticsearch")
 def test_migrations_are_named_and_what_depends_on_them_is_left_for_afterwards() -> None:
-    MigrationRecorder(connection).record_unapplied("events", "0014_known_events")
+    MigrationRecorder(connection).record_unapplied("events", "0016_lists_of_waiting_rows")
 
     code, said = run()
 
     assert code == 3
     assert said.splitlines() == [
-        "FIRST      migration: events.0014_known_events: it only adds. Run manage.py migrate.",
+        "FIRST      migration: events.0016_lists_of_waiting_rows: the old code reads the lists by the same function, "
+        "which finds each row in its new list. Run manage.py migrate.",
         "FIRST      running processes: what they know is in tables that the database does not have yet. "
         "Run manage.py check_release again after the migrations.",
     ]

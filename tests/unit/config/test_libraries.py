@@ -17,6 +17,7 @@ from events.stream.redis_client import _BoundedConnection
     [
         (WebServer, MPServer, "_init_shared_socket"),
         (WebServer, MPServer, "_spawn_worker"),
+        (WebServer, MPServer, "_spawn_workers"),
         (WebServer, MPServer, "_reload"),
         (_BoundedConnection, redis.connection.Connection, "_connect"),
         (DatabaseWrapper, django_postgresql.DatabaseWrapper, "_connection_pools"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from events.log.partitions import partition_count
+from events.log.partitions import forget_layout
 from events.models import Partition
 from events.stream.interface import Stream as EventStream
 from tests.network.feed_server import SETTINGS, Server, reader_token, serving
@@ -28,10 +28,18 @@ def token() -> str:
 
 
 @pytest.fixture
+def repartitioned() -> Iterator[None]:
+    """Leave one partition to the next test."""
+    yield
+    Partition.objects.exclude(number=0).delete()
+    forget_layout()
+
+
+@pytest.fixture
 def partitions() -> Iterator[None]:
     """Three partitions instead of one."""
     Partition.objects.bulk_create([Partition(number=1), Partition(number=2)])
-    partition_count.cache_clear()
+    forget_layout()
     yield
     Partition.objects.exclude(number=0).delete()
-    partition_count.cache_clear()
+    forget_layout()

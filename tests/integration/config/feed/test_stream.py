@@ -16,6 +16,7 @@ from events.feed.follower import POLL_SECONDS
 from events.models import LogEntry, Partition
 from events.relay.flush import sweep
 from events.stream.interface import Stream as EventStream
+from tests.contracts.repartitioning import WANTED, repartition, thing_in
 from tests.network.feed_server import (
     SETTINGS,
     Server,
@@ -94,6 +95,25 @@ def test_a_stream_can_start_at_the_end_and_filter_events(server: Server, token: 
         found = [next(arriving)["subject"] for _ in "bc"]
 
     assert found == ["c", "b"]
+
+
+def test_a_stream_goes_on_through_a_repartitioning(server: Server, token: str, repartitioned: None) -> None:
+    names = [thing_in(partition) for partition in range(WANTED)]
+    client = Stream()
+    with streaming(server, token) as response:
+        arriving = client.read(response)
+        make(*names)
+        found = [next(arriving) for _ in names]
+        repartition()
+        for version in (2, 3, 4):
+            with unit_of_work():
+                record(*(ThingMoved(name=name, version=version) for name in names))
+            found += [next(arriving) for _ in names]
+
+    assert {event["partition"] for event in found} == set(range(WANTED))
+    for name in names:
+        versions = [event["aggregateversion"] for event in found if event["subject"] == name]
+        assert versions == [1, 2, 3, 4]
 
 
 def test_a_client_that_joins_others_gets_earlier_events_too(server: Server, token: str) -> None:

@@ -88,6 +88,28 @@ def test_a_full_pool_is_an_error_after_its_timeout() -> None:
     assert session.closed
 
 
+def test_a_session_is_asked_once_a_second_whether_it_can_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Pool(administrator, max_size=1, timeout=1)
+    pool.putconn(pool.getconn())
+
+    assert last_statement_when_taken(pool) == "SHOW transaction_read_only"
+    assert last_statement_when_taken(pool) == "SELECT 'used'"
+    monkeypatch.setattr("config.postgresql.pool.TRUSTED_SECONDS", 0)
+    assert last_statement_when_taken(pool) == "SHOW transaction_read_only"
+    pool.close()
+
+
+def last_statement_when_taken(pool: Pool) -> str:
+    """Take the session, use it, and return it; return what the server says was its last statement once it was taken."""
+    session = pool.getconn()
+    with administrator() as other:
+        found = other.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [session.info.backend_pid])
+        [last] = found.fetchone() or [""]
+    session.execute("SELECT 'used'")
+    pool.putconn(session)
+    return str(last)
+
+
 def test_sessions_in_use_and_threads_that_wait_for_one_are_measured() -> None:
     pool = Pool(administrator, max_size=1, timeout=60)
     figures = Figures()

@@ -5,12 +5,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from events.consistency_token import read_token
 from events.models import LogEntry
+from tests.permitted import permit
 from tests.tickets import issue, recorded, rows
 from tickets.events import TicketCanceled
 from tickets.models import Ticket
@@ -30,7 +31,7 @@ PERMISSIONS = {
 
 def clerk(*permissions: str, name: str = "ada") -> Client:
     user = User.objects.create_user(name)
-    user.user_permissions.set(Permission.objects.filter(codename__in=("view_ticket", *permissions)))
+    permit(user, "view_ticket", *permissions)
     client = Client()
     client.force_login(user)
     return client

@@ -17,10 +17,11 @@ def _keep_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_process_ends_with_a_line_for_each_wrong_and_missing_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    environment = Environment({"LOG_LEVEL": "loud", "HSTS_SECONDS": "a year"})
+    environment = Environment({"LOG_LEVEL": "loud", "HSTS_SECONDS": "a year", "API_KEY_FILE": "/no\nSECRET_KEY: fine"})
     env = Section(environment, "Any")
     env.log_level("LOG_LEVEL", default="INFO", meaning="")
     env.number("HSTS_SECONDS", default=1, meaning="")
+    env.secret("API_KEY", meaning="")
     hosts = ["tickets.example.org", ".example.net", "[::1]", "*", "https://tickets.example.org", "localhost:8000"]
 
     with (
@@ -46,6 +47,7 @@ def test_a_process_ends_with_a_line_for_each_wrong_and_missing_setting(capsys: p
         "ALLOWED_HOST",
         "LOG_LEVEL",
         "HSTS_SECONDS",
+        "API_KEY",
         "TRUSTED_PROXIES",
         "ALLOWED_HOSTS",
         "ALLOWED_HOSTS",

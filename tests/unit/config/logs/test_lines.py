@@ -50,6 +50,14 @@ def test_each_line_of_a_request_has_its_id_and_so_has_the_answer(
     assert response.headers["X-Request-ID"] == REQUEST
 
 
+def test_an_address_can_imitate_no_part_of_its_line(log: StringIO) -> None:
+    address = "/x:%20200%20in%203%20ms%20for%206.6.6.6%0AINFO%20security%20%C3%A9%E2%80%A8"
+
+    Client().get(address)
+
+    assert [f"GET {address}: 404 in " in line for line in log.getvalue().splitlines() if "access_log" in line] == [True]
+
+
 @pytest.mark.parametrize("sent", ["", "a b", "a,b", "${jndi:x}", "<b>", "x" * 129, "é"])
 def test_an_id_that_is_no_word_is_replaced(log: StringIO, sent: str) -> None:
     response = Client().get("/healthz", headers={"X-Request-ID": sent, "Host": "10.0.0.9"})

@@ -14,7 +14,7 @@ DASHBOARDS = sorted((ROOT / "config/grafana/dashboards").glob("*.json"))
 
 
 def alerts() -> dict[str, dict[str, Any]]:
-    groups = yaml.safe_load(ALERTS.read_text())["groups"]
+    groups = yaml.load(ALERTS.read_text(), yaml.CSafeLoader)["groups"]
     return {rule["alert"]: rule for group in groups for rule in group["rules"]}
 
 
