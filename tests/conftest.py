@@ -1,5 +1,6 @@
 """Provide fixtures for the tests of every tier; tests/unit/conftest.py has its own stream."""
 
+import sys
 from collections.abc import Iterator
 from pkgutil import resolve_name
 from uuid import uuid4
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
+from accounts.passwords.hashing import PasswordHasher
 from events.relay import flush as relay
 from events.stream.interface import Stream, open_stream
 from tests.servers import needs_no_server
@@ -20,6 +22,9 @@ from tests.waiting import PATIENCE_SECONDS
 EXAMPLES = 100
 QUICK_EXAMPLES = 20
 """In a run of the unit tests alone, which a person waits for; the whole run has more."""
+
+# jsonschema would build a parser of IRIs, which takes seconds in each process; no schema of the tests has that format.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,6 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
         "tests", max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     hypothesis_settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _hash_quickly() -> Iterator[None]:
+    """Hash the passwords of the tests' users by one iteration instead of a million; started processes do not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PasswordHasher, "iterations", 1)
+        yield
 
 
 @pytest.fixture(autouse=True)

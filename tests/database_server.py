@@ -65,7 +65,10 @@ def read_only() -> Iterator[None]:
     name = connection.settings_dict["NAME"]
     with administrator() as session:
         session.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only TO on')
-        session.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        ended = session.execute(
+            "SELECT bool_and(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = %s", [name]
+        ).fetchone()
+        assert ended in {(True,), (None,)}  # Each has ended, or there was none.
         connection.close()
         try:
             yield

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from uuid import uuid4
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from accounts.models import Token
+from tests.permitted import permit
 from tests.tickets import FIELDS
 
 LIST = "/api/tickets/"
@@ -18,7 +19,7 @@ ALL = ("view", "add", "change", "cancel", "reinstate", "check_in", "undo_check_i
 def client_with(*permissions: str, scopes: Sequence[str] = ()) -> APIClient:
     """Return a client with the token of a new user who has these permissions."""
     user = User.objects.create_user(f"user-{uuid4()}")
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    permit(user, *permissions)
     token = Token.issue(user=user, name="of a test", scopes=scopes)
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Token {token.text}")

@@ -12,6 +12,7 @@ import atexit
 import gc
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
@@ -31,6 +32,7 @@ NOBODY_LISTENS = "127.0.0.1:1"
 SHARED = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 """One process more than CI has cores: much of the time the tests wait for what they have started, once for a file."""
 SHARED_WITHOUT_SERVERS = ("-n", "2", "--dist", "worksteal")
+OBJECTS_PER_COLLECTION = 20_000
 
 _started = ExitStack()
 _ready: list[Iterator[Any]] = []
@@ -46,6 +48,8 @@ def _keep_bytecode() -> None:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+gc.disable()  # Until all tests are collected: what is made for them stays.
+signal.signal(signal.SIGINT, signal.default_int_handler)  # In a shell's background it is ignored, also by children.
 write_in_memory()
 _keep_bytecode()  # Now: pytest imports the plugins of installed packages next.
 
@@ -102,7 +106,13 @@ def _start_servers(data: Path, *, without: set[str]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
-    """Wait for the servers, which start while the tests are collected."""
+    """Wait for the servers, which start while the tests are collected; collect garbage seldom from now on.
+
+    The loaded modules, which stay until the end, are exempt.
+    """
+    gc.freeze()
+    gc.set_threshold(OBJECTS_PER_COLLECTION)
+    gc.enable()
     for engine in chain.from_iterable(_ready):
         if engine.name == "postgres":
             _suit_the_tests(engine)
@@ -119,11 +129,6 @@ def _suit_the_tests(postgres: Any) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slowest, so that no process is left alone with them at the end."""
     items.sort(key=lambda item: "acceptance" not in item.path.parts)
-
-
-def pytest_collection_finish() -> None:
-    """Exempt the loaded modules, which stay until the end, from garbage collection."""
-    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

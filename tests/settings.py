@@ -3,6 +3,6 @@
 from config.settings import *  # noqa: F403
 from config.settings import INSTALLED_APPS
 
-INSTALLED_APPS = ["tests.emptying", *INSTALLED_APPS]  # Its command `flush` comes before Django's.
+INSTALLED_APPS = ["tests.emptying", *INSTALLED_APPS]  # Its commands `flush` and `migrate` come before Django's.
 EVENTS_FLUSH_TIMEOUT_SECONDS = 30.0
 READMODEL_CONSISTENCY_SECONDS = 30.0

@@ -14,7 +14,7 @@ VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
 
 @cache
 def compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    loaded: dict[str, Any] = yaml.load((ROOT / "docker-compose.yml").read_text(), yaml.CSafeLoader)
     return loaded
 
 

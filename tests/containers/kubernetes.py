@@ -20,12 +20,12 @@ WORKLOADS = ("Deployment", "Job")
 def resources(folder: str) -> list[Resource]:
     """Return the resources of the files that a kustomization names; not those of other folders."""
     named = [name for name in kustomization(folder)["resources"] if name.endswith(".yaml")]
-    return [found for name in named for found in yaml.safe_load_all((FOLDER / folder / name).read_text())]
+    return [found for name in named for found in yaml.load_all((FOLDER / folder / name).read_text(), yaml.CSafeLoader)]
 
 
 @cache
 def kustomization(folder: str) -> Resource:
-    loaded: Resource = yaml.safe_load((FOLDER / folder / "kustomization.yaml").read_text())
+    loaded: Resource = yaml.load((FOLDER / folder / "kustomization.yaml").read_text(), yaml.CSafeLoader)
     return loaded
 
 

@@ -27,21 +27,24 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import Max
 
 from events import record, unit_of_work
 from events.envelope import Envelope
-from events.exceptions import RetryLater
+from events.exceptions import RetryLater, VersionTaken
 from events.log.partitions import partition_of
+from events.models import LogEntry
 from events.operations.forgetting import find
 from events.subscriber import Subscriber, progress
 from readmodel.subscriber import ReadModel
 from tests.network.proxy import with_address
-from tests.things import ThingMade
+from tests.things import ThingMade, ThingMoved
 from tickets.exceptions import ConcurrentChange, TransitionRefused
 from tickets.models import Status, Ticket
 
 SLOW_SHARE = 0.03
 SLOW_SECONDS = 0.7
+THINGS = 30
 WRITE_PAUSE_SECONDS = 0.005
 COMPACTION_PAUSE_SECONDS = 0.1
 HANG_SECONDS = 2.0
@@ -79,6 +82,47 @@ def make_things(partitions: str) -> None:
         with unit_of_work():
             record(*(ThingMade(name=f"thing-{uuid4()}") for _ in range(random.randrange(1, 20))))
         time.sleep(0.005)  # A load that the test's consumers can handle.
+
+
+def move_things(prefix: str) -> None:
+    """Change a few things for ever, each event with the thing's next version; now and then a transaction is slow."""
+    random.seed()
+    while True:
+        name = f"{prefix}-{random.randrange(THINGS)}"
+        newest = LogEntry.objects.filter(subject=name).aggregate(Max("aggregate_version", default=0))
+        with suppress(VersionTaken), unit_of_work():
+            record(ThingMoved(name=name, version=newest["aggregate_version__max"] + 1))
+            if random.random() < SLOW_SHARE:
+                time.sleep(SLOW_SECONDS)
+        time.sleep(WRITE_PAUSE_SECONDS)
+
+
+def keep_versions(name: str, file: str) -> None:
+    """Consume in order, and write a journal of the things and versions that were handled."""
+    settings.EVENTS_SUBSCRIBERS = {"journal": f"{__name__}.Versions"}
+    Versions.file = file
+    call_command("consume_events", "journal", consumer=name)
+
+
+class Versions(Subscriber):
+    """Writes a line for each event that it handles: thing and version."""
+
+    ordered = True
+    file = ""
+
+    def handle(self, batch: Sequence[Envelope]) -> None:
+        with Path(self.file).open("a") as lines:
+            lines.writelines(f"{event.subject} {event.aggregate_version}\n" for event in batch)
+
+
+def repartition(to: str) -> None:
+    call_command("repartition_events", "--to", to, "--yes", stdout=StringIO())
+
+
+def repartition_until_death(to: str, owner: str, method: str) -> None:
+    """Repartition, and be killed as soon as a method is called."""
+    die_at(owner, method)
+    repartition(to)
 
 
 def keep_journal(name: str, file: str, partitions: str, per_batch: str = "0", per_event: str = "0") -> None:
@@ -209,12 +253,12 @@ def through(address: str, role: str) -> None:
     at(with_address(settings.EVENTS_STREAM_URL, address), role)
 
 
-def at(dsn: str, role: str) -> None:
+def at(dsn: str, role: str, *arguments: str) -> None:
     """Play a role with the stream of another DSN."""
     settings.EVENTS_STREAM_URL = dsn
     settings.EVENTS_RELAY_INTERVAL_SECONDS = 0.02  # Many round trips, each of which may be harmed.
     settings.EVENTS_FLUSH_TIMEOUT_SECONDS = 0.25  # As in production: a late answer is an error.
-    {"write": write, "relay": relay, "consume": consume}[role]()
+    {"write": write, "relay": relay, "consume": consume, "repartition": repartition}[role](*arguments)
 
 
 def compact() -> None:

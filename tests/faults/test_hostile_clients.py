@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from config.supervisord.ports import LOOPBACK
+from config.supervisord.ports import LOOPBACK, free_port
 from tests.network.feed_server import Server, headers, reader_token, serving
 from tests.network.hostile_clients import (
     CHUNK,
@@ -136,6 +136,20 @@ class TestNginx:
         refused = next(answer for answer in log_ins if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS)
         assert refused.headers["Content-Type"] == "application/problem+json"
         assert refused.headers["Retry-After"] == "5"
+
+    @pytest.mark.parametrize("address", ["/", "/api/tickets/"])
+    def test_while_the_web_server_is_away_browsers_get_a_page_and_others_a_problem(
+        self, tmp_path: Path, address: str
+    ) -> None:
+        with running_nginx(tmp_path, free_port()) as port, httpx.Client(verify=TLS) as client:
+            url = f"http://{LOOPBACK}:{port}{address}"
+            browser, other = client.get(url, headers={"Accept": "text/html,*/*;q=0.8"}), client.get(url)
+
+        assert (browser.status_code, other.status_code) == (503, 503)
+        assert (browser.headers["Content-Type"], browser.headers["Retry-After"]) == ("text/html; charset=utf-8", "5")
+        assert "<p>The service does not answer now; try again later." in browser.text
+        assert "Der Dienst antwortet gerade nicht; versuchen Sie es später noch einmal." in browser.text
+        assert (other.headers["Content-Type"], other.json()["status"]) == ("application/problem+json", 503)
 
     def test_it_replaces_what_a_stranger_says_of_where_the_request_comes_from(self, tmp_path: Path) -> None:
         forged = {

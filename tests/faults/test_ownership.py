@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from events import log
 from events.groups.ownership import RETRYING
-from events.log.partitions import partition_count
+from events.log.partitions import forget_layout, partition_count
 from events.models import Checkpoint, Lease, LogEntry, Member, Partition
 from events.operations.control import GroupRequest, ask, living_members, unfinished_members
 from events.stream.interface import Stream
@@ -30,10 +30,10 @@ PARTITIONS = 4
 @pytest.fixture
 def partitions(transactional_db: None) -> Iterator[None]:
     Partition.objects.bulk_create(Partition(number=number) for number in range(1, PARTITIONS))
-    partition_count.cache_clear()
+    forget_layout()
     yield
     Partition.objects.exclude(number=0).delete()
-    partition_count.cache_clear()
+    forget_layout()
 
 
 class Group:

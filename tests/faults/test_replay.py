@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from events.log.partitions import partition_count
+from events.log.partitions import forget_layout
 from events.models import Checkpoint, Lease, Partition
 from events.stream.interface import Stream
 from tests.faults.conftest import Start, kill
@@ -25,10 +25,10 @@ type Positions = dict[int, list[int]]
 def _partitions(transactional_db: None, settings: Settings) -> Iterator[None]:
     settings.EVENTS_SUBSCRIBERS = {GROUP: "tests.faults.roles.Journal"}
     Partition.objects.bulk_create(Partition(number=number) for number in range(1, PARTITIONS))
-    partition_count.cache_clear()
+    forget_layout()
     yield
     Partition.objects.exclude(number=0).delete()
-    partition_count.cache_clear()
+    forget_layout()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.supervisord.ports import LOOPBACK, answers, free_port
+from config.supervisord.ports import LOOPBACK, free_port, listens
 from tests.processes import ROOT
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
@@ -30,7 +30,7 @@ def running_nginx(folder: Path, web_port: int) -> Iterator[int]:
     folder.chmod(0o755)
     with subprocess.Popen([NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")]) as process:
         try:
-            wait_until(lambda: process.poll() is not None or answers(port, "/healthz"))
+            wait_until(lambda: process.poll() is not None or listens(process.pid, port))
             yield port
         finally:
             process.terminate()

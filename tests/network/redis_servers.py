@@ -32,10 +32,14 @@ class Server:
         self.folder = folder
         self.password = password
         self.port = free_port()
-        self.client: Any = redis.Redis(
-            port=self.port, password=password or None, decode_responses=True, retry=Retry(NoBackoff(), 0)
-        )
+        self.addresses = [LOOPBACK]
+        self.client: Any = self.client_at(LOOPBACK)
         self.process: subprocess.Popen[bytes]
+
+    def client_at(self, host: str) -> redis.Redis:
+        return redis.Redis(
+            host, self.port, password=self.password or None, decode_responses=True, retry=Retry(NoBackoff(), 0)
+        )
 
     @property
     def url(self) -> str:
@@ -46,12 +50,21 @@ class Server:
         return self.folder / "socket"
 
     def start(self, *more: str, until_ready: bool = True) -> None:
-        self.process = subprocess.Popen([self.binary, *self.options(), *more])
+        self._begin(*more)
         if until_ready:
-            wait_until(self.is_ready)
+            wait_until(lambda: self.is_ready() or self._begin_again(*more))
+
+    def _begin(self, *more: str) -> None:
+        self.process = subprocess.Popen([self.binary, *self.options(), *more])
+
+    def _begin_again(self, *more: str) -> bool:
+        """Start it once more if it has ended: a connection of another program may have had its port for a while."""
+        if self.process.poll() is not None:
+            self._begin(*more)
+        return False
 
     def options(self) -> list[str]:
-        options = ["--port", str(self.port), "--bind", LOOPBACK, "--dir", str(self.folder), "--save", ""]
+        options = ["--port", str(self.port), "--bind", *self.addresses, "--dir", str(self.folder), "--save", ""]
         options += ["--unixsocket", str(self.socket), "--requirepass", self.password, "--masterauth", self.password]
         options += ["--repl-diskless-sync-delay", "0"]  # By default a sync waits some seconds for more replicas.
         return [*options, "--appendonly", "yes", "--logfile", "log", "--enable-debug-command", "yes"]
@@ -103,8 +116,8 @@ class SentinelServer(Server):
 
 @contextmanager
 def running(server: Server) -> Iterator[None]:
-    server.start()
     try:
+        server.start()
         yield
     finally:
         server.client.close()

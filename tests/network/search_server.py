@@ -49,12 +49,15 @@ class _Answer(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, *, refuses: bool = False) -> None:
+    def __init__(self, *, refuses: bool = False, has_master: bool = True) -> None:
         super().__init__((LOOPBACK, 0), _Answer)
         self.refuses = refuses
+        self.has_master = has_master
         self.asked: list[tuple[str, str]] = []
 
     def answers(self, path: str) -> tuple[int, dict[str, Any]]:
+        if path.startswith("/_cluster/health") and not self.has_master:
+            return 503, {"error": {"type": "master_not_discovered_exception"}, "status": 503}
         if path.startswith("/_cluster/settings"):
             return 200, {"persistent": {"search": {"allow_expensive_queries": "false" if self.refuses else "true"}}}
         if path.startswith("/_msearch"):

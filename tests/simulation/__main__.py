@@ -17,6 +17,8 @@ that failed are named. Ctrl-C ends a run, and shows what was done.
 import argparse
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
+from itertools import count, islice
 from pathlib import Path
 from time import process_time
 
@@ -47,7 +49,15 @@ def main() -> int:
     if arguments.trace:
         with installation().installed():
             return _show(run(Plan.of(arguments.seed), traces=True), most_lines=None)
-    return _run_many(range(arguments.seed, arguments.seed + arguments.schedules), arguments.processes)
+    return _run_many(_seeds(arguments), arguments.processes)
+
+
+def _seeds(arguments: argparse.Namespace) -> Sequence[int]:
+    """Return as many seeds as were asked for, from the first one on, in whose schedules the fault happens."""
+    seeds: Iterable[int] = count(arguments.seed)
+    if arguments.fault:
+        seeds = (seed for seed in seeds if any(fault.kind == arguments.fault for fault in Plan.of(seed).faults))
+    return list(islice(seeds, arguments.schedules))
 
 
 def _arguments() -> argparse.Namespace:
@@ -57,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--schedules", type=int, default=1_000, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="how many at a time")
+    parser.add_argument("--fault", default="", metavar="NAME", help="only schedules with this fault, such as restore")
     parser.add_argument("--trace", action="store_true", help="replay this seed alone, and show each call")
     parser.add_argument(
         "--planted", type=int, default=0, metavar="N", help="plant each fault, and find the first of N seeds that fails"
@@ -64,7 +75,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run_many(seeds: range, processes: int) -> int:
+def _run_many(seeds: Sequence[int], processes: int) -> int:
     total = Summary()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
@@ -84,7 +95,7 @@ def _run_many(seeds: range, processes: int) -> int:
     return int(bool(total.failed))
 
 
-def _show_summary(total: Summary, seeds: range) -> None:
+def _show_summary(total: Summary, seeds: Sequence[int]) -> None:
     table = Table("fault", "times")
     for kind, number in sorted(total.faults.items()):
         table.add_row(kind, f"{number:,}")

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 from elasticsearch import ConnectionTimeout
@@ -30,15 +30,24 @@ class Index:
         self.documents: dict[str, Stored] = {}
 
 
+class Transport(NamedTuple):
+    """The part of the client's that tells how many nodes there are."""
+
+    node_pool: tuple[str, ...] = ("the only node",)
+
+
 class ElasticsearchServer:
     """The indices by name; also the client, since all processes share it."""
+
+    transport = Transport()
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
         self.indices: dict[str, Index] = {}
         self.refuses: Callable[[str, int], HTTPStatus | None] = lambda _key, _version: None
         """Says with which status a version of a document is refused."""
-        self._made = 0
+        self.made = 0
+        """How many indices were made."""
         self._numbers: Counter[str] = Counter()
 
     def name_of(self, alias: str) -> str:
@@ -49,8 +58,8 @@ class ElasticsearchServer:
         """Return the alias's index; one that was deleted by hand is created again under its name."""
         name = self.name_of(alias)
         if name not in self.indices:
-            self._made += 1
-            self.indices[name] = Index(f"{alias} {self._made}")
+            self.made += 1
+            self.indices[name] = Index(f"{alias} {self.made}")
         return self.indices[name]
 
     def replace(self, alias: str) -> None:
@@ -88,7 +97,8 @@ class ElasticsearchServer:
         return {"_id": key, "status": HTTPStatus.OK}
 
     def mget(self, *, index: str, ids: Sequence[str], **_: Any) -> Mapping[str, Any]:
-        return self.scheduler.call(MGET, lambda: {"docs": [self._get(index, key) for key in ids]})
+        # As from the client of readmodel/index: documents are not parsed.
+        return self.scheduler.call(MGET, lambda: {"docs": _raw([self._get(index, key) for key in ids])})
 
     def _get(self, name: str, key: str) -> Mapping[str, Any]:
         index = self.indices.get(name)
@@ -98,6 +108,10 @@ class ElasticsearchServer:
         if stored is None:
             return {"_id": key, "found": False}
         return {"_id": key, "found": True, "_version": stored.version, "_source": stored.source}
+
+
+def _raw(documents: Sequence[Mapping[str, Any]]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(documents))
 
 
 def _refused(key: str, status: int, kind: str) -> Mapping[str, Any]:

@@ -100,6 +100,17 @@ class Size(Expression):
         return len(scope.get("entry__data"))
 
 
+class Home:
+    """The condition that an entry's hash leads to the partition."""
+
+    def __init__(self, partition: int, count: int) -> None:
+        self._partition = partition
+        self._count = count
+
+    def holds(self, scope: Scope) -> bool:
+        return bool(scope.row["slot"] % self._count == self._partition)
+
+
 class Wrapped(Expression):
     """ExpressionWrapper of a condition."""
 

@@ -12,8 +12,10 @@ from redis import ResponseError
 
 from events.dead_letters import actions
 from events.exceptions import EventError
+from events.models import Partition
 from events.operations import control
 from events.operations.compaction import compact
+from events.operations.repartitioning import execute_repartitioning, plan_repartitioning
 from events.operations.reset_group import execute_replay, plan_replay
 from events.operations.reset_stream import execute_reset, plan_reset
 from tests.simulation.expressions import EPOCH
@@ -24,6 +26,7 @@ from tests.simulation.world import RESTART_SECONDS, SimulatedStream, World
 
 type Afterwards = Callable[[], None] | None
 SHORT_STOP_SECONDS = 0.3
+MOST_PARTITIONS = 8
 
 
 class Faults:
@@ -194,7 +197,7 @@ class Faults:
         return random.choice(own) if own else None
 
     def _forge(self, call: Call, random: Random) -> None:
-        key = self._world.key(random.randrange(self._world.plan.partitions))
+        key = self._world.key(random.randrange(self._world.partitions))
         stream = self._world.redis.keys.get(key)
         last = stream.last if isinstance(stream, StreamKey) else (0, 0)
         entry_id = random.choice([(last[0] + 1, 0), (last[0], last[1] + 1), (1_795_456_618_552, 0), (last[0] + 2, 0)])
@@ -219,7 +222,7 @@ class Faults:
         if found := self._own_entries(random):
             key, stream, fields = found
             position = next(i for i, kept in stream.entries.items() if kept == fields)
-            other = self._world.key(random.randrange(self._world.plan.partitions))
+            other = self._world.key(random.randrange(self._world.partitions))
             if other == key:
                 self._world.redis.delete(key)
             target = self._world.redis.keys.get(other)
@@ -253,7 +256,7 @@ class Faults:
             self._remembered[key] = [list(fields) for fields in stream.entries.values() if "data" in fields]
 
     def _no_stream(self, call: Call, random: Random) -> None:
-        key = self._world.key(random.randrange(self._world.plan.partitions))
+        key = self._world.key(random.randrange(self._world.partitions))
         self._world.redis.keys[key] = "a text"
         self._world.redis.changed(key)
 
@@ -289,7 +292,7 @@ class Faults:
         def run() -> None:
             try:
                 work()
-            except (EventError, Error):
+            except (EventError, Error, Partition.DoesNotExist):  # The commands say so in a sentence.
                 return
             process.on_end = None
             self.is_reset |= work == self.reset_the_stream
@@ -329,8 +332,18 @@ class Faults:
     def _compact(self, call: Call, random: Random) -> None:
         self._world.compacts = True
         before = EPOCH + timedelta(seconds=self._world.scheduler.now)
-        partition = random.randrange(self._world.plan.partitions)
+        partition = random.randrange(self._world.partitions)
         self.operate(lambda: list(compact(partition, before=before, dry_run=False)))
+
+    def _repartition(self, call: Call, random: Random) -> None:
+        """Give the log twice or four times as many partitions."""
+
+        def repartition() -> None:
+            stream = SimulatedStream(self._world.redis)
+            execute_repartitioning(stream, plan_repartitioning(stream, to))
+
+        to = min(self._world.partitions * random.choice([2, 2, 4]), MOST_PARTITIONS)
+        self.operate(repartition)
 
     def _rebuild(self, call: Call, random: Random) -> None:
         """Let a further index be fed from the start of the log."""
@@ -348,15 +361,17 @@ class Faults:
 
     def _back_up(self, call: Call, random: Random) -> None:
         self._backup = self._world.database.backup()
+        self._world.checker.backed_up()
 
     def _restore(self, call: Call, random: Random) -> None:
         world = self._world
-        world.was_restored = world.may_move_back = world.repeats = True
-        if self._backup is None:
-            return
-        world.database.restore(self._backup)
-        world.checker.restored()
-        world.server.start_again()
+        world.was_restored = True
+        if self._backup is not None:
+            world.restore(self._backup)
+
+    def _reset_the_stream(self, call: Call, random: Random) -> None:
+        if self._world.was_restored:
+            self.operate(self.reset_the_stream)
 
     def reset_the_stream(self) -> None:
         """Do what an operator does after a restore."""

@@ -27,8 +27,8 @@ from django.utils import timezone
 from uuid_utils import compat
 
 from events import conf
-from events.log import partitions, positions
-from events.models import Partition
+from events.log import partitions, positions, waiting
+from events.models import Partition, WaitingEntry
 from events.processes import migrations, patience
 from events.relay import flush
 from events.subscriber import load_subscriber
@@ -44,6 +44,7 @@ CORE = (
     "events.management.commands.relay_events",
     "events.operations.compaction",
     "events.operations.control",
+    "events.operations.repartitioning",
     "events.operations.reset_group",
     "events.operations.reset_stream",
     "events.recording.outbox",
@@ -212,7 +213,10 @@ class Installation:
             (django.db.transaction, Transactions(world)),
             (django.db.close_old_connections, lambda: None),
             (conf.conf, self._settings),
-            (partitions.partition_count, lambda: self.world.plan.partitions),
+            (partitions.layout, self._layout),
+            (partitions.forget_layout, self._forget_layout),
+            (partitions.look_for_partitions, self._forget_layout),
+            (waiting.waiting_in, self._waiting_in),
             (migrations.expect_migrated, lambda _app="": None),
             (flush._stream_of_requests, self._stream_of_requests),
             (load_subscriber, self._subscriber),
@@ -238,6 +242,15 @@ class Installation:
             for module, name, value in reversed(self._replaced):
                 setattr(module, name, value)
             self._replaced.clear()
+
+    def _layout(self) -> Any:
+        return self.world.layout()
+
+    def _forget_layout(self) -> None:
+        self.world.forget_layout()
+
+    def _waiting_in(self, partition: int, count: int) -> Any:
+        return self.models[WaitingEntry].objects.filter(expressions.Home(partition, count))
 
     def _stream_of_requests(self) -> Any:
         return self.world.stream_of_requests()

@@ -22,7 +22,7 @@ def set_up() -> None:
     django.setup()
 
 
-def summaries(seeds: range, processes: int) -> Iterator["Summary"]:
+def summaries(seeds: Sequence[int], processes: int) -> Iterator["Summary"]:
     """Run the schedules of the seeds; yield a summary of a few of them as soon as they have ended."""
     chunks = list(batched(seeds, SEEDS_AT_ONCE, strict=False))
     if processes == 1:

@@ -1,10 +1,13 @@
 """What happens in a schedule, as its seed decides it: the processes, what is written, and which faults happen when."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from random import Random
 from typing import Self
 
 import msgspec
+
+from tests.simulation.sizes import LARGE, SMALL, Size
 
 CALL_FAULTS = {"crash before": 4, "crash after": 6, "fail": 4, "lose the reply": 5, "stop before": 3, "stop after": 4}
 """Faults of a call of a server, with their weights."""
@@ -61,75 +64,14 @@ OPERATIONS = {
 }
 
 
-class Size(msgspec.Struct, frozen=True, kw_only=True):
-    """How much a schedule has at most, and among what its seed chooses."""
-
-    groups: Sequence[int]
-    processes: Sequence[int]
-    """How many each group has."""
-    relays: Sequence[int]
-    partitions: Sequence[int]
-    indices: Sequence[int]
-    writers: Sequence[int]
-    units: Sequence[int]
-    things: Sequence[tuple[int, ...]]
-    pauses_seconds: Sequence[float]
-    relay_interval_seconds: Sequence[float]
-    stops_seconds: Sequence[float]
-    """How long a consumer is stopped; a lease lasts 3 s."""
-    outages_seconds: Sequence[float]
-    """How long Redis is away."""
-    waits_seconds: Sequence[float]
-    call_faults: Sequence[int]
-    other_faults: Sequence[int]
-    late_faults: Sequence[int]
-    steps: int
-    """Faults happen within the first steps."""
-    late_steps: int
-    """Late faults happen within the first steps after the handlers are corrected."""
-
-
-SMALL = Size(
-    groups=[1],
-    processes=[1, 1, 1, 2],
-    relays=[1],
-    partitions=[1, 1, 1, 2],
-    indices=[1, 1, 1, 2],
-    writers=[1, 1, 2],
-    units=[1, 2, 2],
-    things=[(0,), (1,), (0, 1), (0, 0), (0, 1, 0)],
-    pauses_seconds=[0.0, 0.0, 0.0, 0.0, 0.01, 0.01, 0.01, 0.3, 0.3, 0.3, 0.3, 3.6],
-    relay_interval_seconds=[0.5, 1.0],
-    stops_seconds=[0.3, 0.3, 3.5],
-    outages_seconds=[0.3, 0.3, 2.0],
-    waits_seconds=[0.0, 0.0, 0.0, 0.5],
-    call_faults=[0, 1, 1, 2],
-    other_faults=[1, 1, 2],
-    late_faults=[0, 0, 1],
-    steps=80,
-    late_steps=30,
-)
-LARGE = Size(
-    groups=[1, 1, 1, 2],
-    processes=[1, 2, 2],
-    relays=[1, 1, 1, 2],
-    partitions=[1, 1, 2],
-    indices=[1, 2],
-    writers=[1, 2, 2],
-    units=[1, 2, 3, 4],
-    things=[(0,), (1,), (2,), (0, 1), (0, 0), (1, 2), (0, 1, 2, 3)],
-    pauses_seconds=[0.0, 0.01, 0.3, 2.0],
-    relay_interval_seconds=[0.5],
-    stops_seconds=[0.5, 4.5, 6.0],
-    outages_seconds=[0.3, 2.0, 7.0],
-    waits_seconds=[0.0, 0.0, 2.0],
-    call_faults=[0, 1, 1, 2, 3],
-    other_faults=[1, 1, 2, 3],
-    late_faults=[0, 1, 2],
-    steps=400,
-    late_steps=100,
-)
 LARGE_SHARE = 0.05
+REPARTITIONED = {8, 12, 13}
+"""The remainders, by 16, of the seeds in whose schedules the log gets more partitions."""
+RESTORED_FROM = 10_000_000
+"""The first seed of the schedules that all have a restore; among the others, one in eight has."""
+MUCH_IS_LOST = 2
+"""The remainder, by 4, of those of them in which the restore comes well after the backup."""
+RESTORE = ("back up", "restore", "reset the stream")
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -186,28 +128,61 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         random = Random(seed)
         size = LARGE if random.random() < LARGE_SHARE else SMALL
         groups = random.sample(["index", "gate", "ledger"], random.choice(size.groups))
-        return cls(
-            seed=seed,
-            is_large=size is LARGE,
-            vendor=random.choice(["postgresql", "postgresql", "postgresql", "sqlite"]),
-            partitions=random.choice(size.partitions),
-            indices=random.choice(size.indices),
-            switching=random.choice([0.05, 0.2, 0.5, 0.9]),
-            relays=random.choice(size.relays),
-            consumers={group: random.choice(size.processes) for group in groups},
-            batch_size=random.choice([1, 2, 3, 100]),
-            batch_rows=random.choice([1, 2, 3, 500]),
-            stream_max_length=random.choice([2, 5, 100]),
-            node_entries=random.choice([1, 2, 100]),
-            relay_interval_seconds=random.choice(size.relay_interval_seconds),
-            flush_on_commit=random.random() < 0.7,
-            writers=tuple(_units(random, size) for _ in range(random.choice(size.writers))),
-            refuses_documents=random.random() < 0.5,
-            poison={group: _poison(random) for group in groups},
-            faults=_faults(random, size),
-            waits_seconds=random.choice(size.waits_seconds),
-            late_faults=_late_faults(random, size),
+        return (
+            cls(
+                seed=seed,
+                is_large=size is LARGE,
+                vendor=random.choice(["postgresql", "postgresql", "postgresql", "sqlite"]),
+                partitions=random.choice(size.partitions),
+                indices=random.choice(size.indices),
+                switching=random.choice([0.05, 0.2, 0.5, 0.9]),
+                relays=random.choice(size.relays),
+                consumers={group: random.choice(size.processes) for group in groups},
+                batch_size=random.choice([1, 2, 3, 100]),
+                batch_rows=random.choice([1, 2, 3, 500]),
+                stream_max_length=random.choice([2, 5, 100]),
+                node_entries=random.choice([1, 2, 100]),
+                relay_interval_seconds=random.choice(size.relay_interval_seconds),
+                flush_on_commit=random.random() < 0.7,
+                writers=tuple(_units(random, size) for _ in range(random.choice(size.writers))),
+                refuses_documents=random.random() < 0.5,
+                poison={group: _poison(random) for group in groups},
+                faults=_faults(random, size),
+                waits_seconds=random.choice(size.waits_seconds),
+                late_faults=_late_faults(random, size),
+            )
+            ._repartitioned()
+            ._restored()
         )
+
+    def _repartitioned(self) -> Self:
+        """Let the log be repartitioned once or twice, in a share of the schedules; the others stay as they were."""
+        if self.seed % 16 not in REPARTITIONED:
+            return self
+        random = Random(self.seed + 3)
+        more = [Fault(random.randint(1, self.size.steps), "repartition", random.getrandbits(30))]
+        if random.random() < 0.5:
+            more.append(_fault(random, self.size.steps, "repartition", CALLS, aimed=0.5))
+        return msgspec.structs.replace(self, faults=_ordered([*self.faults, *more]))
+
+    def _restored(self) -> Self:
+        """Let the database be restored from the first seed of such schedules on, while more is written than elsewhere.
+
+        In half of them the operator resets the stream in the middle of it, in the others at the end.
+        """
+        if self.seed < RESTORED_FROM:
+            return self
+        random = Random(self.seed + 4)
+        number = 2 + random.getrandbits(1)
+        steps = sorted(random.sample(range(1, self.size.steps), number))
+        if self.seed % 4 == MUCH_IS_LOST:
+            steps = list(accumulate(random.randint(low, 80) for low in (5, 20, 1)[:number]))
+        more = [Fault(step, kind, 0) for step, kind in zip(steps, RESTORE, strict=False)]
+        others = [fault for fault in self.faults if fault.kind not in RESTORE]
+        writers = tuple((*units, *_units(random, self.size)) for units in self.writers)
+        if self.seed % 4 == MUCH_IS_LOST:
+            writers = (*writers, tuple(msgspec.structs.replace(unit, pause_seconds=0.3) for unit in writers[0]))
+        return msgspec.structs.replace(self, faults=_ordered([*others, *more]), writers=writers)
 
     def quiet(self, vendor: str) -> Self:
         """Return a plan of servers alone, for calls one at a time."""

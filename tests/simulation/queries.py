@@ -1,6 +1,7 @@
 """The part of Django's ORM that the core uses, over tables in memory. tests/contracts/database.py compares both."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, Self
 
@@ -35,7 +36,8 @@ class Model:
         self._constants = {name: value for name, value in self._defaults.items() if not callable(value)}
         self._computed = {name: value for name, value in self._defaults.items() if callable(value)}
         key = real._meta.pk
-        self.key = [field.attname for field in key] if isinstance(key, models.CompositePrimaryKey) else [key.attname]
+        fields_of_key = key if isinstance(key, models.CompositePrimaryKey) else [key]
+        self.key = tuple(field.attname for field in fields_of_key)
         self.is_numbered = isinstance(key, models.BigAutoField | models.AutoField)
         constraints = [part for part in real._meta.constraints if isinstance(part, UniqueConstraint)]
         unique = [list(part.fields) for part in constraints if part.condition is None]
@@ -54,8 +56,9 @@ class Model:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    @property
+    @cached_property
     def objects(self) -> "Query":
+        """Return the query of all rows, of which every other one is a copy."""
         return Query(self)
 
     def __call__(self, **values: Any) -> Instance:
@@ -79,11 +82,11 @@ class Model:
 
     def parsed(self, name: str) -> tuple[str, Test | None]:
         """Return the column and the test of a filter's keyword; the column is "" if it is one of another table."""
-        if name not in self._parsed:
+        if (known := self._parsed.get(name)) is None:
             head, _, operator = name.rpartition("__")
             column, test = (head, TESTS[operator]) if operator in TESTS else (name, None)
-            self._parsed[name] = (column if column in self.columns else "", test)
-        return self._parsed[name]
+            known = self._parsed[name] = (column if column in self.columns else "", test)
+        return known
 
     def getter(self, columns: tuple[str, ...]) -> Callable[[Row], Any]:
         """Return the function that takes these columns out of a row, as a tuple."""
@@ -130,18 +133,17 @@ class Query:
         return copied
 
     def all(self) -> Self:
-        return self
+        return self._copy()
 
     def filter(self, *parts: Any, **keywords: Any) -> Self:
-        copied = self._copy()
-        simple, others = [*self._simple], {}
+        copied, parsed = self._copy(), self._model.parsed
+        others: dict[str, Any] = {}
         for name, wanted in keywords.items():
-            column, test = self._model.parsed(name)
-            if not column or (wanted is None and not test) or isinstance(wanted, Expression | Query):
+            column, test = parsed(name)
+            if not column or (wanted is None and not test) or isinstance(wanted, COMPUTED):
                 others[name] = wanted
             else:
-                simple.append((column, test, wanted))
-        copied._simple = tuple(simple)
+                copied._simple += ((column, test, wanted),)
         if parts or others:
             copied._conditions = (*self._conditions, *parts, *([Q(**others)] if others else []))
         return copied
@@ -186,23 +188,27 @@ class Query:
 
     # Results
 
-    def __iter__(self) -> Iterator[Any]:
+    def _rows(self) -> list[Any]:
         if self._found is None:
             self._found = self._select()
-        return iter(self._found)
+        return self._found
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows())
 
     def __len__(self) -> int:
-        return len(list(iter(self)))
+        return len(self._rows())
 
     def __bool__(self) -> bool:
-        return bool(list(iter(self)))
+        return bool(self._rows())
 
     def iterator(self) -> Iterator[Any]:
         return iter(self._select())
 
     def first(self) -> Any:
-        ordered = self if self._order else self.order_by(*self._model.key)
-        return next(iter(ordered[:1]._select()), None)
+        only = self._copy()
+        only._order, only._limit = self._order or self._model.key, 1
+        return next(iter(only._select()), None)
 
     def get(self, **keywords: Any) -> Any:
         found = self.filter(**keywords)._select() if keywords else self._select()
@@ -416,3 +422,7 @@ class Query:
         database = self._model.server.database
         for row in rows:
             database.insert(self._model.table, transaction, row, ignores_conflicts=ignores)
+
+
+COMPUTED = (Expression, Query)
+"""What a filter compares with, and is no plain value."""

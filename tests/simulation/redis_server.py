@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from lupa.lua51 import LuaRuntime
+from msgspec import json
 from redis import exceptions
 
 from tests.simulation.scheduler import Call, Queue, Scheduler, Task
@@ -128,6 +129,7 @@ class _Scripts:
         lua = LuaRuntime(unpack_returned_tuples=True)
         self._execute, self._table = lua.execute, lua.table_from
         self._redis = self._table({"call": self._call})
+        self._cjson = self._table({"decode": self._decode})
         self._keys = cache(lambda key: self._table([key]))
         self._kinds = {kind: self._table({"ok": kind}) for kind in ("none", "string", "stream")}
         self.compiled = cache(self._compile)
@@ -135,12 +137,16 @@ class _Scripts:
         """The answer to the last question for a stream's end; most questions are for the same one."""
 
     def _compile(self, text: str) -> Any:
-        """Return the script as a Lua function of its keys, its arguments and `redis`."""
-        return self._execute(f"return function(KEYS, ARGV, redis)\n{text}\nend")
+        """Return the script as a Lua function of its keys, its arguments, `redis` and `cjson`."""
+        return self._execute(f"return function(KEYS, ARGV, redis, cjson)\n{text}\nend")
+
+    def _decode(self, text: str) -> Any:
+        return self._table(map(self._table, json.decode(text)))
 
     def run(self, server: RedisServer, function: Any, key: str, arguments: Sequence[Any]) -> Any:
         self.server = server
-        result = function(self._keys(key), self._table(list(map(str, arguments))), self._redis)
+        texts = [part.decode() if isinstance(part, bytes) else str(part) for part in arguments]
+        result = function(self._keys(key), self._table(texts), self._redis, self._cjson)
         return result if isinstance(result, int | str) else list(result.values())
 
     def _call(self, name: str, key: str, *arguments: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Container, Sequence
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any
@@ -73,8 +74,7 @@ class Scheduler:
         self.watched: Container[str] = ()
         """Kinds of calls that faults are aimed at."""
         self.on_fault: Callable[[Call], Callable[[], None] | None] = lambda _: None
-        self._random = random
-        self._draw = random.random
+        self._draw, self._getrandbits = random.random, random.getrandbits
         self._switching = switching
         self._hub = getcurrent()
         self._ready: list[Task] = []
@@ -97,11 +97,12 @@ class Scheduler:
     def enter(self, call: Call) -> Callable[[], None] | None:
         """Begin a call of a server; return what happens after its effect."""
         task = self.current
-        if task and task.process.is_dead:
+        if task is None:
+            self.now += CALL_SECONDS
+            return None
+        if task.process.is_dead:
             raise Crash
         self.now += CALL_SECONDS
-        if task is None:
-            return None
         self.steps += 1
         is_due = self.steps >= self.next_fault_step or call.kind in self.watched
         afterwards = self.on_fault(call) if is_due else None
@@ -171,20 +172,26 @@ class Scheduler:
             interruption, task.interruption = task.interruption, None
             raise interruption
 
+    def _below(self, limit: int) -> int:
+        """Return what `randrange` of the same random numbers does, in less time."""
+        bits = limit.bit_length()
+        while (drawn := self._getrandbits(bits)) >= limit:
+            pass
+        return drawn
+
     def _chosen(self) -> Task | None:
         """Return the task that runs next; None if the hub has something to do first."""
-        ready = self._ready
-        while ready and not (self._dead or self._failure or self._is_timer_due() or self.steps > self._most_steps):
-            task = ready.pop(self._random.randrange(len(ready)) if len(ready) > 1 else 0)
-            if self._may_run(task):
+        ready, timers = self._ready, self._timers
+        if self._dead or self._failure or self.steps > self._most_steps or (timers and timers[0][0] <= self.now):
+            return None
+        while ready:
+            task = ready.pop(self._below(len(ready)) if len(ready) > 1 else 0)
+            if task.process.is_dead:
+                continue
+            if task.process.stopped_until <= self.now:
                 return task
+            self.at(task.process.stopped_until, partial(ready.append, task))
         return None
-
-    def _may_run(self, task: Task) -> bool:
-        if task.process.stopped_until > self.now and not task.process.is_dead:
-            self.at(task.process.stopped_until, lambda: self._ready.append(task))
-            return False
-        return not task.process.is_dead
 
     # What ends and begins tasks
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from django.db import OperationalError
 
@@ -76,9 +76,8 @@ class Session:
         self.abort()
         self.transaction = None
 
-    @contextmanager
-    def cursor(self) -> Iterator["Cursor"]:
-        yield Cursor(self)
+    def cursor(self) -> "Cursor":
+        return Cursor(self)
 
 
 class Cursor:
@@ -86,6 +85,12 @@ class Cursor:
         self._session = session
         self._rows: list[Any] = []
         self.rowcount = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def execute(self, text: str, parameters: Sequence[Any] = ()) -> None:
         self._rows, self.rowcount = self._session.server.execute(text, parameters)
@@ -161,7 +166,8 @@ class Server:
     def _run_alone[Result](self, run: Callable[[Any], Result], *, waits_for_disk: bool) -> Result:
         transaction = self.database.begin()
         try:
-            self._lock_all(transaction)
+            if self.vendor == "sqlite":
+                self._lock_all(transaction)
             result = run(transaction)
         except BaseException:
             if not transaction.is_over:
@@ -175,15 +181,15 @@ class Server:
     def _run_within[Result](self, session: Session, run: Callable[[Any], Result]) -> Result:
         if session.transaction is None:
             session.transaction = self.database.begin()
-            self._lock_all(session.transaction)
+            if self.vendor == "sqlite":
+                self._lock_all(session.transaction)
         if session.transaction.is_over:
             raise _no_answer()
         return run(session.transaction)
 
     def _lock_all(self, transaction: Transaction) -> None:
         """Let SQLite have one writer at a time: its transactions are IMMEDIATE."""
-        if self.vendor == "sqlite":
-            self.database.lock(transaction, ("database",))
+        self.database.lock(transaction, ("database",))
 
     def atomic(self, using: str = "") -> "Transactional":
         session = self.session()

@@ -14,6 +14,7 @@ from events.groups import checkpoint
 from events.log import positions, reading
 from events.operations import compaction
 from events.recording import outbox
+from tests.simulation.scheduler import Call
 from tests.simulation.sessions import Server, call
 from tests.simulation.tables import Row, Transaction
 
@@ -29,7 +30,7 @@ ALWAYS = "%s IS NOT NULL"
 def run(server: Server, text: str, parameters: Sequence[Any]) -> Result:
     kind, writes, waits_for_disk, statement = _statement(text)
     return server.statement(
-        call(kind),
+        kind,
         lambda transaction: statement(server, transaction, parameters),
         writes=writes,
         waits_for_disk=waits_for_disk,
@@ -37,10 +38,10 @@ def run(server: Server, text: str, parameters: Sequence[Any]) -> Result:
 
 
 @cache
-def _statement(text: str) -> tuple[str, bool, bool, Statement]:
+def _statement(text: str) -> tuple[Call, bool, bool, Statement]:
     waits_for_disk = checkpoint.WITHOUT_WAITING_FOR_THE_DISK not in text
     kind, writes, statement = _parsed(text.removesuffix(f" {checkpoint.WITHOUT_WAITING_FOR_THE_DISK}"))
-    return kind, writes, waits_for_disk, statement
+    return call(kind), writes, waits_for_disk, statement
 
 
 def _parsed(text: str) -> tuple[str, bool, Statement]:
@@ -168,45 +169,65 @@ def fitting(server: Server, transaction: Transaction, parameters: Sequence[Any])
 
 
 def give_positions(server: Server, transaction: Transaction, parameters: Sequence[Any]) -> Result:
-    """Do what the function of migration 0009 does."""
+    """Do what the function of migration 0015 does."""
     partition, may_wait = parameters
     database = server.database
     lock = ("events_partition", partition)
     if not may_wait and database.is_locked(transaction, lock):
-        return [(None, None, None, None)], 1
+        return [(None, None, None, None, _count(server, transaction))], 1
     database.lock(transaction, lock)
     partitions, places, log, waits = (
         database.tables[name] for name in ("events_partition", "events_position", "events_log", "events_waiting")
     )
-    found = database.at(partitions, partition, transaction)
-    assert found
+    found, count = database.at(partitions, partition, transaction), _count(server, transaction)
+    if not found:
+        return [(None, None, None, None, count)], 1
     first, generation = found["last_position"] + 1, found["generation"]
     if found["divergence"]:
-        return [(first, None, None, generation)], 1
-    waiting = sorted(row["entry_id"] for row in database.visible(waits, transaction) if row["partition"] == partition)
-    entries = [database.at(log, number, transaction) for number in waiting[: positions.BATCH_ROWS]]
+        return [(first, None, None, generation, count)], 1
+    looked = _lists(server, transaction, partition)
+    waiting = [row for row in database.visible(waits, transaction) if row["partition"] in looked]
+    own = [row for row in waiting if row["slot"] % count == partition]
+    lists = {row["entry_id"]: row["partition"] for row in own}
+    entries = [database.at(log, number, transaction) for number in sorted(lists)[: positions.BATCH_ROWS]]
     given = [entry for entry in entries if entry]
     if not given:
-        return [(first, None, None, generation)], 1
+        return [(first, None, None, generation, count)], 1
     for position, entry in enumerate(given, first):
         place = {"entry_id": entry["id"], "partition": partition, "position": position, "size": len(entry["data"])}
         database.insert(places, transaction, place)
-        transaction.put(waits, (partition, entry["id"]), None)
+        transaction.put(waits, (lists[entry["id"]], entry["id"]), None)
     transaction.put(partitions, partition, {**found, "last_position": first + len(given) - 1})
     before, _ = event_at(server, transaction, [partition, first - 1])
-    return [(first, [entry["event_id"] for entry in given], before[0][0] if before else None, generation)], 1
+    event_ids = [entry["event_id"] for entry in given]
+    return [(first, event_ids, before[0][0] if before else None, generation, count)], 1
+
+
+def _lists(server: Server, transaction: Transaction, partition: int | None) -> list[int]:
+    """Return the lists in which rows of this partition may wait: its own, and those of its ancestors."""
+    lists: list[int] = []
+    while partition is not None:
+        lists.append(partition)
+        found = server.database.at(server.database.tables["events_partition"], partition, transaction)
+        partition = found["parent"] if found else None
+    return lists
+
+
+def _count(server: Server, transaction: Transaction) -> int:
+    """Return the number of partitions that are committed by now."""
+    return len(list(server.database.visible(server.database.tables["events_partition"], transaction)))
 
 
 def insert_events(server: Server, transaction: Transaction, parameters: Sequence[Any]) -> Result:
-    """Insert into the log; the trigger of migration 0009 adds the rows that wait for a position."""
+    """Insert into the log; the trigger of migration 0016 adds the rows that wait for a position."""
     database = server.database
     log, waits = database.tables["events_log"], database.tables["events_waiting"]
-    width = len(outbox.COLUMNS)
+    width, count = len(outbox.COLUMNS), _count(server, transaction)
     for start in range(0, len(parameters), width):
         row = dict(zip(outbox.COLUMNS, parameters[start : start + width], strict=True))
         row |= {"id": log.next_id(), "event_id": UUID(row["event_id"])}
         database.insert(log, transaction, row)
-        waiting = {"partition": row["partition"], "entry_id": row["id"]}
+        waiting = {"partition": row["slot"] % count, "entry_id": row["id"], "slot": row["slot"]}
         transaction.put(waits, (waiting["partition"], waiting["entry_id"]), waiting)
     return [], len(parameters) // width
 

@@ -42,6 +42,8 @@ class Table:
 
 
 class Transaction:
+    __slots__ = ("changes", "is_over", "locks", "savepoints")
+
     def __init__(self) -> None:
         self.changes: Changes = {}
         self.locks: list[Lock] = []
@@ -143,7 +145,7 @@ class Database:
 
     def commit(self, transaction: Transaction, *, waits_for_disk: bool = True) -> None:
         changed = {}
-        if waits_for_disk and transaction.changes:
+        if waits_for_disk and transaction.changes and self._undo:
             self._undo.clear()
         for name, rows in transaction.changes.items():
             table = self.tables[name]

@@ -1,8 +1,8 @@
 """A simulated installation: its servers, and the processes that run the core's code on them."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from operator import itemgetter
 from random import Random
 from typing import Any
 
@@ -12,6 +12,7 @@ from events import record, unit_of_work
 from events.consumer.consumer import Consumer
 from events.envelope import Envelope
 from events.groups.ownership import Ownership, heartbeat_thread
+from events.log.partitions import Layout, Origin
 from events.management.commands.relay_events import _relay_or_log, _wait_for_work
 from events.processes.limits import Limits
 from events.processes.migrations import Tables
@@ -82,10 +83,12 @@ class World:
         self.processes: list[Process] = []
         self.shutdowns: dict[Process, Shutdown] = {}
         self.all_entries: dict[Any, Row] = {}
-        self.discarded: dict[tuple[str, str], set[int]] = defaultdict(set)
         self.is_attacking = False
         self.is_mended = False
         self.was_restored = False
+        self._restored_in = 0
+        """The number of the database's starts, of which the last was with the backup."""
+        self._made_before = 0
         self.may_move_back = False
         self.repeats = False
         self.compacts = False
@@ -93,6 +96,7 @@ class World:
         """The aliases of the indices that are fed; the second one is a further target."""
         self.writers_left = 0
         self._streams: dict[Process | None, SimulatedStream] = {}
+        self._layouts: dict[Process | None, Layout] = {}
 
     def begin(self) -> None:
         """Create the rows that `migrate` creates, and start the processes."""
@@ -117,6 +121,27 @@ class World:
         for number, units in enumerate(filter(None, self.plan.writers)):
             self.writers_left += 1
             self._start_writer(f"writer {number}", list(units))
+
+    def restore(self, backup: Any) -> None:
+        """Go on with the database of a backup; everything else stays as it is."""
+        self.database.restore(backup)
+        self.checker.restored()
+        self.server.start_again()
+        self._restored_in, self._made_before = self.server.incarnation, self.elasticsearch.made
+
+    def knows_of_restore(self) -> bool:
+        """Tell whether the process has asked the database since a restore, which ended all sessions.
+
+        What it had read before is nothing that it believes any more. Nothing is known of its other threads.
+        """
+        task = self.scheduler.current
+        if not self.was_restored or task is None:
+            return True
+        return task is task.process.tasks[0] and self.server.session().incarnation >= self._restored_in
+
+    def is_target_new(self, target: str) -> bool:
+        """Tell whether the index was made after the restore, if there was one."""
+        return int(target.rpartition(" ")[2]) > self._made_before
 
     # Tables
 
@@ -145,13 +170,31 @@ class World:
             for version, note in enumerate(row["notes"], start=1)
         }
 
+    def layout(self) -> Layout:
+        """Return the partitions that the process knows of, which it reads without a call."""
+        process = self.scheduler.current and self.scheduler.current.process
+        if (known := self._layouts.get(process)) is None:
+            known = self._layouts[process] = self.present_layout()
+        return known
+
+    def present_layout(self) -> Layout:
+        rows = sorted(self.rows("events_partition"), key=itemgetter("number"))
+        return [None if row["parent"] is None else Origin(row["parent"], row["parent_position"]) for row in rows]
+
+    def forget_layout(self) -> None:
+        self._layouts.pop(self.scheduler.current and self.scheduler.current.process, None)
+
+    @property
+    def partitions(self) -> int:
+        return len(self.table("events_partition").rows)
+
     # Streams
 
     def partition_of_key(self, key: str) -> int:
-        return 0 if self.plan.partitions == 1 else int(key.rpartition(":")[2])
+        return 0 if key == DSN.stream else int(key.rpartition(":")[2])
 
     def key(self, partition: int) -> str:
-        return DSN.stream if self.plan.partitions == 1 else f"{DSN.stream}:{partition}"
+        return DSN.stream if self.plan.partitions == 1 and partition == 0 else f"{DSN.stream}:{partition}"
 
     def stream_of_requests(self) -> SimulatedStream:
         process = self.scheduler.current and self.scheduler.current.process
@@ -169,7 +212,7 @@ class World:
 
     def log_window(self, partition: int) -> list[tuple[int, str]]:
         """Return the positions and events of the partition, also those that were compacted away."""
-        places = sorted(self.checker.places.items())
+        places = sorted(self.checker.history.places.items())
         return [(position, str(entry["event_id"])) for (number, position), entry in places if number == partition]
 
     # Processes

@@ -17,6 +17,7 @@ TEXT = {
     "docs/faults.md": "what a failing run prints",
     "docs/operations/tracing.md": "a trace, as a viewer shows it",
     "docs/reference/settings.md": "a sum",
+    "docs/scale.md": "figures, as the benchmarks print them",
     "docs/reference/urls.md": "the grammar of URLs",
 }
 """Pages with blocks in the language `text`, and why nothing checks them."""

@@ -28,7 +28,9 @@ def test_the_hooks_run_the_commands_of_make_check() -> None:
 def test_ci_runs_make_check_the_tests_of_the_readme_and_the_fault_matrix() -> None:
     commands = [line for line in (ROOT / ".ci/run").read_text().splitlines() if not line.startswith("#")]
 
-    assert commands[-3:] == ["make check", *commands_of("test"), *commands_of("faults")]
+    simulated = [command for command in commands if command.startswith("uv run python -m tests.simulation ")]
+    assert len(simulated) == 2
+    assert commands[-5:] == ["make check", *commands_of("test"), *simulated, *commands_of("faults")]
     assert "&& uv run pytest\n" in (ROOT / "README.md").read_text()
 
 

@@ -61,7 +61,7 @@ def test_packages_are_installed_only_with_their_hashes(file: str, number: int) -
 
 
 def test_images_have_exact_versions_and_actions_are_commits() -> None:
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].values()
+    services = yaml.load((ROOT / "docker-compose.yml").read_text(), yaml.CSafeLoader)["services"].values()
     images = {service["image"] for service in services if "build" not in service}
     stages = re.findall(r"^FROM (\S+)(?: AS (\S+))?$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     images |= {base for base, _ in stages} - {name for _, name in stages}

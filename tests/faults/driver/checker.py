@@ -40,12 +40,14 @@ class Checker:
         """Yield what is not at its end yet."""
         if WaitingEntry.objects.exists():
             yield "events have no position"
-        last = Partition.objects.get(number=0).last_position
-        behind = Checkpoint.objects.exclude(position=last).values_list("group", "target", "position")
-        yield from (f"checkpoint of {group} {target} is {position} of {last}" for group, target, position in behind)
+        last = dict(Partition.objects.values_list("number", "last_position"))
+        for checkpoint in Checkpoint.objects.all():
+            if checkpoint.position != last[checkpoint.partition]:
+                yield f"{checkpoint.group} {checkpoint.target} is at {checkpoint.position} of {last}"
         yield from _letters()
         self.log.catch_up()
-        yield from self._stream()
+        for partition in last:
+            yield from self._stream(partition)
         yield from self._webhooks()
         yield from self._documents()
 
@@ -59,19 +61,19 @@ class Checker:
         for divergence in Partition.objects.exclude(divergence="").values_list("divergence", flat=True):
             yield f"the stream has diverged: {divergence}"
 
-    def _stream(self) -> Iterator[str]:
+    def _stream(self, partition: int) -> Iterator[str]:
         """Compare the stream with the log: from its first entry on it has all of the log's events, and nothing else."""
         try:
-            entries = self.installation.stream.entries(0, after="0", count=MOST_ENTRIES)
+            entries = self.installation.stream.entries(partition, after="0", count=MOST_ENTRIES)
         except EventError as error:
             yield f"the stream can't be read: {error}"
             return
-        logged = self.log.events[-len(entries) :] if entries else []
-        if [entry.envelope for entry in entries] != logged or (self.log.events and not entries):
+        known = self.log.events[partition]
+        logged = known[-len(entries) :] if entries else []
+        if [entry.envelope for entry in entries] != logged or (known and not entries):
             foreign = [entry.id for entry in entries if entry.envelope is None]
             ends = [entries[0].id, entries[-1].id] if entries else []
-            log = len(self.log.events)
-            yield f"the stream has {len(entries)} entries {ends}, the log {log} events; foreign: {foreign[:3]}"
+            yield f"the stream has {len(entries)} entries {ends}, the log {len(known)} events; foreign: {foreign[:3]}"
 
     def _webhooks(self) -> Iterator[str]:
         received: dict[UUID, tuple[int, str]] = {}
@@ -110,9 +112,10 @@ class Checker:
 
     def _log_and_tables(self) -> Iterator[str]:
         """Compare each row with its newest event: neither is without the other."""
-        counted = Partition.objects.get(number=0).last_position, LogEntry.objects.count(), Position.objects.count()
-        if {*counted} != {len(self.log.events)}:
-            yield f"end of the partition, events, positions: {counted}, but {len(self.log.events)} were read"
+        ends = sum(Partition.objects.values_list("last_position", flat=True))
+        counted = ends, LogEntry.objects.count(), Position.objects.count()
+        if {*counted} != {self.log.size}:
+            yield f"ends of the partitions, events, positions: {counted}, but {self.log.size} were read"
         rows = {str(ticket.id): ticket.state() for ticket in Ticket.objects.all()}
         for key in rows.keys() | self.log.newest.keys():
             told = self.log.newest.get(key)

@@ -7,6 +7,8 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import django
@@ -24,18 +26,30 @@ def main() -> None:
     _keep_bytecode()
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     if options.list or options.table:
-        os.environ.update(NO_SERVERS)
-        django.setup()
+        set_up_without_servers()
         from tests.faults.driver import report  # noqa: PLC0415 (see above)
 
         return report.print_report(options)
+    with data_folder() as folder:
+        sys.exit(_run(options, folder))
+
+
+def set_up_without_servers() -> None:
+    """Set up Django for what only prints."""
+    os.environ.update(NO_SERVERS)
+    django.setup()
+
+
+@contextmanager
+def data_folder() -> Iterator[Path]:
+    """Make a folder in memory for the servers' data, and name it in DATA_DIR; no process outlives the block."""
     write_in_memory()
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user.
         os.environ["DATA_DIR"] = name
         with watched(folder):
-            sys.exit(_run(options, folder))
+            yield folder
 
 
 def _keep_bytecode() -> None:

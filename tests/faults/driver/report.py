@@ -5,6 +5,7 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -13,16 +14,16 @@ from tests.faults.driver.schedule import schedules
 
 
 def print_report(options: argparse.Namespace) -> None:
-    lines = table(_read(options)) if options.table else map(str, schedules(options))
+    lines = table(read(options.table)) if options.table else map(str, schedules(options))
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def _read(options: argparse.Namespace) -> list[dict[str, Any]]:
-    return [json.loads(line) for file in options.table for line in file.read_text().splitlines()]
+def read(files: Sequence[Path]) -> list[dict[str, Any]]:
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
-def table(results: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield a row for each fault, with the figures of the schedules in which it happened."""
+def table(results: Sequence[dict[str, Any]], of: str = "") -> Iterator[str]:
+    """Yield a row for each fault whose name begins so, with the figures of the schedules in which it happened."""
     failed = sum(bool(result["failures"]) for result in results)
     seeds = ", ".join(_ranges([result["seed"] for result in results]))
     yield f"{len(results):,} schedules, {failed} failed; seeds {seeds}"
@@ -34,7 +35,7 @@ def table(results: Sequence[dict[str, Any]]) -> Iterator[str]:
         for name, happened in result["struck"].items():
             if happened:
                 with_fault[name.partition("|")[0]].append(result)
-    for name, fault in sorted(FAULTS.items()):
+    for name, fault in sorted((name, fault) for name, fault in FAULTS.items() if name.startswith(of)):
         found = with_fault[name]
         fallen = sum(bool(result["failures"]) for result in found)
         if fault.why_not:

@@ -34,6 +34,7 @@ from events.management.commands import consume_events, relay_events
 from readmodel.index import guarded_transport
 from tests.faults.driver import steps
 from tests.faults.driver.clocks import CLOCK
+from tests.network.partitions import connect_from
 
 LOADED = (
     config.asgi,
@@ -85,6 +86,10 @@ ROLES = {
 }
 
 
+FAR = "FAULTS_FAR_PROGRAMS"
+"""The programs on another host than the others, if there are several, and that host's address."""
+
+
 def play(role: str, place: Path, *arguments: str) -> None:
     """Become a process of this role; its log, its clock and its steps are files at the place."""
     os.setsid()
@@ -94,6 +99,9 @@ def play(role: str, place: Path, *arguments: str) -> None:
     if CLOCK in os.environ:
         os.environ[CLOCK] = str(place.with_suffix(".clock"))
         time.sleep = sleep
+    host, *far = os.environ.get(FAR, "").split(",")
+    if place.name in far:
+        connect_from(host)
     steps.watch(role, place.with_suffix(".steps"))
     ROLES[role](*arguments)
 

@@ -95,7 +95,7 @@ class Stage:
                 with turn(harm.strike), harmed(harm):
                     self._last(harm.strike)
             except Exception as error:  # noqa: BLE001 (the thread's outermost block)
-                errors.append(f"the driver failed at {harm.strike}: {error!r}")
+                errors.append(f"the driver failed at {harm.strike}: {type(error).__name__}: {error}")
             finally:
                 connection.close()
 

@@ -94,7 +94,8 @@ class Database:
         old.kill()
         self.proxy.upstream = self.socket
         self.proxy.cut_all()
-        replica.execute("SELECT pg_promote()")
+        # A query that waited for the promotion could keep it waiting: what is still replayed may conflict with it.
+        replica.execute("SELECT pg_promote(wait => false)")
         shutil.rmtree(old.engine.folder.parent, ignore_errors=True)
 
     def _run(self, node: Node) -> None:
@@ -165,6 +166,9 @@ class Servers:
             self.elasticsearch.proxy = stack.enter_context(running_elasticsearch_proxy(port))
             self.elasticsearch.wait_until_ready()
             yield
+
+    def empty_stream(self) -> None:
+        self.valkey.client.flushall()
 
     def environment(self) -> dict[str, str]:
         return {

@@ -53,6 +53,7 @@ class Step(NamedTuple):
 
 
 FLUSH = "events.relay.flush"
+RELAY = "events.relay.partition_relay"
 STREAM = "events.stream.redis_stream.RedisStream"
 OWNERSHIP = "events.groups.ownership.Ownership"
 DOCUMENTS = "readmodel.index.documents.Documents"
@@ -72,15 +73,15 @@ STEPS = (
     Step("web", "about to append", STREAM, "append", condition=argument(3)),
     Step("web", "appended, not answered", STREAM, "append", AFTER, argument(3)),
     Step("web", "flushed, not answered", FLUSH, "flush_committed", AFTER),
-    Step("relay", "about to give positions", FLUSH, "give_positions"),
-    Step("relay", "positions given, not appended", FLUSH, "give_positions", AFTER, given),
+    Step("relay", "about to give positions", RELAY, "give_positions"),
+    Step("relay", "positions given, not appended", RELAY, "give_positions", AFTER, given),
     Step("relay", "about to append", STREAM, "append", condition=argument(3)),
     Step("relay", "appended", STREAM, "append", AFTER, argument(3)),
-    Step("relay", "foreign end seen", FLUSH, "repair_end", needs="Valkey: a foreign entry is added"),
-    Step("relay", "foreign end taken away", FLUSH, "repair_end", AFTER, needs="Valkey: a foreign entry is added"),
+    Step("relay", "foreign end seen", RELAY, "repair_end", needs="Valkey: a foreign entry is added"),
+    Step("relay", "foreign end taken away", RELAY, "repair_end", AFTER, needs="Valkey: a foreign entry is added"),
     Step("relay", "about to delete a foreign middle", STREAM, "delete_ending", needs="Valkey: an entry is altered"),
     Step("relay", "foreign middle deleted", STREAM, "delete_ending", AFTER, needs="Valkey: an entry is altered"),
-    Step("relay", "about to shorten a full stream", FLUSH, "_shorten", needs="Valkey: full"),
+    Step("relay", "about to shorten a full stream", RELAY, "_shorten", needs="Valkey: full"),
     Step("readmodel", "opened, not joined", OWNERSHIP, "join", needs="readmodel: killed"),
     Step("readmodel", "joined", OWNERSHIP, "join", AFTER, needs="readmodel: killed"),
     Step("readmodel", "about to acquire", OWNERSHIP, "acquire", needs="readmodel: killed"),

@@ -143,7 +143,7 @@ SPOILS: Mapping[str, tuple[str, Callable[[Spoiler], object]]] = {
     "an answered ticket is lost": ("is lost", _promise_a_lost_ticket),
     "an answered ticket has another status": ("was answered as canceled, and is issued", _promise_another_status),
     "an answered ticket has another replacement": ("another replacement", _promise_another_replacement),
-    "a checkpoint is behind": (" is 0 of ", lambda _: Checkpoint.objects.update(position=0)),
+    "a checkpoint is behind": (" is at 0 of ", lambda _: Checkpoint.objects.update(position=0)),
     "an index has no checkpoint": ("has no checkpoint", lambda _: Checkpoint.objects.exclude(target="").delete()),
     "the stream has diverged": ("has diverged", lambda _: Partition.objects.update(divergence="It has")),
     "a row is changed": ("in the table", _change_a_row),
