@@ -57,6 +57,7 @@ BENCHMARKS = {
     ),
     "consumer.consume": Benchmark("The consumer", packages=("elasticsearch[async]==9.5.1", "faststream[redis]==0.7.8")),
     "consumer.process": Benchmark("The consumer as a process"),
+    "consumer.partitions": Benchmark("Partitions and consumers"),
     "consumer.receivers": Benchmark("Receivers of webhooks, of which some are dead"),
     "peers.symfony": Benchmark("Symfony Messenger's worker"),
     "readmodel.searchable": Benchmark("From a commit to the search"),
@@ -69,10 +70,12 @@ BENCHMARKS = {
         ),
     ),
     "readmodel.suggest": Benchmark("Suggestions while typing"),
+    "web.start": Benchmark("The web server's start"),
     "web.feed": Benchmark("Events over HTTP"),
     "web.hostile_clients": Benchmark("Hostile clients"),
     "readmodel.verify": Benchmark("Proving the read model", arguments=("--tickets", "100000")),
     "readmodel.rebuild": Benchmark("Rebuilding the read model"),
+    "readmodel.preview": Benchmark("Previewing a changed projection"),
     "relay.log_size": Benchmark("A large log", arguments=("--rows", "1000000")),
 }
 

@@ -27,7 +27,7 @@ URLS = ("DATABASE_URL", "EVENT_STREAM_URL", "ELASTICSEARCH_URL")
 
 
 @contextmanager
-def loaded_project(settings: str = "config.settings") -> Iterator[None]:
+def loaded_project(settings: str = "config.settings", *, needs_elasticsearch: bool = True) -> Iterator[None]:
     """Start servers, set up Django on them, and migrate; stop the servers at the end.
 
     A server that the environment names stays, without this run's indices, which have an alias of their own.
@@ -35,7 +35,7 @@ def loaded_project(settings: str = "config.settings") -> Iterator[None]:
     alias = os.environ["READMODEL_ALIAS"] = f"benchmark-{secrets.token_hex(8)}"
     with ExitStack() as ending:
         data = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
-        named = {name for name in URLS if os.environ.get(name)}
+        named = {name for name in URLS if os.environ.get(name)} | ({URLS[-1]} if not needs_elasticsearch else set())
         for engine in ending.enter_context(running_engines(data, without=named)):
             os.environ[engine.variable] = engine.administrator_url
         os.environ.update(SECRET_KEY=secrets.token_urlsafe(), DATA_DIR=str(data), LOG_LEVEL="ERROR")
@@ -43,7 +43,8 @@ def loaded_project(settings: str = "config.settings") -> Iterator[None]:
         os.environ["DJANGO_SETTINGS_MODULE"] = settings
         django.setup()
         call_command("migrate", verbosity=0)
-        ending.callback(delete_indices, alias)
+        if needs_elasticsearch:
+            ending.callback(delete_indices, alias)
         yield
 
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
@@ -39,7 +40,7 @@ BY_HAND = "by-hand"
 DSN = StreamDSN.parse(settings.EVENTS_STREAM_URL)
 SOME_DAY = datetime(2027, 5, 1, 20, 0, tzinfo=UTC)
 
-client: Any = Redis(*DSN.hosts[0], db=DSN.dbindex)
+client: Any = Redis(*DSN.hosts[0], db=DSN.dbindex, username=DSN.user or None, password=DSN.password or None)
 elasticsearch = Elasticsearch(settings.ELASTICSEARCH_URL, request_timeout=60)
 decoder = msgspec.json.Decoder(TicketIssued)
 encode = msgspec.json.Encoder().encode
@@ -124,6 +125,13 @@ def hot() -> dict[str, Variant]:
     }
 
 
+def with_and_without_refresh() -> dict[str, Variant]:
+    return {
+        "without refreshes": Variant(new_index, lambda: ours(WithoutRefresh())),
+        "with refreshes": Variant(new_index, lambda: ours(ReadModel())),
+    }
+
+
 def new_group() -> None:
     """Reset all groups to the start of the stream."""
     for group in (BY_HAND, "benchmark"):
@@ -162,6 +170,15 @@ class TicketsAlone(ReadModel):
 
     def further_targets(self) -> list[IndexWriter]:
         return []
+
+
+class WithoutRefresh(ReadModel):
+    """Leaves all refreshes to Elasticsearch, once a second."""
+
+    def open(self) -> str:
+        target = super().open()
+        self._stop_refreshes()
+        return target
 
 
 class OneBatch(TicketsAlone):
@@ -214,7 +231,8 @@ async def faststream() -> None:
     done = asyncio.Event()
     seen = 0
     async with AsyncElasticsearch(settings.ELASTICSEARCH_URL, request_timeout=60) as target:
-        broker = RedisBroker(f"redis://{DSN.hosts[0].host}:{DSN.hosts[0].port}", logger=None)
+        account = f"{quote(DSN.user)}:{quote(DSN.password)}@" if DSN.password else ""
+        broker = RedisBroker(f"redis://{account}{DSN.hosts[0].host}:{DSN.hosts[0].port}", logger=None)
         sub = StreamSub(DSN.stream, group=BY_HAND, consumer="one", batch=True, max_records=BATCH, polling_interval=10)
 
         @broker.subscriber(stream=sub)

@@ -1,6 +1,6 @@
 """Compare a save that writes into Elasticsearch within its request with a save that stores an event.
 
-    uv run python -m benchmarks elasticsearch_dsl
+    uv run python -m benchmarks peers.elasticsearch_dsl
 
 django-elasticsearch-dsl listens to the signal after a save, and writes the document before the save returns. By default
 it refreshes the index each time; it is measured with and without that. Both sides save the same rows of the same table.
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def exit_unmeasured(reason: str) -> NoReturn:
-    print(f"{reason}; run: uv run python -m benchmarks elasticsearch_dsl", file=sys.stderr)
+    print(f"{reason}; run: uv run python -m benchmarks peers.elasticsearch_dsl", file=sys.stderr)
     sys.exit(NOTHING_TO_COMPARE)
 
 

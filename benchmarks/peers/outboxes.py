@@ -1,6 +1,6 @@
 """Compare the relay with other outboxes for Django, each of which sends waiting events to a Redis stream.
 
-    uv run python -m benchmarks peers
+    uv run python -m benchmarks peers.outboxes
 
 Each stores the same events, and sends them as its documentation tells a relay to do. All run on the same Django, which
 is the newest that all of them allow.

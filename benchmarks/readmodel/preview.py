@@ -3,27 +3,37 @@
     uv run python -m benchmarks.readmodel.preview [--tickets 100000] [--rounds 3]
 
 The changed projection writes the titles of every tenth ticket in capitals. Each round takes the preview, then the
-rebuild back and forth. What the preview names has to be what the rebuild changed, to the last document and value.
+rebuild, as processes of their own with the changed code, and then the rebuild back. What the preview names has to be
+what the rebuild changed, to the last document and value.
 """
 
 import argparse
-import io
+import os
 import statistics
-import time
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.readmodel.rebuild import fill
+from benchmarks.readmodel.rebuild import record_all
+from benchmarks.readmodel.verify import index_all
+from benchmarks.relay.memory import Run, measured
 from benchmarks.servers import empty_servers, loaded_project
 
-CHANGED = "benchmarks.readmodel.changed_projection.Capitals"
+CHANGED = "benchmarks.readmodel.changed_settings"
+PREVIEW = ("preview_projection", "tickets", "--json")
+SAMPLE = "1000"
+REBUILD = ("rebuild_readmodel", "tickets", "--keep", "0")
 READ_AT_ONCE = 2_000
 
-type Documents = dict[str, dict[str, Any]]
+type Document = dict[str, Any]
 
 
 def main() -> None:
@@ -32,65 +42,69 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="number of runs (default: %(default)s)")
     options = parser.parse_args()
     with loaded_project():
-        fill(options.tickets)
-        measure(options.tickets, options.rounds)
+        record_all(options.tickets)
+        index_all(options.tickets)
+        print_runs(options.tickets, measure(options.rounds))
         empty_servers()
 
 
-def measure(tickets: int, rounds: int) -> None:
-    from django.conf import settings  # noqa: PLC0415 (after the setup)
-    from django.test import override_settings  # noqa: PLC0415
-
-    deployed = settings.READMODEL_PROJECTIONS
-    seconds: dict[str, list[float]] = {"preview_projection": [], "rebuild_readmodel": []}
-    for _ in range(rounds):
-        before = documents()
-        with override_settings(READMODEL_PROJECTIONS=[CHANGED, *deployed[1:]]):
-            foretold = run("preview_projection", seconds, json=True)
-            run("rebuild_readmodel", seconds, keep=0)
-        expect_exact(foretold, before, documents())
-        run("rebuild_readmodel", seconds, keep=0)
-    medians = {name: statistics.median(taken) for name, taken in seconds.items()}
-    table = Table("command", title=f"A changed projection of {tickets:,} tickets")
-    for column in ("seconds", "tickets/s", "of the rebuild's time"):
-        table.add_column(column, justify="right")
-    for name, taken in medians.items():
-        share = taken / medians["rebuild_readmodel"]
-        table.add_row(name, f"{taken:.1f}", f"{tickets / taken:,.0f}", f"{share:.2f}")
-    Console().print(table)
+def measure(rounds: int) -> dict[str, list[Run]]:
+    runs: dict[str, list[Run]] = defaultdict(list)
+    for number in range(rounds):
+        if number:
+            run(*REBUILD, settings=os.environ["DJANGO_SETTINGS_MODULE"])
+        before = {key: msgspec.json.encode(document) for key, document in documents()}
+        with tempfile.TemporaryFile() as ignored, tempfile.TemporaryFile() as foretold:
+            runs[f"preview of {SAMPLE}"].append(run(*PREVIEW, "--sample", SAMPLE, output=ignored))
+            runs["preview"].append(run(*PREVIEW, output=foretold))
+            runs["rebuild"].append(run(*REBUILD))
+            foretold.seek(0)
+            expect_exact(foretold, before)
+    return runs
 
 
-def run(command: str, seconds: dict[str, list[float]], **options: Any) -> str:
-    from django.core.management import call_command  # noqa: PLC0415 (after the setup)
-
-    out = io.StringIO()
-    started = time.perf_counter()
-    call_command(command, stdout=out, **options)
-    seconds[command].append(time.perf_counter() - started)
-    return out.getvalue()
+def run(*command: str, settings: str = CHANGED, output: IO[bytes] | int = subprocess.DEVNULL) -> Run:
+    """Run a command of manage.py to its end."""
+    variables = os.environ | {"DJANGO_SETTINGS_MODULE": settings}
+    return measured((sys.executable, "manage.py", *command), env=variables, stdout=output)
 
 
-def documents() -> Documents:
-    """Return all documents of the searched index."""
+def documents() -> Iterator[tuple[str, Document]]:
+    """Yield all documents of the searched index, with their ids."""
     from django.conf import settings  # noqa: PLC0415
     from elasticsearch import Elasticsearch  # noqa: PLC0415
     from elasticsearch.helpers import scan  # noqa: PLC0415 (after the setup)
 
     with closing(Elasticsearch(settings.ELASTICSEARCH_URL, request_timeout=60)) as client:
         client.indices.refresh(index=settings.READMODEL_ALIAS)
-        hits = scan(client, index=settings.READMODEL_ALIAS, size=READ_AT_ONCE)
-        return {hit["_id"]: hit["_source"] for hit in hits}
+        for hit in scan(client, index=settings.READMODEL_ALIAS, size=READ_AT_ONCE):
+            yield hit["_id"], hit["_source"]
 
 
-def expect_exact(foretold: str, before: Documents, after: Documents) -> None:
-    changes = {change["id"]: change["fields"] for change in map(msgspec.json.decode, foretold.splitlines())}
-    changed = {
-        key: {name: [source[name], after[key][name]] for name in source if source[name] != after[key][name]}
-        for key, source in before.items()
-        if source != after[key]
-    }
-    if changes != changed:
-        raise RuntimeError(f"{len(changes):,} changes were foretold, {len(changed):,} happened, or others")
+def expect_exact(foretold: IO[bytes], before: dict[str, bytes]) -> None:
+    """Fail unless the changes that were foretold are those of the documents, and no others."""
+    changes = {change["id"]: change["fields"] for change in map(msgspec.json.decode, foretold)}
+    number = len(changes)
+    for key, after in documents():
+        earlier = msgspec.json.decode(before.pop(key))
+        fields = {name: [earlier.get(name), after[name]] for name in after if earlier.get(name) != after[name]}
+        if changes.pop(key, {}) != fields:
+            raise RuntimeError(f"other changes than {fields} were foretold of {key}")
+    if changes or before:
+        raise RuntimeError(f"of {number:,} changes {len(changes):,} did not happen; {len(before):,} documents are gone")
+    print(f"all of the {number:,} changes happened as they were foretold, and no others")
+
+
+def print_runs(tickets: int, runs: dict[str, list[Run]]) -> None:
+    table = Table("command", title=f"A changed projection of {tickets:,} tickets")
+    for column in ("seconds", "tickets/s", "of the rebuild's time", "largest memory, MiB"):
+        table.add_column(column, justify="right")
+    seconds = {name: statistics.median(run.seconds for run in taken) for name, taken in runs.items()}
+    for name, taken in seconds.items():
+        rate = "" if name.endswith(SAMPLE) else f"{tickets / taken:,.0f}"
+        peak = max(run.peak_mib for run in runs[name])
+        table.add_row(name, f"{taken:.1f}", rate, f"{taken / seconds['rebuild']:.2f}", f"{peak:.0f}")
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,16 @@ from benchmarks.servers import empty_servers, loaded_project, vacuum_log
 
 REFERENCE = "by hand"
 OURS = "rebuild_readmodel"
+RECORDED = 10_000
 RECORDED_AT_ONCE = 500
+COPIES = """
+INSERT INTO events_log (event_id, partition, type, schema_version, source, subject, aggregate_type,
+                        aggregate_version, time, data, correlation_id, causation_id, actor, traceparent)
+SELECT gen_random_uuid(), partition, type, schema_version, source, other, aggregate_type,
+       aggregate_version, time, replace(data, subject, other), correlation_id, causation_id, actor, traceparent
+FROM events_log, generate_series(1, %s) AS number, LATERAL (SELECT md5(subject || number)::uuid::text AS other) AS named
+ORDER BY number, id LIMIT %s
+"""
 READ_AT_ONCE = 2_000
 BY_HAND = "written-by-hand"
 REFUSED = "errors,items.index.error"
@@ -60,23 +69,34 @@ def fill(tickets: int) -> None:
     """Fill the log with one event per ticket, and let the read model handle them all."""
     from django.core.management import call_command  # noqa: PLC0415 (after the setup)
 
-    from benchmarks.readmodel.suggest import sample_ticket  # noqa: PLC0415
-    from events import record, unit_of_work  # noqa: PLC0415
     from events.relay.flush import sweep  # noqa: PLC0415
     from events.stream.interface import open_stream  # noqa: PLC0415
-    from tests.ticket_events import ticket  # noqa: PLC0415
-    from tickets.events import TicketIssued  # noqa: PLC0415
 
-    empty_servers()
-    for start in range(0, tickets, RECORDED_AT_ONCE):
-        numbers = range(start, min(start + RECORDED_AT_ONCE, tickets))
-        with unit_of_work() as unit:
-            record(*(TicketIssued(ticket=ticket(**sample_ticket(number))) for number in numbers))
-            unit.unflushed.clear()
+    record_all(tickets)
     with closing(open_stream()) as stream:
         sweep(stream, 0)
     vacuum_log()
     call_command("consume_events", "readmodel", until_idle=True)
+
+
+def record_all(tickets: int) -> None:
+    """Fill the log with one event per ticket, without positions; most are copies of the first ones under other ids."""
+    from django.db import connection  # noqa: PLC0415 (after the setup)
+
+    from benchmarks.readmodel.suggest import sample_ticket  # noqa: PLC0415
+    from events import record, unit_of_work  # noqa: PLC0415
+    from tests.ticket_events import ticket  # noqa: PLC0415
+    from tickets.events import TicketIssued  # noqa: PLC0415
+
+    empty_servers()
+    recorded = min(tickets, RECORDED)
+    for start in range(0, recorded, RECORDED_AT_ONCE):
+        numbers = range(start, min(start + RECORDED_AT_ONCE, recorded))
+        with unit_of_work() as unit:
+            record(*(TicketIssued(ticket=ticket(**sample_ticket(number))) for number in numbers))
+            unit.unflushed.clear()
+    with connection.cursor() as cursor:
+        cursor.execute(COPIES, [tickets // recorded, tickets - recorded])
 
 
 def measure(tickets: int, rounds: int) -> None:

@@ -1,96 +1,86 @@
-"""Measure the time from a cancellation's commit until a search finds it, and the part of it that the refresh explains.
+"""Measure the time from a cancellation's commit until a search finds it, and what the refreshes for that cost.
 
-    uv run python -m benchmarks.readmodel.searchable [--rate 100] [--seconds 30]
+    uv run python -m benchmarks.readmodel.searchable [--rate 100] [--seconds 30] [--saturated]
 
-Two processes cancel tickets at a fixed rate, however long the one before took, and flush on commit. The relay and one
-consumer of the read model run as processes of their own. Meanwhile this process sends Elasticsearch three requests in
-turn:
+Two processes cancel tickets at a fixed rate, however long the one before took, and flush on commit: what web workers
+do, without HTTP. Each cancellation records two events, which become four documents. The relay and one consumer of the
+read model run as processes of their own; the consumer notes when Elasticsearch has answered for each ticket. Meanwhile
+this process searches for the newest canceled tickets, with a pause after each search, which is included in the figures.
 
-- the documents that it waits for, by their ids, in real time: the moment when one is in the index;
-- the number of canceled tickets, by a search, and their ids when there are more: the moment when one is found;
-- the count of refreshes and the time that they took: the earliest moment when each can have begun.
-
-Any document waits for the next refresh, which the consumer asks for, or up to a second for Elasticsearch's own: here
-until the first refresh that began after the document was seen in the index. All other time is counted as beyond the
-interval: the way into the index, the refresh itself and the search after it, and the delay that this process adds by
-its own requests, which it prints. A document that misses the refresh that should show it counts one second more.
+With --saturated, the consumer's throughput with its own refreshes and without them is compared instead.
 """
 
 import argparse
 import multiprocessing
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from elasticsearch import ApiError, Elasticsearch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.readmodel.consistency import consuming
+from benchmarks.consumer.timed import Handled, timed_consumer
 from benchmarks.relay.latency import running_relay
 from benchmarks.servers import empty_servers, loaded_project
-from readmodel.projection import VERSION_STEP
 
 WRITERS = 2
 WARM_UP_SECONDS = 5
 STARTING_SECONDS = 5
 """Time for the writers to start."""
-WATCHED_AT_ONCE = 32
-FOUND_AT_ONCE = 1_000
+PAUSE_SECONDS = 0.01
+FOUND_USUALLY = 50
+FOUND_AT_MOST = 1_000
 PATIENCE_SECONDS = 60
-VERSIONS = "docs._id,docs._version"
-REFRESHES = "_all.primaries.refresh.external_*"
 ISSUED_AT_ONCE = 500
 
 
-class Refresh(NamedTuple):
-    """The number of refreshes so far, their total time, and the time of the request that asked for both."""
-
-    count: int
-    seconds: float
-    asked_at: float
-
-
 class Seen(NamedTuple):
-    """The times when each document was in the index, when each was found, and when each refresh began."""
+    """The time when each cancellation was found, and how long each search took with the pause after it."""
 
-    stored: dict[str, float]
     found: dict[str, float]
-    refreshes: list[float]
     turns: list[float]
-    """The duration of each turn of the three requests."""
 
 
 class Way(NamedTuple):
     """The parts of one cancellation's way, in seconds."""
 
+    into_consumer: float
     into_index: float
-    until_refresh: float
     until_found: float
-
-    @property
-    def beyond_refresh(self) -> float:
-        return self.into_index + self.until_found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=int, default=100, help="cancellations a second (default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=30, help="duration of the measurement (default: %(default)s)")
+    parser.add_argument("--saturated", action="store_true", help="compare the throughput with and without refreshes")
     options = parser.parse_args()
     with loaded_project():
         empty_servers()
-        with running_relay(), consuming():
+        if options.saturated:
+            compare_throughput()
+            return
+        with running_relay():
             measure(options.rate, options.seconds)
         empty_servers()
+
+
+def compare_throughput() -> None:
+    from benchmarks.consumer import consume, consumers  # noqa: PLC0415 (after the setup)
+
+    consumers.fill(consume.EVENTS, tickets=consume.EVENTS)
+    consume.compare("Into Elasticsearch, events/s", consumers.with_and_without_refresh(), reference="without refreshes")
 
 
 def measure(rate: int, seconds: int) -> None:
     tickets = issue(rate * (WARM_UP_SECONDS + seconds))
     with (
+        timed_consumer() as handled,
         closing(Watcher(tickets)) as watcher,
         ProcessPoolExecutor(WRITERS, multiprocessing.get_context("spawn")) as pool,
     ):
@@ -102,10 +92,10 @@ def measure(rate: int, seconds: int) -> None:
         seen = watcher.watch(writing)
         committed = {ticket: at for writer in writing for ticket, at in writer.result().items()}
     counted = tickets[rate * WARM_UP_SECONDS :]
+    print_ways([way_of(ticket, committed, handled, seen) for ticket in counted])
     times = sorted(committed[ticket] for ticket in counted)
-    print_ways(list(ways(counted, committed, seen)))
     print(f"Asked for {rate} cancellations a second, measured {len(counted) / (times[-1] - times[0]):.0f} a second.")
-    print(f"Elasticsearch was asked every {statistics.median(seen.turns) * 1e3:.0f} ms; that delay is included.")
+    print(f"A search was sent every {statistics.median(seen.turns) * 1e3:.0f} ms; that delay is included.")
 
 
 def issue(tickets: int) -> list[str]:
@@ -140,14 +130,14 @@ def cancel(tickets: Sequence[str], begin_at: float, pause_seconds: float) -> dic
 
 
 class Watcher:
-    """Asks Elasticsearch again and again which of the canceled tickets it has, and which a search finds."""
+    """Searches again and again for the newest of the canceled tickets."""
 
     def __init__(self, tickets: Sequence[str]) -> None:
         from django.conf import settings  # noqa: PLC0415 (after the setup)
 
         self._client = Elasticsearch(settings.ELASTICSEARCH_URL)
         self._alias = settings.READMODEL_ALIAS
-        self._tickets = tickets
+        self._tickets = frozenset(tickets)
 
     def wait_for_all(self) -> None:
         until = time.monotonic() + PATIENCE_SECONDS
@@ -158,20 +148,19 @@ class Watcher:
 
     def _has_all(self) -> bool:
         try:
-            return self._count() == len(self._tickets)
+            found = self._search("issued", size=0, track_total_hits=True)
         except ApiError:  # The index does not exist yet, or was made just now.
             return False
+        return int(found["hits"]["total"]["value"]) == len(self._tickets)
 
     def watch(self, writing: Sequence[Future[Any]]) -> Seen:
         """Watch until all tickets are found."""
-        seen = Seen({}, {}, [], [])
-        refresh = self._refresh()
+        seen = Seen({}, [])
         until = None
         while len(seen.found) < len(self._tickets):
             started = time.perf_counter()
-            refresh = self._note_refresh(refresh, seen)
-            self._note_stored(seen)
             self._note_found(seen)
+            time.sleep(PAUSE_SECONDS)
             seen.turns.append(time.perf_counter() - started)
             if all(writer.done() for writer in writing):
                 until = until or started + PATIENCE_SECONDS
@@ -179,37 +168,15 @@ class Watcher:
                     raise RuntimeError(f"only {len(seen.found):,} of {len(self._tickets):,} cancellations are found")
         return seen
 
-    def _note_refresh(self, before: Refresh, seen: Seen) -> Refresh:
-        now = self._refresh()
-        if now.count > before.count:
-            # The earliest possible start: the refresh may have ended right after the request before this one.
-            seen.refreshes.append(before.asked_at - (now.seconds - before.seconds))
-        return now
-
-    def _note_stored(self, seen: Seen) -> None:
-        watched = [ticket for ticket in self._tickets if ticket not in seen.stored][:WATCHED_AT_ONCE]
-        if not watched:
-            return
-        documents = self._client.mget(index=self._alias, ids=watched, source=False, filter_path=VERSIONS)["docs"]
-        now = time.perf_counter()
-        canceled = [document["_id"] for document in documents if document["_version"] > VERSION_STEP]
-        seen.stored.update((ticket, now) for ticket in canceled)
-
     def _note_found(self, seen: Seen) -> None:
-        if self._count("canceled") == len(seen.found):
-            return
-        hits = self._search("canceled", size=FOUND_AT_ONCE, sort="_seq_no:desc", source=False)["hits"]["hits"]
-        now = time.perf_counter()
-        seen.found.update((hit["_id"], now) for hit in hits if hit["_id"] not in seen.found)
+        new = self._newest(FOUND_USUALLY) - seen.found.keys()
+        if len(new) == FOUND_USUALLY:  # There may be more.
+            new = self._newest(FOUND_AT_MOST) - seen.found.keys()
+        seen.found.update(dict.fromkeys(new, time.perf_counter()))
 
-    def _refresh(self) -> Refresh:
-        asked_at = time.perf_counter()
-        stats: Any = self._client.indices.stats(index=self._alias, metric="refresh", filter_path=REFRESHES)
-        refreshes = stats["_all"]["primaries"]["refresh"]
-        return Refresh(refreshes["external_total"], refreshes["external_total_time_in_millis"] / 1e3, asked_at)
-
-    def _count(self, status: str = "issued") -> int:
-        return int(self._search(status, size=0, track_total_hits=True)["hits"]["total"]["value"])
+    def _newest(self, number: int) -> set[str]:
+        found = self._search("canceled", size=number, sort="_seq_no:desc", source=False, track_total_hits=False)
+        return {hit["_id"] for hit in found["hits"]["hits"]}
 
     def _search(self, status: str, **options: Any) -> Any:
         return self._client.search(index=self._alias, query={"term": {"status": status}}, **options)
@@ -218,12 +185,9 @@ class Watcher:
         self._client.close()
 
 
-def ways(tickets: Sequence[str], committed: dict[str, float], seen: Seen) -> Iterator[Way]:
-    for ticket in tickets:
-        found = seen.found[ticket]
-        stored = min(seen.stored.get(ticket, found), found)
-        refreshed = min([found, *(began for began in seen.refreshes if began >= stored)])
-        yield Way(stored - committed[ticket], refreshed - stored, found - refreshed)
+def way_of(ticket: str, committed: Mapping[str, float], handled: Mapping[str, Handled], seen: Seen) -> Way:
+    times = committed[ticket], handled[ticket].begun_at, handled[ticket].answered_at, seen.found[ticket]
+    return Way(*(end - start for start, end in pairwise(times)))
 
 
 def print_ways(found: Sequence[Way]) -> None:
@@ -231,11 +195,10 @@ def print_ways(found: Sequence[Way]) -> None:
     for column in ("p50, ms", "p99, ms"):
         table.add_column(column, justify="right")
     rows = (
-        ("the commit", "the document in the index", [way.into_index for way in found]),
-        ("that", "the next refresh", [way.until_refresh for way in found]),
+        ("the commit", "the consumer has the event", [way.into_consumer for way in found]),
+        ("that", "Elasticsearch has answered", [way.into_index for way in found]),
         ("that", "a search that finds it", [way.until_found for way in found]),
         ("the commit", "a search that finds it", [sum(way) for way in found]),
-        ("the same", "beyond the refresh interval", [way.beyond_refresh for way in found]),
     )
     for start, end, seconds in rows:
         hundredths = statistics.quantiles(seconds, n=100)
