@@ -5,16 +5,15 @@ about the same person. Fields into which anybody types anything are marked as fr
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple, get_args
-from urllib.parse import quote
 
 import msgspec
 
 from events.event import current_version, decode
 from events.exceptions import Unprocessable
+from events.texts.spellings import normal, spellings
 
 REMOVED = "[…]"
 """What stands in a text where the person was. It is shorter than any e-mail address, so that each column holds it."""
@@ -61,19 +60,6 @@ class Person(msgspec.Struct, frozen=True):
         for name in sorted(self.names, key=len, reverse=True) if names else ():
             text = _name_pattern(name).sub(REMOVED, text)
         return text
-
-
-def normal(identity: str) -> str:
-    """Return the form in which identities are compared: case does not matter."""
-    return unicodedata.normalize("NFC", identity.strip()).casefold()
-
-
-def spellings(text: str) -> set[str]:
-    """Return how the text may be written in columns, JSON and addresses, to look for all of them."""
-    composed, decomposed = unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)
-    escaped = {msgspec.json.encode(form).decode()[1:-1] for form in (composed, decomposed)}
-    ascii_only = {form.encode("ascii", "backslashreplace").decode().replace("\\x", "\\u00") for form in escaped}
-    return {composed, decomposed, *escaped, *ascii_only, quote(composed, safe="")}
 
 
 @cache

@@ -1,16 +1,19 @@
 """Let `verify_log` compare the tickets' table with their events, and `forget_person` redact it."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
 import msgspec
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from events.aggregates import Aggregate
 from events.event import Event
 from events.exceptions import Unprocessable
 from events.personal_data import Leftover, Person, redacted
+from events.texts.spellings import spellings
 from tickets.events import TicketCorrected, TicketEvent, TicketRedacted
 from tickets.models import JobFile, Ticket
 
@@ -37,7 +40,8 @@ class TicketAggregate(Aggregate[Ticket]):
         return tickets.values_list("holder_email", flat=True).first() or ""
 
     def rows_of(self, person: Person) -> QuerySet[Ticket]:
-        return self.rows().filter(holder_email__iexact=person.identity)
+        written = [Q(holder_email__iexact=form) for form in spellings(person.identity)]
+        return self.rows().filter(reduce(or_, written))
 
     def redact(self, row: Ticket, person: Person) -> Collection[str]:
         state = row.state()

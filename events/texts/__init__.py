@@ -1,1 +1,1 @@
-"""Text from anywhere: what a database can store of it, and what a terminal can show."""
+"""Text from anywhere: what a database can store of it, what a terminal can show, and how it may be spelled."""

@@ -18,7 +18,7 @@ from config.web.answers.problems import API, PROBLEM_CONTENT_TYPE
 from config.web.asgi_types import Application, Message, Receive, Scope, Send
 from config.web.health.views import LIVENESS_PATH, answer_liveness
 from config.web.limits.places import PLACE, Place
-from config.web.limits.request_body import Memory, Refused, RequestBody, header
+from config.web.limits.request_body import IDENTITY, Memory, Refused, RequestBody, header
 from config.web.requests.language import language_in
 from tickets.api.problem_details import problem
 
@@ -26,8 +26,9 @@ type Answer = tuple[bytes, list[tuple[bytes, bytes]]]
 """A body and headers."""
 
 RETRY_SECONDS = 5
+BEFORE_THE_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 DISCARD_SECONDS = 2.0
-"""How long a client that sends too much may go on, so that it reads why it was refused."""
+"""How long a client that was refused before its body was read may go on sending it, so that it reads why."""
 
 
 def limited(application: Application) -> Application:
@@ -69,9 +70,11 @@ async def _refuse(refused: Refused, scope: Scope, body: RequestBody, send: Send)
     headers = [*headers, (b"content-length", str(len(content)).encode())]
     if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    if refused.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+        headers.append((b"accept-encoding", IDENTITY))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": content, "more_body": True})
-    if refused.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not header(scope, b"expect"):
+    if refused.status in BEFORE_THE_BODY and not header(scope, b"expect"):
         await body.discard(seconds=DISCARD_SECONDS)
     await send({"type": "http.response.body", "body": b""})
 

@@ -13,6 +13,8 @@ from tickets.csv_import.permits import has_permit
 
 DISCONNECT = "http.disconnect"
 UPLOAD = b"multipart/form-data"
+IDENTITY = b"identity"
+UNENCODED = (b"", IDENTITY)
 BULK = "/api/tickets/bulk/"
 SMALL_BYTES = 65_536
 """So much of each body is not counted, so that ordinary requests succeed while others fill the memory."""
@@ -77,6 +79,7 @@ class RequestBody:
     def __init__(self, scope: Scope, receive: Receive, memory: Memory) -> None:
         self._limit = limit_of(scope)
         self._declared = int(header(scope, b"content-length") or 0)
+        self._encoding = header(scope, b"content-encoding").strip().lower()
         self._receive = receive
         self._memory = memory
         self._parts: list[bytes] = []
@@ -84,7 +87,10 @@ class RequestBody:
         self._disconnection: asyncio.Future[Message] | None = None
 
     async def read(self) -> bytes:
-        """Return the whole body; raise Refused if it is too late, too large, or broken off."""
+        """Return the whole body; raise Refused if it is encoded, too late, too large, or broken off."""
+        if self._encoding not in UNENCODED:
+            encoded = gettext_noop("The body has a Content-Encoding, such as gzip; send it without one.")
+            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, encoded)
         self._refuse_beyond_limit(self._declared)
         try:
             async with asyncio.timeout(self._limit.seconds):

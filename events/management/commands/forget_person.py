@@ -23,9 +23,10 @@ from events.operations.forgetting.leftovers import leftovers
 from events.operations.forgetting.run import OnStep, Outcome, forget
 from events.operations.forgetting.run import Progress as Step
 from events.operations.forgetting.search import Searched, prove
-from events.personal_data import Leftover, Person, normal
+from events.personal_data import Leftover, Person
 from events.processes.migrations import expect_migrated
 from events.stream.interface import Stream, open_stream
+from events.texts.spellings import normal
 
 STANDARD_INPUT = "-"
 

@@ -12,8 +12,9 @@ from events.models import Forgetting, LogEntry
 from events.operations.forgetting.find import names_of
 from events.operations.forgetting.run import OnStep, forget
 from events.operations.forgetting.search import prove
-from events.personal_data import Person, identities_in, normal
+from events.personal_data import Person, identities_in
 from events.stream.interface import Stream
+from events.texts.spellings import normal
 
 
 class KeyMissing(EventError):

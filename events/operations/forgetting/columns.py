@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import CharField, JSONField, Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from events.personal_data import spellings
+from events.texts.spellings import spellings
 
 TEXTUAL = (CharField, TextField, JSONField)
 

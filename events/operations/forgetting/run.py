@@ -27,10 +27,11 @@ from events.operations.forgetting.find import AGGREGATES_AT_ONCE, Batch, batches
 from events.operations.forgetting.letters import redact_texts
 from events.operations.forgetting.redaction import Redacted, redact
 from events.operations.forgetting.stream import expect_own, fence, refill
-from events.personal_data import Person, normal
+from events.personal_data import Person
 from events.recording.collector import Collector, collecting
 from events.stream.interface import Stream
 from events.subscriber import Subscriber, load_subscriber
+from events.texts.spellings import normal
 from events.transient import is_transient
 
 logger = logging.getLogger(__name__)

@@ -74,6 +74,17 @@ def test_every_ticket_that_the_person_has_or_had_is_redacted(stream: FakeStream)
     call_command("verify_log", stdout=StringIO())
 
 
+@pytest.mark.parametrize("spelling", ["ada@bücher.example", "ada@xn--bcher-kva.example"])
+def test_an_address_is_found_in_each_spelling_of_its_domain(spelling: str) -> None:
+    for written in ("ada@bücher.example", "ada@xn--bcher-kva.example"):
+        issue(holder_name="Ada", holder_email=written)
+
+    forget(spelling)
+
+    assert set(Ticket.objects.values_list("holder_email", flat=True)) == {FORGOTTEN_EMAIL}
+    assert not LogEntry.objects.filter(data__contains="ada@").exists()
+
+
 FORGETTING = "events.operations.forgetting"
 INTERRUPTIONS = [
     ("events.forgotten", "_append", 1),

@@ -121,6 +121,23 @@ def test_a_page_s_body_that_is_too_large_is_answered_with_a_page() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    ("encoding", "status"),
+    [(b"", 200), (b"identity", 200), (b" Identity", 200), (b"gzip", 415), (b"identity, br", 415)],
+)
+def test_an_encoded_body_is_refused_unread(encoding: bytes, status: int) -> None:
+    async def scenario() -> None:
+        server = Server()
+        server.may_answer.set()
+        client = Client(server, [b"{}", b""], headers=[(b"content-encoding", encoding)])
+
+        assert await client.status() == status
+        assert server.bodies == ([b"{}"] if status == 200 else [])
+        assert ((b"accept-encoding", b"identity") in client.sent[0]["headers"]) == (status == 415)
+
+    asyncio.run(scenario())
+
+
 def test_a_body_that_stops_arriving_is_refused(settings: Settings) -> None:
     settings.WEB_BODY_SECONDS = 0.01
 
