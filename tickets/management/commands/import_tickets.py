@@ -1,11 +1,13 @@
 """Issue the tickets of a CSV file."""
 
+import errno
 import os
 import shutil
+import stat
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -100,17 +102,28 @@ def _delimiter(text: str) -> str:
 
 @contextmanager
 def _opened(file: str) -> Iterator[IO[bytes]]:
-    if file == "-":
-        with TemporaryFile() as copy:  # It is read more than once.
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-            yield copy
-        return
-    try:
-        opened = Path(file).open("rb")  # noqa: SIM115 (closed below; errors while reading it are not caught here)
-    except OSError as error:
-        raise CommandError(f"{file}: {error.strerror}") from error
-    with opened:
+    """Open the file, or a copy of what can be read only once, such as a pipe."""
+    with ExitStack() as stack:
+        try:
+            opened = sys.stdin.buffer if file == "-" else stack.enter_context(Path(file).open("rb"))
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                opened = _copied(opened, stack.enter_context(TemporaryFile()))
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from error
         yield opened
+
+
+def _copied(source: IO[bytes], copy: IO[bytes]) -> IO[bytes]:
+    if not source.isatty() and stat.S_ISCHR(os.fstat(source.fileno()).st_mode):
+        raise OSError(errno.EINVAL, "This is a device, of which some never end; name a file")
+    try:
+        shutil.copyfileobj(source, copy)
+        copy.flush()
+    except OSError:
+        with suppress(OSError):
+            copy.close()  # Here: it fails once more if the disk is full.
+        raise
+    return copy
 
 
 @contextmanager

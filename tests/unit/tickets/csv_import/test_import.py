@@ -1,7 +1,10 @@
 import csv
 import io
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -137,6 +140,32 @@ class TestGoodFile:
             call_command("import_tickets", "-")
 
         assert Ticket.objects.get().code == "A"
+
+    def test_a_pipe_is_read_like_a_file(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(pipe.write_bytes, csv_of({"code": "A"}))
+            call_command("import_tickets", str(pipe))
+
+        assert Ticket.objects.get().code == "A"
+
+    def test_a_device_is_refused_since_some_never_end(self) -> None:
+        with pytest.raises(CommandError, match="^/dev/zero: This is a device"):
+            call_command("import_tickets", "/dev/zero")
+
+    def test_a_full_disk_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        full = "tickets.management.commands.import_tickets.TemporaryFile"
+        monkeypatch.setattr(full, partial(Path("/dev/full").open, "wb"))
+        read, write = os.pipe()
+        os.write(write, csv_of({"code": "A"}))
+        os.close(write)
+
+        with open(read) as rows:
+            monkeypatch.setattr("sys.stdin", rows)
+            with pytest.raises(CommandError, match="^-: No space left on device"):
+                call_command("import_tickets", "-")
 
     def test_the_sample_file_can_be_imported_twice(self, import_csv: Run) -> None:
         first = import_csv(SAMPLE.read_bytes())
