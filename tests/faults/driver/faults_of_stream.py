@@ -1,6 +1,7 @@
 """Take Valkey away, let it lose or refuse what it has, harm its connections, and write into it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -12,6 +13,7 @@ from tests.processes import suspended
 
 NOBODY = ("127.0.0.1", 1)
 KEY = "tickets"
+ATTEMPTS = 20
 
 
 @fault("Valkey: killed", "Valkey", weight=2, seconds=(0, 0.5))
@@ -95,19 +97,7 @@ def foreign_entry(harm: Harm) -> Iterator[None]:
 @fault("Valkey: an entry is altered", "Valkey", seconds=AT_ONCE)
 def entry_altered(harm: Harm) -> Iterator[None]:
     """Write the stream again with another content in one of the newest entries, but not the last one."""
-    client = harm.servers.valkey.client
-    with client.pipeline(transaction=True) as pipeline:
-        pipeline.watch(KEY)
-        entries = pipeline.xrange(KEY)
-        if len(entries) > 2:
-            number = len(entries) - harm.random.randrange(2, min(len(entries), 20) + 1)
-            entry_id, fields = entries[number]
-            entries[number] = entry_id, fields | {"type": "ticket.canceled", "correlationid": "invented"}
-            pipeline.multi()
-            try:
-                _rewrite(pipeline, entries)
-            except redis.WatchError:
-                harm.has_struck = False  # Somebody appended meanwhile.
+    harm.has_struck = any(_is_altered(harm) for _ in range(ATTEMPTS))
     yield
 
 
@@ -116,6 +106,23 @@ def other_kind_of_key(harm: Harm) -> Iterator[None]:
     with harm.servers.valkey.client.pipeline(transaction=True) as pipeline:
         pipeline.delete(KEY).set(KEY, "VALUE").execute()
     yield
+
+
+def _is_altered(harm: Harm) -> bool:
+    """Alter an entry, unless the stream is too short or somebody appends meanwhile; tell whether it is done."""
+    with harm.servers.valkey.client.pipeline(transaction=True) as pipeline:
+        pipeline.watch(KEY)
+        entries = pipeline.xrange(KEY)
+        if len(entries) <= 2:
+            return False
+        number = len(entries) - harm.random.randrange(2, min(len(entries), 20) + 1)
+        entry_id, fields = entries[number]
+        entries[number] = entry_id, fields | {"type": "ticket.canceled", "correlationid": "invented"}
+        pipeline.multi()
+        with suppress(redis.WatchError):
+            _rewrite(pipeline, entries)
+            return True
+    return False
 
 
 def _rewrite(pipeline: Any, entries: Any) -> None:
