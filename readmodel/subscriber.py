@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from events.envelope import Envelope
 from events.event import Event
 from events.exceptions import PartlyHandled, TargetLost
+from events.log.partitions import partition_count
 from events.personal_data import Leftover, Person, Sighting
 from events.stages import note_batch
 from events.subscriber import Subscriber, progress
@@ -158,8 +159,12 @@ class ReadModel(Subscriber):
     def check(self, partitions: Collection[int]) -> None:
         """Begin to audit the next documents of these partitions, and then to look at the indices, in the background.
 
-        Raise TargetLost if the last look has found that the kept indices have changed.
+        Refresh the indices as often as fits these partitions. Raise TargetLost if the last look has found that the kept
+        indices have changed.
         """
+        if partitions:
+            for refresh in self._refreshes:
+                refresh.share = len(partitions) / partition_count()
         self._background.begin(partial(self._look_around, frozenset(partitions)))
 
     def settle(self) -> None:

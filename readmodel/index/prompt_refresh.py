@@ -1,4 +1,8 @@
-"""Let searches see what was written at once, unless so much is written that the server's own refreshes are cheaper."""
+"""Let searches see what was written at once, unless so much is written that the server's own refreshes are cheaper.
+
+Several processes that write into one index refresh it in turn, as often as one alone would: each refresh also shows
+what the others have written.
+"""
 
 import math
 import time
@@ -14,7 +18,7 @@ from events.exceptions import RetryLater, TargetLost
 from readmodel.measurements import SEARCHABLE_SECONDS
 
 PAUSE_SECONDS = 0.05
-"""From the beginning of a refresh to that of the next one, at least."""
+"""From the beginning of a refresh to that of the next one, at least, if one process writes all documents."""
 FURTHER_PAUSE_SECONDS = 0.2
 """The same for an index that is not fed from the stream: one refresh costs as much, whatever it shows."""
 COST = 2
@@ -36,6 +40,9 @@ class PromptRefresh:
 
     It only brings forward what the server does each second, so an error ends nothing.
     """
+
+    share = 1.0
+    """The part of the index's documents that this process writes, above 0; other processes refresh for the rest."""
 
     def __init__(
         self, refresh: Callable[[], bool], projection: str = "", *, pause_seconds: float = PAUSE_SECONDS
@@ -69,14 +76,15 @@ class PromptRefresh:
         while written := self._wait(until=began + pause):
             number, recorded = written
             before, began = began, time.monotonic()
-            if number > MOST_PER_SECOND * (began - before):
+            share = self.share
+            if number > MOST_PER_SECOND * share * (began - before):
                 pause = SERVER_INTERVAL_SECONDS
                 self._note_searchable(recorded, in_seconds=SERVER_INTERVAL_SECONDS)
             else:
                 # The server refreshes within a second anyway, and who writes notices that it does not answer.
                 with suppress(RetryLater, TargetLost):
                     self._note_searchable(recorded, in_seconds=0 if self._refresh() else SERVER_INTERVAL_SECONDS)
-                pause = max(self._pause_seconds, COST * (time.monotonic() - began))
+                pause = max(self._pause_seconds, COST * (time.monotonic() - began)) / share
 
     def _note_searchable(self, recorded: list[datetime], *, in_seconds: float) -> None:
         for moment in recorded:

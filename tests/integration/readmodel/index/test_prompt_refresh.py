@@ -2,16 +2,26 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import count, takewhile
 
 import pytest
+from elasticsearch import Elasticsearch
+from pytest_django import Settings
 
+from events.log.partitions import forget_layout
+from events.models import Partition
 from readmodel.index.documents import Documents
-from readmodel.index.prompt_refresh import PromptRefresh
+from readmodel.index.prompt_refresh import PAUSE_SECONDS, SERVER_INTERVAL_SECONDS, PromptRefresh
+from readmodel.subscriber import ReadModel
 from tests.integration.readmodel.tickets.shelf import Shelf
-from tests.ticket_events import document
+from tests.ticket_events import document, envelope_of, ticket
 from tests.waiting import wait_until
+from tickets.events import TicketIssued
 
 WRITES = 10
+PARTITIONS = 16
+SECONDS = 2.0
 
 
 @pytest.fixture
@@ -49,3 +59,32 @@ def test_a_rebuild_that_holds_the_refreshes_holds_these_too(documents: Documents
     documents.write([document(2)])
     wait_until(documents.refresh_unless_held)  # It relies for a while on what it has seen.
     assert documents.count() == 2
+
+
+@pytest.fixture
+def partitions(db: None) -> Iterator[None]:
+    Partition.objects.bulk_create(Partition(number=number) for number in range(1, PARTITIONS))
+    forget_layout()
+    yield
+    Partition.objects.exclude(number=0).delete()
+    forget_layout()
+
+
+def test_a_consumer_of_some_partitions_refreshes_in_turn_with_the_others(
+    elasticsearch: Elasticsearch, settings: Settings, partitions: None
+) -> None:
+    def refreshes() -> int:
+        stats = elasticsearch.indices.stats(index=settings.READMODEL_ALIAS, metric="refresh")
+        return int(stats["_all"]["primaries"]["refresh"]["external_total"])
+
+    settings.READMODEL_AUDIT_PER_SECOND = 0
+    with closing(ReadModel()) as read_model:
+        read_model.open()
+        read_model.check([0])
+        before, begun = refreshes(), time.monotonic()
+        for version in takewhile(lambda _: time.monotonic() < begun + SECONDS, count(1)):
+            read_model.handle([envelope_of(TicketIssued(ticket=ticket(1, version=version)))])
+        found, seconds = refreshes() - before, time.monotonic() - begun
+
+    per_second = 1 / (PARTITIONS * PAUSE_SECONDS) + 1 / SERVER_INTERVAL_SECONDS
+    assert found <= 2 + per_second * seconds

@@ -45,17 +45,18 @@ def server() -> Server:
 
 
 @contextmanager
-def refreshing(server: Server, *, pause_seconds: float = PAUSE_SECONDS) -> Iterator[PromptRefresh]:
+def refreshing(server: Server, *, pause_seconds: float = PAUSE_SECONDS, share: float = 1.0) -> Iterator[PromptRefresh]:
     refresh = PromptRefresh(server.refresh, pause_seconds=pause_seconds)
+    refresh.share = share
     try:
         yield refresh
     finally:
         refresh.close()
 
 
-def pause_between(server: Server, *, written: int, pause_seconds: float = PAUSE_SECONDS) -> float:
+def pause_between(server: Server, *, written: int, pause_seconds: float = PAUSE_SECONDS, share: float = 1.0) -> float:
     """Let a first write be refreshed, and then so many at once; return the seconds between the two refreshes."""
-    with refreshing(server, pause_seconds=pause_seconds) as refresh:
+    with refreshing(server, pause_seconds=pause_seconds, share=share) as refresh:
         refresh.wrote(1)
         wait_until(lambda: len(server.refreshed_at) == 1)
         refresh.wrote(written)
@@ -73,6 +74,16 @@ def test_an_index_that_is_not_fed_from_the_stream_is_refreshed_more_rarely(serve
     assert (
         pause_between(server, written=1, pause_seconds=FURTHER_PAUSE_SECONDS) >= FURTHER_PAUSE_SECONDS > PAUSE_SECONDS
     )
+
+
+def test_processes_that_share_an_index_refresh_it_together_as_often_as_one(server: Server) -> None:
+    assert pause_between(server, written=1, share=1 / 8) >= 8 * PAUSE_SECONDS
+
+
+def test_processes_that_share_an_index_leave_it_alone_where_together_they_write_very_much(server: Server) -> None:
+    written = int(MOST_PER_SECOND * PAUSE_SECONDS)  # Few enough for a process that writes all of them.
+
+    assert pause_between(server, written=written, pause_seconds=0, share=1 / 100) >= SERVER_INTERVAL_SECONDS
 
 
 def test_a_slow_server_gets_a_pause_that_fits() -> None:
