@@ -83,7 +83,7 @@ def test_processes_that_share_an_index_refresh_it_together_as_often_as_one(serve
 def test_processes_that_share_an_index_leave_it_alone_where_together_they_write_very_much(server: Server) -> None:
     written = int(MOST_PER_SECOND * PAUSE_SECONDS)  # Few enough for a process that writes all of them.
 
-    assert pause_between(server, written=written, pause_seconds=0, share=1 / 100) >= SERVER_INTERVAL_SECONDS
+    assert pause_between(server, written=written, pause_seconds=0, share=1 / 1_000) >= SERVER_INTERVAL_SECONDS
 
 
 def test_a_slow_server_gets_a_pause_that_fits() -> None:
