@@ -77,7 +77,7 @@ class PromptRefresh:
             number, recorded = written
             before, began = began, time.monotonic()
             share = self.share
-            if number > MOST_PER_SECOND * share * (began - before):
+            if is_very_much(number, seconds=began - before, share=share):
                 pause = SERVER_INTERVAL_SECONDS
                 self._note_searchable(recorded, in_seconds=SERVER_INTERVAL_SECONDS)
             else:
@@ -97,3 +97,8 @@ class PromptRefresh:
             self._changed.wait_for(lambda: self._is_closed, max(0.0, until - time.monotonic()))
             written, self._written, self._recorded = _Written(self._written, self._recorded), 0, []
             return None if self._is_closed else written
+
+
+def is_very_much(number: int, *, seconds: float, share: float) -> bool:
+    """Tell whether the server's own refreshes are cheaper, if a process with this share wrote so many documents."""
+    return number > MOST_PER_SECOND * share * seconds

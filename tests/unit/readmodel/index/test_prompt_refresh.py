@@ -16,6 +16,7 @@ from readmodel.index.prompt_refresh import (
     PAUSE_SECONDS,
     SERVER_INTERVAL_SECONDS,
     PromptRefresh,
+    is_very_much,
 )
 from tests.figures import Figures
 from tests.waiting import wait_until
@@ -80,10 +81,9 @@ def test_processes_that_share_an_index_refresh_it_together_as_often_as_one(serve
     assert pause_between(server, written=1, share=1 / 8) >= 8 * PAUSE_SECONDS
 
 
-def test_processes_that_share_an_index_leave_it_alone_where_together_they_write_very_much(server: Server) -> None:
-    written = int(MOST_PER_SECOND * PAUSE_SECONDS)  # Few enough for a process that writes all of them.
-
-    assert pause_between(server, written=written, pause_seconds=0, share=1 / 1_000) >= SERVER_INTERVAL_SECONDS
+@pytest.mark.parametrize(("share", "leaves_it"), [(1.0, False), (0.5, False), (0.25, True)])
+def test_processes_leave_it_to_the_server_where_together_they_write_very_much(share: float, leaves_it: bool) -> None:
+    assert is_very_much(MOST_PER_SECOND, seconds=2.0, share=share) == leaves_it
 
 
 def test_a_slow_server_gets_a_pause_that_fits() -> None:
