@@ -11,7 +11,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Model
-from django.forms import SplitDateTimeWidget
+from django.forms import SplitDateTimeField, SplitDateTimeWidget
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -19,6 +19,8 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, checkbox
+
+from events.offered_lookups import OfferedLookups
 
 KEY = "KEY"
 NOT_FILTERED = _("The list can’t be searched or filtered like this, so it shows everything.")
@@ -30,7 +32,7 @@ else:
     AnyModelAdmin = DjangoModelAdmin
 
 
-class ThemedAdmin(ModelAdmin):  # type: ignore[misc]
+class ThemedAdmin(OfferedLookups, ModelAdmin):  # type: ignore[misc]
     """The theme's behaviour; what an admin class defines itself takes precedence."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -47,6 +49,12 @@ class ThemedAdmin(ModelAdmin):  # type: ignore[misc]
         if len(search_term.split()) > MAX_WORDS:
             raise IncorrectLookupParameters
         return super().get_search_results(request, queryset, search_term)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Take no times from the address: their fields have two parts, which a text has not."""
+        fields = self.get_form(request).base_fields
+        given = super().get_changeform_initial_data(request)
+        return {name: value for name, value in given.items() if not isinstance(fields.get(name), SplitDateTimeField)}
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer no buttons that open a related row: the policy forbids frames. Name both parts of a time."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +13,7 @@ from events.admin.dead_letters import DeadLetterAdmin
 from events.admin.log_entries import LogEntryAdmin
 from events.admin.read_only import ReadOnlyAdmin
 from events.models import DeadLetter, DeadLetterAction, LogEntry
+from events.texts.numbers import bounded_number
 from events.texts.times import in_words
 
 
@@ -20,9 +22,22 @@ class DeadLetterActionAdmin(ReadOnlyAdmin):
 
     list_display = ["time", "number", "action", "actor", "detail"]
     list_filter = ["action"]
-    search_fields = ["=letter_id", "=actor"]
+    search_fields = ["actor"]  # The search box; get_search_results() looks by itself.
+    search_help_text = _("The number of a dead letter, or who acted")
     ordering = ["-id"]
     fields = ["time", "number", "action", "actor", "detail"]
+
+    def get_search_results(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        queryset: QuerySet[Any],
+        search_term: str,
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find by the number of the letter, or the name of the user; Django would take any text for a number."""
+        sought = search_term.strip()
+        if not sought:
+            return queryset, False
+        return queryset.filter(Q(letter_id=bounded_number(sought)) | Q(actor__iexact=sought)), False
 
     @admin.display(description=_("at"), ordering="at")
     def time(self, action: DeadLetterAction) -> str:

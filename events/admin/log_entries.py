@@ -24,6 +24,7 @@ from events.event import aggregate_type_of, registered_types
 from events.models import LogEntry
 from events.operations.trace import trace
 from events.stream.interface import open_stream
+from events.texts.numbers import bounded_number
 from events.texts.times import in_words
 
 MOST_COUNTED = 1_000
@@ -72,10 +73,8 @@ class OlderFilter(admin.SimpleListFilter):
         return [("", "")]  # Without any, the filter is left out.
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        before = self.value() or ""
-        if not (before.isascii() and before.isdecimal()):
-            return queryset
-        return queryset.filter(id__lt=min(int(before), 2**63 - 1))
+        before = bounded_number(self.value() or "")
+        return queryset if before is None else queryset.filter(id__lt=before)
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         newest = changelist.get_query_string(remove=[self.parameter_name, "p"])

@@ -1,18 +1,12 @@
 """An admin without Django's own forms to add, change or delete."""
 
-from typing import TYPE_CHECKING
-
-from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Model]
-else:
-    ModelAdmin = admin.ModelAdmin  # Not generic at run time.
+from events.offered_lookups import OfferedLookups
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(OfferedLookups):
     show_full_result_count = False
     """Counting all rows of a large log would be slow."""
 

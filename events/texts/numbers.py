@@ -9,6 +9,17 @@ WHOLE = re.compile(rf"-?\d{{1,{LONGEST}}}", re.ASCII)
 DECIMAL = re.compile(rf"-?(?:\d{{1,{LONGEST}}}(?:\.\d{{0,{LONGEST}}})?|\.\d{{1,{LONGEST}}})", re.ASCII)
 
 
+BIGGEST = 2**63 - 1
+"""The largest number that fits the database's columns."""
+
+
+def bounded_number(text: str) -> int | None:
+    """Return the number that digits 0 to 9 of any length write, or BIGGEST if it is longer; None for another text."""
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    return int(text[-LONGEST:]) if len(text.lstrip("0")) <= LONGEST else BIGGEST
+
+
 def whole_number(text: str) -> int:
     """Raise ValueError if the text is anything else."""
     if not WHOLE.fullmatch(text):

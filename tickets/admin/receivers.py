@@ -94,10 +94,6 @@ class ReceiverAdmin(ReceiverModelAdmin):
         # The old secret and the new one are of no use here, not even encrypted.
         return super().get_queryset(request).defer("sealed_secret", "sealed_old_secret")
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Let nobody guess at a secret by the address of the list, not even encrypted."""
-        return not lookup.startswith("sealed_") and super().lookup_allowed(lookup, value, request)
-
     def get_fields(self, request: HttpRequest, obj: Receiver | None = None) -> Any:  # noqa: ARG002
         if obj is None:
             return ["name", "url", "types", "from_start"]

@@ -1,6 +1,7 @@
 """Read tickets from a CSV file, and check each row by itself, without the database."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,10 @@ TICKET_COLUMNS = (
     "status",
 )
 OPTIONAL_COLUMNS = ("time_zone",)
+MOST_NAMED, LONGEST_NAME = 10, 50
+"""How many columns a complaint names, and how much of each name."""
+LONGEST_PART = 200
+"""How much of the beginning, and of the end, of a problem is said."""
 TICKET_STATUSES = frozenset(Status.values)
 
 
@@ -130,12 +135,20 @@ def _columns(header: _Record | BadRow, source: Source) -> list[str]:
 
 
 def _complaints_about(names: list[str]) -> Iterator[str]:
-    missing = [name for name in TICKET_COLUMNS if name not in names]
-    unknown = [name for name in names if name not in TICKET_COLUMNS + OPTIONAL_COLUMNS]
-    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    yield from (_("%(name)r is missing.") % {"name": name} for name in missing)
-    yield from (_("%(name)r is unknown.") % {"name": name} for name in unknown)
-    yield from (_("%(name)r is named more than once.") % {"name": name} for name in repeated)
+    counts = Counter(names)
+    missing = [name for name in TICKET_COLUMNS if name not in counts]
+    unknown = [name for name in counts if name not in TICKET_COLUMNS + OPTIONAL_COLUMNS]
+    repeated = [name for name in counts if counts[name] > 1]
+    yield from _about_each(_("%(name)r is missing."), missing)
+    yield from _about_each(_("%(name)r is unknown."), unknown)
+    yield from _about_each(_("%(name)r is named more than once."), repeated)
+
+
+def _about_each(complaint: str, names: list[str]) -> Iterator[str]:
+    """Name the first columns only: a first line may have any number, of any length."""
+    yield from (complaint % {"name": name[:LONGEST_NAME]} for name in names[:MOST_NAMED])
+    if hidden := len(names[MOST_NAMED:]):
+        yield _("... and %(hidden_count)s more") % {"hidden_count": f"{hidden:,}"}
 
 
 def _expected(source: Source) -> str:
@@ -174,7 +187,14 @@ def _row(record: _Record, columns: list[str], source: Source) -> Row | BadRow:
         named = {problem.partition(":")[0] for problem in problems}
         refused = {column: messages for column, messages in error.message_dict.items() if column not in named}
         problems = [f"{column}: {' '.join(messages)}" for column, messages in refused.items()] + problems
-    return BadRow(record.place, problems) if problems else Row(record.place, draft, status, columns)
+    if problems:
+        return BadRow(record.place, [_without_middle(problem) for problem in problems])
+    return Row(record.place, draft, status, columns)
+
+
+def _without_middle(problem: str) -> str:
+    """Return a problem that repeats a cell, which may be long, without the middle of the cell."""
+    return problem if len(problem) <= 2 * LONGEST_PART else f"{problem[:LONGEST_PART]} ... {problem[-LONGEST_PART:]}"
 
 
 def _complaints_about_status(status: str) -> Iterator[str]:

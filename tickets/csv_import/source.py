@@ -11,6 +11,8 @@ from typing import IO, NamedTuple
 
 from django.utils.translation import gettext as _
 
+from tickets.values.texts import normalized
+
 CHUNK_BYTES = 1_000_000
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -142,5 +144,5 @@ def _names_in(line: str, delimiter: str) -> set[str]:
 
 
 def name_of(heading: str) -> str:
-    """Return the column that a heading names: case and spaces make no difference."""
-    return heading.strip().casefold().replace(" ", "_").replace("-", "_")
+    """Return the column that a heading names: case, spaces, and what is not shown (U+FEFF) make no difference."""
+    return normalized(heading).casefold().replace(" ", "_").replace("-", "_")

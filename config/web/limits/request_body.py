@@ -54,6 +54,12 @@ def header(scope: Scope, name: bytes) -> bytes:
     return next((value for found, value in scope["headers"] if found == name), b"")
 
 
+def is_encoded(scope: Scope) -> bool:
+    """Tell whether the body is compressed, by any of the headers' encodings: a client may send several headers."""
+    values = (value for found, value in scope["headers"] if found == b"content-encoding")
+    return any(encoding.strip().lower() not in UNENCODED for value in values for encoding in value.split(b","))
+
+
 class Memory:
     """The memory that the bodies of all requests take together."""
 
@@ -79,7 +85,7 @@ class RequestBody:
     def __init__(self, scope: Scope, receive: Receive, memory: Memory) -> None:
         self._limit = limit_of(scope)
         self._declared = int(header(scope, b"content-length") or 0)
-        self._encoding = header(scope, b"content-encoding").strip().lower()
+        self._is_encoded = is_encoded(scope)
         self._receive = receive
         self._memory = memory
         self._parts: list[bytes] = []
@@ -88,7 +94,7 @@ class RequestBody:
 
     async def read(self) -> bytes:
         """Return the whole body; raise Refused if it is encoded, too late, too large, or broken off."""
-        if self._encoding not in UNENCODED:
+        if self._is_encoded:
             encoded = gettext_noop("The body has a Content-Encoding, such as gzip; send it without one.")
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, encoded)
         self._refuse_beyond_limit(self._declared)

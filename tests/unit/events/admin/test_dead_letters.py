@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stream")]
 LIST = "/admin/events/deadletter/"
 VIEW, RETRY, EDIT, DISCARD = (f"{action}_deadletter" for action in ("view", "retry", "edit", "discard"))
 READ = "view_logentry"
+TRAIL, ACTION = "/admin/events/deadletteraction/", "view_deadletteraction"
 ACTIONS = {"retry_selected": RETRY, "discard_selected": DISCARD}
 
 
@@ -96,6 +97,31 @@ def test_the_list_is_filtered_and_searched() -> None:
     assert listed(client, type="thing.moved") == []
     assert listed(client, q="a bug") == [letter(2).id]
     assert listed(client, q=str(letter(3).event_id)) == [letter(3).id]
+
+
+def test_who_may_not_see_errors_and_payloads_guesses_none_by_the_address_of_the_list() -> None:
+    park("a", error="secret")
+    client = client_with(VIEW)
+
+    assert client.get(LIST, {"error__startswith": "s"}).status_code == 400
+    assert client.get(LIST, {"edited_data__contains": "a"}).status_code == 400
+    assert client.get(LIST, {"error_type": "Unprocessable"}).status_code == 200
+
+
+@pytest.mark.parametrize("sought", ["x", "'\"", "9" * 20, "9" * 5_000, "²", "-"])
+def test_the_trail_is_searched_by_anything(sought: str) -> None:
+    client = client_with(ACTION)
+
+    assert client.get(TRAIL, {"q": sought}).context["cl"].result_count == 0
+
+
+def test_the_trail_is_searched_by_number_and_by_who_acted() -> None:
+    park("a")
+    client = client_with(VIEW, RETRY, ACTION)
+    act(client, "retry_selected", letter(1))
+
+    assert client.get(TRAIL, {"q": f" {letter(1).id} "}).context["cl"].result_count == 2
+    assert client.get(TRAIL, {"q": "Grace"}).context["cl"].result_count == 1
 
 
 def test_letters_are_counted_by_error_and_each_count_leads_to_them() -> None:

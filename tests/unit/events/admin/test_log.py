@@ -49,6 +49,7 @@ def test_an_event_is_found_by_each_of_its_ids_and_by_filters() -> None:
     assert listed(client, "aggregate=thing&type=thing.made") == ["c", "b", "a"]
     assert listed(client, f"before={LogEntry.objects.get(subject='c').id}") == ["b", "a"]
     assert listed(client, f"before={'9' * 40}&q=c") == ["c"]
+    assert listed(client, f"before={'9' * 5_000}&q=c") == ["c"]
 
 
 def test_the_list_counts_no_more_than_it_shows_and_leads_below_by_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -327,6 +327,14 @@ class TestBadRow:
         assert rows() == []
         assert recorded() == []
 
+    def test_a_long_cell_is_not_repeated_in_full(self, import_csv: Run) -> None:
+        reported = import_csv(csv_of({**ROW, "currency": "E" * 100_000, "status": "s" * 100_000}))
+
+        assert "EEE ... EEE" in reported
+        assert "E' is not the ISO 4217 code of a currency" in reported
+        assert "s' is not one of issued, checked_in, canceled." in reported
+        assert len(reported) < 2_000
+
     def test_every_bad_row_and_column_is_reported(self, import_csv: Run) -> None:
         said = import_csv(csv_of({"price": "x", "currency": "y"}, {}, {"status": "z"}))
 
@@ -414,6 +422,14 @@ class TestNoTicketFile:
     )
     def test_the_first_line_must_name_the_columns(self, import_csv: Run, content: bytes, message: str) -> None:
         assert message in import_csv(content)
+
+    def test_of_many_wrong_columns_only_some_are_named(self, import_csv: Run) -> None:
+        names = ["x" * 100_000, *(f"c{number}" for number in range(100_000))]
+
+        reported = import_csv(csv_of().replace(b"seat", ",".join(["seat", *names]).encode()))
+
+        assert f"line 1: '{'x' * 50}' is unknown. 'c0' is unknown." in reported
+        assert "'c8' is unknown. ... and 99,991 more The columns are code," in reported
 
     def test_a_missing_file_is_reported(self) -> None:
         with pytest.raises(CommandError, match="nowhere.csv: No such file or directory"):

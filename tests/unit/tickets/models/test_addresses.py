@@ -18,6 +18,9 @@ ADDRESSES = [
     "ιωάννης@example.gr",
     "हिन्दी@example.in",
     "o'connor+café@münchen.example",
+    "ada@उदाहरण.भारत",
+    "ada@مثال.إختبار",
+    "ada@xn--mnchen-3ya.example",
 ]
 
 
@@ -49,6 +52,14 @@ def test_letters_of_any_script_are_accepted(address: str) -> None:
         "ü\n@example.org",
         "ü\0@example.org",
         "ü\ud800@example.org",
+        "a\u115fb@example.org",  # A letter that shows nothing.
+        "ada@\u202eexample.org",
+        "ada@\u2066example\u2069.org",
+        "ada@exam\u200cple.org",
+        "ada@exam\u2028ple.org",
+        "ada@exam\u3164ple.org",
+        "ada@ｅxample.org",
+        "ada@exam€ple.org",
     ],
 )
 def test_anything_else_is_refused(address: str) -> None:

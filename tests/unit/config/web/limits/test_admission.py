@@ -122,14 +122,22 @@ def test_a_page_s_body_that_is_too_large_is_answered_with_a_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "status"),
-    [(b"", 200), (b"identity", 200), (b" Identity", 200), (b"gzip", 415), (b"identity, br", 415)],
+    ("encodings", "status"),
+    [
+        ([b""], 200),
+        ([b"identity"], 200),
+        ([b" Identity"], 200),
+        ([b"identity, identity"], 200),
+        ([b"gzip"], 415),
+        ([b"identity, br"], 415),
+        ([b"identity", b"gzip"], 415),
+    ],
 )
-def test_an_encoded_body_is_refused_unread(encoding: bytes, status: int) -> None:
+def test_an_encoded_body_is_refused_unread(encodings: list[bytes], status: int) -> None:
     async def scenario() -> None:
         server = Server()
         server.may_answer.set()
-        client = Client(server, [b"{}", b""], headers=[(b"content-encoding", encoding)])
+        client = Client(server, [b"{}", b""], headers=[(b"content-encoding", each) for each in encodings])
 
         assert await client.status() == status
         assert server.bodies == ([b"{}"] if status == 200 else [])
