@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.AccountsMiddleware",
+    "config.web.answers.typed_text.SessionEndedMiddleware",
     "config.web.answers.conditional.ConditionalGetMiddleware",
     "config.web.answers.problems.LostRaceMiddleware",
     "config.web.answers.error_pages.UnstorableValueMiddleware",

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 
 from config.web.answers.problems import API, respond
+from config.web.answers.typed_text import too_old
 from events.processes.database_errors import describe
 from events.transient import is_transient
 from tickets.api.problem_details import problem
@@ -121,7 +122,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
     """Answer a form without a valid token (CSRF_FAILURE_VIEW); Django logs the reason."""
-    return _answer(request, HTTPStatus.FORBIDDEN, CSRF)
+    return too_old(request) or _answer(request, HTTPStatus.FORBIDDEN, CSRF)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
