@@ -1,6 +1,7 @@
 """Test the page of a ticket in a real browser while events arrive."""
 
 import pytest
+from selenium.webdriver import ActionChains
 
 from events.stream.interface import Stream
 from tests.browser.sample import ReadModel
@@ -37,6 +38,17 @@ def test_an_event_appears_when_it_arrives(visitor: Visitor, ticket: Ticket, read
     visitor.click("#replaced")
     visitor.sees(lambda page: page.path == f"/tickets/{ticket.id}/")
     assert visitor.complaints() == []
+
+
+@pytest.mark.parametrize("path", ["/tickets/{id}/cancel/", "/admin/tickets/ticket/{id}/cancel/"])
+def test_a_double_click_cancels_a_ticket_once_and_shows_the_result(visitor: Visitor, ticket: Ticket, path: str) -> None:
+    visitor.open(path.format(id=ticket.id))
+    button = visitor.find("main form button:not([type=button]), form#change button")
+
+    ActionChains(visitor.chrome).double_click(button).perform()
+
+    visitor.sees(lambda page: not page.path.endswith("/cancel/"))
+    assert Ticket.objects.count() == 2
 
 
 def test_the_page_does_not_change_without_a_new_event(visitor: Visitor, ticket: Ticket) -> None:
