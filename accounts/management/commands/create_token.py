@@ -65,6 +65,7 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
         self.stdout.write(token.text)
+        self.stdout.flush()  # Before the commit: a token that can't be written is not made, and no other one revoked.
 
     def _user(self, username: str) -> Any:
         user = get_user_model().objects.filter(username=username).first()

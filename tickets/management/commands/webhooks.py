@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from events.database import atomic
 from events.exceptions import EventError
 from events.management.arguments import number
 from events.management.command import BaseCommand
@@ -81,11 +82,13 @@ class Command(BaseCommand):
         else:
             self.stdout.write("there is no receiver; add one by manage.py webhooks add NAME URL")
 
+    @atomic()  # A secret that can't be written is not made.
     def _add(self, options: dict[str, Any]) -> None:
         types = [kind.strip() for kind in options["types"].split(",")]
         made = control.add(options["name"], options["url"], types, from_start=options["from_start"])
         self._show_secret(made.receiver, made.secret, options, f"receiver {made.receiver.pk} is added")
 
+    @atomic()
     def _rotate(self, receiver: Receiver, options: dict[str, Any]) -> None:
         secret = control.rotate(receiver, hours=options["keep_hours"])
         done = f"receiver {receiver.pk} has a new secret; the former one signs too for {options['keep_hours']} hours"
@@ -96,6 +99,7 @@ class Command(BaseCommand):
             self._print_json(id=receiver.pk, name=receiver.name, secret=secret)
         else:
             self.stdout.write(f"{done}. Its secret, which is not shown again:\n{secret}")
+        self.stdout.flush()
 
     def _test(self, receiver: Receiver, options: dict[str, Any]) -> None:
         answer = send_test(receiver)

@@ -1,5 +1,7 @@
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +44,20 @@ def test_a_user_has_several_with_names_scopes_and_expiry(ada: User, capsys: pyte
     assert timedelta(hours=47) < gate.expires_at - timezone.now() < timedelta(hours=49)
     assert (report.name, report.expires_at) == ("report", datetime(2030, 2, 1, tzinfo=UTC))
     assert (far_away.name, far_away.expires_at) == ("far away", datetime(2030, 2, 1, tzinfo=UTC))
+
+
+def test_a_token_that_can_not_be_written_is_not_made_and_revokes_none(
+    ada: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_token(capsys, "ada", "--name", "gate")
+
+    full = Path("/dev/full").open("w")  # noqa: SIM115 (closing it fails too)
+    with pytest.raises(OSError, match="No space left"):
+        call_command("create_token", "ada", "--name", "gate", "--rotate", stdout=full)
+    with suppress(OSError):
+        full.close()
+
+    assert Token.objects.get().revoked_at is None
 
 
 def test_rotate_revokes_those_of_the_same_name(ada: User, capsys: pytest.CaptureFixture[str]) -> None:

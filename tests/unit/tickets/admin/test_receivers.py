@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,6 +90,19 @@ def test_the_address_of_the_list_guesses_at_no_secret(operator: Client, receiver
     guessed = operator.get(LIST, {"sealed_secret__startswith": receiver.sealed_secret[:3]})
 
     assert guessed.status_code == 400
+
+
+@pytest.mark.parametrize("arguments", [("rotate", "{name}"), ("add", "other", "{url}")])
+def test_a_secret_that_can_not_be_written_is_not_made(receiver: Receiver, arguments: tuple[str, ...]) -> None:
+    filled = [argument.format(name=receiver.name, url=receiver.url) for argument in arguments]
+
+    full = Path("/dev/full").open("w")  # noqa: SIM115 (closing it fails too)
+    with pytest.raises(OSError, match="No space left"):
+        call_command("webhooks", *filled, stdout=full)
+    with suppress(OSError):
+        full.close()
+
+    assert Receiver.objects.get().sealed_secret == receiver.sealed_secret
 
 
 def test_a_private_address_is_refused_in_the_form(operator: Client, settings: Any) -> None:
