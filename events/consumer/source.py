@@ -12,6 +12,7 @@ from events import log
 from events.consumer.fetches import Fetch, Fetches
 from events.consumer.group_reader import GroupReader
 from events.consumer.subscription import Subscription, position_of
+from events.consumer.turns import some_in_turn
 from events.groups.checkpoint import Claim
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 0.2
 """How often the log is looked at while Redis is away, or does not get what the log has."""
+CLEARED_AT_ONCE = 16
+"""The most partitions whose pending lists are looked at in a step: each look is a call, and a step must be short."""
 
 
 class Source:
@@ -47,6 +50,8 @@ class Source:
         self._lags = False
         """Whether the log had more than the stream when they were compared last."""
         self._comparison = Timer()
+        self._cleared = -1
+        """The partition whose pending list was looked at last."""
         self._foreign_log = ThrottledLog(logger)
 
     def read_stream(self) -> bool:
@@ -96,8 +101,9 @@ class Source:
         """Let the next steps read the log where the stream had nothing new, or can't be read."""
         compared = self._first.claims.keys() & (self._unproductive | self._reader.away.keys())
         self._log_to |= log.last_positions(compared)
-        for partition in compared:
+        for partition in some_in_turn(compared, self._cleared, count=CLEARED_AT_ONCE):
             self._reader.remove_leftovers(partition, after=self._first.positions[partition])
+            self._cleared = partition
         self._lags = bool(self._first.partitions_behind(self._log_to))
 
     def _read(self, fetch: Fetch, *, block_seconds: float = 0) -> bool:

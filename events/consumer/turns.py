@@ -25,3 +25,8 @@ class Turns:
 def next_in_turn(partitions: Collection[int], last: int) -> int:
     """Return the partition that follows the last one, in a circle."""
     return min(partitions, key=lambda partition: (partition <= last, partition))
+
+
+def some_in_turn(partitions: Collection[int], last: int, *, count: int) -> Sequence[int]:
+    """Return the partitions that follow the last one, in a circle, up to so many."""
+    return sorted(partitions, key=lambda partition: (partition <= last, partition))[:count]

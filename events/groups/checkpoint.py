@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from events import database
 from events.exceptions import LeaseLost
-from events.log.partitions import all_partitions, layout, origins_of
+from events.log.partitions import all_partitions, ancestors_of, layout, origins_of
 from events.models import Checkpoint, Lease, Partition
 
 # Raw SQL, since each batch does this: the ORM would take most of the time.
@@ -165,15 +165,26 @@ def held_back(group: str, target: str, partitions: Collection[int]) -> set[int]:
 
     Earlier events of their aggregates are in the partitions that had these before the log was repartitioned.
     """
-    origins = {number: origins_of(number, layout()) for number in partitions if number < len(layout())}
-    if not any(origins.values()):
+    if not any(ancestors_of(number) for number in partitions):
         return set()
     reached = positions(group, target)
-    return {
-        number
-        for number, earlier in origins.items()
-        if any(reached.get(origin.parent, 0) < origin.position for origin in earlier)
-    }
+    return {number for number in partitions if must_wait(number, reached)}
+
+
+def must_wait(partition: int, reached: Mapping[int, int]) -> bool:
+    """Tell whether a target that has come to these positions must not begin the partition."""
+    known = layout()
+    origins = origins_of(partition, known) if partition < len(known) else ()
+    return any(reached.get(origin.parent, 0) < origin.position for origin in origins)
+
+
+def positions_of_all() -> dict[tuple[str, str], dict[int, int]]:
+    """Return the position of each partition, by group and target."""
+    found: dict[tuple[str, str], dict[int, int]] = {}
+    rows = Checkpoint.objects.order_by("group", "target", "partition")
+    for group, target, partition, position in rows.values_list("group", "target", "partition", "position"):
+        found.setdefault((group, target), {})[partition] = position
+    return found
 
 
 def began_before(group: str, target: str, partition: int) -> bool:

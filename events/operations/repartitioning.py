@@ -129,15 +129,11 @@ def processes_behind(count: int) -> list[Member]:
 def groups_behind() -> list[Waiting]:
     """Return what has not come to the markers yet."""
     notice_count(Partition.objects.count())
-    places: dict[tuple[str, str], list[int]] = {}
-    for group, target, partition in Checkpoint.objects.order_by("group", "target", "partition").values_list(
-        "group", "target", "partition"
-    ):
-        places.setdefault((group, target), []).append(partition)
     return [
         Waiting(group=group, target=target, partition=partition)
-        for (group, target), partitions in places.items()
-        for partition in sorted(checkpoint.held_back(group, target, partitions))
+        for (group, target), reached in checkpoint.positions_of_all().items()
+        for partition in reached
+        if checkpoint.must_wait(partition, reached)
     ]
 
 

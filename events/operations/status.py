@@ -1,9 +1,13 @@
 """The status of the log, the stream and the groups; lag is counted from the log, so it is exact."""
 
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, OuterRef, Q, Subquery, Value
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,6 +24,9 @@ from events.stream.interface import Stream
 
 NOT_READY = (OPENING, RETRYING)
 EVERY_SERVER = "*"
+
+type Place = tuple[str, str, int]
+"""A group, a target and a partition."""
 
 
 class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,40 +105,97 @@ class _StreamWindow(NamedTuple):
         return self.first_position is None or position < self.first_position
 
 
+class _Reached(NamedTuple):
+    """A checkpoint, and when the next event after it was recorded."""
+
+    checkpoint: Checkpoint
+    since: datetime | None
+
+
+class _Known(NamedTuple):
+    """What the database says of all groups, by a few queries whatever the number of partitions."""
+
+    reached: Mapping[int, Sequence[_Reached]]
+    members: Mapping[str, GroupMembers]
+    letters: Mapping[Place, tuple[int, int]]
+    positions: Mapping[tuple[str, str], Mapping[int, int]]
+    """How far each target of a group has come, by partition."""
+
+
 def status(stream: Stream, *, group: str = "") -> list[PartitionStatus]:
     """Return the status of every partition, with all groups or one; Redis may be down. Raise PartitionsMissing."""
+    return list(each_status(stream, group=group))
+
+
+def each_status(stream: Stream, *, group: str = "") -> Iterator[PartitionStatus]:
+    """Yield the status of each partition once the stream has answered; else as above."""
     look_for_partitions()
-    waiting = WaitingEntry.objects.annotate(home=F("slot") % partition_count()).values("home")
-    counts = dict(waiting.annotate(rows=Count("entry_id")).values_list("home", "rows"))
-    members = members_of_groups()
-    found: list[PartitionStatus] = []
+    partitions, counts, known = all_partitions(), _without_position(), _look_at_groups()
     errors = _errors_of_servers(stream)
-    for partition in all_partitions():
+    for partition in partitions:
         window = _look_unless_down(stream, partition.number, errors)
-        found.append(
-            PartitionStatus(
-                partition=partition.number,
-                last_position=partition.last_position,
-                without_position=counts.get(partition.number, 0),
-                parent=partition.parent,
-                parent_position=partition.parent_position,
-                stream=stream.key(partition.number),
-                stream_first_position=window.first_position,
-                stream_position=window.position,
-                stream_length=window.length,
-                stream_bytes=window.size,
-                stream_error=window.error,
-                divergence=partition.divergence,
-                foreign_entries=partition.foreign_entries,
-                repairs=partition.repairs,
-                groups=[
-                    _group_status(stream, partition, reached, window=window, members=members[reached.group])
-                    for reached in _checkpoints(partition.number)
-                    if group in {"", reached.group}
-                ],
-            )
+        yield PartitionStatus(
+            partition=partition.number,
+            last_position=partition.last_position,
+            without_position=counts.get(partition.number, 0),
+            parent=partition.parent,
+            parent_position=partition.parent_position,
+            stream=stream.key(partition.number),
+            stream_first_position=window.first_position,
+            stream_position=window.position,
+            stream_length=window.length,
+            stream_bytes=window.size,
+            stream_error=window.error,
+            divergence=partition.divergence,
+            foreign_entries=partition.foreign_entries,
+            repairs=partition.repairs,
+            groups=[
+                _group_status(stream, partition, reached, window=window, known=known)
+                for reached in known.reached.get(partition.number, ())
+                if group in {"", reached.checkpoint.group}
+            ],
         )
+
+
+def _without_position() -> Mapping[int, int]:
+    waiting = WaitingEntry.objects.annotate(home=F("slot") % partition_count()).values("home")
+    return dict(waiting.annotate(rows=Count("entry_id")).values_list("home", "rows"))
+
+
+def _look_at_groups() -> _Known:
+    return _Known(_checkpoints(), members_of_groups(), _letters(), checkpoint.positions_of_all())
+
+
+def _checkpoints() -> Mapping[int, Sequence[_Reached]]:
+    """Return those of each partition, and one at 0 for each declared group that never ran in it."""
+    found: defaultdict[int, list[_Reached]] = defaultdict(list)
+    rows = Checkpoint.objects.annotate(since=_time_after("partition", OuterRef("position")))
+    for reached in rows.order_by("group", "target"):
+        found[reached.partition].append(_Reached(reached, reached.since))
+    firsts = Partition.objects.annotate(since=_time_after("number", Value(0)))
+    for number, since in firsts.values_list("number", "since"):
+        never_ran = sorted(conf.subscribers.keys() - {known.checkpoint.group for known in found[number]})
+        found[number] += [_Reached(Checkpoint(group=group, partition=number), since) for group in never_ran]
     return found
+
+
+def _time_after(partition: str, position: Combinable) -> Subquery:
+    """Return the time of a partition's next event, not of the oldest: that is slow if a group is far behind."""
+    following = Position.objects.filter(partition=OuterRef(partition), position__gt=position)
+    return Subquery(following.order_by("position").values("entry__time")[:1])
+
+
+def _letters() -> Mapping[Place, tuple[int, int]]:
+    """Return how many dead letters are open, and how many of these are marked to be retried."""
+    to_retry = Count("id", filter=Q(state=DeadLetter.State.RETRY))
+    places = DeadLetter.objects.filter(state__in=DeadLetter.OPEN).values("group", "target", "partition")
+    counted = places.annotate(still_open=Count("id"), to_retry=to_retry).order_by()
+    return {
+        (group, target, partition): (still_open, marked)
+        for group, target, partition, still_open, marked in counted.values_list(
+            "group", "target", "partition", "still_open", "to_retry"
+        )
+    }
 
 
 def _describe(member: Member) -> str:
@@ -177,40 +241,32 @@ def _look(stream: Stream, partition: int) -> _StreamWindow:
         return _StreamWindow(error=str(error))
 
 
-def _checkpoints(partition: int) -> list[Checkpoint]:
-    """Return the partition's checkpoints, and one at 0 for each declared group that never ran."""
-    found = checkpoint.of_partition(partition)
-    missing = sorted(conf.subscribers.keys() - {known.group for known in found})
-    return found + [Checkpoint(group=group, partition=partition) for group in missing]
-
-
 def _group_status(
-    stream: Stream, partition: Partition, reached: Checkpoint, *, window: _StreamWindow, members: GroupMembers
+    stream: Stream, partition: Partition, reached: _Reached, *, window: _StreamWindow, known: _Known
 ) -> GroupStatus:
-    # The next event, not the oldest of all: that would be slow just when a group is far behind.
-    unhandled = Position.objects.filter(partition=partition.number, position__gt=reached.position)
-    since = unhandled.order_by("position").values_list("entry__time", flat=True).first()
-    place = {"group": reached.group, "target": reached.target, "partition": partition.number}
-    letters = DeadLetter.objects.filter(**place, state__in=DeadLetter.OPEN)
-    to_retry = Count("id", filter=Q(state=DeadLetter.State.RETRY))
+    found, since = reached
+    members = known.members.get(found.group, GroupMembers())
+    place = (found.group, found.target, partition.number)
+    still_open, to_retry = known.letters.get(place, (0, 0))
     return GroupStatus(
-        group=reached.group,
-        target=reached.target,
-        checkpoint=reached.position,
-        lag=max(0, partition.last_position - reached.position),  # The partition was read before.
+        group=found.group,
+        target=found.target,
+        checkpoint=found.position,
+        lag=max(0, partition.last_position - found.position),  # The partition was read before.
         lag_seconds=(timezone.now() - since).total_seconds() if since else 0.0,
-        reads_from_log=reached.position < partition.last_position and window.has_lost(reached.position + 1),
-        pending=None if window.error else _pending(stream, partition.number, reached.group),
+        reads_from_log=found.position < partition.last_position and window.has_lost(found.position + 1),
+        pending=None if window.error else _pending(stream, partition.number, found.group),
         is_paused=members.is_paused,
         owner=members.owners.get(partition.number),
         standing_by=[member.id for member in members.idle if member.state not in NOT_READY],
         not_ready=[_describe(member) for member in members.idle if member.state in NOT_READY],
-        failed_position=reached.failed_position,
-        attempts=reached.attempts,
-        hangs=reached.hangs,
-        one_at_a_time_to=reached.hung_to if reached.hung_to > reached.position else None,
-        is_held_back=bool(checkpoint.held_back(reached.group, reached.target, [partition.number])),
-        **letters.aggregate(dead_letters=Count("id"), letters_to_retry=to_retry),
+        failed_position=found.failed_position,
+        attempts=found.attempts,
+        hangs=found.hangs,
+        one_at_a_time_to=found.hung_to if found.hung_to > found.position else None,
+        dead_letters=still_open,
+        letters_to_retry=to_retry,
+        is_held_back=checkpoint.must_wait(partition.number, known.positions.get((found.group, found.target), {})),
     )
 
 

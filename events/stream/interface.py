@@ -21,6 +21,8 @@ from events.stream.dsn import StreamDSN
 from events.stream.tail import Tail
 
 TIMEOUT_SECONDS = 5.0
+EXAMINED = "examined_master"
+"""No name of INFO: Valkey says there that its `server_name` is valkey."""
 
 FORMER_PATHS = {"events.redis_stream.RedisStream": "events.stream.redis_stream.RedisStream"}
 """Dotted paths of backends in the settings of earlier releases, and where the backends are now."""
@@ -150,7 +152,7 @@ class Stream(ABC):
     def information(self) -> Mapping[str, str]:
         """Return the server's own description, with the names of Redis's INFO: `redis_version`, `role` and so on.
 
-        If there are several servers, it is that of one of them, whose name is `server_name`.
+        If there are several servers, it is that of one of them, whose name is added as EXAMINED.
         """
 
     @abstractmethod

@@ -15,7 +15,7 @@ from events.exceptions import GroupLost, StreamError, StreamUnavailable
 from events.log.partitions import partition_count
 from events.processes.patience import Outcome, started
 from events.stream.dsn import StreamDSN
-from events.stream.interface import Entry
+from events.stream.interface import EXAMINED, Entry
 from events.stream.redis_client import connect_to_cluster
 from events.stream.redis_errors import redis_errors
 from events.stream.redis_permissions import commands_of_cluster, refused
@@ -112,7 +112,7 @@ class ClusterStream(RedisStream):
     def information(self) -> Mapping[str, str]:
         """Return what the master says that is most likely to lose entries, or to have no room for more."""
         with redis_errors():
-            found = [{"server_name": name, **master.info()} for name, master in self._masters()]
+            found = [{**master.info(), EXAMINED: name} for name, master in self._masters()]
         return {name: str(value) for name, value in max(found, key=_danger).items()}
 
     def _time(self) -> tuple[int, int]:

@@ -23,7 +23,9 @@ def bounded_number(text: str) -> int | None:
 def whole_number(text: str) -> int:
     """Raise ValueError if the text is anything else."""
     if not WHOLE.fullmatch(text):
-        raise ValueError(f"{text[:50]!r} is not a whole number in the digits 0 to 9")
+        is_too_long = text.isascii() and text.removeprefix("-").isdecimal()
+        wrong = f"has more than {LONGEST} digits" if is_too_long else "is not a whole number in the digits 0 to 9"
+        raise ValueError(f"{text[:50]!r} {wrong}")
     return int(text)
 
 

@@ -72,7 +72,7 @@ class Command(BaseCommand):
     def _repartition(self, stream: Stream, to: int, *, dry_run: bool, yes: bool) -> None:
         plan = plan_repartitioning(stream, to)
         if plan.is_done:
-            self.stdout.write(f"The log has {to} partitions already.")
+            self.stdout.write(f"The log has {to} partition{'s' * (to > 1)} already.")
             return
         for line in _sentences(stream, plan):
             self.stdout.write(line)

@@ -16,7 +16,7 @@ from events.groups.members import GroupMembers, members_of_groups
 from events.groups.ownership import RETRYING
 from events.models import DeadLetter, Lease
 from events.operations.doctor.finding import NO_ANSWER, Finding
-from events.operations.status import status
+from events.operations.status import each_status
 from events.stream.interface import Stream
 from events.subscriber import Subscriber, load_subscriber
 
@@ -139,7 +139,7 @@ def check_lag(stream: Stream) -> Iterator[Finding]:
 
     One look is enough: how long the oldest has waited tells more than whether the lag is growing.
     """
-    for partition in status(stream):
+    for partition in each_status(stream):
         for group in partition.groups:
             where = f"{group.group} {group.target}".strip() + f", partition {partition.partition}"
             remedy = f"run consume_events {group.group}; if it runs, event_status and its log say what it waits for"

@@ -12,7 +12,7 @@ from events.operations.doctor.finding import NO_ANSWER, Finding
 from events.operations.doctor.remedies import remedy_of_stream
 from events.relay import divergence, signing_keys
 from events.stream.dsn import OF_A_CLUSTER
-from events.stream.interface import Stream
+from events.stream.interface import EXAMINED, Stream
 from events.stream.signing import stream_keys
 
 OLDEST_REDIS = (7, 0)
@@ -33,7 +33,7 @@ def check_masters(stream: Stream) -> Iterator[Finding]:
 def check_server(stream: Stream) -> Iterator[Finding]:
     """The server answers, and knows the commands of Redis 7.0."""
     said = stream.information()
-    version, examined = said["redis_version"], said.get("server_name", "")
+    version, examined = said["redis_version"], said.get(EXAMINED, "")
     major, minor = (int(part) for part in version.split(".")[:2])
     remedy = "upgrade it to Redis 7.0 or later, or to Valkey" * ((major, minor) < OLDEST_REDIS)
     found = f"{stream.dsn}, compatible with Redis {version}" + f", of whose masters {examined} is examined" * bool(

@@ -1,5 +1,6 @@
 """manage.py doctor and the checks at start-up, on the real servers."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from io import StringIO
@@ -54,6 +55,12 @@ def faults(stream: Stream) -> dict[str, Finding]:
 
 def test_a_healthy_system_has_no_faults(stream: Stream) -> None:
     assert faults(stream) == {}
+
+
+def test_a_single_server_is_examined_as_a_whole(stream: Stream) -> None:
+    [found] = [finding.found for finding in examine(stream) if finding.about == "stream"]
+
+    assert re.fullmatch(rf"{re.escape(str(stream.dsn))}, compatible with Redis [\d.]+", found)
 
 
 def test_a_missing_index_is_a_fault(stream: Stream, elasticsearch: Elasticsearch, settings: Settings) -> None:

@@ -19,7 +19,7 @@ from events.operations.doctor import examine
 from events.operations.doctor.finding import NO_ANSWER
 from events.operations.doctor.remedies import HANGS
 from events.operations.status import status
-from events.stream.interface import Stream, open_stream
+from events.stream.interface import EXAMINED, Stream, open_stream
 from events.stream.redis_cluster import ClusterStream
 from events.stream.tail import EMPTY
 from tests.contracts.stream import GROUP, READER, StreamContract
@@ -129,6 +129,7 @@ def test_what_one_master_says_is_examined(cluster: Cluster, stream: Stream) -> N
     cluster.masters[1].client.config_set("maxmemory-policy", "allkeys-lru")
 
     assert stream.information()["maxmemory_policy"] == "allkeys-lru"
+    assert stream.information()[EXAMINED] in stream.servers()
 
     cluster.masters[1].client.config_set("maxmemory-policy", "noeviction")
     assert stream.information()["maxmemory_policy"] == "noeviction"

@@ -7,10 +7,12 @@ import pytest
 
 from events import record, unit_of_work
 from events.consumer.consumer import Consumer
+from events.consumer.source import CLEARED_AT_ONCE
 from events.envelope import Envelope
 from events.exceptions import Unprocessable
 from events.groups.ownership import PAUSED, Ownership
-from events.models import DeadLetter, LogEntry
+from events.log.partitions import forget_layout
+from events.models import DeadLetter, LogEntry, Partition
 from events.operations.control import GroupRequest, ask
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
@@ -22,6 +24,7 @@ pytestmark = pytest.mark.django_db
 
 GROUP = "recorder"
 LETTERS = 10
+PARTITIONS = 40
 
 
 class Doing(Recorder):
@@ -99,3 +102,29 @@ def test_a_live_event_waits_for_one_batch_of_the_log_at_most(stream: Stream) -> 
 
     assert doing.positions == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     assert stream.pending(0, GROUP) == 0
+
+
+def test_a_step_looks_at_the_pending_lists_of_some_partitions_and_the_next_steps_at_all_others(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Partition.objects.bulk_create(Partition(number=number) for number in range(1, PARTITIONS))
+    forget_layout()
+    asked: list[int] = []
+    pending = stream.pending
+    monkeypatch.setattr(
+        stream, "pending", lambda partition, group: asked.append(partition) or pending(partition, group)
+    )
+    consumer = Consumer(
+        Recorder(), stream, Ownership(GROUP, "one"), shutdown=Shutdown(), limits=Limits(block_seconds=0.001)
+    )
+    consumer._open()
+    consumer.ownership.join()
+
+    counts = []
+    for _ in range(PARTITIONS):
+        before = len(asked)
+        consumer._step()
+        counts.append(len(asked) - before)
+
+    assert max(counts) == CLEARED_AT_ONCE
+    assert set(asked) == set(range(PARTITIONS))

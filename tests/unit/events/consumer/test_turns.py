@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from events.consumer.turns import Turns, next_in_turn
+from events.consumer.turns import Turns, next_in_turn, some_in_turn
 
 
 class Busy:
@@ -55,3 +55,10 @@ def test_partitions_follow_one_another_in_a_circle() -> None:
 
     assert order == [-1, 0, 2, 5, 0, 2]
     assert next_in_turn([1], 1) == 1
+
+
+def test_some_partitions_follow_one_another_in_a_circle() -> None:
+    assert some_in_turn({2, 0, 5}, -1, count=2) == [0, 2]
+    assert some_in_turn({2, 0, 5}, 2, count=2) == [5, 0]
+    assert some_in_turn({2, 0, 5}, 2, count=9) == [5, 0, 2]
+    assert some_in_turn([], 2, count=9) == []

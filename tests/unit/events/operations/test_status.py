@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
 from events import record, unit_of_work
 from events.groups.ownership import CONSUMING, OPENING, RETRYING, STANDING_BY, Condition, Ownership
 from events.models import Checkpoint, ConsumerGroup, DeadLetter, Lease, LogEntry, Member, Partition
+from events.operations.status import each_status, status
 from events.relay import flush as relay
 from events.stream.interface import Stream
 from tests.things import ThingMade
@@ -89,6 +92,34 @@ def test_the_status_of_the_log_and_the_stream(filled: Stream) -> None:
         "foreign_entries": 0,
         "repairs": 0,
     }
+
+
+def test_the_status_of_more_partitions_takes_no_more_queries(filled: Stream) -> None:
+    with CaptureQueriesContext(connection) as of_one:
+        status(filled)
+    Partition.objects.bulk_create(Partition(number=number, parent=0, parent_position=5) for number in range(1, 8))
+    Checkpoint.objects.bulk_create(Checkpoint(group=GROUP, partition=number) for number in range(1, 8))
+    status(filled)  # It reads the new partitions once more.
+
+    with CaptureQueriesContext(connection) as of_eight:
+        found = status(filled)
+
+    assert [(of.partition, [group.is_held_back for group in of.groups]) for of in found] == [
+        (0, [False, False]),
+        *((number, [True, True]) for number in range(1, 8)),
+    ]
+    assert len(of_eight) == len(of_one)
+
+
+def test_the_status_of_a_partition_does_not_wait_for_the_next_one(filled: Stream) -> None:
+    Partition.objects.create(number=1, parent=0)
+    filled._client.set(filled.key(1), "no stream")
+
+    found = each_status(filled)
+
+    assert next(found).partition == 0
+    filled.delete(1)
+    assert next(found).stream_error == ""
 
 
 def test_a_group_without_a_process_is_shown() -> None:

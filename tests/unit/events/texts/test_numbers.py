@@ -10,13 +10,20 @@ from config.environment.variables import Environment
 from events.texts.numbers import decimal_number, whole_number
 from readmodel.tickets.api.serializers import SearchParameters
 
-NOT_WHOLE = ["1_0", " 10", "10 ", "10\n", "１０", "١٠", "1e1", "NaN", "Infinity", "+10", "0x10", "1.0", "", "9" * 19]
-NOT_PLAIN = sorted({*NOT_WHOLE, "1.0.0", ".", "1,0"} - {"1.0"})
+NOT_WHOLE = ["1_0", " 10", "10 ", "10\n", "１０", "١٠", "1e1", "NaN", "Infinity", "+10", "0x10", "1.0", ""]
+TOO_LONG = "9" * 19
+NOT_PLAIN = sorted({*NOT_WHOLE, TOO_LONG, "1.0.0", ".", "1,0"} - {"1.0"})
 
 
 @pytest.mark.parametrize("text", NOT_WHOLE)
 def test_what_is_no_whole_number_in_plain_digits_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a whole number"):
+        whole_number(text)
+
+
+@pytest.mark.parametrize("text", [TOO_LONG, f"-{TOO_LONG}"])
+def test_a_whole_number_that_is_too_long_is_refused_for_its_length(text: str) -> None:
+    with pytest.raises(ValueError, match=f"^'{text}' has more than 18 digits$"):
         whole_number(text)
 
 
