@@ -10,7 +10,8 @@ from events.feed.pages import FeedFilter
 from readmodel.tickets.api.fields import NumberField, WholeNumberField
 
 LATEST = ("latest", "$")
-CURSOR_LENGTH = 4_000
+CURSOR_LENGTH = 30_000
+"""A thousand partitions, each at a position of 12 digits with its mark, take 29,333 characters."""
 LONGEST_WAIT_SECONDS = 30
 
 

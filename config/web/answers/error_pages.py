@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 type Text = str | Promise
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-MAX_URL_LENGTH = 16_000
-"""Consistency tokens are the longest that an address has."""
+MAX_URL_LENGTH = 32_000
+"""The longest that an address has is a cursor of the feed. config/nginx takes 32 KiB."""
 RETRY_AFTER_SECONDS = 5
 
 UNREADABLE = _("The request can't be read, or is too large.")
