@@ -102,6 +102,8 @@ def _split(plan: RepartitioningPlan) -> None:
         Partition(number=child, parent=parent.number, parent_position=parent.last_position, generation=generation)
         for child, parent in sorted(children, key=lambda pair: pair[0])
     )
+    # A process that had known more partitions, before the log was restored, may have left some.
+    Checkpoint.objects.filter(partition__gte=plan.present).delete()
     Checkpoint.objects.bulk_create(list(_checkpoints(plan)))
 
 

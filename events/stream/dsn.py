@@ -102,7 +102,7 @@ def _read(parts: Mapping[str, str]) -> Mapping[str, Any]:
     if scheme == "unix":
         return {"scheme": scheme, **account, **options, "socket": _read_socket(parts)}
     hosts = _read_hosts(scheme, parts["hosts"])
-    return {"scheme": scheme, **account, **options, "hosts": hosts, **_read_names(parts["path"])}
+    return {"scheme": scheme, **account, **options, "hosts": hosts, **_read_names(scheme, parts["path"])}
 
 
 def _read_query(query: str) -> Mapping[str, str]:
@@ -119,12 +119,17 @@ def _read_socket(parts: Mapping[str, str]) -> str:
     return _decode(parts["path"])
 
 
-def _read_names(path: str) -> Mapping[str, str]:
+def _read_names(scheme: str, path: str) -> Mapping[str, str]:
     names = [_decode(name) for name in path.strip("/").split("/")] if path.strip("/") else []
     if not all(names) or len(names) > 3:  # noqa: PLR2004 (stream, group, consumer)
         raise ValueError("the path must be /stream, /stream/group or /stream/group/consumer")
     if names and names[0].isdecimal():
-        raise ValueError(f"the path must name the stream; write the database's number as ?dbindex={names[0]}")
+        number = (
+            "a cluster has no numbered databases"
+            if scheme.endswith("+cluster")
+            else (f"write the database's number as ?dbindex={names[0]}")
+        )
+        raise ValueError(f"the path must name the stream; {number}")
     return dict(zip(("stream", "group", "consumer"), names, strict=False))
 
 

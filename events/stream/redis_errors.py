@@ -59,7 +59,8 @@ def _of_network(error: Exception, reason: Exception) -> StreamError:
     whose = "" if reason is error else "no node of the cluster can be asked, the last one: "
     said = f"{_node(reason)}{reason}"
     remedy = ADDRESS * (f" {NOWHERE}:" in said) or CERTIFICATE * (CERTIFICATE_REFUSED in said)
-    return StreamUnavailable(f"Redis does not answer: {whose}{said}", remedy=remedy)
+    what = "refused" if isinstance(reason, redis.AuthenticationError) else "does not answer"
+    return StreamUnavailable(f"Redis {what}: {whose}{said}", remedy=remedy)
 
 
 def _reason(error: Exception) -> Exception:

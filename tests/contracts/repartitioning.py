@@ -165,6 +165,15 @@ class RepartitioningContract:
         assert [(name, version) for name, version, _, _ in places()] == [(last, 1)]
         assert not WaitingEntry.objects.exists()
 
+    def test_checkpoints_in_partitions_of_a_lost_log_are_replaced(self, stream: Stream) -> None:
+        Checkpoint.objects.create(group=GROUP, partition=0)
+        Checkpoint.objects.create(group=GROUP, partition=3, position=7)
+
+        repartition()
+
+        found = Checkpoint.objects.order_by("partition").values_list("partition", "position")
+        assert list(found) == [(number, 0) for number in range(WANTED)]
+
     def test_a_process_notices_the_new_partitions_when_it_flushes(self, stream: Stream) -> None:
         move(STAYS)
         Partition.objects.create(number=1, parent=0)

@@ -128,6 +128,7 @@ class TestParts:
         ("redis://localhost/a/b/c/d", "the path must be /stream, /stream/group or /stream/group/consumer"),
         ("redis://localhost/a//c", "the path must be /stream, /stream/group or /stream/group/consumer"),
         ("redis://localhost/0", "write the database's number as ?dbindex=0"),
+        ("redis+cluster://localhost/0", "name the stream; a cluster has no numbered databases; it must"),
         ("redis://localhost/100%", "be written as %25"),
         ("redis://localhost/a%FF", "must be UTF-8"),
         ("unix://localhost/run/redis.sock", "the path of the socket must begin with a third slash"),
