@@ -23,7 +23,10 @@ SHAPE = re.compile(
     r"(?P<scheme>[A-Za-z]+)://(?:(?P<user>[^:@/?#\s]*)(?::(?P<password>[^@/?#\s]*))?@)?"
     rf"(?P<hosts>{HOST}(?:,{HOST})*)(?P<path>/[^@?#\s]*)?(?:\?(?P<query>[^@#\s]*))?"
 )
-MALFORMED = "percent-encode @ / ? # % and white space in names and passwords, and write a port in digits"
+MALFORMED = (
+    "percent-encode @ / ? # % and white space in names and passwords, write scheme, user and password once, before the "
+    "first host, leave no host empty, and write a port in digits"
+)
 TLS_OPTIONS = ("ca_certs", "client_cert", "client_key", "verify_certs", "ssl_assert_hostname", "ssl_assert_fingerprint")
 NUMBERS = {"connections_per_node": whole_number}
 SECRETS = ("api_key", "bearer_auth")

@@ -29,7 +29,8 @@ SHAPE = re.compile(
 )
 MALFORMED = (
     "this is not the URL of a stream; percent-encode @ / ? # % and white space in names and passwords, write a "
-    "password without a user as :password@, an IPv6 address in brackets, and a port in digits"
+    "password without a user as :password@, write user and password once, before the first host, an IPv6 address in "
+    "brackets, and a port in digits"
 )
 OF_A_CLUSTER = "let EVENT_STREAM_URL begin with redis+cluster:// or rediss+cluster://"
 """The remedy where the server turns out to be a node of a cluster."""

@@ -114,6 +114,7 @@ class TestParts:
         ("redis://::1/a", "an IPv6 address in brackets"),
         ("redis://user@localhost/a", "write a password without a user as :password@"),
         ("redis://localhost/a#b", "percent-encode"),
+        ("redis+cluster://:secret@one,:secret@two/tickets", "write user and password once, before the first host"),
         ("http://localhost/tickets", "the scheme 'http' is not one of redis, rediss, unix"),
         ("redis+cluster://one,two/tickets?dbindex=0", "a cluster has no numbered databases"),
         ("redis://localhost/tickets?redis_cluster=true", "write redis+cluster://"),
