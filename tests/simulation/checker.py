@@ -76,6 +76,7 @@ class Checker:
                     f"{group} got version {envelope.aggregate_version} of {envelope.subject} before {version}"
                 )
         self._expect_no_earlier_letter(group, envelope)
+        self._expect_undiscarded(group, envelope)
         seen.add(envelope.aggregate_version)
 
     def _is_gone(self, group: str, envelope: Envelope, version: int) -> bool:
@@ -96,6 +97,20 @@ class Checker:
                 raise Violated(
                     f"{group} got {envelope.subject} at {envelope.position} before its letter at {letter['position']}"
                 )
+
+    def _expect_undiscarded(self, group: str, envelope: Envelope) -> None:
+        """What was discarded is not delivered; a letter that is being retried just now may still be handled."""
+        if self._world.repeats:
+            return
+        for letter in self._world.rows("events_dead_letter"):
+            is_discarded = letter["state"] == "discarded" and letter["event_id"] == envelope.id
+            if is_discarded and letter["group"] == group and self._checkpoint_of(letter) < letter["position"]:
+                raise Violated(f"{group} got {envelope.subject} at {envelope.position}, which was discarded")
+
+    def _checkpoint_of(self, letter: Mapping[str, Any]) -> int:
+        place = (letter["group"], letter["target"], letter["partition"])
+        rows = self._world.rows("events_checkpoint")
+        return next((row["position"] for row in rows if (row["group"], row["target"], row["partition"]) == place), 0)
 
     def _version_of(self, letter: Mapping[str, Any]) -> int:
         return int(self._world.all_entries[letter["event_id"]]["aggregate_version"])

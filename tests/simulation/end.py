@@ -1,6 +1,7 @@
 """Check the guarantees once all is at rest: the effects of each group, and the streams, are those of the log."""
 
 from collections import defaultdict
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -23,9 +24,16 @@ class End:
             raise Violated(f"the log has events without a change: {missing}")
         if not world.compacts and len(truth) != len(logged):
             raise Violated(f"changes {truth} and events {logged} differ")
+        self._check_newest({(row["id"], len(row["notes"])) for row in world.rows("thing") if row["notes"]})
         for group in world.plan.consumers:
             getattr(self, f"_check_{group}")()
         self._check_streams()
+
+    def _check_newest(self, newest: set[tuple[str, int]]) -> None:
+        """The log has each thing's newest event: compaction drops only what a later one has replaced."""
+        kept = {(entry["subject"], entry["aggregate_version"]) for entry in self._world.rows("events_log")}
+        if lost := newest - kept:
+            raise Violated(f"the log lacks the newest events of things: {sorted(lost)}")
 
     def _newest(self, group: str, target: str) -> dict[str, Any]:
         """Return the newest event of each thing that is not discarded."""
@@ -65,6 +73,7 @@ class End:
 
     def _check_ledger(self) -> None:
         """Exactly once: unless a group was reset, no event has two lines."""
+        self._check_last_lines()
         lines: dict[UUID, int] = defaultdict(int)
         for row in self._world.rows("ledger"):
             lines[row["event_id"]] += 1
@@ -77,6 +86,17 @@ class End:
                 raise Violated(f"the ledger lacks {entry['subject']} v{entry['aggregate_version']}")
             if count > 1 and not self._world.repeats:
                 raise Violated(f"the ledger has {entry['subject']} v{entry['aggregate_version']} {count} times")
+
+    def _check_last_lines(self) -> None:
+        """In order, also after a reset of the group: a thing's last line is that of its newest event."""
+        last: dict[str, int] = defaultdict(int)
+        for row in sorted(self._world.rows("ledger"), key=itemgetter("id")):
+            last[row["subject"]] = self._world.all_entries[row["event_id"]]["aggregate_version"]
+        for subject, newest in self._newest("ledger", "").items():
+            if last[subject] < newest["aggregate_version"]:
+                raise Violated(
+                    f"the ledger ends with v{last[subject]} of {subject}, not v{newest['aggregate_version']}"
+                )
 
     def _check_streams(self) -> None:
         for partition in range(self._world.partitions):

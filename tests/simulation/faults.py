@@ -11,6 +11,7 @@ from django.db import Error
 from redis import ResponseError
 
 from events.dead_letters import actions
+from events.envelope import MAC
 from events.exceptions import EventError
 from events.models import Partition
 from events.operations import control
@@ -210,12 +211,17 @@ class Faults:
             fields[at] = fields[at].replace('"note ', '"forged ')
             if random.random() < 0.5:
                 fields[fields.index("id") + 1] = "00000000-0000-4000-8000-000000000000"
-            self._attack(key, (stream.last[0] + 1, 0), fields)
+            self._attack(key, (stream.last[0] + 1, 0), _perhaps_unsigned(fields, random))
 
     def _repeat(self, call: Call, random: Random) -> None:
+        """Add an entry again, as the next one, or the last one at its own position: its MAC covers that."""
         if found := self._own_entries(random):
             key, stream, fields = found
-            self._attack(key, (stream.last[0] + 1, 0), fields)
+            if random.random() < 0.3:
+                last = list(stream.entries[max(stream.entries)])
+                self._attack(key, (stream.last[0], stream.last[1] + 1), last)
+            else:
+                self._attack(key, (stream.last[0] + 1, 0), fields)
 
     def _move(self, call: Call, random: Random) -> None:
         """Add an entry of one partition to another one, or to a stream that was emptied, at its own position."""
@@ -239,6 +245,7 @@ class Faults:
             if random.random() < 0.5 and "data" in fields:
                 at = fields.index("data") + 1
                 fields[at] = fields[at].replace('"note ', '"forged ')
+                fields = _perhaps_unsigned(fields, random)
             else:
                 everywhere = [*self._own_entries_of_all(), *self._remembered.get(key, [])]
                 fields = random.choice(everywhere) if everywhere else other
@@ -319,9 +326,11 @@ class Faults:
         self.operate(lambda: control.ask(control.GroupRequest.STOP, [group]))
 
     def _reset_the_group(self, call: Call, random: Random) -> None:
+        """Repeat the events of all partitions, or of one."""
         group = self._group(random)
+        partition = random.randrange(self._world.partitions) if random.random() < 0.5 else None
         self._world.may_move_back = self._world.repeats = True
-        self.operate(lambda: execute_replay(plan_replay(group, 0)))
+        self.operate(lambda: execute_replay(plan_replay(group, 0, partition=partition)))
 
     def _retry_the_letters(self, call: Call, random: Random) -> None:
         self.operate(lambda: actions.retry(self.letters(), "operator"))
@@ -377,3 +386,11 @@ class Faults:
         """Do what an operator does after a restore."""
         stream = SimulatedStream(self._world.redis)
         execute_reset(stream, plan_reset(stream, log_was_restored=True))
+
+
+def _perhaps_unsigned(fields: list[str], random: Random) -> list[str]:
+    """Leave out the MAC of an entry's fields, or not."""
+    if MAC not in fields or random.random() < 0.7:
+        return fields
+    at = fields.index(MAC)
+    return [*fields[:at], *fields[at + 2 :]]

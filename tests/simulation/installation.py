@@ -27,10 +27,10 @@ from django.utils import timezone
 from uuid_utils import compat
 
 from events import conf
-from events.log import partitions, positions, waiting
+from events.log import partitions, positions, reading, waiting
 from events.models import Partition, WaitingEntry
 from events.processes import migrations, patience
-from events.relay import flush
+from events.relay import flush, partition_relay
 from events.subscriber import load_subscriber
 from tests.simulation import expressions, statements
 from tests.simulation.queries import Model
@@ -265,7 +265,15 @@ class Installation:
         """Make the world the current one, with empty tables."""
         self.world = self._clock.world = world
         self._settings.use(world.settings)
+        _limit_batches(world.plan.batch_rows)
         flush.breaker.reset()
         for model in self.models.values():
             model.begin(world.server)
         world.server.run_statement = statements.run
+
+
+def _limit_batches(rows: int) -> None:
+    """Let the log give so many positions, and read so many events, at a time."""
+    for module in (flush, partition_relay, positions, reading):
+        module.BATCH_ROWS = rows
+    reading.read_after.__kwdefaults__["limit"] = rows

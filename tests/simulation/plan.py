@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
+from math import inf
 from random import Random
 from typing import Self
 
@@ -67,6 +68,10 @@ OPERATIONS = {
 LARGE_SHARE = 0.05
 REPARTITIONED = {8, 12, 13}
 """The remainders, by 16, of the seeds in whose schedules the log gets more partitions."""
+UNLIMITED = {3, 8, 9, 11}
+"""The remainders, by 16, of the seeds in whose schedules no batch of the relay is full."""
+CORRECTED_EARLY = {0, 6, 10, 12}
+"""The remainders, by 16, of the seeds in whose schedules handlers are corrected, while letters may be retried."""
 RESTORED_FROM = 10_000_000
 """The first seed of the schedules that all have a restore; among the others, one in eight has."""
 MUCH_IS_LOST = 2
@@ -104,6 +109,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The number of processes of each group."""
     batch_size: int
     batch_rows: int
+    """How many positions are given, and events appended, at a time."""
     stream_max_length: int
     node_entries: int
     relay_interval_seconds: float
@@ -113,6 +119,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it is Elasticsearch that refuses the index's poison, document by document, and no handler."""
     poison: dict[str, tuple[tuple[str, int, bool], ...]]
     """The events that a group can't handle: thing, version, and whether it is refused for good."""
+    most_refusals: float
+    """How often a handler refuses such an event before somebody corrects it."""
     faults: tuple[Fault, ...]
     waits_seconds: float
     """How long the handlers stay wrong after all else has happened."""
@@ -147,13 +155,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
                 writers=tuple(_units(random, size) for _ in range(random.choice(size.writers))),
                 refuses_documents=random.random() < 0.5,
                 poison={group: _poison(random) for group in groups},
+                most_refusals=2 if seed % 16 in CORRECTED_EARLY else inf,
                 faults=_faults(random, size),
                 waits_seconds=random.choice(size.waits_seconds),
                 late_faults=_late_faults(random, size),
             )
+            ._unlimited()
             ._repartitioned()
             ._restored()
         )
+
+    def _unlimited(self) -> Self:
+        """Let one batch of the relay take all that waits, in a share of the schedules; in the others it may be full."""
+        return msgspec.structs.replace(self, batch_rows=500) if self.seed % 16 in UNLIMITED else self
 
     def _repartitioned(self) -> Self:
         """Let the log be repartitioned once or twice, in a share of the schedules; the others stay as they were."""

@@ -12,10 +12,10 @@ from tests.simulation.run import installation, run
 
 @pytest.mark.parametrize("mutation", PLANTED, ids=lambda mutation: mutation.name)
 def test_a_planted_fault_is_found(mutation: Mutation) -> None:
-    with installation().installed(), planted(mutation):
-        assert run(Plan.of(SEEDS[mutation.name])).failure
-
     with installation().installed():
+        with planted(mutation):
+            assert run(Plan.of(SEEDS[mutation.name])).failure
+
         assert not run(Plan.of(SEEDS[mutation.name])).failure
 
 

@@ -1,5 +1,6 @@
 """A simulated installation: its servers, and the processes that run the core's code on them."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from operator import itemgetter
@@ -21,6 +22,7 @@ from events.processes.throttled_log import ThrottledLog
 from events.relay.turns import Relay
 from events.stream.dsn import StreamDSN
 from events.stream.redis_stream import RedisStream
+from events.stream.signing import Signatures
 from readmodel.projection import VERSION_STEP
 from tests.simulation.checker import WATCHED, Checker
 from tests.simulation.elasticsearch_server import ElasticsearchServer
@@ -95,6 +97,7 @@ class World:
         self.kept = ["searched", "kept"][: plan.indices]
         """The aliases of the indices that are fed; the second one is a further target."""
         self.writers_left = 0
+        self._refusals: Counter[tuple[str, str, int]] = Counter()
         self._streams: dict[Process | None, SimulatedStream] = {}
         self._layouts: dict[Process | None, Layout] = {}
 
@@ -203,12 +206,20 @@ class World:
         return self._streams[process]
 
     def stream_entries(self, partition: int) -> list[tuple[int, str]]:
-        """Return the entries as positions and events; a foreign entry stands out by its id."""
+        """Return the entries as positions and events, "" for what consumers don't believe, and for other data."""
         found = self.redis.keys.get(self.key(partition))
         if not isinstance(found, StreamKey):
             return [(-1, "no stream")] if found else []
         pairs = [(i, dict(zip(f[::2], f[1::2], strict=False))) for i, f in found.entries.items()]
-        return [(position, fields.get("id", "") if sequence == 0 else "") for (position, sequence), fields in pairs]
+        generation = self.table("events_partition").rows[partition]["generation"]
+        signatures = Signatures(DSN.stream, partition, generation=generation)
+        data = {str(event_id): entry["data"] for event_id, entry in self.all_entries.items()}
+
+        def event(sequence: int, position: int, fields: dict[str, str]) -> str:
+            is_own = sequence == 0 and signatures.verify(position, fields)
+            return fields["id"] if is_own and fields["data"] == data.get(fields["id"]) else ""
+
+        return [(position, event(sequence, position, fields)) for (position, sequence), fields in pairs]
 
     def log_window(self, partition: int) -> list[tuple[int, str]]:
         """Return the positions and events of the partition, also those that were compacted away."""
@@ -339,7 +350,9 @@ class World:
             return
         for thing, version, is_final in self.plan.poison[group]:
             if any(e.subject == thing and e.aggregate_version == version for e in batch):
-                raise Poisoned if is_final else Failed
+                self._refusals[group, thing, version] += 1
+                if self._refusals[group, thing, version] <= self.plan.most_refusals:
+                    raise Poisoned if is_final else Failed
 
     def write_in_ledger(self, envelope: Envelope) -> None:
         def insert(transaction: Any) -> None:
