@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils import timezone
 from pytest_django import Settings
 
-from events import record, unit_of_work
+from events import log, record, unit_of_work
 from events.consumer.consumer import Consumer
 from events.consumer.settling import Batch
 from events.dead_letters import actions
@@ -24,7 +24,12 @@ from events.log.partitions import forget_layout, partition_count, slot_of
 from events.log.positions import give_positions
 from events.models import Checkpoint, DeadLetter, LogEntry, Member, Partition, Position, WaitingEntry
 from events.operations.compaction import compact, floor_of
-from events.operations.repartitioning import groups_behind
+from events.operations.repartitioning import (
+    RepartitioningRefused,
+    execute_repartitioning,
+    groups_behind,
+    plan_repartitioning,
+)
 from events.operations.reset_group import ReplayPlan, ReplayRefused, execute_replay, plan_replay
 from events.operations.status import status
 from events.operations.trace import find_event, trace
@@ -32,6 +37,7 @@ from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
 from events.relay.flush import sweep
 from events.stream.interface import Stream
+from events.stream.tail import EMPTY
 from events.subscriber import Subscriber
 from tests.things import ThingMoved
 
@@ -414,6 +420,15 @@ class RepartitioningContract:
 
         assert Partition.objects.count() == 1
 
+    def test_it_is_refused_if_a_stream_has_diverged_since_it_was_planned(self, stream: Stream) -> None:
+        plan = plan_repartitioning(stream, WANTED)
+        Partition.objects.update(divergence="the log was restored")
+
+        with pytest.raises(RepartitioningRefused, match="partition 0 has diverged: the log was restored"):
+            execute_repartitioning(stream, plan)
+
+        assert Partition.objects.count() == 1
+
     def test_a_dry_run_changes_nothing_and_a_repetition_has_nothing_to_do(
         self, stream: Stream, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -451,6 +466,17 @@ class RepartitioningContract:
         repartition(2)
 
         assert (len(entries), stream.length(1)) == (1, 0)
+
+    def test_entries_of_a_log_that_was_replaced_by_a_backup_are_not_believed(self, stream: Stream) -> None:
+        move(MOVES)
+        give_positions(0)
+        stream.append(1, EMPTY, log.read_after(0, 0), generation=0)
+        [(entry_id, fields)] = stream._client.xrange(stream.key(1))
+        repartition(2)
+
+        stream._client.xadd(stream.key(1), fields, id=entry_id)
+
+        assert [entry.envelope for entry in stream.entries(1, after="0", count=9)] == [None]
 
     def test_the_setting_may_be_the_first_or_the_present_number(self, stream: Stream, settings: Settings) -> None:
         from django.core.checks import run_checks  # noqa: PLC0415

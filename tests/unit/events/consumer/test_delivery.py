@@ -278,6 +278,20 @@ def test_nothing_is_repeated_for_a_subscriber_that_names_the_failures() -> None:
     assert position() == 5
 
 
+def test_what_follows_an_event_that_failed_too_often_is_settled_too() -> None:
+    picky = Picky()
+    picky.refuses = {"b": ZeroDivisionError("a bug"), "d": Unprocessable("no")}
+    batch = events(*"abcd")
+    for _ in range(4):
+        with pytest.raises(AttemptFailed):
+            deliver(picky, batch[position() :])
+
+    assert deliver(picky, batch[position() :]) == [2, 3, 4]
+
+    assert letters() == [(2, "parked", "a bug"), (4, "parked", "no")]
+    assert position() == 4
+
+
 def test_the_checkpoint_stays_before_an_event_that_is_kept() -> None:
     picky = Picky()
     picky.refuses = {"a": Unprocessable("no"), "c": RetryLater("down")}
@@ -300,6 +314,71 @@ def test_an_event_with_an_open_letter_is_handled_only_through_it() -> None:
 
     assert recorder.positions == [1, 3, 1, 3]
     assert letters() == [(2, "parked", "no")]
+
+
+def test_an_event_is_left_out_up_to_the_last_open_letter() -> None:
+    recorder = Recorder()
+    recorder.refuses = {"b": Unprocessable("no"), "d": Unprocessable("no")}
+    batch = events(*"abcd")
+    deliver(recorder, batch)
+    recorder.refuses = {}
+
+    deliver(recorder, batch[2:])  # As after the group was set back.
+
+    assert recorder.positions == [1, 3, 3]
+
+
+def test_an_event_with_a_closed_letter_is_handled_again_after_the_group_was_set_back() -> None:
+    recorder = Ordered()
+    recorder.refuses = {"a": Unprocessable("no"), "b": Unprocessable("no")}
+    batch = events("a", "a", "b")
+    deliver(recorder, batch)
+    recorder.refuses = {"b": Unprocessable("not yet")}
+    retry(recorder)
+    assert [(place, state) for place, state, _ in letters()] == [(1, "handled"), (2, "handled"), (3, "parked")]
+
+    deliver(recorder, batch)  # As after the group was set back.
+
+    assert recorder.positions == [1, 2, 1, 2]
+
+
+def test_an_event_between_two_open_letters_waits_behind_the_first() -> None:
+    recorder = Ordered()
+    batch = events("a", "a", "a")
+    recorder.refuses = {"a": Unprocessable("no")}
+    deliver(recorder, batch[:1])
+    deliver(recorder, batch[2:])
+    recorder.refuses = {}
+
+    deliver(recorder, batch[1:2])  # As after the group was set back.
+
+    assert recorder.handled == []
+    assert [(place, state) for place, state, _ in letters()] == [(1, "parked"), (2, "queued"), (3, "queued")]
+
+
+def test_after_a_lost_lease_nothing_is_queued_behind_a_letter() -> None:
+    recorder = Ordered()
+    recorder.refuses = {"a": Unprocessable("no")}
+    batch = events("a", "a")
+    deliver(recorder, batch[:1])
+    Checkpoint.objects.update(epoch=2)
+
+    with pytest.raises(LeaseLost):
+        deliver(recorder, batch[1:])
+
+    assert letters() == [(1, "parked", "no")]
+
+
+def test_after_a_lost_lease_a_failed_retry_does_not_touch_the_letter() -> None:
+    recorder = Ordered()
+    recorder.refuses = {"a": Unprocessable("no")}
+    deliver(recorder, events("a"))
+    Checkpoint.objects.update(epoch=2)
+
+    with pytest.raises(LeaseLost):
+        retry(recorder)
+
+    assert letters() == [(1, "retry", "no")]
 
 
 def test_after_a_lost_lease_nothing_is_parked_or_moved() -> None:

@@ -9,10 +9,10 @@ import pytest
 from events.consumer.consumer import POLL_SECONDS, Consumer
 from events.consumer.settling import Batch
 from events.dead_letters import actions
-from events.exceptions import LeaseLost, Unprocessable
+from events.exceptions import Diverged, LeaseLost, Unprocessable
 from events.groups.ownership import Ownership
 from events.log.partitions import forget_layout
-from events.models import Checkpoint, DeadLetter
+from events.models import Checkpoint, DeadLetter, Partition
 from events.processes.limits import Limits
 from events.processes.shutdown import Shutdown
 from events.stream.interface import Stream
@@ -74,6 +74,19 @@ def test_a_letter_that_is_open_again_is_waited_for(stream: Stream) -> None:
     go_on_until(one, lambda: letters() == [(1, "parked"), (2, "queued")])
 
     assert subscriber.handled == [(MOVES, 2)]
+
+
+def test_the_log_is_not_read_until_a_diverged_stream_is_reset(stream: Stream) -> None:
+    one = start(consumer(subscriber := Ordered(), stream))
+    move(MOVES)
+    relay(stream)
+    stream.trim(0, length=0)
+    Partition.objects.update(divergence="the log was restored")
+
+    with pytest.raises(Diverged):
+        wait_until(lambda: one._step() and bool(subscriber.handled))
+
+    assert subscriber.handled == []
 
 
 class Slow(Recorder):

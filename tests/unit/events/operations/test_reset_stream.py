@@ -1,5 +1,6 @@
 """reset_stream: its plan, its question and its effect; tests/faults/test_divergence.py tests it with processes."""
 
+import time
 from io import StringIO
 
 import pytest
@@ -186,6 +187,15 @@ def test_entries_from_before_a_reset_are_not_believed_any_more(diverged: Stream)
         diverged._client.xadd(diverged.key(0), fields, id=entry_id)
 
     assert [entry.envelope for entry in diverged.entries(0, after="0", count=10)] == [None] * 4
+
+
+def test_a_reset_begins_a_generation_that_no_later_backup_has_had(diverged: Stream) -> None:
+    began_at = int(time.time())
+    Partition.objects.update(generation=7)
+
+    reset("--yes")
+
+    assert Partition.objects.get().generation >= began_at
 
 
 def test_a_reset_accepts_the_key_that_signs_now(diverged: Stream, settings: Settings) -> None:
