@@ -608,6 +608,18 @@ MASKED = [
         "if not _is_final(failures.get(event.id))), len(batch))",
         "if False), len(batch))",
     ),
+    Mutation(
+        "a lease is taken from its owner before it expires",
+        "events.groups.ownership",
+        "            if not lease.filter(free).update(**found):",
+        "            if not lease.update(**found):",
+    ),
+    Mutation(
+        "events are delivered although the lease is lost",
+        "events.consumer.subscription",
+        "        if not self._ownership.owns(partition):\n            raise LeaseLost",
+        "        pass",
+    ),
 ]
 
 SEEDS = {
