@@ -497,6 +497,30 @@ PLANTED = [
         "    locked_partitions()\n    if",
         "    if",
     ),
+    Mutation(
+        "a partition that has to wait is forgotten when Redis returns",
+        "events.consumer.source",
+        "self._reader.try_to_return(self._first.places)",
+        "self._reader.try_to_return(self._first.positions)",
+    ),
+    Mutation(
+        "a partition's own events come before it, not its parent's",
+        "events.log.partitions",
+        "        origins.append(origin)\n        origin = known[origin.parent]",
+        "        origin = known[origin.parent]\n        origins.append(origin) if origin else None",
+    ),
+    Mutation(
+        "an event that must wait behind a letter counts as handled",
+        "events.dead_letters.parking",
+        "    _keep(claim, envelope, State.QUEUED, queued)",
+        "    _keep(claim, envelope, State.HANDLED, queued)",
+    ),
+    Mutation(
+        "a group without a checkpoint does not hold compaction back",
+        "events.operations.compaction",
+        "    if missing:",
+        "    if False:",
+    ),
 ]
 
 MASKED = [
@@ -705,5 +729,9 @@ SEEDS = {
     "states before a refused one are not written": 51,
     "letters are retried that nobody has marked": 193,
     "a reset begins without locks": 10000669,
+    "a partition that has to wait is forgotten when Redis returns": 1453,
+    "a partition's own events come before it, not its parent's": 616,
+    "an event that must wait behind a letter counts as handled": 5,
+    "a group without a checkpoint does not hold compaction back": 3266,
 }
 """A seed that finds each of them."""
