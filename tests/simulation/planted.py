@@ -644,6 +644,12 @@ MASKED = [
         "        if not self._ownership.owns(partition):\n            raise LeaseLost",
         "        pass",
     ),
+    Mutation(
+        "a process that enters its group again creates no leases",
+        "events.groups.ownership",
+        "        self._leases = 0\n        self._create_leases()\n        Member",
+        "        self._create_leases()\n        Member",
+    ),
 ]
 
 SEEDS = {

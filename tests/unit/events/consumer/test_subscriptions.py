@@ -49,6 +49,13 @@ class Several(Recorder):
             raise TargetLost("there are other targets now")
 
 
+class Growing(Several):
+    """Names further targets while it goes on with those that it has."""
+
+    def check(self, partitions: Collection[int]) -> None:
+        pass
+
+
 class Counter(Recorder):
     """Keeps the sizes of its batches."""
 
@@ -144,6 +151,26 @@ def test_a_new_target_is_fed_from_the_start(stream: Stream, settings: Settings) 
     consume(several, stream, batch_size=1)
 
     assert several.positions == several.further["later"].positions == [1, 2, 3, 4, 5]
+
+
+def test_all_targets_that_are_new_at_once_are_fed_while_the_group_goes_on(stream: Stream) -> None:
+    growing = Growing()
+    make_things(3, stream)
+    one = Consumer(growing, stream, Ownership(GROUP, "one"), shutdown=Shutdown(), limits=Limits(block_seconds=0.01))
+    one._open()
+    one.ownership.join()
+
+    def is_fed(*targets: Recorder) -> bool:
+        one._step()
+        return all(target.positions == [1, 2, 3] for target in targets)
+
+    wait_until(lambda: is_fed(growing))
+    growing.further = {"second": named("second"), "third": named("third")}
+
+    wait_until(lambda: is_fed(growing, *growing.further.values()))
+
+    one._shut_down()
+    assert checkpoints() == {"first": 3, "second": 3, "third": 3}
 
 
 def test_the_stream_is_not_waited_for_while_a_target_is_behind(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
