@@ -18,7 +18,7 @@ else:
 
 OF_FIELDS = ("", "__exact", "__isnull", "__gte", "__lt", "__id__exact")
 """What Django's own filters append to the name of a field."""
-OF_DATES = ("__year", "__month", "__day")
+OF_DATES = ("__year", "__month", "__day", "__gte", "__lt")
 
 
 class OfferedLookups(ModelAdmin):

@@ -148,6 +148,7 @@ class Installation:
         self._replaced: list[tuple[ModuleType, str, Any]] = []
         self._clock = Clock()
         self._settings = Settings()
+        self._batch_rows = positions.BATCH_ROWS
 
     def _relate(self) -> None:
         by_name = {model.__name__: found for model, found in self.models.items()}
@@ -242,6 +243,7 @@ class Installation:
             for module, name, value in reversed(self._replaced):
                 setattr(module, name, value)
             self._replaced.clear()
+            _limit_batches(self._batch_rows)
 
     def _layout(self) -> Any:
         return self.world.layout()

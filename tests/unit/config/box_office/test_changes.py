@@ -99,7 +99,8 @@ def test_an_action_needs_its_own_permission(action: str) -> None:
     for method in (others.get, others.post):
         answer = method(f"/tickets/{ticket.id}/{action}/", CANCEL)
         assert (answer.status_code, PERMISSIONS[action] in answer.text) == (403, True)
-    assert Client().post(f"/tickets/{ticket.id}/{action}/", CANCEL)["Location"].startswith("/log-in/")
+    assert Client().post(f"/tickets/{ticket.id}/{action}/")["Location"].startswith("/log-in/")
+    assert Client().post(f"/tickets/{ticket.id}/{action}/", CANCEL).status_code == 403
     assert Client(enforce_csrf_checks=True).post(f"/tickets/{ticket.id}/{action}/", CANCEL).status_code == 403
     assert rows() == before
 
