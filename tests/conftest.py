@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
 from accounts.passwords.hashing import PasswordHasher
+from events.log.partitions import forget_layout, layout
 from events.relay import flush as relay
 from events.stream.interface import Stream, open_stream
 from tests.servers import needs_no_server
@@ -49,6 +50,14 @@ def _hash_quickly() -> Iterator[None]:
 def _speak_english() -> None:
     """Give each test the default language: a request's stays in its thread, where the test's own code runs too."""
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _forget_further_partitions() -> Iterator[None]:
+    """Let no test look for partitions that only the one before had."""
+    yield
+    if layout.cache_info().currsize and len(layout()) > 1:
+        forget_layout()
 
 
 @pytest.fixture(autouse=True)

@@ -65,15 +65,26 @@ def read_only() -> Iterator[None]:
     name = connection.settings_dict["NAME"]
     with administrator() as session:
         session.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only TO on')
-        ended = session.execute(
-            "SELECT bool_and(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = %s", [name]
-        ).fetchone()
-        assert ended in {(True,), (None,)}  # Each has ended, or there was none.
-        connection.close()
         try:
+            end_sessions(session, name)
+            connection.close()
             yield
         finally:
             session.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+
+
+def end_sessions(session: Any, database: str) -> int:
+    """End the sessions of the database that are there now, wait for that, and return how many; some may end anyway."""
+    found = session.execute("SELECT pid, backend_start FROM pg_stat_activity WHERE datname = %s", [database]).fetchall()
+    for pid, _ in found:
+        session.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    def are_gone() -> bool:
+        now = session.execute("SELECT pid, backend_start FROM pg_stat_activity").fetchall()
+        return not set(now) & set(found)
+
+    wait_until(are_gone)
+    return len(found)
 
 
 def in_a_thread(work: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from config.postgresql.pool import Pool
 from events.models import Partition
 from events.processes.pooled_sessions import release_sessions
-from tests.database_server import SESSIONS, administrator, fill_the_pool, read_only
+from tests.database_server import SESSIONS, administrator, end_sessions, fill_the_pool, read_only
 from tests.figures import Figures
 from tests.waiting import wait_until
 
@@ -28,11 +28,7 @@ def test_the_first_statement_after_all_sessions_were_ended_succeeds() -> None:
     connection.close()
     fill_the_pool()
     with administrator() as session:
-        found = session.execute(
-            "SELECT count(*), bool_and(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = %s",
-            [connection.settings_dict["NAME"]],
-        )
-        assert found.fetchone() == (SESSIONS, True)
+        assert end_sessions(session, connection.settings_dict["NAME"]) == SESSIONS
 
     write()
 

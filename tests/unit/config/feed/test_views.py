@@ -1,6 +1,5 @@
 """Test who may read the feed, and which requests it refuses."""
 
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -24,12 +23,6 @@ LAST = 10**11
 STREAM = "/api/events/stream"
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stream")]
-
-
-@pytest.fixture(autouse=True)
-def _layout() -> Iterator[None]:
-    yield
-    forget_layout()
 
 
 @pytest.fixture
