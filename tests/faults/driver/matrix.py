@@ -21,7 +21,8 @@ from tests.faults.driver.run import Result, Stage
 from tests.faults.driver.schedule import Schedule, packed, schedules
 from tests.faults.driver.servers import Servers
 
-ATTEMPTS = 4
+ATTEMPTS = 8
+"""How often the driver tries again what has not happened; most of it happens at the first or second time."""
 RENEWED_AFTER = 25
 """So many schedules run before the installation is emptied: all of it is compared after each."""
 
