@@ -92,6 +92,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
         loop.run_until_complete(_cancel_all())
+        loop.run_until_complete(loop.shutdown_asyncgens())  # Bodies of which only the beginning was read.
     finally:
         loop.close()
 
