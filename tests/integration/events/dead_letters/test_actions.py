@@ -13,7 +13,7 @@ from tests.letters import letter, park, states
 from tests.locks import somebody_waits_for_a_lock
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stream")]
 
 
 def test_the_second_of_two_operators_meets_what_the_first_has_done() -> None:
